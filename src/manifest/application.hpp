@@ -1,0 +1,138 @@
+#pragma once
+
+// The application as its manifest declares it: plain data, complete and consistent once parse() returned it. Paths are
+// as written; a relative one counts from the directory of the manifest. docs/manifest.md explains every key.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "manifest/gateway.hpp"
+#include "manifest/pattern.hpp"
+#include "manifest/position.hpp"
+#include "manifest/protocol.hpp"
+#include "manifest/units.hpp"
+
+namespace bulkhead::manifest {
+
+struct DeclaredPort {
+  std::string name;  // "main" for the only one of `port:`
+  Port number;
+  Protocol protocol = Protocol::http;
+  Position position;
+};
+
+struct Mount {
+  std::string host;    // a path of the host, relative to the manifest or absolute, or "~/..."
+  std::string inside;  // an absolute path in the compartment
+  bool read_only = true;
+  Position position;
+};
+
+struct Variable {
+  std::string name;
+  std::string value;
+  Position position;  // in the manifest, or in the env_file it came from
+};
+
+// Where a program that has its peer's address wired in expects the peer: an address of its own loopback.
+struct WiredAddress {
+  std::string host;  // "localhost", "0.0.0.0" or an address of 127.0.0.0/8
+  Port port;
+  Position position;
+};
+
+struct Call {
+  std::string service;                  // exists in the application
+  std::vector<Port> ports;              // ports of that service, at least one
+  std::vector<Permission> permissions;  // none: everything that those ports answer
+  std::optional<WiredAddress> at;       // only where `ports` is one
+  Position position;
+};
+
+enum class Scheme : std::uint8_t { http, https, tcp };
+
+struct Egress {
+  std::string name;  // what the program dials: http://mail/
+  Scheme scheme = Scheme::https;
+  std::string host;  // lower case, a DNS name or an IP address literal without brackets
+  Port port;
+  bool is_address = false;  // `host` is an IP address literal
+  Position position;
+};
+
+struct Limits {
+  std::optional<Bytes> memory;
+  std::optional<double> cpu;  // processors, 0.5 is half of one
+  std::optional<std::uint32_t> pids;
+  std::optional<std::uint32_t> files;  // open descriptors
+};
+
+struct Healthcheck {
+  enum class Kind : std::uint8_t { http, grpc, tcp };
+  Kind kind = Kind::http;
+  bool guessed = true;           // no `type` or `path` was written: any well-formed answer means ready
+  Port port;                     // one of the service's own
+  std::string path = "/";        // http: 200 to 399 means ready (below 500 where guessed)
+  std::string service;           // grpc: the name to ask grpc.health.v1 about; "" is the whole server
+  Duration interval{2000};       // between checks once ready
+  Duration timeout{1000};        // of one check
+  std::uint32_t retries = 3;     // failures in a row that make a ready instance unready
+  Duration start_period{60000};  // an instance not ready by then counts as failed
+};
+
+enum class Condition : std::uint8_t { started, ready, done };
+
+struct Dependency {
+  std::string service;
+  Condition condition = Condition::started;
+  Position position;
+};
+
+enum class ServiceType : std::uint8_t { service, job };
+
+struct Service {
+  std::string name;
+  ServiceType type = ServiceType::service;
+  std::string dir = ".";
+  std::vector<std::string> command;  // at least one word; never run through a shell
+  std::optional<std::string> rootfs;
+  std::vector<Mount> mounts;
+  std::vector<DeclaredPort> ports;  // in the manifest's order; the first is injected as PORT; a job or worker has none
+  std::vector<Variable> environment;  // env_file's first, then `environment`'s; every name once
+  std::vector<std::string> env_file;
+  std::vector<Call> calls;
+  std::vector<Egress> egress;
+  Limits limits;
+  std::optional<Healthcheck> healthcheck;  // guessed where not written; none without a port
+  std::uint32_t scale = 1;
+  std::vector<Dependency> depends_on;
+  std::string owner;
+  std::vector<std::string> profiles;
+  Duration stop_grace{10000};
+  Position position;
+
+  const DeclaredPort* port(Port number) const;
+  const Call* call(std::string_view target) const;
+};
+
+struct Application {
+  std::string name;
+  std::string trust_domain;  // "<name>.bulkhead" unless written
+  Duration svid_ttl{3600000};
+  std::string file;                   // the manifest's name, as ParseOptions gave it
+  std::vector<Service> services;      // those that the active profiles include, in the manifest's order
+  std::vector<std::string> inactive;  // names of the others
+  std::optional<Gateway> gateway;
+
+  const Service* service(std::string_view name) const;
+};
+
+std::string_view to_string(Scheme scheme);
+std::string_view to_string(ServiceType type);
+std::string_view to_string(Condition condition);
+std::string_view to_string(Healthcheck::Kind kind);
+
+}  // namespace bulkhead::manifest

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "manifest/application.hpp"
+#include "manifest/mistake.hpp"
+
+namespace bulkhead::manifest {
+
+struct ParseOptions {
+  std::string file = "bulkhead.yaml";  // what positions call the manifest
+  // Values of ${VAR}. Without it every variable is unset.
+  std::function<std::optional<std::string>(std::string_view name)> environment;
+  std::vector<std::string> profiles;  // the active ones; "*" activates all
+  // Reads an env_file, whose path is as written (relative to the manifest's directory). Without it env_file is not
+  // read.
+  std::function<Result<std::string>(const std::string& path)> read_env_file;
+};
+
+struct Parsed {
+  std::optional<Application> application;  // only where there is no mistake
+  std::vector<Mistake> mistakes;           // all of them, ordered by line and column
+};
+
+// Reads a manifest. Pure but for the two functions of `options`. Never throws on input; any bytes are fine: text above
+// 1 MiB, nesting deeper than 32 or more than 100,000 nodes (aliases expanded) is one mistake.
+Parsed parse(std::string_view text, const ParseOptions& options = {});
+
+// The words of a `command` written as one string, as Compose splits it: quotes and backslashes as in a POSIX shell, no
+// expansion of any kind and no shell. Cause::invalid where a quote or backslash is not closed.
+Result<std::vector<std::string>> split_command(std::string_view text);
+
+}  // namespace bulkhead::manifest

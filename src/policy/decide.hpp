@@ -1,0 +1,51 @@
+#pragma once
+
+// The one decision: may this caller do this? The sidecars of both ends, `reach` and every preview call it.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "policy/model.hpp"
+
+namespace bulkhead::policy {
+
+// What a caller tries. Views are borrowed for the call.
+struct Attempt {
+  std::string_view caller;  // a service's name from its certificate, or kGateway
+  std::string_view callee;  // a service, or the name of an egress
+  Port port;                // of the callee
+  Protocol protocol = Protocol::http;
+  std::string_view method;  // http: as sent, byte-exact; grpc: unused; "" where not known
+  std::string_view path;    // http, grpc: as sent, without query ("/package.Service/Method"); "" where not known
+};
+
+enum class Verdict : std::uint8_t { allowed, denied, unknown };
+std::string_view to_string(Verdict verdict);
+
+// `edge` and `permission` point into the edges given to decide().
+struct Decision {
+  Verdict verdict = Verdict::denied;
+  const Edge* edge = nullptr;              // the rule that allowed, or the nearest one that did not; may be null
+  const Permission* permission = nullptr;  // the line of it that allowed; null where the whole edge is open
+  std::string
+      reason;  // one sentence for the log; empty where allowed. For a local caller and the log, never for a stranger
+
+  bool allowed() const { return verdict == Verdict::allowed; }
+  std::string_view rule() const;     // id of the permission or edge; "" where none
+  const Position* position() const;  // of the permission or edge; null where none
+};
+
+// Allowed only where an edge from exactly that caller to exactly that callee and port, of that protocol, covers method
+// and path. Unknown only where an attempt leaves method or path empty and the edge's permissions depend on it: whoever
+// enforces treats it as denied. A path that is not plain (manifest::is_plain_path) matches no permission. Allocates
+// nothing where allowed. Safe from any thread.
+Decision decide(std::span<const Edge> edges, const Attempt& attempt);
+
+// The line of the manifest that would allow a denied attempt, to paste under the caller: "calls: {payments: [POST
+// /charges]}".
+// "" for the gateway's attempts and those that no line could allow.
+std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt);
+
+}  // namespace bulkhead::policy

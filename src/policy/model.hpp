@@ -1,0 +1,112 @@
+#pragma once
+
+// Everything that a manifest declares to be reachable, as one type: the edge. What no edge covers is denied.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.hpp"
+#include "manifest/application.hpp"
+
+namespace bulkhead::policy {
+
+using manifest::PathPattern;
+using manifest::Port;
+using manifest::Position;
+using manifest::Protocol;
+using manifest::Scheme;
+
+// The gateway's name as a caller, also the last segment of its SPIFFE ID. No service can have it: names are DNS labels.
+inline constexpr std::string_view kGateway = "_gateway";
+
+// One line of an edge's permissions, compiled.
+struct Permission {
+  std::string id;                    // "checkout.calls.payments[0]"
+  std::vector<std::string> methods;  // http: upper case, none means any; grpc: none
+  PathPattern path;                  // grpc: "/package.Service/Method" or "/package.Service/*"
+  std::string text;                  // as the manifest writes it
+  Position position;
+  bool operator==(const Permission&) const = default;
+
+  bool covers(std::string_view method, std::string_view request_path) const noexcept;
+};
+
+// Where a call is answered besides its name: an address of the caller's own loopback.
+struct LocalAddress {
+  std::string host;  // "localhost", "0.0.0.0" or an address of 127.0.0.0/8
+  Port port;
+  bool operator==(const LocalAddress&) const = default;
+};
+
+// The outside peer of an egress edge.
+struct Outside {
+  Scheme scheme = Scheme::https;
+  std::string host;
+  bool is_address = false;
+  bool operator==(const Outside&) const = default;
+};
+
+struct Edge {
+  enum class Kind : std::uint8_t { call, route, egress };
+  Kind kind = Kind::call;
+  std::string from;                     // a service, or kGateway
+  std::string to;                       // a service; for egress the declared name
+  Port port;                            // of the callee; one edge per port
+  Protocol protocol = Protocol::http;   // egress: http for http and https, tcp for tcp
+  std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
+  std::optional<LocalAddress> at;       // calls only
+  std::optional<Outside> outside;       // egress only
+  std::string id;     // the rule: "checkout.calls.payments", "gateway.routes[2]", "checkout.egress.mail"
+  Position position;  // of the rule in the manifest
+  bool operator==(const Edge&) const = default;
+};
+
+struct Endpoint {
+  Port port;
+  std::string name;
+  Protocol protocol = Protocol::http;
+  bool operator==(const Endpoint&) const = default;
+};
+
+struct Node {
+  std::string name;
+  std::string owner;
+  bool job = false;
+  std::vector<Endpoint> ports;
+  Position position;
+  bool operator==(const Node&) const = default;
+};
+
+struct Model {
+  std::string app;
+  std::string trust_domain;
+  std::vector<Node> services;  // in the manifest's order
+  std::vector<Edge> edges;     // by service in the manifest's order (calls, then egress), routes last
+
+  const Node* service(std::string_view name) const;
+  bool has_gateway() const;
+};
+
+Model compile(const manifest::Application& application);
+
+std::string_view to_string(Edge::Kind kind);
+
+// Edges travel to the sidecars inside snapshots. Reading is strict: an unknown, missing, repeated or mistyped member, a
+// name or pattern that no manifest could contain is Cause::invalid, and names the member.
+nlohmann::json to_json(const Edge& edge);
+nlohmann::json to_json(const Permission& permission);
+Result<Edge> edge_from_json(const nlohmann::json& value);
+Result<Permission> permission_from_json(const nlohmann::json& value, Protocol protocol);
+nlohmann::json to_json(const std::vector<Edge>& edges);
+Result<std::vector<Edge>> edges_from_json(const nlohmann::json& value);
+
+// JSON text to a value: UTF-8, nothing after it, no repeated member, nesting at most 64. nlohmann's own parser would
+// let the last of repeated members win.
+Result<nlohmann::json> read_json(std::string_view text);
+
+}  // namespace bulkhead::policy
