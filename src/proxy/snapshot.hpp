@@ -1,0 +1,214 @@
+#pragma once
+
+// The configuration contract between controller and data plane. A Snapshot is everything one sidecar or gateway knows:
+// it is made by the controller for one identity, travels as JSON, is named by the hash of its content, and is never
+// changed: a new one replaces the old one whole. An equal hash is a no-op; applying a new one touches no connection
+// that it does not concern.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.hpp"
+#include "manifest/application.hpp"
+#include "policy/model.hpp"
+#include "policy/names.hpp"
+
+namespace bulkhead::proxy {
+
+using manifest::Protocol;
+using manifest::Scheme;
+using policy::Handling;
+using HealthKind = manifest::Healthcheck::Kind;
+
+enum class Role : std::uint8_t { sidecar, gateway };
+enum class DoorKind : std::uint8_t { upstream, egress };
+
+std::string_view to_string(Role role);
+std::string_view to_string(DoorKind kind);
+
+// A port on which this instance's service listens inside its compartment.
+struct ServedPort {
+  std::uint16_t number = 0;
+  Protocol protocol = Protocol::http;
+
+  bool operator==(const ServedPort&) const = default;
+};
+
+// Bounds of one instance; 0 means the default that defaults.hpp states.
+struct Limits {
+  std::uint32_t max_in_flight = 0;  // requests being served at once by the inner door
+  std::uint32_t max_held = 0;       // requests waiting for a ready instance
+  std::uint32_t hold_ms = 0;        // how long one of them waits at most
+
+  bool operator==(const Limits&) const = default;
+};
+
+// What this instance's service offers, and who may call it.
+struct Inbound {
+  std::vector<ServedPort> ports;
+  std::vector<policy::Edge> edges;  // every edge whose callee is this service; empty denies everybody
+  Limits limits;
+
+  bool operator==(const Inbound&) const = default;
+};
+
+// How readiness of the own service is found out.
+struct Health {
+  HealthKind kind = HealthKind::tcp;
+  bool guessed = false;    // http: any answer below 500 means ready, instead of 200 to 399
+  std::uint16_t port = 0;  // 0: there is nothing to ask (a job); ready as soon as it runs
+  std::string path;        // http: the target asked with GET; grpc: the service name ("" is the whole server)
+  std::uint32_t interval_ms = 0;
+  std::uint32_t timeout_ms = 0;
+  std::uint32_t retries = 0;          // this many failures in a row make it unready
+  std::uint32_t start_period_ms = 0;  // failures within it are expected and not reported
+
+  bool operator==(const Health&) const = default;
+};
+
+// One instance of a callee, with the address of its sidecar's inner door: "unix:/path" or "tcp:HOST:PORT".
+struct Endpoint {
+  std::string instance;
+  std::string address;
+  bool ready = false;
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+// A service that this instance may call, at one of its ports.
+struct Upstream {
+  std::string service;
+  std::uint16_t port = 0;  // the callee's own port, inside its compartment
+  Protocol protocol = Protocol::http;
+  std::string spiffe_id;  // the identity that every endpoint has to prove
+  policy::Edge edge;      // this caller's edge, judged here too
+  std::vector<Endpoint> endpoints;
+
+  bool operator==(const Upstream&) const = default;
+};
+
+// An address and port that the compartment's programs may dial, and what stands behind it.
+struct Door {
+  std::string address;  // IPv4 dotted: of 198.18.0.0/15, or 127.0.0.1 for `at:`
+  std::uint16_t port = 0;
+  DoorKind kind = DoorKind::upstream;
+  std::uint32_t index = 0;             // into Snapshot::upstreams or Snapshot::egress
+  Handling handling = Handling::http;  // http or grpc upstreams: http; tcp upstreams: tcp; egress: any
+
+  bool operator==(const Door&) const = default;
+};
+
+// What the compartment's DNS answers.
+struct Name {
+  std::string name;  // lower case, no final dot
+  std::string address;
+
+  bool operator==(const Name&) const = default;
+};
+
+// A place outside that this instance may reach.
+struct Egress {
+  std::string name;  // as the manifest calls it
+  Scheme scheme = Scheme::https;
+  std::string host;
+  std::uint16_t port = 443;
+  bool allow_private = false;  // the manifest names a loopback, private or link-local address literally
+  policy::Edge edge;
+
+  bool operator==(const Egress&) const = default;
+};
+
+struct Listener {
+  std::string name;  // of the inherited socket: "listen:0"
+  bool tls = true;
+  bool redirect_to_https = false;  // a plain listener that answers every request with 308 to https
+  std::uint16_t https_port = 0;    // the public port of that redirect; 0 or 443 leaves it out of the URL
+
+  bool operator==(const Listener&) const = default;
+};
+
+// Served by SNI. The first one is the answer where no name matches.
+struct Certificate {
+  std::vector<std::string> hosts;
+  std::string chain_pem;
+  std::string key_pem;  // secret: never logged, never part of an error
+
+  bool operator==(const Certificate&) const = default;
+};
+
+// Chosen as manifest::choose says, its path rewritten as manifest::rewrite_path says.
+struct Route {
+  std::string host;                    // lower case, without port; "" is any host
+  std::string path = "/*";             // a manifest::PathPattern
+  std::vector<std::string> methods;    // upper case; none is any
+  std::uint32_t upstream = 0;          // into Snapshot::upstreams
+  std::optional<std::string> rewrite;  // a path prefix
+  std::string rule;                    // the rule's id, for records
+
+  bool operator==(const Route&) const = default;
+};
+
+struct Gateway {
+  std::vector<Listener> listeners;
+  std::vector<Certificate> certificates;
+  std::vector<Route> routes;
+
+  bool operator==(const Gateway&) const = default;
+};
+
+// What a refusal needs to say which line would allow it.
+struct ServiceHint {
+  std::string service;
+  std::string owner;       // "" where the manifest names none
+  std::uint32_t line = 0;  // of the service in the manifest; 0 is unknown
+
+  bool operator==(const ServiceHint&) const = default;
+};
+
+struct Hints {
+  std::string manifest;  // the file's name, as a person would write it
+  std::vector<ServiceHint> services;
+
+  bool operator==(const Hints&) const = default;
+};
+
+struct Snapshot {
+  std::string app;
+  std::string service;
+  std::string instance;
+  std::string trust_domain;
+  std::string spiffe_id;  // "spiffe://<trust domain>/<app>/<service>"
+  Role role = Role::sidecar;
+  Inbound inbound;
+  Health health;
+  std::vector<Upstream> upstreams;
+  std::vector<Door> doors;
+  std::vector<Name> names;
+  std::vector<Egress> egress;
+  Gateway gateway;
+  Hints hints;
+
+  bool operator==(const Snapshot&) const = default;
+};
+
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+nlohmann::json to_json(const Snapshot& snapshot);
+
+// Strict: every key is known and of its type, every key that has no default is there, indices point at something,
+// two doors or names never collide. Cause::invalid names the place: "snapshot.doors[2].port: ...".
+Result<Snapshot> snapshot_from_json(const nlohmann::json& json);
+
+// The same from text, read as policy::read_json does: no key twice, bounded depth.
+Result<Snapshot> parse_snapshot(std::string_view text);
+
+// "sha256:" and 64 hexadecimal digits over the canonical JSON (sorted keys, no white space).
+std::string content_hash(const Snapshot& snapshot);
+
+}  // namespace bulkhead::proxy
