@@ -1,0 +1,25 @@
+#pragma once
+
+// The keeper: owner of one instance. It stays in the host's namespaces, builds the compartment, starts sidecar and
+// service, and outlives neither nor is outlived by them. It is started by the controller and belongs to nobody's
+// session.
+//
+// Towards the controller (FrameChannel of JSON on `controller_socket`; retried for ever, the instance doesn't wait for
+// it):
+//   keeper → controller
+//     {"type":"hello","instance","keeper_pid","keeper_start","sidecar_pid","sidecar_start","service_pid","state",
+//      "not_enforced":[{"what","reason","fix"}]}                     at each connect
+//     {"type":"state","state":"sealing|sealed|sidecar_ready|running|draining|terminating|finishing|stopped","service_pid"}
+//     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
+//     {"type":"listeners","names":[…]}                                 with the descriptors
+//   controller → keeper
+//     {"type":"stop","grace_ms":N}     {"type":"listeners"}
+// SIGTERM is a stop too.
+
+namespace bulkhead::compartments {
+
+// Exit codes: 0 the service ended with 0 or was stopped, 1 anything else, 2 the spec is unusable (said on stderr).
+// `spec_fd` is read to its end and closed.
+int keeper_main(int spec_fd);
+
+}  // namespace bulkhead::compartments
