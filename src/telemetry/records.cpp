@@ -1,0 +1,175 @@
+#include "telemetry/records.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.hpp"
+
+namespace bulkhead::telemetry {
+
+namespace {
+
+Result<Fd> open_for_append(const std::string& path) {
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return os_fail("open " + path);
+  return file;
+}
+
+// A process that was killed may have left half a line.
+bool ends_within_a_line(int file, std::size_t size) {
+  char last = '\n';
+  if (size == 0) return false;
+  return ::pread(file, &last, 1, static_cast<off_t>(size - 1)) == 1 && last != '\n';
+}
+
+}  // namespace
+
+// Two buffers: one is appended to under the mutex, the other is being written by the thread.
+class Records::Writer {
+ public:
+  Writer(Options options, Fd file) : options_(std::move(options)), file_(std::move(file)) {
+    struct stat status{};
+    if (::fstat(file_.get(), &status) == 0) size_ = static_cast<std::size_t>(status.st_size);
+    broken_line_ = ends_within_a_line(file_.get(), size_);
+    thread_ = std::thread([this] { run(); });
+  }
+
+  ~Writer() {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    wanted_.notify_one();
+    thread_.join();
+  }
+
+  void append(std::string_view line) {
+    const std::lock_guard lock(mutex_);
+    if (buffer_.size() + line.size() + 1 > options_.buffer_bytes) {
+      ++dropped_;
+      ++unreported_;
+      return;
+    }
+    buffer_.append(line).push_back('\n');
+    // A half full buffer can't wait for the timer.
+    if (buffer_.size() > options_.buffer_bytes / 2) wanted_.notify_one();
+  }
+
+  void flush() {
+    std::unique_lock lock(mutex_);
+    flushing_ = true;
+    wanted_.notify_one();
+    written_.wait(lock, [this] { return buffer_.empty() && !writing_; });
+    flushing_ = false;
+  }
+
+  std::uint64_t dropped() const {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wait_for_work(lock);
+      if (buffer_.empty() && ending_) return;
+      if (unreported_ != 0) buffer_.append(dropped_line());
+      std::string batch = std::exchange(buffer_, {});
+      writing_ = true;
+      lock.unlock();
+      const std::uint64_t lost = write_batch(batch);
+      lock.lock();
+      writing_ = false;
+      dropped_ += lost;
+      unreported_ += lost;
+      written_.notify_all();
+    }
+  }
+
+  void wait_for_work(std::unique_lock<std::mutex>& lock) {
+    // An idle sidecar sleeps; with the first line begins the wait in which more of them gather.
+    while (buffer_.empty() && !ending_) wanted_.wait_for(lock, kIdle);
+    const auto urgent = [this] { return ending_ || flushing_ || buffer_.size() > options_.buffer_bytes / 2; };
+    wanted_.wait_for(lock, options_.flush_every, urgent);
+  }
+
+  std::string dropped_line() {
+    return fmt::format("{{\"type\":\"dropped\",\"lines\":{}}}\n", std::exchange(unreported_, 0));
+  }
+
+  // How many lines could not be written.
+  std::uint64_t write_batch(std::string_view batch) {
+    if (size_ >= options_.file_bytes) rotate();
+    if (broken_line_ && write_some("\n") == 1) broken_line_ = false;
+    const std::size_t done = broken_line_ ? 0 : write_some(batch);
+    size_ += done;
+    if (done == batch.size()) return 0;
+    broken_line_ = broken_line_ || (done > 0 && batch[done - 1] != '\n');
+    const std::string_view rest = batch.substr(done);
+    return static_cast<std::uint64_t>(std::ranges::count(rest, '\n'));
+  }
+
+  std::size_t write_some(std::string_view bytes) {
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = ::write(file_.get(), bytes.data() + done, bytes.size() - done);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+  void rotate() {
+    for (unsigned number = options_.old_files; number > 0; --number) {
+      const std::string from = number == 1 ? options_.path : fmt::format("{}.{}", options_.path, number - 1);
+      std::rename(from.c_str(), fmt::format("{}.{}", options_.path, number).c_str());
+    }
+    if (options_.old_files == 0) ::unlink(options_.path.c_str());
+    auto fresh = open_for_append(options_.path);
+    if (!fresh) return;
+    file_ = std::move(*fresh);
+    size_ = 0;
+  }
+
+  static constexpr std::chrono::hours kIdle{1};
+
+  const Options options_;
+  Fd file_;
+  std::size_t size_ = 0;
+  bool broken_line_ = false;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable wanted_;
+  std::condition_variable written_;
+  std::string buffer_;
+  std::uint64_t dropped_ = 0;
+  std::uint64_t unreported_ = 0;
+  bool writing_ = false;
+  bool flushing_ = false;
+  bool ending_ = false;
+
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<Records>> Records::open(Options options) {
+  auto file = open_for_append(options.path);
+  if (!file) return fail(within("records", std::move(file.error())));
+  return std::unique_ptr<Records>(new Records(std::make_unique<Writer>(std::move(options), std::move(*file))));
+}
+
+Records::Records(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
+Records::~Records() = default;
+
+void Records::append(std::string_view line) { writer_->append(line); }
+void Records::flush() { writer_->flush(); }
+std::uint64_t Records::dropped() const { return writer_->dropped(); }
+
+}  // namespace bulkhead::telemetry

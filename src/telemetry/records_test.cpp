@@ -1,0 +1,139 @@
+#include "telemetry/records.hpp"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+#include "base/fd.hpp"
+
+namespace bulkhead::telemetry {
+namespace {
+
+class RecordsTest : public testing::Test {
+ protected:
+  RecordsTest() {
+    std::string pattern = testing::TempDir() + "records-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+    path_ = directory_ + "/edges.jsonl";
+  }
+  ~RecordsTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string content(const std::string& suffix = "") const {
+    const auto text = read_file(path_ + suffix);
+    return text ? *text : "";
+  }
+  Records::Options options() const { return {.path = path_}; }
+
+  std::string directory_;
+  std::string path_;
+};
+
+TEST_F(RecordsTest, LinesAreWrittenInOrderAndOnlyForTheOwner) {
+  const auto records = Records::open(options());
+  ASSERT_TRUE(records.has_value());
+  (*records)->append("{\"a\":1}");
+  (*records)->append("{\"a\":2}");
+  (*records)->flush();
+  EXPECT_EQ(content(), "{\"a\":1}\n{\"a\":2}\n");
+  struct stat status{};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(RecordsTest, WhatWasAppendedIsThereAfterTheEnd) {
+  {
+    (*Records::open(options()))->append("{\"last\":true}");
+  }
+  EXPECT_EQ(content(), "{\"last\":true}\n");
+}
+
+TEST_F(RecordsTest, AFullFileIsRotatedAndTheOldestGoes) {
+  auto small = options();
+  small.file_bytes = 20;
+  small.old_files = 2;
+  const auto records = *Records::open(small);
+  for (int i = 0; i < 5; ++i) {
+    records->append(fmt::format("{{\"line\":\"number {}\"}}", i));
+    records->flush();
+  }
+  EXPECT_EQ(content(), "{\"line\":\"number 4\"}\n");
+  EXPECT_EQ(content(".1"), "{\"line\":\"number 3\"}\n");
+  EXPECT_EQ(content(".2"), "{\"line\":\"number 2\"}\n");
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".3"));
+}
+
+TEST_F(RecordsTest, WhatDoesNotFitIsDroppedAndTheFileSaysSo) {
+  auto small = options();
+  small.buffer_bytes = 100;
+  const auto records = *Records::open(small);
+  records->append(std::string(200, 'x'));
+  EXPECT_EQ(records->dropped(), 1U);
+  records->append("{}");
+  records->flush();
+  EXPECT_EQ(content(), "{}\n{\"type\":\"dropped\",\"lines\":1}\n");
+}
+
+TEST_F(RecordsTest, AFullDiskIsCounted) {
+  const auto records = Records::open({.path = "/dev/full"});
+  ASSERT_TRUE(records.has_value());
+  (*records)->append("{}");
+  (*records)->append("{}");
+  (*records)->flush();
+  EXPECT_EQ((*records)->dropped(), 2U);
+}
+
+TEST_F(RecordsTest, HalfALineOfAKilledProcessDoesNotSpoilTheNext) {
+  std::ofstream(path_) << "{\"half\":";
+  {
+    (*Records::open(options()))->append("{}");
+  }
+  EXPECT_EQ(content(), "{\"half\":\n{}\n");
+}
+
+TEST_F(RecordsTest, ADirectoryThatIsMissingIsAFault) {
+  EXPECT_FALSE(Records::open({.path = directory_ + "/none/x"}).has_value());
+}
+
+TEST(Lines, ASpanIsOneJsonObjectWithoutTheQuery) {
+  Span span;
+  span.hop = "inner";
+  span.caller = "checkout";
+  span.callee = "payments";
+  span.method = "POST";
+  span.path = "/charges?card=4111";
+  span.status = 201;
+  const std::string line = to_line(span);
+  EXPECT_EQ(line.find("4111"), std::string::npos);
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json["type"], "span");
+  EXPECT_EQ(json["path"], "/charges");
+  EXPECT_EQ(json["status"], 201);
+}
+
+TEST(Lines, HostileTextStaysInsideItsString) {
+  UndeclaredDial dial;
+  dial.caller = "a\"},{\n\\";
+  dial.target = "\xff\xc0\xaf\xed\xa0\x80\xf5 \xc3\xa9";
+  const std::string line = to_line(dial);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const auto json = nlohmann::json::parse(line);
+  EXPECT_EQ(json["caller"], "a\"},{\n\\");
+  EXPECT_TRUE(json["target"].get<std::string>().ends_with(" \xc3\xa9"));
+}
+
+TEST(Lines, ADenialNamesWhoWhatAndWhy) {
+  Denied denied;
+  denied.subject = "catalog";
+  denied.object = "payments";
+  denied.action = "POST /charges?x=1";
+  denied.verdict = "denied";
+  const auto json = nlohmann::json::parse(to_line(denied));
+  EXPECT_EQ(json["action"], "POST /charges");
+  EXPECT_EQ(json["subject"], "catalog");
+}
+
+}  // namespace
+}  // namespace bulkhead::telemetry
