@@ -24,6 +24,8 @@ class PathPattern {
   // Whether the raw bytes of `path` (no query) match. A path that is not plain (see is_plain_path) matches nothing.
   // Allocates nothing.
   bool matches(std::string_view path) const noexcept;
+  // The same for a path that is known to be plain; any other may match by accident.
+  bool matches_plain(std::string_view path) const noexcept;
 
   const std::string& text() const { return text_; }
   bool matches_everything() const { return text_ == "/*"; }

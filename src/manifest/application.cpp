@@ -1,0 +1,72 @@
+#include "manifest/application.hpp"
+
+#include <algorithm>
+
+namespace bulkhead::manifest {
+
+const DeclaredPort* Service::port(Port number) const {
+  auto found = std::ranges::find(ports, number, &DeclaredPort::number);
+  return found == ports.end() ? nullptr : &*found;
+}
+
+const Call* Service::call(std::string_view target) const {
+  auto found = std::ranges::find(calls, target, &Call::service);
+  return found == calls.end() ? nullptr : &*found;
+}
+
+const Service* Application::service(std::string_view wanted) const {
+  auto found = std::ranges::find(services, wanted, &Service::name);
+  return found == services.end() ? nullptr : &*found;
+}
+
+std::string to_string(const Position& position) {
+  if (position.line == 0) return position.file;
+  return fmt::format("{}:{}:{}", position.file, position.line, position.column);
+}
+
+std::string_view to_string(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::http: return "http";
+    case Protocol::grpc: return "grpc";
+    case Protocol::tcp: return "tcp";
+  }
+  return "tcp";
+}
+
+std::optional<Protocol> protocol_of(std::string_view text) {
+  for (Protocol protocol : {Protocol::http, Protocol::grpc, Protocol::tcp}) {
+    if (text == to_string(protocol)) return protocol;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(Scheme scheme) {
+  switch (scheme) {
+    case Scheme::http: return "http";
+    case Scheme::https: return "https";
+    case Scheme::tcp: return "tcp";
+  }
+  return "tcp";
+}
+
+std::string_view to_string(ServiceType type) { return type == ServiceType::job ? "job" : "service"; }
+
+std::string_view to_string(Condition condition) {
+  switch (condition) {
+    case Condition::started: return "started";
+    case Condition::ready: return "ready";
+    case Condition::done: return "done";
+  }
+  return "started";
+}
+
+std::string_view to_string(Healthcheck::Kind kind) {
+  switch (kind) {
+    case Healthcheck::Kind::http: return "http";
+    case Healthcheck::Kind::grpc: return "grpc";
+    case Healthcheck::Kind::tcp: return "tcp";
+  }
+  return "tcp";
+}
+
+}  // namespace bulkhead::manifest

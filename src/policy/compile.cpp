@@ -1,0 +1,114 @@
+#include <algorithm>
+
+#include "policy/model.hpp"
+
+namespace bulkhead::policy {
+
+namespace {
+
+std::vector<Permission> compile(const std::vector<manifest::Permission>& permissions, const std::string& rule) {
+  std::vector<Permission> compiled;
+  for (const manifest::Permission& each : permissions) {
+    compiled.push_back({.id = fmt::format("{}[{}]", rule, compiled.size()),
+                        .methods = each.methods,
+                        .path = each.path,
+                        .text = each.text,
+                        .position = each.position});
+  }
+  return compiled;
+}
+
+Protocol protocol_at(const manifest::Application& application, std::string_view service, Port port) {
+  const manifest::Service* callee = application.service(service);
+  const manifest::DeclaredPort* declared = callee ? callee->port(port) : nullptr;
+  return declared ? declared->protocol : Protocol::tcp;
+}
+
+void add_call(const manifest::Application& application, const std::string& from, const manifest::Call& call,
+              std::vector<Edge>& edges) {
+  for (Port port : call.ports) {
+    Edge edge{.kind = Edge::Kind::call, .from = from, .to = call.service, .port = port};
+    edge.id = fmt::format("{}.calls.{}", from, call.service);
+    edge.protocol = protocol_at(application, call.service, port);
+    edge.permissions = compile(call.permissions, edge.id);
+    if (call.at) edge.at = LocalAddress{call.at->host, call.at->port};
+    edge.position = call.position;
+    edges.push_back(std::move(edge));
+  }
+}
+
+void add_egress(const std::string& from, const manifest::Egress& egress, std::vector<Edge>& edges) {
+  Edge edge{.kind = Edge::Kind::egress, .from = from, .to = egress.name, .port = egress.port};
+  edge.id = fmt::format("{}.egress.{}", from, egress.name);
+  edge.protocol = egress.scheme == Scheme::tcp ? Protocol::tcp : Protocol::http;
+  edge.outside = Outside{egress.scheme, egress.host, egress.is_address};
+  edge.position = egress.position;
+  edges.push_back(std::move(edge));
+}
+
+// A route is the gateway's call, with the paths that the service sees after the rewrite.
+void add_route(const manifest::Application& application, const manifest::Route& route, std::size_t index,
+               std::vector<Edge>& edges) {
+  Edge edge{.kind = Edge::Kind::route, .from = std::string(kGateway), .to = route.service, .port = route.port};
+  edge.id = fmt::format("gateway.routes[{}]", index);
+  edge.protocol = protocol_at(application, route.service, route.port);
+  edge.position = route.position;
+  PathPattern seen = rewritten_pattern(route);
+  std::vector<std::string> methods = edge.protocol == Protocol::http ? route.match.methods : std::vector<std::string>();
+  if (!methods.empty() || !seen.matches_everything()) {
+    std::string text = methods.empty() ? "*" : fmt::format("{}", fmt::join(methods, "|"));
+    text += " " + seen.text();
+    edge.permissions.push_back({edge.id + ".match", std::move(methods), seen, std::move(text), route.position});
+  }
+  edges.push_back(std::move(edge));
+}
+
+Node describe(const manifest::Service& service) {
+  Node node{.name = service.name, .owner = service.owner, .job = service.type == manifest::ServiceType::job};
+  node.position = service.position;
+  for (const manifest::DeclaredPort& port : service.ports) {
+    node.ports.push_back({port.number, port.name, port.protocol});
+  }
+  return node;
+}
+
+}  // namespace
+
+Model compile(const manifest::Application& application) {
+  Model model{.app = application.name, .trust_domain = application.trust_domain};
+  for (const manifest::Service& service : application.services) {
+    model.services.push_back(describe(service));
+    for (const manifest::Call& call : service.calls) add_call(application, service.name, call, model.edges);
+    for (const manifest::Egress& egress : service.egress) add_egress(service.name, egress, model.edges);
+  }
+  if (application.gateway) {
+    const auto& routes = application.gateway->routes;
+    for (std::size_t i = 0; i < routes.size(); ++i) add_route(application, routes[i], i, model.edges);
+  }
+  return model;
+}
+
+const Node* Model::service(std::string_view name) const {
+  auto found = std::ranges::find(services, name, &Node::name);
+  return found == services.end() ? nullptr : &*found;
+}
+
+bool Model::has_gateway() const {
+  return std::ranges::any_of(edges, [](const Edge& edge) { return edge.kind == Edge::Kind::route; });
+}
+
+bool Permission::covers(std::string_view method, std::string_view request_path) const noexcept {
+  bool method_covered = methods.empty() || std::ranges::find(methods, method) != methods.end();
+  return method_covered && path.matches(request_path);
+}
+
+std::string_view to_string(Edge::Kind kind) {
+  switch (kind) {
+    case Edge::Kind::call: return "call";
+    case Edge::Kind::route: return "route";
+    case Edge::Kind::egress: return "egress";
+  }
+  return "call";
+}
+
+}  // namespace bulkhead::policy
