@@ -95,11 +95,12 @@ struct Upstream {
 
 // An address and port that the compartment's programs may dial, and what stands behind it.
 struct Door {
-  std::string address;  // IPv4 dotted: of 198.18.0.0/15, or 127.0.0.1 for `at:`
+  std::string address;  // numeric: of 198.18.0.0/15; for `at:` 127.0.0.1 or ::1
   std::uint16_t port = 0;
   DoorKind kind = DoorKind::upstream;
-  std::uint32_t index = 0;             // into Snapshot::upstreams or Snapshot::egress
-  Handling handling = Handling::http;  // http or grpc upstreams: http; tcp upstreams: tcp; egress: any
+  std::uint32_t index = 0;  // into Snapshot::upstreams or Snapshot::egress
+  // As policy::Answering says: tcp for tcp upstreams and tcp egress, tls_through only for https egress, else http.
+  Handling handling = Handling::http;
 
   bool operator==(const Door&) const = default;
 };

@@ -1,0 +1,93 @@
+#pragma once
+
+// Every bound and every wait of the data plane, with its reason. docs/ lists this file.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace bulkhead::proxy::defaults {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// --- Holding: a request that finds no ready instance waits instead of failing. ---
+// A crashed service is back within seconds; clients and browsers give up after 30 s or more.
+inline constexpr milliseconds kHold = seconds(30);
+// Enough for a burst during a restart; each one costs a connection and a few KiB.
+inline constexpr std::uint32_t kMaxHeld = 1024;
+
+// --- Retries: only of what was never sent, within the hold. ---
+// An endpoint that refused is passed over this long if there is any other: its successor gets another address.
+inline constexpr milliseconds kSuspect = seconds(1);
+// Between two rounds over all endpoints: doubles from the first to the last value.
+inline constexpr milliseconds kRetryPauseFirst{20};
+inline constexpr milliseconds kRetryPauseLast{500};
+// What of a request's body is kept so that it can be sent again; a longer body that was begun is not retried.
+inline constexpr std::size_t kReplayBytes = 64U << 10U;
+
+// --- Connections. ---
+// On one host a connect succeeds or fails at once; across hosts a lost SYN is repeated after 1 s and 3 s.
+inline constexpr milliseconds kConnect = seconds(5);
+// Both handshakes of mutual TLS take milliseconds; a peer that needs longer is stopped or hostile.
+inline constexpr milliseconds kHandshake = seconds(10);
+// The service of the same compartment accepts by its kernel's backlog, so only a full backlog makes this wait.
+inline constexpr milliseconds kVend = seconds(5);
+
+// --- Requests. ---
+// From the request's last byte to the answer's first: slow reports and long polls fit, a lost answer does not hang.
+inline constexpr milliseconds kFirstByte = minutes(5);
+// Silence inside a body or a stream of messages. A dead peer is found by PING much sooner.
+inline constexpr milliseconds kBodySilence = minutes(5);
+inline constexpr milliseconds kStreamSilence = hours(24);
+// A client that takes nothing for this long is gone or attacks (slow read).
+inline constexpr milliseconds kStalledWrite = minutes(1);
+// Requests being served at once by one inner door; beyond it the callee is overloaded and says so (503).
+inline constexpr std::uint32_t kMaxInFlight = 4096;
+
+// --- Raw TCP. ---
+// Preamble and answer are a few bytes right after the handshake.
+inline constexpr milliseconds kPreamble = seconds(10);
+// No idle limit: databases keep connections for days. The ends' own keep-alive decides.
+inline constexpr std::size_t kSpliceBuffer = 64U << 10U;
+
+// --- Egress. ---
+// DNS answers are believed at least and at most this long (the resolver of the C library does not tell the TTL).
+inline constexpr milliseconds kDnsFresh = seconds(30);
+inline constexpr milliseconds kDnsNegative = seconds(3);
+inline constexpr milliseconds kResolve = seconds(10);
+// A program's ClientHello follows its connect at once.
+inline constexpr milliseconds kClientHello = seconds(10);
+inline constexpr milliseconds kOutsideConnect = seconds(10);
+
+// --- The compartment's DNS. ---
+// Addresses are fixed for the application's life; a short time makes a changed manifest visible soon.
+inline constexpr std::uint32_t kDnsTtlSeconds = 5;
+inline constexpr std::size_t kMaxDnsConnections = 16;
+inline constexpr milliseconds kDnsTcpSilence = seconds(10);
+
+// --- Health of the own service, where the manifest says nothing. ---
+inline constexpr milliseconds kHealthInterval = seconds(2);
+inline constexpr milliseconds kHealthTimeout = seconds(1);
+inline constexpr std::uint32_t kHealthRetries = 3;
+// Until the first success it is asked more often, so that a start is not slower for being watched.
+inline constexpr milliseconds kHealthEager{25};
+inline constexpr milliseconds kHealthEagerLast{250};
+
+// --- Towards the controller. ---
+inline constexpr milliseconds kControlRetryFirst{50};
+inline constexpr milliseconds kControlRetryLast = seconds(2);
+inline constexpr milliseconds kStatsEvery = seconds(1);
+
+// --- The end. ---
+// In-flight requests may finish for this long after the drain began; the keeper has a deadline of its own.
+inline constexpr milliseconds kDrain = seconds(10);
+
+// --- Records. ---
+// Undeclared dials of one kind give one line this often, however often they are tried.
+inline constexpr milliseconds kDialQuiet = seconds(10);
+inline constexpr std::size_t kMaxDialKinds = 256;
+
+}  // namespace bulkhead::proxy::defaults

@@ -1,0 +1,112 @@
+#include "proxy/refusal.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "http/hop.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+using http::GrpcStatus;
+
+// In the order of RefusalCause.
+constexpr std::array<CauseFacts, 18> kFacts{{
+    {403, "denied", "http_request_denied", GrpcStatus::permission_denied},
+    {400, "ambiguous_path", "http_request_error", GrpcStatus::invalid_argument},
+    {400, "bad_request", "http_request_error", GrpcStatus::internal},
+    {404, "no_route", "destination_not_found", GrpcStatus::unimplemented},
+    {421, "misdirected", "http_request_error", GrpcStatus::unimplemented},
+    {503, "no_ready_instance", "destination_unavailable", GrpcStatus::unavailable},
+    {503, "hold_full", "connection_limit_reached", GrpcStatus::unavailable},
+    {503, "overloaded", "connection_limit_reached", GrpcStatus::unavailable},
+    {503, "unreachable", "connection_refused", GrpcStatus::unavailable},
+    {503, "draining", "destination_unavailable", GrpcStatus::unavailable},
+    {503, "no_identity", "proxy_internal_error", GrpcStatus::unavailable},
+    {502, "broken_off", "connection_terminated", GrpcStatus::unavailable},
+    {502, "bad_answer", "http_protocol_error", GrpcStatus::internal},
+    {504, "timed_out", "http_response_timeout", GrpcStatus::deadline_exceeded},
+    {403, "prohibited_address", "destination_ip_prohibited", GrpcStatus::permission_denied},
+    {502, "name_not_resolved", "dns_error", GrpcStatus::unavailable},
+    {502, "outside_tls", "tls_certificate_error", GrpcStatus::unavailable},
+    {502, "unsupported_upgrade", "http_upgrade_failed", GrpcStatus::unimplemented},
+}};
+
+constexpr std::string_view kAfterUnavailable = "1";
+
+std::string action(const Refusal& refusal) {
+  if (refusal.path.empty()) return refusal.method;
+  return fmt::format("{}{}{}", refusal.method, refusal.method.empty() ? "" : " ", refusal.path);
+}
+
+std::string explained(const Refusal& refusal) {
+  nlohmann::ordered_json body;
+  const auto add = [&](const char* key, std::string_view value) {
+    if (!value.empty()) body[key] = value;
+  };
+  add("error", facts(refusal.cause).name);
+  add("message", sentence(refusal));
+  add("caller", refusal.caller);
+  add("callee", refusal.callee);
+  add("method", refusal.method);
+  add("path", refusal.path);
+  add("rule", refusal.rule);
+  add("allow", refusal.allow);
+  add("manifest", refusal.where);
+  add("owner", refusal.owner);
+  return body.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+const CauseFacts& facts(RefusalCause cause) { return kFacts[static_cast<std::size_t>(cause)]; }
+
+std::optional<RefusalCause> refusal_cause(std::string_view name) {
+  for (std::size_t i = 0; i < kFacts.size(); ++i) {
+    if (kFacts[i].name == name) return static_cast<RefusalCause>(i);
+  }
+  return std::nullopt;
+}
+
+std::string sentence(const Refusal& refusal) {
+  std::string text;
+  if (refusal.cause == RefusalCause::denied) {
+    text = fmt::format("{} may not {} at {}", refusal.caller, action(refusal), refusal.callee);
+  } else {
+    text = fmt::format("{} to {}: {}", action(refusal), refusal.callee, facts(refusal.cause).name);
+  }
+  if (!refusal.reason.empty()) text += ": " + refusal.reason;
+  if (!refusal.allow.empty()) text += fmt::format("; allow it with `{}`", refusal.allow);
+  if (!refusal.where.empty()) text += fmt::format(" ({})", refusal.where);
+  return text;
+}
+
+RefusalAnswer render(const Refusal& refusal, Audience audience, std::string_view hop, bool grpc) {
+  const CauseFacts& known = facts(refusal.cause);
+  const bool stranger = audience == Audience::stranger;
+  const std::string_view plain = http::reason_phrase(known.status);
+  RefusalAnswer answer;
+  if (grpc) {
+    answer.head = http::grpc_error(known.grpc, stranger ? std::string(plain) : sentence(refusal));
+  } else {
+    answer.head.status = known.status;
+    answer.body = stranger ? std::string(plain) + "\n" : explained(refusal);
+    answer.head.content_length = answer.body.size();
+    answer.head.body = true;
+    answer.head.fields.add("content-type", stranger ? "text/plain" : "application/json");
+    if (known.status == 503) answer.head.fields.add("retry-after", kAfterUnavailable);
+  }
+  // Where nothing is, nobody needs to know that a proxy said so.
+  if (!stranger || known.status >= 500) {
+    const std::string_view name = stranger ? "gateway" : hop;
+    const std::string status = http::format_proxy_status({.proxy = name, .error = known.proxy_error});
+    answer.head.fields.add("proxy-status", status);
+  }
+  if (audience == Audience::mesh) answer.head.fields.add(kRefusalField, known.name);
+  return answer;
+}
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,67 @@
+#include "proxy/request_fields.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace bulkhead::proxy {
+
+namespace {
+
+constexpr std::string_view kTraceparent = "traceparent";
+constexpr std::string_view kTracestate = "tracestate";
+constexpr std::string_view kRequestId = "x-request-id";
+
+// Whether `name` begins with `prefix` (lower case, with '-'), taking '_' for '-'.
+bool reads_as(std::string_view name, std::string_view prefix) {
+  if (name.size() < prefix.size()) return false;
+  return std::ranges::equal(name.substr(0, prefix.size()), prefix, [](char left, char right) {
+    if (left == '_') left = '-';
+    if (left >= 'A' && left <= 'Z') left = static_cast<char>(left - 'A' + 'a');
+    return left == right;
+  });
+}
+
+std::optional<telemetry::TraceParent> incoming_parent(const http::Fields& fields) {
+  if (fields.count(kTraceparent) != 1) return std::nullopt;
+  return telemetry::parse_traceparent(*fields.find(kTraceparent));
+}
+
+}  // namespace
+
+bool claims_identity(std::string_view name) {
+  constexpr std::string_view kClientCertificate = "x-forwarded-client-cert";
+  if (reads_as(name, "x-bulkhead-")) return true;
+  return name.size() == kClientCertificate.size() && reads_as(name, kClientCertificate);
+}
+
+void strip_identity(http::Fields& fields) {
+  fields.remove_if([](const http::Field& field) { return claims_identity(field.name); });
+}
+
+std::optional<std::uint16_t> named_port(const http::Fields& fields) {
+  if (fields.count(kPortField) != 1) return std::nullopt;
+  const std::string_view text = *fields.find(kPortField);
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  if (!whole || port == 0 || text.front() == '0') return std::nullopt;
+  return port;
+}
+
+RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random) {
+  RequestTrace trace;
+  const auto parent = incoming_parent(fields);
+  if (parent) trace.parent = parent->span_id;
+  trace.context = telemetry::start_span(parent, random);
+  fields.set(kTraceparent, telemetry::format_traceparent(trace.context));
+  if (fields.has(kTracestate) && (!parent || !telemetry::is_tracestate(fields.joined(kTracestate, ",")))) {
+    fields.remove(kTracestate);
+  }
+  const auto given = fields.find(kRequestId);
+  const bool usable = given && fields.count(kRequestId) == 1 && telemetry::is_request_id(*given);
+  trace.request_id = usable ? std::string(*given) : telemetry::make_request_id(random);
+  if (!usable) fields.set(kRequestId, trace.request_id);
+  return trace;
+}
+
+}  // namespace bulkhead::proxy

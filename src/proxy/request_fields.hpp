@@ -1,0 +1,35 @@
+#pragma once
+
+// What every hop does to a request's fields before it looks at anything else. Pure but for the randomness passed in.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "http/fields.hpp"
+#include "telemetry/trace.hpp"
+
+namespace bulkhead::proxy {
+
+// The callee's port, said by the caller's sidecar to the callee's, which authorizes it.
+inline constexpr std::string_view kPortField = "x-bulkhead-port";
+
+// Fields by which a peer might claim to be somebody: x-forwarded-client-cert and whatever begins with x-bulkhead-, also
+// spelled with '_', which many servers read as '-'.
+bool claims_identity(std::string_view name);
+void strip_identity(http::Fields& fields);
+
+// The port that kPortField names; nothing if it is absent, repeated or not a port in plain decimal.
+std::optional<std::uint16_t> named_port(const http::Fields& fields);
+
+struct RequestTrace {
+  telemetry::TraceParent context;           // of the span of this hop
+  std::optional<telemetry::SpanId> parent;  // of the one before
+  std::string request_id;
+};
+
+// Carries on or makes traceparent and x-request-id, and writes both into `fields`. A repeated traceparent is none; a
+// tracestate that is malformed, or has no parent, goes.
+RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random);
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,139 @@
+#include "proxy/snapshot_check.hpp"
+
+#include <set>
+
+#include "identity/spiffe_id.hpp"
+#include "manifest/pattern.hpp"
+#include "net/address.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+Result<> check_identity(const Snapshot& snapshot) {
+  const auto expected = identity::SpiffeId::make(snapshot.trust_domain, snapshot.app, snapshot.service);
+  if (!expected) return fail(within("snapshot", expected.error()));
+  if (expected->text() == snapshot.spiffe_id) return {};
+  return fail(Cause::invalid, "snapshot.spiffe_id is not that of {} in {}", snapshot.service, snapshot.app);
+}
+
+Result<> check_inbound(const Snapshot& snapshot) {
+  for (const ServedPort& port : snapshot.inbound.ports) {
+    if (port.number == 0) return fail(Cause::invalid, "snapshot.inbound.ports has port 0");
+  }
+  for (const policy::Edge& edge : snapshot.inbound.edges) {
+    if (edge.to != snapshot.service || edge.kind == policy::Edge::Kind::egress) {
+      return fail(Cause::invalid, "snapshot.inbound.edges has {}, whose callee is {}", edge.id, edge.to);
+    }
+  }
+  return {};
+}
+
+Result<> check_upstream(const Snapshot& snapshot, const Upstream& upstream) {
+  const auto expected = identity::SpiffeId::make(snapshot.trust_domain, snapshot.app, upstream.service);
+  if (!expected || expected->text() != upstream.spiffe_id) {
+    return fail(Cause::invalid, "snapshot.upstreams: {} has a foreign spiffe_id", upstream.service);
+  }
+  const policy::Edge& edge = upstream.edge;
+  const bool fits = edge.from == snapshot.service && edge.to == upstream.service && edge.port.number == upstream.port &&
+                    edge.protocol == upstream.protocol;
+  if (!fits) return fail(Cause::invalid, "snapshot.upstreams: {} has the edge of another call", upstream.service);
+  std::set<std::string_view> instances;
+  for (const Endpoint& endpoint : upstream.endpoints) {
+    if (auto address = net::Address::parse(endpoint_address(endpoint.address)); !address) {
+      return fail(within("snapshot.upstreams: endpoint of " + upstream.service, address.error()));
+    }
+    if (!instances.insert(endpoint.instance).second) {
+      return fail(Cause::invalid, "snapshot.upstreams: {} has {} twice", upstream.service, endpoint.instance);
+    }
+  }
+  return {};
+}
+
+bool handling_fits(const Snapshot& snapshot, const Door& door) {
+  if (door.kind == DoorKind::upstream) {
+    const bool tcp = snapshot.upstreams[door.index].protocol == Protocol::tcp;
+    return door.handling == (tcp ? Handling::tcp : Handling::http);
+  }
+  switch (snapshot.egress[door.index].scheme) {
+    case Scheme::tcp: return door.handling == Handling::tcp;
+    case Scheme::http: return door.handling == Handling::http;
+    case Scheme::https: return door.handling != Handling::tcp;
+  }
+  return false;
+}
+
+Result<> check_doors(const Snapshot& snapshot) {
+  std::set<std::pair<std::string_view, std::uint16_t>> taken;
+  for (const Door& door : snapshot.doors) {
+    if (auto address = net::Address::ip(door.address, door.port); !address || door.port == 0) {
+      return fail(Cause::invalid, "snapshot.doors: {} port {} is no address", door.address, door.port);
+    }
+    const std::size_t behind = door.kind == DoorKind::upstream ? snapshot.upstreams.size() : snapshot.egress.size();
+    if (door.index >= behind) return fail(Cause::invalid, "snapshot.doors: index {} points at nothing", door.index);
+    if (!handling_fits(snapshot, door)) {
+      return fail(Cause::invalid, "snapshot.doors: {} port {} can't be handled as {}", door.address, door.port,
+                  to_string(door.handling));
+    }
+    if (!taken.emplace(door.address, door.port).second) {
+      return fail(Cause::invalid, "snapshot.doors: {} port {} is there twice", door.address, door.port);
+    }
+  }
+  return {};
+}
+
+Result<> check_names(const Snapshot& snapshot) {
+  std::set<std::string_view> taken;
+  for (const Name& name : snapshot.names) {
+    if (!net::Address::ip(name.address, 0))
+      return fail(Cause::invalid, "snapshot.names: {} is no address", name.address);
+    if (name.name.empty() || !taken.insert(name.name).second) {
+      return fail(Cause::invalid, "snapshot.names: '{}' is empty or there twice", name.name);
+    }
+  }
+  return {};
+}
+
+Result<> check_gateway(const Snapshot& snapshot) {
+  for (const Route& route : snapshot.gateway.routes) {
+    if (route.upstream >= snapshot.upstreams.size()) {
+      return fail(Cause::invalid, "snapshot.gateway.routes: {} points at nothing", route.rule);
+    }
+    if (snapshot.upstreams[route.upstream].protocol == Protocol::tcp) {
+      return fail(Cause::invalid, "snapshot.gateway.routes: {} leads to a TCP port", route.rule);
+    }
+    const auto pattern = manifest::PathPattern::parse(route.path);
+    if (!pattern) return fail(within("snapshot.gateway.routes", pattern.error()));
+  }
+  for (const Listener& listener : snapshot.gateway.listeners) {
+    const bool plain = !listener.tls || listener.redirect_to_https;
+    if (!plain && snapshot.gateway.certificates.empty()) {
+      return fail(Cause::invalid, "snapshot.gateway: {} has no certificate", listener.name);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view endpoint_address(std::string_view address) {
+  if (address.starts_with("tcp:")) address.remove_prefix(4);
+  return address;
+}
+
+Result<> check_snapshot(const Snapshot& snapshot) {
+  if (auto checked = check_identity(snapshot); !checked) return checked;
+  if (auto checked = check_inbound(snapshot); !checked) return checked;
+  for (const Upstream& upstream : snapshot.upstreams) {
+    if (auto checked = check_upstream(snapshot, upstream); !checked) return checked;
+  }
+  if (auto checked = check_doors(snapshot); !checked) return checked;
+  if (auto checked = check_names(snapshot); !checked) return checked;
+  for (const Egress& egress : snapshot.egress) {
+    if (egress.host.empty() || egress.port == 0)
+      return fail(Cause::invalid, "snapshot.egress: {} leads nowhere", egress.name);
+  }
+  return check_gateway(snapshot);
+}
+
+}  // namespace bulkhead::proxy

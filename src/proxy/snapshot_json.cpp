@@ -1,0 +1,359 @@
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+
+#include "proxy/snapshot.hpp"
+#include "proxy/snapshot_check.hpp"
+
+namespace bulkhead::proxy {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kMaxText = 256U << 10U;
+constexpr std::size_t kMaxList = 10'000;
+
+// The members of each struct, once, for reading and for writing. `Struct` is const when it is written.
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, ServedPort>
+void members(Visit& visit, Struct& port) {
+  visit("number", port.number);
+  visit("protocol", port.protocol);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Limits>
+void members(Visit& visit, Struct& limits) {
+  visit("max_in_flight", limits.max_in_flight);
+  visit("max_held", limits.max_held);
+  visit("hold_ms", limits.hold_ms);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Inbound>
+void members(Visit& visit, Struct& inbound) {
+  visit("ports", inbound.ports);
+  visit("edges", inbound.edges);
+  visit("limits", inbound.limits);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Health>
+void members(Visit& visit, Struct& health) {
+  visit("kind", health.kind);
+  visit("guessed", health.guessed);
+  visit("port", health.port);
+  visit("path", health.path);
+  visit("interval_ms", health.interval_ms);
+  visit("timeout_ms", health.timeout_ms);
+  visit("retries", health.retries);
+  visit("start_period_ms", health.start_period_ms);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Endpoint>
+void members(Visit& visit, Struct& endpoint) {
+  visit("instance", endpoint.instance);
+  visit("address", endpoint.address);
+  visit("ready", endpoint.ready);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Upstream>
+void members(Visit& visit, Struct& upstream) {
+  visit("service", upstream.service);
+  visit("port", upstream.port);
+  visit("protocol", upstream.protocol);
+  visit("spiffe_id", upstream.spiffe_id);
+  visit("edge", upstream.edge);
+  visit("endpoints", upstream.endpoints);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Door>
+void members(Visit& visit, Struct& door) {
+  visit("address", door.address);
+  visit("port", door.port);
+  visit("kind", door.kind);
+  visit("index", door.index);
+  visit("handling", door.handling);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Name>
+void members(Visit& visit, Struct& name) {
+  visit("name", name.name);
+  visit("address", name.address);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Egress>
+void members(Visit& visit, Struct& egress) {
+  visit("name", egress.name);
+  visit("scheme", egress.scheme);
+  visit("host", egress.host);
+  visit("port", egress.port);
+  visit("allow_private", egress.allow_private);
+  visit("edge", egress.edge);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Listener>
+void members(Visit& visit, Struct& listener) {
+  visit("name", listener.name);
+  visit("tls", listener.tls);
+  visit("redirect_to_https", listener.redirect_to_https);
+  visit("https_port", listener.https_port);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Certificate>
+void members(Visit& visit, Struct& certificate) {
+  visit("hosts", certificate.hosts);
+  visit("chain_pem", certificate.chain_pem);
+  visit("key_pem", certificate.key_pem);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Route>
+void members(Visit& visit, Struct& route) {
+  visit("host", route.host);
+  visit("path", route.path);
+  visit("methods", route.methods);
+  visit("upstream", route.upstream);
+  visit("rewrite", route.rewrite);
+  visit("rule", route.rule);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Gateway>
+void members(Visit& visit, Struct& gateway) {
+  visit("listeners", gateway.listeners);
+  visit("certificates", gateway.certificates);
+  visit("routes", gateway.routes);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, ServiceHint>
+void members(Visit& visit, Struct& hint) {
+  visit("service", hint.service);
+  visit("owner", hint.owner);
+  visit("line", hint.line);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Hints>
+void members(Visit& visit, Struct& hints) {
+  visit("manifest", hints.manifest);
+  visit("services", hints.services);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Snapshot>
+void members(Visit& visit, Struct& snapshot) {
+  visit("app", snapshot.app);
+  visit("service", snapshot.service);
+  visit("instance", snapshot.instance);
+  visit("trust_domain", snapshot.trust_domain);
+  visit("spiffe_id", snapshot.spiffe_id);
+  visit("role", snapshot.role);
+  visit("inbound", snapshot.inbound);
+  visit("health", snapshot.health);
+  visit("upstreams", snapshot.upstreams);
+  visit("doors", snapshot.doors);
+  visit("names", snapshot.names);
+  visit("egress", snapshot.egress);
+  visit("gateway", snapshot.gateway);
+  visit("hints", snapshot.hints);
+}
+
+template <class Enum>
+struct Values;
+template <>
+struct Values<Role> {
+  static constexpr std::array all{Role::sidecar, Role::gateway};
+};
+template <>
+struct Values<DoorKind> {
+  static constexpr std::array all{DoorKind::upstream, DoorKind::egress};
+};
+template <>
+struct Values<Protocol> {
+  static constexpr std::array all{Protocol::http, Protocol::grpc, Protocol::tcp};
+};
+template <>
+struct Values<Scheme> {
+  static constexpr std::array all{Scheme::http, Scheme::https, Scheme::tcp};
+};
+template <>
+struct Values<HealthKind> {
+  static constexpr std::array all{HealthKind::http, HealthKind::grpc, HealthKind::tcp};
+};
+template <>
+struct Values<Handling> {
+  static constexpr std::array all{Handling::http, Handling::tcp, Handling::tls_through};
+};
+
+class Writer {
+ public:
+  template <class T>
+  static json write(const T& value) {
+    if constexpr (std::is_enum_v<T>) {
+      return json(std::string(to_string(value)));
+    } else if constexpr (std::is_same_v<T, policy::Edge>) {
+      return policy::to_json(value);
+    } else if constexpr (std::is_same_v<T, std::optional<std::string>>) {
+      return value ? json(*value) : json(nullptr);
+    } else if constexpr (std::is_same_v<T, std::string> || std::is_arithmetic_v<T>) {
+      return json(value);
+    } else if constexpr (requires { value.begin(); }) {
+      json list = json::array();
+      for (const auto& item : value) list.push_back(write(item));
+      return list;
+    } else {
+      Writer writer;
+      members(writer, value);
+      return std::move(writer.object_);
+    }
+  }
+
+  template <class T>
+  void operator()(const char* key, const T& value) {
+    object_[key] = write(value);
+  }
+
+ private:
+  json object_ = json::object();
+};
+
+// Reads one object; the first fault of the whole snapshot stays.
+class Reader {
+ public:
+  Reader(const json& value, std::string path, std::optional<Fault>& fault)
+      : value_(value), path_(std::move(path)), fault_(fault) {
+    if (!value.is_object()) refuse(path_, "is no object");
+  }
+
+  template <class T>
+  void operator()(const char* key, T& member) {
+    if (fault_) return;
+    keys_.emplace_back(key);
+    const auto found = value_.find(key);
+    if (found == value_.end()) return refuse(path_ + "." + key, "is missing");
+    read(*found, path_ + "." + key, member);
+  }
+
+  void finish() {
+    if (fault_ || value_.size() == keys_.size()) return;
+    for (const auto& item : value_.items()) {
+      if (std::ranges::find(keys_, item.key()) == keys_.end()) refuse(path_, "has an unknown member " + item.key());
+    }
+  }
+
+ private:
+  void refuse(const std::string& path, std::string_view what) {
+    if (!fault_) fault_ = Fault{Cause::invalid, fmt::format("{} {}", path, what)};
+  }
+
+  template <class T>
+  void read(const json& value, const std::string& path, T& member) {
+    if constexpr (std::is_same_v<T, std::string>) {
+      read_text(value, path, member);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      if (!value.is_boolean()) return refuse(path, "is neither true nor false");
+      member = value.get<bool>();
+    } else if constexpr (std::is_same_v<T, std::optional<std::string>>) {
+      if (value.is_null()) return member.reset();
+      read_text(value, path, member.emplace());
+    } else if constexpr (std::is_enum_v<T>) {
+      read_enum(value, path, member);
+    } else if constexpr (std::is_unsigned_v<T>) {
+      const bool fits = value.is_number_unsigned() && value.get<std::uint64_t>() <= std::numeric_limits<T>::max();
+      if (!fits) return refuse(path, "is not a number in its range");
+      member = value.get<T>();
+    } else if constexpr (std::is_same_v<T, policy::Edge>) {
+      auto edge = policy::edge_from_json(value);
+      if (!edge) return refuse(path, ": " + edge.error().message);
+      member = std::move(*edge);
+    } else if constexpr (requires { member.begin(); }) {
+      read_list(value, path, member);
+    } else {
+      Reader reader(value, path, fault_);
+      members(reader, member);
+      reader.finish();
+    }
+  }
+
+  void read_text(const json& value, const std::string& path, std::string& member) {
+    if (!value.is_string()) return refuse(path, "is no text");
+    member = value.get<std::string>();
+    if (member.size() > kMaxText || member.find('\0') != std::string::npos) refuse(path, "is no usable text");
+  }
+
+  template <class Enum>
+  void read_enum(const json& value, const std::string& path, Enum& member) {
+    if (!value.is_string()) return refuse(path, "is no text");
+    const auto& text = value.get_ref<const std::string&>();
+    for (const Enum candidate : Values<Enum>::all) {
+      if (to_string(candidate) != text) continue;
+      member = candidate;
+      return;
+    }
+    refuse(path, "has an unknown value");
+  }
+
+  template <class T>
+  void read_list(const json& value, const std::string& path, std::vector<T>& member) {
+    if (!value.is_array()) return refuse(path, "is no list");
+    if (value.size() > kMaxList) return refuse(path, "is too long");
+    member.resize(value.size());
+    for (std::size_t i = 0; i < member.size() && !fault_; ++i)
+      read(value[i], fmt::format("{}[{}]", path, i), member[i]);
+  }
+
+  const json& value_;
+  std::string path_;
+  std::optional<Fault>& fault_;
+  std::vector<std::string_view> keys_;
+};
+
+}  // namespace
+
+std::string_view to_string(Role role) { return role == Role::sidecar ? "sidecar" : "gateway"; }
+std::string_view to_string(DoorKind kind) { return kind == DoorKind::upstream ? "upstream" : "egress"; }
+
+json to_json(const Snapshot& snapshot) { return Writer::write(snapshot); }
+
+Result<Snapshot> snapshot_from_json(const json& value) {
+  std::optional<Fault> fault;
+  Snapshot snapshot;
+  Reader reader(value, "snapshot", fault);
+  members(reader, snapshot);
+  reader.finish();
+  if (fault) return fail(std::move(*fault));
+  if (auto checked = check_snapshot(snapshot); !checked) return fail(std::move(checked.error()));
+  return snapshot;
+}
+
+Result<Snapshot> parse_snapshot(std::string_view text) {
+  const auto value = policy::read_json(text);
+  if (!value) return fail(within("snapshot", value.error()));
+  return snapshot_from_json(*value);
+}
+
+std::string content_hash(const Snapshot& snapshot) {
+  const std::string text = to_json(snapshot).dump(-1, ' ', false, json::error_handler_t::replace);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  std::string hash = "sha256:";
+  for (unsigned i = 0; i < size; ++i) fmt::format_to(std::back_inserter(hash), "{:02x}", digest[i]);
+  return hash;
+}
+
+}  // namespace bulkhead::proxy
