@@ -51,7 +51,7 @@ class H1Decoder {
   // From `head` on: whether the connection may carry another message after this one.
   bool keep_alive() const { return keep_alive_; }
   // Whether a message has begun and not ended.
-  bool in_message() const { return state_ != State::start; }
+  bool in_message() const { return state_ != State::start || head_.start_line; }
   // After `end`: the next message. (A response with an interim status needs no call: decode() goes on to the next
   // head.)
   void next();
@@ -66,46 +66,58 @@ class H1Decoder {
     chunk_end,
     trailers,
     until_close,
-    ended
+    complete,  // `end` is to be told
+    ended,
+    broken,
   };
   enum class Line : std::uint8_t { incomplete, complete, refused };
 
   H1Step decode_head(std::string_view input);
-  H1Step decode_body(std::string_view input);
-  H1Step decode_chunk_size(std::string_view input);
-  H1Step decode_chunk_end(std::string_view input);
+  H1Step decode_sized(std::string_view input);
+  H1Step decode_chunked(std::string_view input);
   H1Step decode_trailers(std::string_view input);
-  Line read_line(std::string_view input, std::size_t limit, std::string_view& line);
-  bool take_start_line(std::string_view line);
+  Line read_line(std::string_view input, std::size_t limit, std::string_view what, std::string_view& line);
+  Line read_start_line(std::string_view input);
+  Line read_chunk_size(std::string_view input);
   bool take_request_line(std::string_view line);
   bool take_status_line(std::string_view line);
   bool take_target(std::string_view target);
   bool take_version(std::string_view version);
+  bool split_field(std::string_view line, Field& field);
+  void keep_field(std::string_view input, const Field& field);
   bool take_field(std::string_view input, std::string_view line);
+  bool take_trailer(std::string_view input, std::string_view line);
+  bool take_special(std::string_view name, std::string_view value, bool& special);
+  bool take_content_length(std::string_view value);
+  bool take_host(std::string_view value);
+  void take_connection(std::string_view value);
   bool end_request(std::string_view block);
   bool end_response(std::string_view block);
-  bool take_framing(Fields& fields, std::optional<std::uint64_t>& length, bool& chunked);
-  bool take_host(Fields& fields);
-  void take_connection(const Fields& fields);
-  void take_upgrade(const Fields& fields);
-  void begin_body(bool body, bool chunked, std::optional<std::uint64_t> length);
+  void take_upgrade();
+  void begin_body(bool chunked, std::optional<std::uint64_t> length);
   bool refuse(std::uint16_t status, std::string reason);
   H1Step refused() const { return {H1Step::Kind::refused, 0, {}}; }
 
   Role role_;
   FieldLimits limits_;
   State state_ = State::start;
-  bool start_line_taken_ = false;
+  // What the head said, until it is complete.
+  struct Head {
+    bool start_line = false, blank_skipped = false;
+    bool host = false, chunked = false, close = false, keep_alive = false, upgrade = false;
+    Version version = Version::http11;
+    std::optional<std::uint64_t> length;
+    std::string upgrade_to;
+    std::string target_authority;  // of an absolute-form target
+    std::vector<Fields::Entry> entries;
+    std::size_t fields = 0;  // with those that `entries` lacks
+  } head_;
   bool keep_alive_ = true;
   bool upgrade_asked_ = false;
-  bool blank_skipped_ = false;
-  Version version_ = Version::http11;
+  std::string asked_method_;
   std::size_t position_ = 0;  // of the line to be read, in the input
   std::size_t searched_ = 0;  // up to here there is no LF
   std::uint64_t left_ = 0;    // of a sized body or a chunk
-  std::vector<Fields::Entry> entries_;
-  std::string asked_method_;
-  std::string target_authority_;  // of an absolute-form target
   Request request_;
   Response response_;
   Fields trailers_;

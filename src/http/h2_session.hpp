@@ -109,8 +109,9 @@ class H2Session {
   // Called about once a second.
   void refill_budgets();
 
- private:
   class Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

@@ -58,6 +58,10 @@ std::string_view reason_phrase(std::uint16_t status);  // "" if unknown
 bool is_idempotent(std::string_view method);
 // Whether a response may carry a body at all (RFC 9112 §6.3).
 bool response_may_have_body(std::string_view request_method, std::uint16_t status);
+// host[:port] of a name, an IPv4 address or a bracketed IPv6 address; no user info, no percent-encoding, not empty.
+bool is_authority(std::string_view text);
+// Fields that the encoders write themselves: Host, Connection, Content-Length and their like.
+bool frames_message(std::string_view name);
 // Framing, routing and hop-by-hop fields that must not stand in trailers (RFC 9110 §6.5.1).
 bool forbidden_in_trailers(std::string_view name);
 
