@@ -1,0 +1,98 @@
+'use strict';
+// Checkout: turns a basket into an order. It owns the orders and asks the others for everything else.
+//
+//   POST /orders        Idempotency-Key: <the order's id>   {"customer": "c0001", "lines": [{"sku": "...", "quantity": 1}]}
+//     201 confirmed, 402 declined, 409 out of stock or cancelled, 422 makes no sense, 503 not finished: ask again
+//   GET /orders/{id}
+
+const { isDeepStrictEqual } = require('util');
+
+const { page } = require('page.js');
+const web = require('web.js');
+const { Orders } = require('./orders.js');
+const peers = require('./peers.js');
+
+const ANSWER_WITHIN_MS = 10_000;
+const STATUS = { confirmed: 201, declined: 402, out_of_stock: 409, cancelled: 409 };
+const refuse = (error) => { throw new web.Refusal(422, { error }); };
+
+const orders = new Orders(web.dataFile('orders.log'), peers);
+const arriving = new Map();  // orders whose customer and prices are being asked for
+
+// The basket, checked and in one form: the same basket is always equal to itself.
+function basket(content) {
+  const { customer, lines } = content || {};
+  if (typeof customer !== 'string' || !Array.isArray(lines) || lines.length < 1 || lines.length > 50) {
+    refuse('an order has a customer and 1 to 50 lines');
+  }
+  const wrong = lines.find((line) => !line || typeof line.sku !== 'string' || !Number.isSafeInteger(line.quantity) ||
+    line.quantity < 1 || line.quantity > 1000);
+  if (wrong) refuse('a line has a sku and a quantity of 1 to 1000');
+  if (new Set(lines.map(({ sku }) => sku)).size < lines.length) refuse('an item stands in one line');
+  return { customer, lines: lines.map(({ sku, quantity }) => ({ sku, quantity })) };
+}
+
+async function price(lines) {
+  const prices = await peers.prices.current();
+  const unknown = lines.find(({ sku }) => !prices.has(sku));
+  if (unknown) refuse(`there is no item ${unknown.sku}`);
+  return lines.reduce((sum, { sku, quantity }) => sum + prices.get(sku) * quantity, 0);
+}
+
+async function begin(id, { customer, lines }, headers) {
+  const [account, total] = await Promise.all([peers.customer(customer, headers), price(lines)]);
+  if (!account) refuse(`there is no customer ${customer}`);
+  if (account.status !== 'active') refuse(`the account ${customer} is ${account.status}`);
+  return orders.place(id, customer, account.address, lines, total, headers);
+}
+
+// The order's run: the one that is under way, or the one that ended, or a new one.
+function run(id, wanted, headers) {
+  const known = arriving.get(id) || orders.get(id);
+  if (known) {
+    if (isDeepStrictEqual({ customer: known.customer, lines: known.lines }, wanted)) return known.settled || known;
+    refuse('this key was used for another order');
+  }
+  const settled = begin(id, wanted, headers).finally(() => arriving.delete(id));
+  arriving.set(id, { ...wanted, settled });
+  return settled;
+}
+
+async function place({ headers, content }) {
+  const id = headers['idempotency-key'];
+  if (!id || !/^[\w-]{1,64}$/.test(id)) throw new web.Refusal(400, { error: 'an Idempotency-Key of letters, digits, _ and -' });
+  const settled = run(id, basket(content), web.context(headers));
+  const order = await atMost(ANSWER_WITHIN_MS, within(settled));
+  return order ? [STATUS[order.outcome], order] : [503, { id, error: 'not finished yet, ask again' }];
+}
+
+async function atMost(ms, promise) {
+  let clock;
+  const late = new Promise((resolve) => { clock = setTimeout(resolve, ms); });
+  return Promise.race([promise, late]).finally(() => clearTimeout(clock));
+}
+
+// A peer that is away is no fault of the request: 503, and nothing was begun.
+async function within(settled) {
+  try {
+    return await settled;
+  } catch (error) {
+    if (error instanceof web.Refusal) throw error;
+    throw new web.Refusal(503, { error: `not begun, ask again: ${error.message}` });
+  }
+}
+
+function respond(request) {
+  const { method, path, query } = request;
+  const [, id] = /^\/orders\/([\w-]+)$/.exec(path) || [];
+  if (method === 'GET' && path === '/healthz') return [200, { status: 'ok' }];
+  if (method === 'POST' && path === '/orders') return place(request);
+  if (method === 'GET' && id && orders.get(id)) return [200, orders.get(id)];
+  if (method === 'GET' && path === '/books/totals') return [200, orders.totals()];
+  if (method === 'GET' && path === '/books/orders') return [200, page(orders.orders, query)];
+  return web.notFound;
+}
+
+web.serve('checkout', respond);
+const taken = orders.resume();
+if (taken > 0) console.log(`checkout takes up ${taken} unfinished orders`);

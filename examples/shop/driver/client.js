@@ -1,0 +1,102 @@
+'use strict';
+// How the driver reaches the shop: through the gateway's routes, or each service directly.
+
+const http = require('http');
+const https = require('https');
+
+const { Inventory } = require('../checkout/inventory.js');
+
+const REQUEST_TIMEOUT_MS = 30_000;
+// The gateway's path of a service's own path; bulkhead.yaml declares each of them.
+const ROUTES = {
+  catalog: (path) => `/api/catalog${path}`,
+  checkout: (path) => `/api/checkout${path}`,
+  search: (path) => `/api${path}`,
+};
+const BOOKS = (service, path) => `/api/books/${service}${path.replace(/^\/books/, '')}`;
+
+class Client {
+  constructor({ url, direct, ca, insecure, concurrency }) {
+    this.url = url;
+    this.direct = direct;
+    const tls = { ca, rejectUnauthorized: !insecure };
+    const pool = { keepAlive: true, maxSockets: concurrency };
+    this.agents = { 'http:': new http.Agent(pool), 'https:': new https.Agent({ ...pool, ...tls }) };
+    this.inventory = new Inventory(direct.inventory || url, tls);
+  }
+
+  locate(service, path) {
+    if (this.direct[service]) return new URL(this.direct[service] + path);
+    return new URL(this.url + (path.startsWith('/books/') ? BOOKS(service, path) : ROUTES[service](path)));
+  }
+
+  // Resolves to {status, headers, content}, content undefined where the body is no JSON; rejects where no whole answer came.
+  request(method, service, path, { headers = {}, content } = {}) {
+    return new Promise((resolve, reject) => {
+      const url = this.locate(service, path);
+      const body = content === undefined ? undefined : Buffer.from(JSON.stringify(content));
+      const all = body ? { ...headers, 'content-type': 'application/json', 'content-length': body.length } : headers;
+      const options = { method, headers: all, agent: this.agents[url.protocol], timeout: REQUEST_TIMEOUT_MS };
+      const request = (url.protocol === 'https:' ? https : http).request(url, options, (response) => {
+        const chunks = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('aborted', () => reject(Object.assign(new Error('cut off'), { code: 'CUT_OFF' })));
+        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, content: json(chunks) }));
+      });
+      request.on('timeout', () => request.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })));
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  // A part of a service's books; asks again for up to half a minute.
+  async read(service, path) {
+    return insist(async () => {
+      const answer = await this.request('GET', service, path);
+      if (answer.status === 200 && answer.content) return answer.content;
+      throw new Error(`${service} ${path}: status ${answer.status}`);
+    });
+  }
+
+  async readAll(service, path, prefix) {
+    const entries = [];
+    for (let from = 0; from !== null;) {
+      const part = await this.read(service, `${path}?prefix=${prefix}&from=${from}`);
+      entries.push(...part.entries);
+      from = part.next;
+    }
+    return entries;
+  }
+
+  stock() { return insist(() => this.inventory.stock()); }
+  reservations(prefix) { return insist(() => this.inventory.reservations(prefix)); }
+
+  close() {
+    for (const agent of Object.values(this.agents)) agent.destroy();
+    this.inventory.close();
+  }
+}
+
+function json(chunks) {
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function insist(step, seconds = 30) {
+  for (const until = Date.now() + seconds * 1000; ;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+    await pause(300);
+  }
+}
+
+module.exports = { Client, pause };

@@ -1,0 +1,109 @@
+'use strict';
+// What the shop's JavaScript services share: JSON over HTTP/1.1 with node's own http, in and out, and an orderly end.
+
+const http = require('http');
+
+const LONGEST_BODY = 1 << 20;
+const agent = new http.Agent({ keepAlive: true });
+
+// An answer that is not the one hoped for: thrown by a handler, it goes to the client.
+class Refusal extends Error {
+  constructor(status, content) {
+    super(content.error || `status ${status}`);
+    this.status = status;
+    this.content = content;
+  }
+}
+
+// Headers that go on from a request to the requests it causes, so that a trace shows them as one.
+function context(headers) {
+  const carried = {};
+  for (const name of ['traceparent', 'tracestate', 'x-request-id']) if (headers[name]) carried[name] = headers[name];
+  return carried;
+}
+
+function readJson(stream, longest = Infinity) {
+  return new Promise((resolve, reject) => {
+    const chunks = [];
+    let length = 0;
+    stream.on('data', (chunk) => {
+      length += chunk.length;
+      if (length > longest) reject(new Refusal(413, { error: 'the body is too long' }));
+      else chunks.push(chunk);
+    });
+    stream.on('aborted', () => reject(new Error('the body was cut off')));
+    stream.on('error', reject);
+    stream.on('end', () => {
+      try {
+        resolve(length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8')));
+      } catch {
+        reject(new Refusal(400, { error: 'the body is not JSON' }));
+      }
+    });
+  });
+}
+
+// One request to a peer; resolves to {status, headers, content}. Rejects where no whole answer came within `timeout` ms.
+function call(method, url, { headers = {}, content, timeout = 5000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const body = content === undefined ? undefined : Buffer.from(JSON.stringify(content));
+    const all = { ...headers };
+    if (body) Object.assign(all, { 'content-type': 'application/json', 'content-length': body.length });
+    const request = http.request(url, { method, agent, headers: all }, (response) => {
+      readJson(response)
+        .then((answer) => resolve({ status: response.statusCode, headers: response.headers, content: answer }))
+        .catch(reject)
+        .finally(() => clearTimeout(clock));
+    });
+    const clock = setTimeout(() => request.destroy(new Error(`no answer within ${timeout} ms`)), timeout);
+    request.on('error', (error) => {
+      clearTimeout(clock);
+      reject(error);
+    });
+    request.end(body);
+  });
+}
+
+// Answers on $PORT until SIGTERM, then finishes what it began. `respond(request)` gets {method, path, query, headers,
+// content} and resolves to [status, content].
+function serve(name, respond) {
+  let stopping = false;
+
+  async function handle(request, response) {
+    let status, content;
+    try {
+      const url = new URL(request.url, 'http://shop');
+      const body = request.method === 'GET' ? undefined : await readJson(request, LONGEST_BODY);
+      const { method, headers } = request;
+      [status, content] = await respond({ method, path: url.pathname, query: url.searchParams, headers, content: body });
+    } catch (error) {
+      if (!(error instanceof Refusal)) console.error(`${name}: ${request.method} ${request.url}: ${error.stack}`);
+      [status, content] = error instanceof Refusal ? [error.status, error.content] : [500, { error: 'internal error' }];
+    }
+    const bytes = Buffer.from(JSON.stringify(content));
+    const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
+    if (stopping || !request.complete) headers.connection = 'close';
+    response.writeHead(status, headers);
+    response.end(bytes);
+  }
+
+  const server = http.createServer({ keepAliveTimeout: 600_000 }, handle);
+  server.listen(Number(process.env.PORT || 8080), process.env.LISTEN || '0.0.0.0', 512,
+    () => console.log(`${name} listens on port ${server.address().port}`));
+
+  function stop() {
+    if (stopping) return;
+    stopping = true;
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+    setTimeout(() => process.exit(0), 9000).unref();
+  }
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+const notFound = [404, { error: 'there is nothing here' }];
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const dataFile = (name) => `${process.env.HOME || '/data'}/${name}`;
+
+module.exports = { Refusal, call, context, dataFile, notFound, pause, serve };
