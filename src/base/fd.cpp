@@ -1,9 +1,9 @@
 #include "base/fd.hpp"
 
+#include <array>
+
 #include <fcntl.h>
 #include <sys/stat.h>
-
-#include <array>
 
 namespace bulkhead {
 

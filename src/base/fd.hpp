@@ -1,10 +1,10 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <unistd.h>
 
 #include "base/result.hpp"
 

@@ -1,9 +1,9 @@
 #include "base/fd.hpp"
 
+#include <filesystem>
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-
-#include <filesystem>
 
 namespace bulkhead {
 namespace {

@@ -3,8 +3,6 @@
 // How every fallible function of Bulkhead answers: a value, or a Fault that says what went wrong in words for a person.
 // Input, peers and configuration never throw; an exception means a bug or a broken start.
 
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <expected>
@@ -12,6 +10,8 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace bulkhead {
 
@@ -25,9 +25,9 @@ enum class Cause : std::uint8_t {
   unreachable,  // the peer could not be reached: nothing was sent
   closed,       // the peer or a local owner ended it
   timeout,
-  exhausted,    // a stated limit is reached
-  protocol,     // the peer broke the protocol
-  io,           // the operating system failed; `os_error` says how
+  exhausted,  // a stated limit is reached
+  protocol,   // the peer broke the protocol
+  io,         // the operating system failed; `os_error` says how
   internal,
 };
 

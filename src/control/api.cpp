@@ -1,0 +1,192 @@
+// What the command line asks: one JSON object each way, {"verb": ...} and {"ok": true, ...} or {"ok": false, "error":
+// ...}.
+//
+//   apply    {desired}           makes it what is wanted; "mistakes" where the manifest has any
+//   status                       see status()
+//   watch                        a status with each change, until the caller goes or the application is down
+//   down                         stops everything, in order
+//   restart  {service}           each instance is stopped and started again, one at a time
+//   scale    {service, count}
+//   identity {service}           its SPIFFE ID and the certificates of its instances
+
+#include <chrono>
+
+#include <unistd.h>
+
+#include "control/controller.hpp"
+#include "control/edge_certificate.hpp"
+#include "control/snapshots.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+constexpr int kMaxScale = 256;
+
+json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
+
+std::int64_t unix_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+net::Task<> Controller::accept_clients() {
+  for (;;) {
+    auto stream = co_await clients_.accept();
+    if (!stream) co_return;
+    gate_.spawn(serve_client(std::move(*stream)));
+  }
+}
+
+net::Task<> Controller::serve_client(net::Stream stream) {
+  const auto credentials = stream.peer_credentials();
+  if (!credentials || (credentials->uid != ::geteuid() && credentials->uid != 0)) co_return;
+  net::FrameChannel channel(std::move(stream));
+  for (;;) {
+    auto frame = co_await channel.receive(net::Deadline::never());
+    if (!frame) co_return;
+    const auto request = policy::read_json(frame->payload);
+    json reply;
+    try {
+      const std::string verb = request && request->is_object() ? request->value("verb", "") : "";
+      if (verb == "watch") {
+        co_await watch(channel);
+        co_return;
+      }
+      if (verb == "status") co_await refresh_stats();
+      reply = request ? answer(*request) : failure(request.error().message);
+    } catch (const json::exception& error) {
+      reply = failure(fmt::format("the request is not as expected: {}", error.what()));
+    }
+    if (!channel.send(reply.dump(-1, ' ', false, json::error_handler_t::replace))) co_return;
+  }
+}
+
+net::Task<> Controller::watch(net::FrameChannel& channel) {
+  for (;;) {
+    if (!channel.send(status().dump(-1, ' ', false, json::error_handler_t::replace))) co_return;
+    if (gone_for_good_) {
+      const auto flushed = co_await channel.flush(loop_.in(1s));
+      static_cast<void>(flushed);
+      co_return;
+    }
+    const auto changed = co_await changed_.wait(loop_.in(1s));
+    if (!changed && changed.error().cause == Cause::closed) co_return;
+  }
+}
+
+json Controller::answer(const json& request) {
+  const std::string verb = request.value("verb", "");
+  if (verb == "apply") return apply(request);
+  if (verb == "status") return status();
+  if (verb == "scale") return scale(request);
+  if (verb == "identity") return identity(request);
+  if (verb == "down") {
+    fleet_.want_down();
+    reconcile_soon();
+    return {{"ok", true}};
+  }
+  if (verb == "restart") {
+    const std::string service = request.at("service");
+    if (!fleet_.restart(service)) return failure(fmt::format("no service is called '{}'", service));
+    reconcile_soon();
+    return {{"ok", true}};
+  }
+  return failure(fmt::format("unknown verb '{}'", verb));
+}
+
+json Controller::apply(const json& request) {
+  auto desired = desired_from_json(request.at("desired").dump());
+  if (!desired) return failure(desired.error().message);
+  for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
+  const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
+  if (!same)
+    if (auto taken = take(std::move(*desired), true); !taken) return failure(taken.error().message);
+  reconcile_soon();
+  return {{"ok", true}, {"changed", !same}};
+}
+
+json Controller::scale(const json& request) {
+  const std::string service = request.at("service");
+  const int count = request.at("count");
+  if (!loaded_ || loaded_->application.service(service) == nullptr)
+    return failure(fmt::format("no service is called '{}'", service));
+  if (count < 0 || count > kMaxScale)
+    return failure(fmt::format("{} instances: 0 to {} are allowed", count, kMaxScale));
+  Desired changed = desired_;
+  changed.scale[service] = count;
+  if (auto taken = take(std::move(changed), true); !taken) return failure(taken.error().message);
+  reconcile_soon();
+  return {{"ok", true}};
+}
+
+json Controller::identity(const json& request) const {
+  const std::string service = request.at("service");
+  if (!loaded_) return failure("nothing is running");
+  json instances = json::array();
+  for (const auto& [id, runtime] : runtimes_) {
+    if (runtime.service != service) continue;
+    instances.push_back({{"instance", id},
+                         {"serial", runtime.serial},
+                         {"not_before", runtime.not_before},
+                         {"not_after", runtime.not_after}});
+  }
+  if (loaded_->application.service(service) == nullptr && service != policy::kGateway)
+    return failure(fmt::format("no service is called '{}'", service));
+  return {{"ok", true},
+          {"service", service},
+          {"spiffe_id", spiffe_id_of(loaded_->model, service)},
+          {"trust_bundle", authority_ ? authority_->bundle_pem() : ""},
+          {"instances", instances}};
+}
+
+// Asks every sidecar for its counts and waits a moment for the answers.
+net::Task<> Controller::refresh_stats() {
+  std::map<std::string, json> before;
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.sidecar_channel == nullptr || runtime.sent_hash.empty()) continue;
+    if (runtime.sidecar_channel->send(json{{"type", "stats?"}}.dump()))
+      before[id] = std::exchange(runtime.stats, json());
+  }
+  const net::Deadline deadline = loop_.in(500ms);
+  for (;;) {
+    bool missing = false;
+    for (const auto& [id, old] : before)
+      missing = missing || (runtimes_.contains(id) && runtimes_.at(id).stats.is_null());
+    if (!missing) break;
+    const auto news = co_await stats_news_.wait(deadline);
+    if (!news) break;
+  }
+  for (auto& [id, old] : before)
+    if (const auto it = runtimes_.find(id); it != runtimes_.end() && it->second.stats.is_null())
+      it->second.stats = std::move(old);
+}
+
+Result<> Controller::make_gateway_certificate() {
+  const manifest::Application& application = loaded_->application;
+  if (!application.gateway || application.gateway->tls.mode == manifest::Tls::Mode::off) return {};
+  const manifest::Gateway& gateway = *application.gateway;
+  const auto path = [&](const std::string& file) {
+    return file.starts_with('/') ? file : desired_.directory + "/" + file;
+  };
+  std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1"};
+  for (const manifest::Listen& listen : gateway.listen)
+    if (listen.host != "0.0.0.0" && listen.host != "::") hosts.push_back(listen.host);
+  for (const manifest::Route& route : gateway.routes)
+    if (!route.match.host.empty()) hosts.push_back(route.match.host);
+  std::ranges::sort(hosts);
+  hosts.erase(std::unique(hosts.begin(), hosts.end()), hosts.end());
+  auto certificate = gateway.tls.mode == manifest::Tls::Mode::files
+                         ? given_certificate(path(gateway.tls.certificate), path(gateway.tls.key))
+                         : generated_certificate(launcher_.places.state + "/gateway", hosts, unix_now());
+  if (!certificate) return fail(std::move(certificate.error()));
+  gateway_certificate_ = std::move(*certificate);
+  return {};
+}
+
+}  // namespace bulkhead::control

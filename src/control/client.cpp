@@ -1,0 +1,84 @@
+#include "control/client.hpp"
+
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compartments/cgroup.hpp"
+#include "control/launch.hpp"
+#include "control/partner.hpp"
+#include "net/frames.hpp"
+#include "net/process.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+net::Task<Result<net::FrameChannel>> open_channel(net::Loop& loop, const Places& places) {
+  const auto address = net::Address::unix_socket(places.control_socket());
+  if (!address) co_return fail(address.error());
+  auto stream = co_await net::connect(loop, *address, loop.in(5s));
+  if (!stream) co_return fail(std::move(stream.error()));
+  co_return net::FrameChannel(std::move(*stream));
+}
+
+net::Task<Result<json>> exchange(net::Loop& loop, const Places& places, std::string request) {
+  auto channel = co_await open_channel(loop, places);
+  if (!channel) co_return fail(std::move(channel.error()));
+  if (auto sent = channel->send(std::move(request)); !sent) co_return fail(std::move(sent.error()));
+  auto frame = co_await channel->receive(loop.in(30s));
+  if (!frame) co_return fail(std::move(frame.error()));
+  auto reply = policy::read_json(frame->payload);
+  if (!reply) co_return fail(std::move(reply.error()));
+  if (!reply->value("ok", false))
+    co_return fail(Cause::conflict, "{}", reply->value("error", "the controller refused"));
+  co_return std::move(*reply);
+}
+
+net::Task<Result<>> listen(net::Loop& loop, const Places& places, const std::function<bool(const json&)>& heard) {
+  auto channel = co_await open_channel(loop, places);
+  if (!channel) co_return fail(std::move(channel.error()));
+  const auto sent = channel->send(json{{"verb", "watch"}}.dump());
+  if (!sent) co_return fail(sent.error());
+  for (;;) {
+    auto frame = co_await channel->receive(net::Deadline::never());
+    if (!frame) co_return fail(std::move(frame.error()));
+    const auto status = policy::read_json(frame->payload);
+    if (!status) co_return fail(status.error());
+    if (!heard(*status)) co_return Result<>{};
+  }
+}
+
+}  // namespace
+
+bool is_running(const Places& places) { return holder_of(places.run, "controller") > 0; }
+
+bool has_remains(const Places& places) { return ::access(places.instances().c_str(), F_OK) == 0; }
+
+Result<> start_control(const std::string& app, const std::string& executable) {
+  const Launcher launcher = launcher_for(app, executable);
+  if (auto made = make_places(launcher.places, launcher.platform_uid); !made) return made;
+  if (auto started = start_role(executable, "warden", app, launcher.places.platform_log()); !started) return started;
+  // The warden starts the controller; it answers once it has adopted what runs.
+  for (int attempt = 0; attempt < 500; ++attempt) {
+    if (ask(launcher.places, {{"verb", "status"}})) return {};
+    ::usleep(10'000);
+  }
+  return fail(Cause::timeout, "the controller did not come up within 5 s; {} says why", launcher.places.platform_log());
+}
+
+Result<json> ask(const Places& places, const json& request) {
+  net::Loop loop;
+  return loop.run(exchange(loop, places, request.dump()));
+}
+
+Result<> watch(const Places& places, const std::function<bool(const json&)>& heard) {
+  net::Loop loop;
+  return loop.run(listen(loop, places, heard));
+}
+
+}  // namespace bulkhead::control

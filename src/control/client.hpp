@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/result.hpp"
+#include "control/places.hpp"
+
+// The command line's end of control.sock. Blocking; each call makes its own connection.
+namespace bulkhead::control {
+
+// Whether a controller answers for this application.
+bool is_running(const Places& places);
+// Whether there are remains of one: a list of instances that a new controller could adopt.
+bool has_remains(const Places& places);
+
+// Starts controller and warden and waits until the controller answers.
+Result<> start_control(const std::string& app, const std::string& executable);
+
+// One request, its answer. Cause::unreachable when no controller is there; an answer that is not "ok" is
+// Cause::conflict with its error.
+Result<nlohmann::json> ask(const Places& places, const nlohmann::json& request);
+
+// Hears a status with each change, until `heard` returns false or the controller ends (then Cause::closed).
+Result<> watch(const Places& places, const std::function<bool(const nlohmann::json&)>& heard);
+
+}  // namespace bulkhead::control

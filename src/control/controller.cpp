@@ -1,0 +1,188 @@
+#include "control/controller.hpp"
+
+#include <filesystem>
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.hpp"
+#include "net/signals.hpp"
+
+namespace bulkhead::control {
+
+Controller::Controller(net::Loop& loop, Launcher launcher, std::string app)
+    : loop_(loop),
+      launcher_(std::move(launcher)),
+      app_(std::move(app)),
+      random_(std::random_device()()),
+      reconcile_(loop, [this] { reconcile(); }),
+      changed_(loop),
+      keeper_news_(loop),
+      stats_news_(loop),
+      finished_(loop),
+      wake_(loop),
+      partner_(loop, launcher_.places.run, "warden", launcher_.executable, app_, launcher_.places.platform_log()),
+      gate_(loop) {}
+
+namespace {
+
+Result<net::Listener> open_socket(net::Loop& loop, const std::string& path, unsigned owner) {
+  auto address = net::Address::unix_socket(path);
+  if (!address) return fail(std::move(address.error()));
+  ::unlink(path.c_str());  // this process holds the controller's lock: whoever left it there is dead
+  auto listener = net::Listener::open(loop, *address);
+  if (!listener) return fail(within(path, std::move(listener.error())));
+  if (owner != ::geteuid() && ::lchown(path.c_str(), owner, owner) != 0) return os_fail("chown " + path);
+  return listener;
+}
+
+}  // namespace
+
+Result<> Controller::open() {
+  const Places& places = launcher_.places;
+  if (auto made = make_places(places, launcher_.platform_uid); !made) return made;
+  auto lock = take_role(places.run, "controller");
+  if (!lock) return fail(std::move(lock.error()));
+  lock_ = std::move(*lock);
+  cgroup_host_ = compartments::detect_cgroups();
+
+  if (const auto text = read_file(places.desired())) {
+    auto desired = desired_from_json(*text);
+    if (!desired) return fail(std::move(desired.error()));
+    if (auto taken = take(std::move(*desired), false); !taken) return taken;
+  }
+  adopt_running();
+
+  struct Wanted {
+    net::Listener& listener;
+    std::string path;
+    unsigned owner;
+  };
+  const Wanted wanted[] = {{clients_, places.control_socket(), ::geteuid()},
+                           {keepers_, places.keepers_socket(), ::geteuid()},
+                           {sidecars_, places.sidecars_socket(), launcher_.platform_uid}};
+  for (const Wanted& each : wanted) {
+    auto listener = open_socket(loop_, each.path, each.owner);
+    if (!listener) return fail(std::move(listener.error()));
+    each.listener = std::move(*listener);
+  }
+  return {};
+}
+
+// Makes `desired` what is wanted. Nothing changes where it can not be: the mistakes are in the fault.
+Result<> Controller::take(Desired desired, bool keep) {
+  auto loaded = load(desired);
+  if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
+  if (loaded->application.name != app_)
+    return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
+  if (!authority_) {
+    auto authority = identity::Authority::open_or_create(launcher_.places.ca(), loaded->application.trust_domain,
+                                                         [] { return std::chrono::system_clock::now(); });
+    if (!authority) return fail(within("the certificate authority", std::move(authority.error())));
+    authority_.emplace(std::move(*authority));
+  } else if (authority_->trust_domain() != loaded->application.trust_domain) {
+    return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
+                authority_->trust_domain(), loaded->application.trust_domain);
+  }
+  if (keep)
+    if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
+  desired_ = std::move(desired);
+  loaded_ = std::move(*loaded);
+  launcher_.directory = desired_.directory;
+  if (auto made = make_gateway_certificate(); !made) return made;
+  fleet_.want(goals_of(launcher_, loaded_->application, loaded_->model));
+  return {};
+}
+
+void Controller::reconcile() {
+  if (!loaded_ && !fleet_.going_down() && runtimes_.empty()) return;
+  for (const Action& action : fleet_.decide(now())) perform(action);
+  publish();
+  save_instances();
+  changed_.notify_all();
+  wake_.notify_all();
+  if (fleet_.empty() && runtimes_.empty()) {
+    gone_for_good_ = true;
+    finished_.set();
+  }
+}
+
+void Controller::perform(const Action& action) {
+  switch (action.kind) {
+    case Action::Kind::start: {
+      const auto started = start_instance(fleet_.slots().at(action.slot));
+      if (!started) {
+        fleet_.on_start_failed(action.slot, action.epoch, started.error().message, now(), luck());
+        reconcile_soon();
+      }
+      return;
+    }
+    case Action::Kind::stop: stop_instance(action.slot, action.grace); return;
+    case Action::Kind::kill:
+      if (Runtime* runtime = find(action.slot, action.epoch)) {
+        const auto killed = net::send_signal(runtime->keeper_pidfd, SIGKILL);
+        if (!killed) fmt::print(stderr, "killing {}: {}\n", action.slot, killed.error().message);
+      }
+      return;
+  }
+}
+
+net::Task<> Controller::wake_when_due() {
+  for (;;) {
+    const auto next = fleet_.next_wake(now());
+    const auto woken = co_await wake_.wait(next ? net::Deadline(*next) : net::Deadline::never());
+    if (!woken && woken.error().cause == Cause::timeout) reconcile_soon();
+    if (!woken && woken.error().cause == Cause::closed) co_return;
+    if (!woken) co_await net::sleep(loop_, loop_.in(std::chrono::milliseconds(1)));
+  }
+}
+
+namespace {
+
+net::Task<> end_on_signal(net::Signals& signals, net::Event& finished) {
+  const auto signal = co_await signals.next(net::Deadline::never());
+  static_cast<void>(signal);
+  finished.set();
+}
+
+}  // namespace
+
+net::Task<bool> Controller::run() {
+  auto signals = net::Signals::open(loop_, {SIGTERM, SIGINT});
+  if (!signals) co_return false;
+  net::Gate listening(loop_);
+  listening.spawn(end_on_signal(*signals, finished_));
+  listening.spawn(accept_keepers());
+  listening.spawn(accept_sidecars());
+  listening.spawn(accept_clients());
+  listening.spawn(wake_when_due());
+  listening.spawn(partner_.keep_alive());
+  reconcile_soon();
+  const auto finished = co_await finished_.wait(net::Deadline::never());
+  static_cast<void>(finished);
+  if (gone_for_good_) partner_.dismiss();
+  changed_.notify_all();
+  co_await net::sleep(loop_, loop_.in(std::chrono::milliseconds(20)));  // lets those who watch hear of the end
+  co_return gone_for_good_;
+}
+
+int controller_main(const std::string& app, const std::string& executable) {
+  ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
+  ::umask(077);
+  net::Loop loop;
+  Controller controller(loop, launcher_for(app, executable), app);
+  if (auto opened = controller.open(); !opened) {
+    fmt::print(stderr, "controller of {}: {}\n", app, opened.error().message);
+    return opened.error().cause == Cause::conflict ? 3 : 1;
+  }
+  const bool gone = loop.run(controller.run());
+  if (gone) {
+    std::error_code ignored;
+    std::filesystem::remove_all(places_of(app).run, ignored);
+    std::filesystem::remove(places_of(app).desired(), ignored);
+  }
+  return 0;
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,112 @@
+#include "control/desired.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "base/fd.hpp"
+#include "manifest/parse.hpp"
+
+namespace bulkhead::control {
+
+using nlohmann::json;
+
+std::string to_json(const Desired& desired) {
+  return json{{"file", desired.file},
+              {"directory", desired.directory},
+              {"text", desired.text},
+              {"variables", desired.variables},
+              {"env_files", desired.env_files},
+              {"profiles", desired.profiles},
+              {"launcher_path", desired.launcher_path},
+              {"scale", desired.scale}}
+      .dump();
+}
+
+Result<Desired> desired_from_json(std::string_view text) {
+  auto value = policy::read_json(text);
+  if (!value) return fail(within("the desired state", std::move(value.error())));
+  try {
+    Desired desired;
+    value->at("file").get_to(desired.file);
+    value->at("directory").get_to(desired.directory);
+    value->at("text").get_to(desired.text);
+    value->at("variables").get_to(desired.variables);
+    value->at("env_files").get_to(desired.env_files);
+    value->at("profiles").get_to(desired.profiles);
+    value->at("launcher_path").get_to(desired.launcher_path);
+    value->at("scale").get_to(desired.scale);
+    return desired;
+  } catch (const json::exception& error) {
+    return fail(Cause::invalid, "the desired state is not as expected: {}", error.what());
+  }
+}
+
+namespace {
+
+manifest::Parsed parse_recording(const Desired& desired,
+                                 const std::function<std::optional<std::string>(std::string_view)>& variable,
+                                 const std::function<Result<std::string>(const std::string&)>& env_file) {
+  manifest::ParseOptions options;
+  options.file = desired.file;
+  options.profiles = desired.profiles;
+  options.environment = variable;
+  options.read_env_file = env_file;
+  return manifest::parse(desired.text, options);
+}
+
+}  // namespace
+
+Result<Desired> read_desired(const std::string& path, std::vector<std::string> profiles) {
+  auto text = read_file(path);
+  if (!text) return fail(within("the manifest", std::move(text.error())));
+  Desired desired;
+  desired.file = path;
+  desired.text = std::move(*text);
+  desired.profiles = std::move(profiles);
+  std::error_code error;
+  desired.directory = std::filesystem::weakly_canonical(std::filesystem::path(path), error).parent_path().string();
+  if (error) return fail(Cause::not_found, "the manifest {}: {}", path, error.message());
+  if (const char* search = std::getenv("PATH")) desired.launcher_path = search;  // NOLINT(concurrency-mt-unsafe)
+
+  // One reading to learn which variables and files the text asks for; mistakes are reported by load().
+  parse_recording(
+      desired,
+      [&](std::string_view name) -> std::optional<std::string> {
+        const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe)
+        if (value == nullptr) return std::nullopt;
+        return desired.variables[std::string(name)] = value;
+      },
+      [&](const std::string& file) -> Result<std::string> {
+        auto content = read_file((std::filesystem::path(desired.directory) / file).string(), 1U << 20U);
+        if (content) desired.env_files[file] = *content;
+        return content;
+      });
+  return desired;
+}
+
+std::expected<Loaded, Refused> load(const Desired& desired) {
+  manifest::Parsed parsed = parse_recording(
+      desired,
+      [&](std::string_view name) -> std::optional<std::string> {
+        const auto it = desired.variables.find(std::string(name));
+        return it == desired.variables.end() ? std::nullopt : std::optional(it->second);
+      },
+      [&](const std::string& file) -> Result<std::string> {
+        const auto it = desired.env_files.find(file);
+        if (it == desired.env_files.end()) return fail(Cause::not_found, "{} does not exist or can not be read", file);
+        return it->second;
+      });
+  if (!parsed.application) return std::unexpected(Refused{std::move(parsed.mistakes)});
+  Loaded loaded{std::move(*parsed.application), {}};
+  for (manifest::Service& service : loaded.application.services)
+    if (const auto it = desired.scale.find(service.name); it != desired.scale.end())
+      service.scale = static_cast<std::uint32_t>(it->second);
+  loaded.model = policy::compile(loaded.application);
+  return loaded;
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "manifest/application.hpp"
+#include "manifest/mistake.hpp"
+#include "policy/model.hpp"
+
+// What is wanted: the manifest with everything it was read with (variables, env files, profiles), so that a controller
+// that returns reads the same application again although the file or the shell that started it is gone. It may hold
+// secrets: it is kept in a file of mode 0600 and never logged.
+namespace bulkhead::control {
+
+struct Desired {
+  std::string file;       // the manifest's path, as positions name it
+  std::string directory;  // absolute; relative paths of the manifest count from here
+  std::string text;
+  std::map<std::string, std::string> variables;  // those that the text asked for and that were set
+  std::map<std::string, std::string> env_files;  // path as written -> content
+  std::vector<std::string> profiles;
+  std::string launcher_path;         // PATH of whoever said `up`, only to explain a command that is not found
+  std::map<std::string, int> scale;  // what `bulkhead scale` said, over the manifest's number
+
+  bool operator==(const Desired&) const = default;
+};
+
+std::string to_json(const Desired& desired);
+Result<Desired> desired_from_json(std::string_view json);
+
+// The manifest at `path` with this process's environment. `file` is how messages name it.
+Result<Desired> read_desired(const std::string& path, std::vector<std::string> profiles);
+
+struct Loaded {
+  manifest::Application application;
+  policy::Model model;
+};
+struct Refused {
+  std::vector<manifest::Mistake> mistakes;
+};
+std::expected<Loaded, Refused> load(const Desired& desired);
+
+}  // namespace bulkhead::control

@@ -1,0 +1,204 @@
+#include "control/fleet.hpp"
+
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+namespace bulkhead::control {
+namespace {
+
+// Drives a Fleet by hand and shows what it decided as one line, so that a test reads like a transcript.
+class FleetTest : public testing::Test {
+ protected:
+  std::string decide() {
+    std::vector<std::string> lines;
+    for (const Action& action : fleet.decide(now)) lines.push_back(to_string(action));
+    return fmt::format("{}", fmt::join(lines, ", "));
+  }
+  void pass(int millis) { now += Millis(millis); }
+  std::uint64_t epoch(const std::string& id) { return fleet.slots().at(id).epoch; }
+  void started(const std::string& id) { fleet.on_started(id, epoch(id), now); }
+  void ready(const std::string& id) {
+    started(id);
+    fleet.on_health(id, epoch(id), true, "", now);
+  }
+  void gone(const std::string& id) { fleet.on_gone(id, epoch(id), now, 0.5); }
+  Phase phase(const std::string& id) { return fleet.slots().at(id).phase; }
+
+  Fleet fleet;
+  Time now = Time() + std::chrono::hours(1);
+};
+
+Goal goal(std::string name, std::vector<Need> needs = {}, int scale = 1) {
+  Goal goal;
+  goal.service = std::move(name);
+  goal.needs = std::move(needs);
+  goal.scale = scale;
+  goal.revision = "r1";
+  return goal;
+}
+
+TEST_F(FleetTest, StartsInDependencyOrderAndInParallelWhereItCan) {
+  fleet.want({goal("a", {{"b"}, {"c"}}), goal("b"), goal("c")});
+  EXPECT_EQ(decide(), "start b-1#1, start c-1#1");
+  ready("b-1");
+  EXPECT_EQ(decide(), "");
+  EXPECT_EQ(fleet.slots().at("a-1").reason, "waits for c to be ready");
+  ready("c-1");
+  EXPECT_EQ(decide(), "start a-1#1");
+  EXPECT_FALSE(fleet.settled());
+  ready("a-1");
+  EXPECT_TRUE(fleet.settled());
+}
+
+TEST_F(FleetTest, ACallerGivesUpWaitingForACalleeThatDoesNotGetReadyButNotForADependency) {
+  fleet.want({goal("a", {{"c", Condition::ready, true}}), goal("b", {{"c", Condition::ready, false}}), goal("c")});
+  EXPECT_EQ(decide(), "start c-1#1");
+  pass(10'000);
+  EXPECT_EQ(decide(), "start a-1#1");
+}
+
+TEST_F(FleetTest, ACrashIsRestartedWithGrowingWaitsAndTheReasonIsShown) {
+  fleet.want({goal("a")});
+  decide();
+  started("a-1");
+  fleet.on_exit_report("a-1", 1, false, "exited with status 3");
+  gone("a-1");
+  EXPECT_EQ(phase("a-1"), Phase::backoff);
+  EXPECT_EQ(fleet.slots().at("a-1").reason, "exited with status 3");
+  EXPECT_EQ(decide(), "");
+  ASSERT_EQ(*fleet.next_wake(now) - now, Millis(100));
+  pass(100);
+  EXPECT_EQ(decide(), "start a-1#2");
+  gone("a-1");
+  EXPECT_EQ(*fleet.next_wake(now) - now, Millis(200));
+  EXPECT_EQ(fleet.slots().at("a-1").restarts, 2);
+}
+
+TEST_F(FleetTest, NewsOfAnEarlierEpochIsIgnored) {
+  fleet.want({goal("a")});
+  decide();
+  gone("a-1");
+  pass(100);
+  decide();
+  fleet.on_gone("a-1", 1, now, 0.5);
+  EXPECT_EQ(phase("a-1"), Phase::starting);
+  fleet.on_health("a-1", 1, true, "", now);
+  EXPECT_EQ(phase("a-1"), Phase::starting);
+}
+
+TEST_F(FleetTest, GoesDownCallersFirst) {
+  fleet.want({goal("a", {{"b"}}), goal("b")});
+  decide();
+  ready("b-1");
+  decide();
+  ready("a-1");
+  fleet.want_down();
+  EXPECT_EQ(decide(), "stop a-1#1");
+  EXPECT_EQ(decide(), "");
+  gone("a-1");
+  EXPECT_EQ(decide(), "stop b-1#1");
+  gone("b-1");
+  EXPECT_TRUE(fleet.empty());
+}
+
+TEST_F(FleetTest, WhatDoesNotStopIsKilled) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  fleet.want_down();
+  EXPECT_EQ(decide(), "stop a-1#1");
+  pass(25'000);
+  EXPECT_EQ(decide(), "kill a-1#1");
+  EXPECT_EQ(decide(), "");
+}
+
+TEST_F(FleetTest, ScalingUpAndDownTouchesOnlyTheDifference) {
+  fleet.want({goal("a", {}, 1)});
+  decide();
+  ready("a-1");
+  fleet.want({goal("a", {}, 3)});
+  EXPECT_EQ(decide(), "start a-2#1, start a-3#1");
+  ready("a-2");
+  ready("a-3");
+  fleet.want({goal("a", {}, 2)});
+  EXPECT_EQ(decide(), "stop a-3#1");
+  gone("a-3");
+  EXPECT_EQ(fleet.slots().size(), 2U);
+  fleet.want({goal("a", {}, 0)});
+  EXPECT_EQ(decide(), "stop a-1#1, stop a-2#1");
+}
+
+TEST_F(FleetTest, ARestartReplacesInstancesOneAtATime) {
+  fleet.want({goal("a", {}, 2)});
+  decide();
+  ready("a-1");
+  ready("a-2");
+  ASSERT_TRUE(fleet.restart("a"));
+  EXPECT_EQ(decide(), "stop a-1#1");
+  EXPECT_EQ(decide(), "");
+  gone("a-1");
+  EXPECT_EQ(decide(), "start a-1#2");
+  ready("a-1");
+  EXPECT_EQ(decide(), "stop a-2#1");
+  EXPECT_FALSE(fleet.restart("nobody"));
+}
+
+TEST_F(FleetTest, ANewRevisionReplacesOnlyItsService) {
+  fleet.want({goal("a"), goal("b")});
+  decide();
+  ready("a-1");
+  ready("b-1");
+  Goal changed = goal("b");
+  changed.revision = "r2";
+  fleet.want({goal("a"), changed});
+  EXPECT_EQ(decide(), "stop b-1#1");
+  gone("b-1");
+  EXPECT_EQ(decide(), "start b-1#2");
+}
+
+TEST_F(FleetTest, AJobEndsAndSatisfiesThoseThatWaitForItsEnd) {
+  Goal migrate = goal("migrate");
+  migrate.job = true;
+  fleet.want({migrate, goal("a", {{"migrate", Condition::done}})});
+  EXPECT_EQ(decide(), "start migrate-1#1");
+  started("migrate-1");
+  fleet.on_exit_report("migrate-1", 1, true, "exited with status 0");
+  gone("migrate-1");
+  EXPECT_EQ(phase("migrate-1"), Phase::done);
+  EXPECT_EQ(decide(), "start a-1#1");
+}
+
+TEST_F(FleetTest, AFailedJobStaysFailedAndItsDependentsWait) {
+  Goal migrate = goal("migrate");
+  migrate.job = true;
+  fleet.want({migrate, goal("a", {{"migrate", Condition::done}})});
+  decide();
+  started("migrate-1");
+  fleet.on_exit_report("migrate-1", 1, false, "exited with status 1");
+  gone("migrate-1");
+  EXPECT_EQ(phase("migrate-1"), Phase::failed);
+  EXPECT_EQ(decide(), "");
+}
+
+TEST_F(FleetTest, AnAdoptedInstanceIsNotStartedAgain) {
+  fleet.want({goal("a")});
+  Slot slot;
+  slot.id = "a-1";
+  slot.service = "a";
+  slot.epoch = 7;
+  slot.phase = Phase::ready;
+  slot.revision = "r1";
+  fleet.adopt(slot);
+  EXPECT_EQ(decide(), "");
+  EXPECT_TRUE(fleet.settled());
+}
+
+TEST(NeedsFromCalls, LeaveOutWhatLiesOnACycle) {
+  const auto needs = needs_from_calls({{"a", {"b", "d"}}, {"b", {"c"}}, {"c", {"b"}}});
+  ASSERT_EQ(needs.at("a").size(), 2U);
+  EXPECT_FALSE(needs.contains("b"));
+  EXPECT_FALSE(needs.contains("c"));
+}
+
+}  // namespace
+}  // namespace bulkhead::control

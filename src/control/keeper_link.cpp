@@ -1,0 +1,138 @@
+// What keepers say, and what the controller makes of it (compartments/keeper.hpp has the messages).
+
+#include <unistd.h>
+
+#include "control/controller.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+// A message of a peer that is ours but may be broken: an object, or a fault.
+Result<json> message_of(const net::Frame& frame) {
+  auto value = policy::read_json(frame.payload);
+  if (value && !value->is_object()) return fail(Cause::protocol, "a message is not an object");
+  return value;
+}
+
+std::vector<compartments::NotEnforced> not_enforced_of(const json& message) {
+  std::vector<compartments::NotEnforced> list;
+  if (!message.contains("not_enforced")) return list;
+  for (const json& each : message["not_enforced"])
+    list.push_back({each.at("what").get<std::string>(), each.value("reason", ""), each.value("fix", "")});
+  return list;
+}
+
+std::string reason_of(const json& message) {
+  if (const std::string reason = message.value("reason", ""); !reason.empty()) return reason;
+  if (message.value("oom", false)) return "killed for want of memory: it reached its memory limit";
+  if (message.contains("signal")) return fmt::format("killed by signal {}", message["signal"].get<int>());
+  return fmt::format("exited with status {}", message.value("code", 0));
+}
+
+}  // namespace
+
+net::Task<> Controller::accept_keepers() {
+  for (;;) {
+    auto stream = co_await keepers_.accept();
+    if (!stream) co_return;
+    gate_.spawn(serve_keeper(std::move(*stream)));
+  }
+}
+
+// The process at the other end must be the one that this controller started (or adopted) as that instance's keeper.
+Runtime* Controller::greet_keeper(const json& hello, pid_t pid) {
+  const auto it = runtimes_.find(hello.value("instance", ""));
+  if (it == runtimes_.end()) return nullptr;
+  Runtime& runtime = it->second;
+  const auto identity = net::identify_process(pid);
+  if (!identity || *identity != runtime.keeper) return nullptr;
+  if (const int sidecar = hello.value("sidecar_pid", 0); sidecar > 0)
+    if (auto found = net::identify_process(sidecar)) runtime.sidecar = *found;
+  auto missing = not_enforced_of(hello);
+  for (auto& each : missing)
+    if (std::ranges::find(runtime.not_enforced, each) == runtime.not_enforced.end())
+      runtime.not_enforced.push_back(std::move(each));
+  return &runtime;
+}
+
+net::Task<> Controller::serve_keeper(net::Stream stream) {
+  const auto credentials = stream.peer_credentials();
+  if (!credentials) co_return;
+  net::FrameChannel channel(std::move(stream));
+  auto first = co_await channel.receive(loop_.in(10s));
+  if (!first) co_return;
+  const auto hello = message_of(*first);
+  if (!hello) co_return;
+  std::string id;
+  std::uint64_t epoch = 0;
+  try {
+    Runtime* runtime = greet_keeper(*hello, credentials->pid);
+    if (runtime == nullptr) {
+      // A keeper that nobody here knows must not go on: its instance would be there twice.
+      fmt::print(stderr, "refused a keeper: pid {} is not the keeper of '{}'\n", credentials->pid,
+                 hello->value("instance", ""));
+      const auto told = channel.send(json{{"type", "stop"}, {"grace_ms", 0}}.dump());
+      if (told) static_cast<void>(co_await channel.flush(loop_.in(1s)));
+      co_return;
+    }
+    runtime->keeper_channel = &channel;
+    id = runtime->id;
+    epoch = runtime->epoch;
+    hear_keeper(*runtime, *hello, {});
+    if (runtime->service == policy::kGateway && gateway_sockets_.empty())
+      static_cast<void>(channel.send(json{{"type", "listeners"}}.dump()));
+    const auto slot = fleet_.slots().find(id);
+    if (slot != fleet_.slots().end() && slot->second.phase == Phase::stopping) stop_instance(id, 10s);
+  } catch (const json::exception& error) {
+    fmt::print(stderr, "a keeper's message: {}\n", error.what());
+    co_return;
+  }
+  for (;;) {
+    auto frame = co_await channel.receive(net::Deadline::never());
+    if (!frame) break;
+    const auto message = message_of(*frame);
+    Runtime* runtime = find(id, epoch);
+    if (!message || runtime == nullptr || runtime->keeper_channel != &channel) break;
+    try {
+      hear_keeper(*runtime, *message, std::move(frame->fds));
+    } catch (const json::exception& error) {
+      fmt::print(stderr, "{}: a keeper's message: {}\n", id, error.what());
+      break;
+    }
+  }
+  if (Runtime* runtime = find(id, epoch); runtime != nullptr && runtime->keeper_channel == &channel)
+    runtime->keeper_channel = nullptr;
+}
+
+void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<Fd> fds) {
+  const std::string type = message.value("type", "");
+  if (type == "hello" || type == "state") {
+    runtime.keeper_state = message.value("state", "");
+    runtime.service_pid = message.value("service_pid", -1);
+    if (const int sidecar = message.value("sidecar_pid", 0); sidecar > 0 && runtime.sidecar.pid != sidecar)
+      if (auto found = net::identify_process(sidecar)) runtime.sidecar = *found;
+    if (runtime.keeper_state == "running" ||
+        (runtime.service == policy::kGateway && runtime.keeper_state == "sidecar_ready"))
+      fleet_.on_started(runtime.id, runtime.epoch, now());
+    keeper_news_.notify_all();
+  } else if (type == "exited") {
+    const bool well = !message.contains("signal") && message.value("code", 1) == 0 && !message.contains("reason");
+    fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message));
+  } else if (type == "listeners" && gateway_sockets_.empty()) {
+    gateway_sockets_ = std::move(fds);
+    if (loaded_ && loaded_->application.gateway) {
+      for (const manifest::Listen& listen : loaded_->application.gateway->listen)
+        gateway_sockets_for_ += listen.host + " " + manifest::to_string(listen.port) + "\n";
+      if (const auto& redirect = loaded_->application.gateway->redirect_http)
+        gateway_sockets_for_ += redirect->host + " " + manifest::to_string(redirect->port) + "\n";
+    }
+  }
+  reconcile_soon();
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,208 @@
+#include "control/launch.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "compartments/uids.hpp"
+#include "policy/names.hpp"
+
+namespace bulkhead::control {
+namespace {
+
+using nlohmann::json;
+
+std::string absolute(const std::string& directory, const std::string& path) {
+  if (path == "~" || path.starts_with("~/")) {
+    const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+    return std::filesystem::path(std::string(home == nullptr ? "/" : home) + path.substr(1))
+        .lexically_normal()
+        .string();
+  }
+  auto joined = (std::filesystem::path(directory) / path).lexically_normal().string();
+  if (joined.size() > 1 && joined.ends_with('/')) joined.pop_back();
+  return joined;
+}
+
+std::string hash_of(const std::string& text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
+
+compartments::Limits limits_of(const manifest::Limits& limits) {
+  compartments::Limits result;
+  if (limits.memory) result.memory_bytes = limits.memory->count;
+  if (limits.cpu) result.cpu_millis = static_cast<std::uint32_t>(*limits.cpu * 1000 + 0.5);
+  result.pids = limits.pids;
+  return result;
+}
+
+std::map<std::string, std::string> environment_of(const manifest::Service& service) {
+  std::map<std::string, std::string> environment;
+  if (!service.ports.empty()) environment["PORT"] = std::to_string(service.ports.front().number.number);
+  environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  environment["HOME"] = compartments::kDataDirectory;
+  environment["LANG"] = "C.UTF-8";
+  for (const manifest::Variable& variable : service.environment) environment[variable.name] = variable.value;
+  return environment;
+}
+
+// The same address answers however a program spells its own loopback.
+void add_wired(std::vector<compartments::Door>& doors, const policy::Wired& wired) {
+  const std::uint16_t port = wired.answering.port.number;
+  const bool any = wired.host == "localhost" || wired.host == "0.0.0.0";
+  doors.push_back({any ? "127.0.0.1" : wired.host, port});
+  if (any) doors.push_back({"::1", port});
+}
+
+compartments::Spec common_spec(const Launcher& launcher, const std::string& instance, json hello) {
+  compartments::Spec spec;
+  spec.instance = instance;
+  spec.controller_socket = launcher.places.keepers_socket();
+  spec.log.path = launcher.places.log(instance);
+  spec.sidecar.environment = {{"PATH", "/usr/bin:/bin"}, {"LANG", "C.UTF-8"}};
+  if (launcher.root) spec.sidecar.uid = spec.sidecar.gid = launcher.platform_uid;
+  hello["instance"] = instance;
+  hello["controller_socket"] = launcher.places.sidecars_socket();
+  hello["records"] = launcher.places.records(instance);
+  hello["inner"] = door_address(launcher.places, instance);
+  spec.sidecar.hello = hello.dump();
+  return spec;
+}
+
+json hello_of(const manifest::Application& application, std::string_view service, std::string_view role) {
+  return {{"app", application.name}, {"service", service}, {"role", role}, {"trust_domain", application.trust_domain}};
+}
+
+}  // namespace
+
+namespace {
+
+std::uint32_t platform_uid_of(const std::string& app) {
+  // Above the services' range: sidecars are nobody else's either.
+  std::uint32_t hash = 2166136261U;
+  for (const char c : app) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return compartments::kFirstServiceUid + compartments::kServiceUids + hash % compartments::kServiceUids;
+}
+
+}  // namespace
+
+Launcher launcher_for(const std::string& app, const std::string& executable) {
+  Launcher launcher;
+  launcher.places = places_of(app);
+  launcher.executable = executable;
+  launcher.root = ::geteuid() == 0;
+  launcher.platform_uid = launcher.root ? platform_uid_of(app) : ::geteuid();
+  return launcher;
+}
+
+std::string door_address(const Places& places, const std::string& instance) {
+  return fmt::format("unix:{}/{:.10}", places.doors(), hash_of(instance));
+}
+
+Result<compartments::Ids> ids_of(const Launcher& launcher, const manifest::Application& application,
+                                 const std::string& service) {
+  std::set<std::uint32_t> used;
+  for (const manifest::Service& each : application.services) {
+    auto ids = compartments::choose_ids(launcher.places.state, application.name, each.name, used);
+    if (!ids || each.name == service) return ids;
+    if (ids->mapping != compartments::IdMapping::single) used.insert(ids->service_uid);
+  }
+  return fail(Cause::not_found, "no service is called '{}'", service);
+}
+
+compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Application& application,
+                                const policy::Model& model, const manifest::Service& service,
+                                const std::string& instance, const compartments::Ids& ids) {
+  compartments::Spec spec = common_spec(launcher, instance, hello_of(application, service.name, "sidecar"));
+  spec.sidecar.argv = {launcher.executable, "sidecar"};
+  spec.grace_ms = static_cast<std::uint32_t>(service.stop_grace.count());
+
+  compartments::Compartment compartment;
+  compartment.ids = ids;
+  compartment.command = service.command;
+  compartment.environment = environment_of(service);
+  compartment.directory = absolute(launcher.directory, service.dir);
+  compartment.data = launcher.places.volume(service.name);
+  if (service.rootfs) compartment.rootfs = absolute(launcher.directory, *service.rootfs);
+  for (const manifest::Mount& mount : service.mounts)
+    compartment.mounts.push_back({absolute(launcher.directory, mount.host), mount.inside, !mount.read_only});
+  compartment.hostname = service.name;
+  if (service.limits.files) compartment.open_files = *service.limits.files;
+  compartment.limits = limits_of(service.limits);
+
+  const policy::Plan plan = policy::plan(model, service.name);
+  for (const policy::Name& name : plan.names) {
+    compartment.hosts.push_back({policy::to_string(name.address), {name.name}});
+    for (const policy::Answering& answering : name.ports)
+      compartment.doors.push_back({policy::to_string(name.address), answering.port.number});
+  }
+  for (const policy::Wired& wired : plan.wired) add_wired(compartment.doors, wired);
+  spec.compartment = std::move(compartment);
+  return spec;
+}
+
+compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Application& application,
+                                const std::string& instance) {
+  compartments::Spec spec = common_spec(launcher, instance, hello_of(application, policy::kGateway, "gateway"));
+  spec.sidecar.argv = {launcher.executable, "gateway"};
+  return spec;
+}
+
+namespace {
+
+Condition condition_of(manifest::Condition condition) {
+  switch (condition) {
+    case manifest::Condition::started: return Condition::started;
+    case manifest::Condition::ready: return Condition::ready;
+    case manifest::Condition::done: return Condition::done;
+  }
+  return Condition::ready;
+}
+
+Goal goal_of(const Launcher& launcher, const manifest::Application& application, const policy::Model& model,
+             const manifest::Service& service) {
+  Goal goal;
+  goal.service = service.name;
+  goal.scale = static_cast<int>(service.scale);
+  goal.job = service.type == manifest::ServiceType::job;
+  goal.grace = service.stop_grace;
+  goal.revision = hash_of(compartments::to_json(sidecar_spec(launcher, application, model, service, service.name, {})));
+  for (const manifest::Dependency& dependency : service.depends_on)
+    goal.needs.push_back({dependency.service, condition_of(dependency.condition), false});
+  return goal;
+}
+
+}  // namespace
+
+std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application& application,
+                           const policy::Model& model) {
+  std::map<std::string, std::vector<std::string>> calls;
+  for (const policy::Edge& edge : model.edges)
+    if (edge.kind != policy::Edge::Kind::egress) calls[edge.from].push_back(edge.to);
+  for (const manifest::Service& service : application.services)
+    for (const manifest::Dependency& dependency : service.depends_on) calls[service.name].push_back(dependency.service);
+  const auto needs = needs_from_calls(calls);
+
+  std::vector<Goal> goals;
+  for (const manifest::Service& service : application.services)
+    goals.push_back(goal_of(launcher, application, model, service));
+  if (application.gateway) {
+    Goal gateway;
+    gateway.service = policy::kGateway;
+    json listens = json::array();
+    for (const manifest::Listen& listen : application.gateway->listen)
+      listens.push_back(listen.host + " " + manifest::to_string(listen.port));
+    if (application.gateway->redirect_http)
+      listens.push_back("redirect " + application.gateway->redirect_http->host + " " +
+                        manifest::to_string(application.gateway->redirect_http->port));
+    gateway.revision = hash_of(listens.dump());
+    goals.push_back(std::move(gateway));
+  }
+  for (Goal& goal : goals)
+    if (const auto found = needs.find(goal.service); found != needs.end())
+      goal.needs.insert(goal.needs.end(), found->second.begin(), found->second.end());
+  return goals;
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compartments/cgroup.hpp"
+#include "compartments/spec.hpp"
+#include "control/fleet.hpp"
+#include "control/places.hpp"
+#include "manifest/application.hpp"
+#include "policy/model.hpp"
+
+// From the manifest to what the keeper of one instance is told, and to what the fleet is to keep running.
+namespace bulkhead::control {
+
+// What all instances of an application have in common.
+struct Launcher {
+  Places places;
+  std::string executable;          // absolute path of this program
+  std::string directory;           // of the manifest
+  std::uint32_t platform_uid = 0;  // sidecars run as it where the launcher is root
+  bool root = false;
+};
+
+// For this process's user. Sidecars of a root launcher run as a uid of their application, above those of services.
+Launcher launcher_for(const std::string& app, const std::string& executable);
+
+// The service's host ids; the same at every start.
+Result<compartments::Ids> ids_of(const Launcher& launcher, const manifest::Application& application,
+                                 const std::string& service);
+
+// Everything but what differs between two starts of the same instance (its cgroups, the epoch).
+compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Application& application,
+                                const policy::Model& model, const manifest::Service& service,
+                                const std::string& instance, const compartments::Ids& ids);
+compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Application& application,
+                                const std::string& instance);
+
+// Where the sidecar of this instance listens: below the run directory, short.
+std::string door_address(const Places& places, const std::string& instance);
+
+// What the fleet keeps running: a goal for each service and one for the gateway. A goal's revision changes exactly
+// where an instance must be replaced for the change to take effect.
+std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application& application,
+                           const policy::Model& model);
+
+}  // namespace bulkhead::control

@@ -1,0 +1,149 @@
+#include "control/partner.hpp"
+
+#include <charconv>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "control/places.hpp"
+#include "net/gate.hpp"
+#include "net/process.hpp"
+#include "net/signals.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string lock_path(const std::string& run_directory, const std::string& role) {
+  return run_directory + "/" + role + ".lock";
+}
+
+// Open-file-description locks: asking who holds one takes nothing, and the kernel lets go when the holder dies.
+struct flock whole_file() {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+bool is_locked(int fd) {
+  struct flock lock = whole_file();
+  return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+std::vector<std::string> role_environment() {
+  std::vector<std::string> environment;
+  for (const char* name : {"PATH", "HOME", "USER", "LANG", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "BULKHEAD_DIR",
+                           "DBUS_SESSION_BUS_ADDRESS", "ASAN_OPTIONS", "UBSAN_OPTIONS"})
+    if (const char* value = std::getenv(name))
+      environment.push_back(std::string(name) + "=" + value);  // NOLINT(concurrency-mt-unsafe)
+  return environment;
+}
+
+}  // namespace
+
+Result<Fd> take_role(const std::string& run_directory, const std::string& role) {
+  const std::string path = lock_path(run_directory, role);
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return os_fail("open " + path);
+  struct flock lock = whole_file();
+  if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) return fail(Cause::conflict, "another {} holds {}", role, path);
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(fd.get(), 0) != 0 ||
+      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+    return os_fail("write " + path);
+  return fd;
+}
+
+int holder_of(const std::string& run_directory, const std::string& role) {
+  const Fd fd(::open(lock_path(run_directory, role).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || !is_locked(fd.get())) return 0;
+  char text[16] = {};
+  const ssize_t size = ::pread(fd.get(), text, sizeof text - 1, 0);
+  int pid = 0;
+  if (size > 0) std::from_chars(text, text + size, pid);
+  return pid;
+}
+
+Result<> start_role(const std::string& executable, const std::string& role, const std::string& app,
+                    const std::string& log) {
+  const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!output) return os_fail("open " + log);
+  net::ProcessSpec spec;
+  spec.argv = {executable, role, "--app", app};
+  spec.environment = role_environment();
+  spec.fds = {{output.get(), 1}, {output.get(), 2}};
+  spec.directory = "/";
+  spec.new_session = true;
+  auto started = net::start_process(spec);
+  if (!started) return fail(within("starting the " + role, std::move(started.error())));
+  return {};
+}
+
+Partner::Partner(net::Loop& loop, std::string run_directory, std::string role, std::string executable, std::string app,
+                 std::string log)
+    : loop_(loop),
+      run_directory_(std::move(run_directory)),
+      role_(std::move(role)),
+      executable_(std::move(executable)),
+      app_(std::move(app)),
+      log_(std::move(log)) {}
+
+net::Task<> Partner::keep_alive() {
+  int missing = 0;  // looks in a row without finding one: it may just be starting
+  while (!dismissed_) {
+    const int pid = holder_of(run_directory_, role_);
+    if (pid > 0) {
+      missing = 0;
+      if (auto pidfd = net::open_pidfd(pid)) {
+        const auto ended = co_await net::wait_exit(loop_, *pidfd, net::Deadline::never());
+        static_cast<void>(ended);
+      }
+      continue;
+    }
+    if (missing == 0) {
+      const auto started = start_role(executable_, role_, app_, log_);
+      if (!started) fmt::print(stderr, "{}\n", started.error().message);
+    }
+    missing = (missing + 1) % 20;
+    co_await net::sleep(loop_, loop_.in(50ms));
+  }
+}
+
+void Partner::dismiss() {
+  dismissed_ = true;
+  const int pid = holder_of(run_directory_, role_);
+  if (pid > 0) ::kill(pid, SIGTERM);
+}
+
+namespace {
+
+net::Task<> until_told(net::Signals& signals) {
+  const auto signal = co_await signals.next(net::Deadline::never());
+  static_cast<void>(signal);
+}
+
+}  // namespace
+
+int warden_main(const std::string& app, const std::string& executable) {
+  const Places places = places_of(app);
+  const auto lock = take_role(places.run, "warden");
+  if (!lock) {
+    fmt::print(stderr, "{}\n", lock.error().message);
+    return lock.error().cause == Cause::conflict ? 0 : 1;
+  }
+  net::Loop loop;
+  auto signals = net::Signals::open(loop, {SIGTERM, SIGINT});
+  if (!signals) return 1;
+  Partner controller(loop, places.run, "controller", executable, app, places.platform_log());
+  net::Gate gate(loop);
+  gate.spawn(controller.keep_alive());
+  loop.run(until_told(*signals));
+  return 0;
+}
+
+}  // namespace bulkhead::control

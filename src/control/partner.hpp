@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "net/loop.hpp"
+#include "net/task.hpp"
+
+// Controller and warden: two processes of which each starts the other again when it is killed, so that an application
+// has a controller as long as one of them lives. The warden does nothing else. Each proves that it lives by holding a
+// lock on its own file of the run directory, which has its pid as content.
+namespace bulkhead::control {
+
+// Takes the lock for this process and writes its pid. Cause::conflict if another living process has it.
+Result<Fd> take_role(const std::string& run_directory, const std::string& role);
+
+// The pid of who holds the role; 0 if nobody does.
+int holder_of(const std::string& run_directory, const std::string& role);
+
+// Starts `executable ROLE --app APP` in a session of its own, with what it prints appended to `log`.
+Result<> start_role(const std::string& executable, const std::string& role, const std::string& app,
+                    const std::string& log);
+
+// Watches over the other one.
+class Partner {
+ public:
+  Partner(net::Loop& loop, std::string run_directory, std::string role, std::string executable, std::string app,
+          std::string log);
+
+  // For ever: while `role` is held by a process, waits for its end; then starts another, at most one each second.
+  net::Task<> keep_alive();
+  // Ends the partner and stops looking.
+  void dismiss();
+
+ private:
+  net::Loop& loop_;
+  std::string run_directory_;
+  std::string role_;
+  std::string executable_;
+  std::string app_;
+  std::string log_;
+  bool dismissed_ = false;
+};
+
+// The process: `bulkhead warden`.
+int warden_main(const std::string& app, const std::string& executable);
+
+}  // namespace bulkhead::control

@@ -1,0 +1,76 @@
+#include "control/places.hpp"
+
+#include <cstdlib>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.hpp"
+
+namespace bulkhead::control {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string state_base() {
+  if (::geteuid() == 0) return "/var/lib/bulkhead";
+  const std::string given = environment("XDG_STATE_HOME");
+  return (given.empty() ? environment("HOME") + "/.local/state" : given) + "/bulkhead";
+}
+
+std::string run_base() {
+  if (::geteuid() == 0) return "/run/bulkhead";
+  const std::string given = environment("XDG_RUNTIME_DIR");
+  if (!given.empty() && ::access(given.c_str(), W_OK) == 0) return given + "/bulkhead";
+  return "/tmp/bulkhead-" + std::to_string(::geteuid());
+}
+
+// One directory of ours: made if missing, then owned by `uid`, with exactly `mode`.
+Result<> own_directory(const std::string& path, unsigned mode, unsigned uid) {
+  if (auto made = make_directories(path, 0711); !made) return made;
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) return os_fail("stat " + path);
+  if (!S_ISDIR(info.st_mode)) return fail(Cause::conflict, "{} is in the way: it is not a directory", path);
+  if (info.st_uid != ::geteuid() && info.st_uid != uid)
+    return fail(Cause::denied, "{} belongs to uid {}, not to you (uid {}); remove it or set BULKHEAD_DIR", path,
+                info.st_uid, ::geteuid());
+  if (info.st_uid != uid && ::lchown(path.c_str(), uid, uid) != 0) return os_fail("chown " + path);
+  if (::chmod(path.c_str(), mode) != 0) return os_fail("chmod " + path);
+  return {};
+}
+
+}  // namespace
+
+Places places_of(const std::string& app) {
+  if (const std::string under = environment("BULKHEAD_DIR"); !under.empty())
+    return {under + "/state/" + app, under + "/run/" + app};
+  return {state_base() + "/" + app, run_base() + "/" + app};
+}
+
+Result<> make_places(const Places& places, unsigned platform_uid) {
+  const unsigned self = ::geteuid();
+  const bool shared = self != platform_uid;  // sidecars run under another uid and pass through
+  const unsigned passed = shared ? 0711 : 0700;
+  struct Wanted {
+    std::string path;
+    unsigned mode;
+    unsigned uid;
+  };
+  const Wanted wanted[] = {
+      {places.state, passed, self},
+      {places.run, passed, self},
+      {places.ca(), 0700, self},
+      {places.state + "/logs", 0700, self},
+      {places.state + "/volumes", passed, self},
+      {places.state + "/records", 0700, platform_uid},
+      {places.doors(), 0700, platform_uid},
+  };
+  for (const Wanted& each : wanted)
+    if (auto owned = own_directory(each.path, each.mode, each.uid); !owned) return owned;
+  return {};
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,140 @@
+// What sidecars and gateways say and are told. No administrative verb is spoken here.
+
+#include "control/controller.hpp"
+#include "control/snapshots.hpp"
+#include "identity/spiffe_id.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+net::Task<> Controller::accept_sidecars() {
+  for (;;) {
+    auto stream = co_await sidecars_.accept();
+    if (!stream) co_return;
+    gate_.spawn(serve_sidecar(std::move(*stream)));
+  }
+}
+
+// Who is at the other end, by the kernel's word: the process that a keeper of ours has named as its sidecar. It may
+// connect before its keeper's news is here, so that is waited for.
+net::Task<Runtime*> Controller::attest(pid_t pid) {
+  const net::Deadline deadline = loop_.in(10s);
+  for (;;) {
+    const auto identity = net::identify_process(pid);
+    if (!identity) co_return nullptr;
+    for (auto& [id, runtime] : runtimes_)
+      if (runtime.sidecar == *identity) co_return &runtime;
+    const auto news = co_await keeper_news_.wait(deadline);
+    if (!news) co_return nullptr;
+  }
+}
+
+net::Task<> Controller::serve_sidecar(net::Stream stream) {
+  const auto credentials = stream.peer_credentials();
+  if (!credentials) co_return;
+  net::FrameChannel channel(std::move(stream));
+  Runtime* runtime = co_await attest(credentials->pid);
+  if (runtime == nullptr) {
+    fmt::print(stderr, "refused a sidecar: pid {} is not the sidecar of any instance\n", credentials->pid);
+    co_return;
+  }
+  runtime->sidecar_channel = &channel;
+  runtime->sent_hash.clear();
+  const std::string id = runtime->id;
+  const std::uint64_t epoch = runtime->epoch;
+  for (;;) {
+    auto frame = co_await channel.receive(net::Deadline::never());
+    if (!frame) break;
+    const auto message = policy::read_json(frame->payload);
+    runtime = find(id, epoch);
+    if (!message || !message->is_object() || runtime == nullptr || runtime->sidecar_channel != &channel) break;
+    try {
+      const auto heard = hear_sidecar(*runtime, *message);
+      if (!heard) {
+        fmt::print(stderr, "{}: {}\n", id, heard.error().message);
+        static_cast<void>(channel.send(json{{"type", "refused"}, {"error", heard.error().message}}.dump()));
+      }
+    } catch (const json::exception& error) {
+      fmt::print(stderr, "{}: a sidecar's message: {}\n", id, error.what());
+      break;
+    }
+  }
+  runtime = find(id, epoch);
+  if (runtime != nullptr && runtime->sidecar_channel == &channel) runtime->sidecar_channel = nullptr;
+}
+
+Result<> Controller::hear_sidecar(Runtime& runtime, const json& message) {
+  const std::string type = message.value("type", "");
+  if (type == "hello") {
+    publish_to(runtime);
+  } else if (type == "sign") {
+    // Attested again at each issue: the process must still be the one that the keeper named.
+    const auto identity = net::identify_process(runtime.sidecar.pid);
+    if (!identity || *identity != runtime.sidecar) return fail(Cause::denied, "the sidecar is not who it was");
+    return sign(runtime, message.at("csr").get<std::string>());
+  } else if (type == "applied") {
+    runtime.rejected.clear();
+  } else if (type == "rejected") {
+    runtime.rejected = message.value("error", "refused");
+    fmt::print(stderr, "{} rejected its snapshot: {}\n", runtime.id, runtime.rejected);
+  } else if (type == "health") {
+    const bool ready = message.value("state", "") == "ready";
+    const auto slot = fleet_.slots().find(runtime.id);
+    const bool stopping = slot != fleet_.slots().end() && slot->second.phase == Phase::stopping;
+    fleet_.on_health(runtime.id, runtime.epoch, ready, message.value("detail", ""), now());
+    registry_.set_ready(runtime.id, ready && !stopping);
+    reconcile_soon();
+  } else if (type == "stats") {
+    runtime.stats = message;
+    stats_news_.notify_all();
+  }
+  return {};
+}
+
+Result<> Controller::sign(Runtime& runtime, const std::string& request) {
+  if (!authority_ || !loaded_) return fail(Cause::conflict, "there is no application to sign for");
+  auto id = identity::SpiffeId::make(loaded_->model.trust_domain, loaded_->model.app, runtime.service);
+  if (!id) return fail(std::move(id.error()));
+  const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(loaded_->application.svid_ttl);
+  auto svid = authority_->sign(request, *id, ttl);
+  if (!svid) return fail(within("signing for " + runtime.id, std::move(svid.error())));
+  const auto seconds = [](identity::WallTime time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+  };
+  runtime.serial = svid->serial;
+  runtime.not_before = seconds(svid->not_before);
+  runtime.not_after = seconds(svid->not_after);
+  return runtime.sidecar_channel->send(json{
+      {"type", "svid"},
+      {"chain", svid->chain_pem},
+      {"bundle", authority_->bundle_pem()},
+      {"not_before", runtime.not_before},
+      {"not_after", runtime.not_after}}.dump());
+}
+
+void Controller::publish() {
+  for (auto& [id, runtime] : runtimes_) publish_to(runtime);
+}
+
+void Controller::publish_to(Runtime& runtime) {
+  if (runtime.sidecar_channel == nullptr || !loaded_) return;
+  const manifest::Application& application = loaded_->application;
+  proxy::Snapshot snapshot;
+  if (runtime.service == policy::kGateway) {
+    if (!application.gateway) return;
+    snapshot = gateway_snapshot(application, loaded_->model, registry_, runtime.id, gateway_certificate_);
+  } else {
+    const manifest::Service* service = application.service(runtime.service);
+    if (service == nullptr) return;
+    snapshot = sidecar_snapshot(application, loaded_->model, registry_, *service, runtime.id);
+  }
+  std::string hash = proxy::content_hash(snapshot);
+  if (hash == runtime.sent_hash) return;
+  const json message = {{"type", "snapshot"}, {"hash", hash}, {"snapshot", proxy::to_json(snapshot)}};
+  if (runtime.sidecar_channel->send(message.dump())) runtime.sent_hash = std::move(hash);
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,101 @@
+// What `status` and `watch` answer.
+
+#include <unistd.h>
+
+#include "control/controller.hpp"
+#include "control/snapshots.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::control {
+
+using nlohmann::json;
+
+namespace {
+
+json instance_json(const Slot& slot, const Runtime* runtime, Time now) {
+  json result = {{"id", slot.id},
+                 {"state", to_string(slot.phase)},
+                 {"reason", slot.reason},
+                 {"restarts", slot.restarts},
+                 {"since_ms", std::chrono::duration_cast<Millis>(now - slot.since).count()}};
+  if (slot.phase == Phase::backoff)
+    result["retry_ms"] = std::max<std::int64_t>(0, std::chrono::duration_cast<Millis>(slot.until - now).count());
+  if (runtime == nullptr) return result;
+  result["keeper_pid"] = runtime->keeper.pid;
+  result["sidecar_pid"] = runtime->sidecar.pid;
+  result["service_pid"] = runtime->service_pid;
+  result["serial"] = runtime->serial;
+  result["not_after"] = runtime->not_after;
+  if (!runtime->rejected.empty()) result["rejected"] = runtime->rejected;
+  json missing = json::array();
+  for (const auto& each : runtime->not_enforced)
+    missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
+  result["not_enforced"] = missing;
+  return result;
+}
+
+json totals_json(const Totals& totals) {
+  return {{"requests", totals.requests},
+          {"errors", totals.errors},
+          {"p50_us", totals.latency.quantile_micros(0.5)},
+          {"p99_us", totals.latency.quantile_micros(0.99)}};
+}
+
+json gateway_json(const manifest::Gateway& gateway) {
+  json urls = json::array();
+  for (const manifest::Listen& listen : gateway.listen) {
+    const std::string host = listen.host == "0.0.0.0" || listen.host == "::" ? "localhost"
+                             : listen.host.find(':') != std::string::npos    ? "[" + listen.host + "]"
+                                                                             : listen.host;
+    urls.push_back(fmt::format("{}://{}:{}", gateway.tls.mode == manifest::Tls::Mode::off ? "http" : "https", host,
+                               manifest::to_string(listen.port)));
+  }
+  return {{"urls", urls}};
+}
+
+}  // namespace
+
+json Controller::status() const {
+  json result = {{"ok", true},
+                 {"app", app_},
+                 {"controller", {{"pid", ::getpid()}}},
+                 {"going_down", fleet_.going_down()},
+                 {"down", gone_for_good_},
+                 {"settled", loaded_ && fleet_.settled()},
+                 {"services", json::array()},
+                 {"denied", json::array()}};
+  if (!loaded_) return result;
+  result["manifest"] = desired_.file;
+  if (loaded_->application.gateway) result["gateway"] = gateway_json(*loaded_->application.gateway);
+  for (const auto& [name, goal] : fleet_.goals()) {
+    const manifest::Service* service = loaded_->application.service(name);
+    Totals totals;
+    if (const auto it = retired_.find(name); it != retired_.end()) totals = it->second;
+    json instances = json::array();
+    for (const auto& [id, slot] : fleet_.slots()) {
+      if (slot.service != name) continue;
+      const auto runtime = runtimes_.find(id);
+      if (runtime != runtimes_.end()) totals.add(totals_of(runtime->second.stats, name));
+      instances.push_back(instance_json(slot, runtime == runtimes_.end() ? nullptr : &runtime->second, loop_.now()));
+    }
+    result["services"].push_back({{"name", name == policy::kGateway ? "gateway" : name},
+                                  {"gateway", name == policy::kGateway},
+                                  {"owner", service == nullptr ? "" : service->owner},
+                                  {"job", goal.job},
+                                  {"scale", goal.scale},
+                                  {"spiffe_id", spiffe_id_of(loaded_->model, name)},
+                                  {"instances", instances},
+                                  {"totals", totals_json(totals)}});
+  }
+  for (const auto& [id, runtime] : runtimes_) {
+    if (!runtime.stats.is_object() || !runtime.stats.contains("denied")) continue;
+    for (json denial : runtime.stats["denied"]) {
+      if (!denial.is_object()) continue;
+      denial["seen_by"] = id;
+      result["denied"].push_back(std::move(denial));
+    }
+  }
+  return result;
+}
+
+}  // namespace bulkhead::control
