@@ -1,0 +1,90 @@
+#pragma once
+
+// What is read before it is known whether names refer to anything. Internal to this folder.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "manifest/application.hpp"
+#include "manifest/fields.hpp"
+
+namespace bulkhead::manifest {
+
+struct CallDraft {
+  std::string target;
+  Mark mark;
+  std::vector<Text> ports;  // numbers or names
+  std::vector<Text> permissions;
+  std::optional<WiredAddress> at;
+};
+
+struct HealthDraft {
+  Healthcheck check;
+  std::optional<Text> type;
+  std::optional<Text> port;  // number or name
+  bool has_path = false;
+  Mark mark;
+};
+
+struct ServiceDraft {
+  Service service;
+  Mark mark;
+  bool active = true;
+  std::vector<CallDraft> calls;
+  std::optional<HealthDraft> health;
+};
+
+struct RouteDraft {
+  Route route;
+  Text to;  // "service" or "service:port"
+  Mark mark;
+};
+
+struct Draft {
+  Application application;
+  std::vector<ServiceDraft> services;  // inactive ones too, each name once
+  std::vector<RouteDraft> routes;
+
+  const ServiceDraft* find(std::string_view name) const;
+};
+
+// Reading: each reports what it does not understand and goes on.
+void read_service(Context& context, const Entry& entry, Draft& draft);
+void read_ports(Context& context, const Fields& fields, Service& service);
+void read_calls(Context& context, const Node& node, ServiceDraft& draft);
+void read_egress(Context& context, const Node& node, Service& service);
+void read_environment(Context& context, const Fields& fields, Service& service);
+void read_mounts(Context& context, const Node& node, Service& service);
+void read_dependencies(Context& context, const Node& node, Service& service);
+void read_health(Context& context, const Node& node, ServiceDraft& draft);
+void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
+
+// Judging: what the names refer to. Each fills in the service's or gateway's final values.
+void resolve_calls(Context& context, Draft& draft, ServiceDraft& service);
+void resolve_health(Context& context, ServiceDraft& service);
+void check_dependencies(Context& context, const Draft& draft);
+void check_outside(Context& context, const Draft& draft, const ServiceDraft& service);
+void check_wired(Context& context, const ServiceDraft& service);
+void resolve_routes(Context& context, Draft& draft);
+
+// The port of `service` that `text` means, by number or name; reports where it has none.
+const DeclaredPort* find_port(Context& context, const Text& text, const Service& service);
+
+// The service `name`, where one exists and is active (or `from` is inactive too); reports otherwise. `deed` says what
+// was wanted: "to call".
+const ServiceDraft* find_service(Context& context, const Draft& draft, const Text& name, bool from_active,
+                                 std::string_view deed);
+
+// "127.0.0.1:8443", "[::1]:8443": an address literal and a port, host without brackets.
+struct HostPort {
+  std::string host;
+  Port port;
+};
+std::optional<HostPort> split_host_port(std::string_view text);
+bool is_ipv4(std::string_view text);  // four decimal numbers without leading zeros
+bool is_ipv6(std::string_view text);
+bool is_host_name(std::string_view text);  // lower-case DNS name whose last label is no number
+
+}  // namespace bulkhead::manifest

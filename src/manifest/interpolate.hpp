@@ -1,0 +1,20 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace bulkhead::manifest {
+
+using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+
+// `text` with its variables put in, as Compose does it: $NAME, ${NAME}, ${NAME:-default} (unset or empty),
+// ${NAME-default} (unset), ${NAME:?why} and ${NAME?why} (a mistake), ${NAME:+other} and ${NAME+other}; $$ is one dollar
+// sign. Values are not looked into again; defaults are. A variable that is not set is a mistake (Cause::not_found),
+// never an empty text. Messages contain names, never values. The result has at most 1 MiB.
+Result<std::string> interpolate(std::string_view text, const Environment& environment);
+
+}  // namespace bulkhead::manifest

@@ -1,0 +1,46 @@
+#pragma once
+
+// Every key that a manifest may contain, in one place: the parser refuses others, the documentation and the schema are
+// checked against it.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace bulkhead::manifest {
+
+enum class Section : std::uint8_t {
+  manifest,
+  service,
+  port,
+  call,
+  mount,
+  limits,
+  healthcheck,
+  dependency,
+  gateway,
+  tls,
+  route,
+  match,
+};
+
+inline constexpr std::array kSections{Section::manifest, Section::service, Section::port,        Section::call,
+                                      Section::mount,    Section::limits,  Section::healthcheck, Section::dependency,
+                                      Section::gateway,  Section::tls,     Section::route,       Section::match};
+
+struct Advice {
+  std::string_view key;
+  std::string_view text;
+};
+
+struct Keys {
+  std::string_view section;  // as the documentation calls it: "service"
+  std::span<const std::string_view> known;
+  std::span<const Advice> later;    // planned, with what it will be for; refused until it is built
+  std::span<const Advice> foreign;  // other tools' words, with what to write instead
+};
+
+const Keys& keys_of(Section section);
+
+}  // namespace bulkhead::manifest

@@ -1,0 +1,110 @@
+#include "manifest/parse.hpp"
+
+#include <algorithm>
+
+#include "manifest/draft.hpp"
+
+namespace bulkhead::manifest {
+
+namespace {
+
+constexpr Duration kShortestTtl{60'000};
+constexpr Duration kLongestTtl{3'600'000};
+constexpr std::size_t kMostServices = 1000;
+
+bool is_trust_domain(std::string_view text) {
+  auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  };
+  return !text.empty() && text.size() <= 255 && std::ranges::all_of(text, allowed) && text.front() != '.' &&
+         text.back() != '.';
+}
+
+void read_application(Context& context, const Fields& fields, Application& application) {
+  fields.require("app", "a name for the application, such as 'app: shop'");
+  if (auto name = fields.text("app")) {
+    if (check_name(context, name->mark, name->value, "an application")) application.name = name->value;
+  }
+  application.trust_domain = application.name + ".bulkhead";
+  if (auto domain = fields.text("trust_domain")) {
+    application.trust_domain = domain->value;
+    if (!is_trust_domain(domain->value)) {
+      refuse_value(context, *fields.find("trust_domain"), fields.what("trust_domain"), "a trust domain",
+                   "lower-case letters, digits, '-', '_' and '.', at most 255");
+    }
+  }
+  if (auto ttl = fields.duration("svid_ttl", kShortestTtl, kLongestTtl)) application.svid_ttl = *ttl;
+}
+
+void read_services(Context& context, const Fields& fields, Draft& draft) {
+  fields.require("services", "what the application is made of: services: {web: {command: [./web], port: 8080}}");
+  const Node* node = fields.find("services");
+  if (!node) return;
+  if (node->kind != Node::Kind::map || node->entries.empty()) {
+    return refuse_value(context, *node, "'services'", "a map of at least one service",
+                        "{catalog: {command: [python3, app.py], port: 8080}}");
+  }
+  if (node->entries.size() > kMostServices) {
+    return refuse_value(context, *node, "'services'", fmt::format("a map of at most {} services", kMostServices));
+  }
+  for (const Entry& entry : node->entries) read_service(context, entry, draft);
+}
+
+void resolve(Context& context, Draft& draft) {
+  for (ServiceDraft& service : draft.services) {
+    resolve_health(context, service);
+    resolve_calls(context, draft, service);
+    check_outside(context, draft, service);
+    check_wired(context, service);
+  }
+  check_dependencies(context, draft);
+  resolve_routes(context, draft);
+}
+
+void finish(Draft& draft) {
+  for (ServiceDraft& each : draft.services) {
+    if (each.active)
+      draft.application.services.push_back(std::move(each.service));
+    else
+      draft.application.inactive.push_back(each.service.name);
+  }
+}
+
+void read_root(Context& context, const Node& root, Draft& draft) {
+  if (root.kind != Node::Kind::map) {
+    return refuse_value(context, root, "a manifest", "a map", "app: shop, then services: ...");
+  }
+  Fields fields(context, root, Section::manifest, "the manifest");
+  read_application(context, fields, draft.application);
+  read_services(context, fields, draft);
+  if (const Node* gateway = fields.find("gateway")) read_gateway(context, *gateway, fields.mark("gateway"), draft);
+  resolve(context, draft);
+}
+
+}  // namespace
+
+Parsed parse(std::string_view text, const ParseOptions& options) {
+  Report report(options.file, text);
+  Context context{report, options};
+  Draft draft;
+  draft.application.file = options.file;
+  Tree tree = read_tree(text);
+  for (TreeMistake& mistake : tree.mistakes) {
+    Mistake& added = report.add(mistake.mark, std::move(mistake.code), std::move(mistake.message));
+    if (!mistake.help.empty()) added.help.push_back(std::move(mistake.help));
+  }
+  bool nothing = !tree.root || tree.root->kind == Node::Kind::null;
+  if (tree.root && !nothing) read_root(context, *tree.root, draft);
+  if (nothing && report.empty()) {
+    report.add(Mark{}, "empty", "the manifest is empty").help.emplace_back("it needs 'app' and 'services'");
+  }
+  Parsed parsed;
+  if (report.empty()) {
+    finish(draft);
+    parsed.application = std::move(draft.application);
+  }
+  parsed.mistakes = report.take();
+  return parsed;
+}
+
+}  // namespace bulkhead::manifest

@@ -1,0 +1,137 @@
+#include <algorithm>
+
+#include "manifest/draft.hpp"
+#include "manifest/env_file.hpp"
+
+namespace bulkhead::manifest {
+
+namespace {
+
+// Nothing here puts a value into a message: values may be secrets.
+class EnvironmentReader {
+ public:
+  EnvironmentReader(Context& context, Service& service) : context_(context), service_(service) {}
+
+  void read_files() {
+    if (!context_.options.read_env_file) return;
+    for (const std::string& path : service_.env_file) read_file(path);
+  }
+
+  void read_node(const Node& node, const std::string& what) {
+    if (node.kind == Node::Kind::map) {
+      for (const Entry& entry : node.entries) read_pair(entry, what);
+    } else if (node.kind == Node::Kind::list) {
+      for (const NodePtr& item : node.items) read_line(*item, what);
+    } else if (node.kind != Node::Kind::null) {
+      refuse(node.mark, what + " must be a map or a list", "{NAME: value} or [NAME=value]");
+    }
+  }
+
+ private:
+  void read_file(const std::string& path) {
+    auto content = context_.options.read_env_file(path);
+    if (!content) {
+      Mistake& mistake = context_.report.add(service_.position, "env-file",
+                                             fmt::format("the env_file of service '{}' cannot be read", service_.name));
+      mistake.help.push_back(content.error().message);
+      return;
+    }
+    EnvFile file = parse_env_file(*content, path);
+    for (Mistake& mistake : file.mistakes) {
+      context_.report.add(mistake.position, mistake.code, mistake.message).allowed = mistake.allowed;
+    }
+    for (Variable& variable : file.variables) add(std::move(variable));
+  }
+
+  void read_pair(const Entry& entry, const std::string& what) {
+    hide(*entry.value, entry.mark, entry.key);
+    const Node& node = *entry.value;
+    if (node.kind == Node::Kind::null) {
+      Mistake& mistake = refuse(entry.mark, fmt::format("'{}' in {} has no value", entry.key, what), "");
+      mistake.help.push_back(
+          fmt::format("write '{0}: \"\"' for an empty one, or '{0}: ${{{0}}}' to hand yours on", entry.key));
+      return;
+    }
+    if (node.kind != Node::Kind::scalar) {
+      refuse(entry.mark, fmt::format("'{}' in {} must be a single value", entry.key, what), "");
+      return;
+    }
+    auto text = read_text(context_, node, fmt::format("'{}' in {}", entry.key, what));
+    if (text) take(entry.key, std::move(text->value), entry.mark, what);
+  }
+
+  void read_line(const Node& node, const std::string& what) {
+    if (node.kind != Node::Kind::scalar) {
+      refuse(node.mark, "each of " + what + " must be NAME=value", "");
+      return;
+    }
+    std::size_t equals = node.text.find('=');
+    std::string name = node.text.substr(0, equals);
+    if (equals == std::string::npos || !is_variable_name(name)) {
+      context_.report.hide(node.mark.line, node.mark.column);
+      refuse(node.mark, "each of " + what + " must be NAME=value", "NAME=value");
+      return;
+    }
+    context_.report.hide(node.mark.line, node.mark.column + static_cast<int>(equals));
+    Node value = node;
+    value.text = node.text.substr(equals + 1);
+    auto text = read_text(context_, value, fmt::format("'{}' in {}", name, what));
+    if (text) take(name, std::move(text->value), node.mark, what);
+  }
+
+  void hide(const Node& value, Mark key, const std::string& name) {
+    context_.report.hide(key.line, key.column + static_cast<int>(name.size()));
+    if (value.mark.line > key.line) context_.report.hide(value.mark.line, 1);
+  }
+
+  void take(const std::string& name, std::string value, Mark mark, const std::string& what) {
+    if (!is_variable_name(name)) {
+      refuse(mark, fmt::format("'{}' in {} cannot be the name of a variable", name, what),
+             "letters, digits and '_', no digit first");
+      return;
+    }
+    if (name.starts_with("BULKHEAD_")) {
+      refuse(mark, fmt::format("'{}' in {}: names that begin with BULKHEAD_ are the platform's", name, what), "");
+      return;
+    }
+    add({name, std::move(value), context_.report.position(mark)});
+  }
+
+  // A later one takes the place of an earlier one of the same name.
+  void add(Variable variable) {
+    bool other_port = variable.name == "PORT" && !service_.ports.empty() &&
+                      variable.value != to_string(service_.ports.front().number);
+    if (other_port) {
+      Mistake& mistake =
+          context_.report.add(variable.position, "port-variable",
+                              fmt::format("PORT is set for service '{}', and not to its port", service_.name));
+      mistake.help.push_back(
+          fmt::format("PORT is injected as {}: remove it here", service_.ports.front().number.number));
+    }
+    auto& variables = service_.environment;
+    auto same = std::ranges::find(variables, variable.name, &Variable::name);
+    if (same == variables.end())
+      variables.push_back(std::move(variable));
+    else
+      *same = std::move(variable);
+  }
+
+  Mistake& refuse(Mark mark, std::string message, std::string allowed) {
+    Mistake& mistake = context_.report.add(mark, "environment", std::move(message));
+    mistake.allowed = std::move(allowed);
+    return mistake;
+  }
+
+  Context& context_;
+  Service& service_;
+};
+
+}  // namespace
+
+void read_environment(Context& context, const Fields& fields, Service& service) {
+  EnvironmentReader reader(context, service);
+  reader.read_files();
+  if (const Node* node = fields.find("environment")) reader.read_node(*node, fields.what("environment"));
+}
+
+}  // namespace bulkhead::manifest

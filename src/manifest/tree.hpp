@@ -1,0 +1,59 @@
+#pragma once
+
+// The manifest as YAML: a tree of our own, because yaml-cpp lets the last of repeated keys win and expands aliases
+// without bound. Internal to this folder.
+
+#include <cstddef>
+#include <expected>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead::manifest {
+
+struct Mark {
+  int line = 0;  // both from 1
+  int column = 0;
+};
+
+struct Node;
+using NodePtr = std::shared_ptr<const Node>;
+
+struct Entry {
+  std::string key;
+  Mark mark;  // of the key
+  NodePtr value;
+};
+
+struct Node {
+  enum class Kind { null, scalar, list, map };
+  Kind kind = Kind::null;
+  Mark mark;
+  std::string text;            // scalars, as written
+  std::vector<NodePtr> items;  // lists
+  std::vector<Entry> entries;  // maps, in order, each key once, `<<` merged
+  std::size_t weight = 1;      // nodes in it, aliases expanded
+};
+
+// What is wrong with the YAML itself; the first such thing ends the reading, but repeated keys are all found.
+struct TreeMistake {
+  Mark mark;
+  std::string code;
+  std::string message;
+  std::string help;
+};
+
+struct Tree {
+  NodePtr root;  // null where the text cannot be read
+  std::vector<TreeMistake> mistakes;
+};
+
+inline constexpr std::size_t kLargestText = 1U << 20U;
+inline constexpr std::size_t kDeepestNesting = 32;
+inline constexpr std::size_t kMostNodes = 100'000;
+inline constexpr std::size_t kMostKeys = 2000;  // of one map
+
+Tree read_tree(std::string_view text);
+
+}  // namespace bulkhead::manifest

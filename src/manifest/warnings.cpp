@@ -1,0 +1,166 @@
+#include "manifest/warnings.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/ranges.h>
+
+#include "manifest/addresses.hpp"
+#include "manifest/report.hpp"
+#include "manifest/secrets.hpp"
+
+namespace bulkhead::manifest {
+
+namespace {
+
+bool is_called(const Application& application, const std::string& name) {
+  bool by_service = std::ranges::any_of(application.services, [&](const Service& other) { return other.call(name); });
+  bool by_route = application.gateway && std::ranges::any_of(application.gateway->routes,
+                                                             [&](const Route& route) { return route.service == name; });
+  return by_service || by_route;
+}
+
+void warn_uncalled(const Application& application, Report& report) {
+  for (const Service& service : application.services) {
+    if (service.ports.empty() || is_called(application, service.name)) continue;
+    report
+        .warn(service.position, "uncalled",
+              fmt::format("nobody calls service '{}' and no route leads to it", service.name))
+        .help.emplace_back("write it in 'calls' of whoever needs it, or remove its port");
+  }
+}
+
+// Depth first through the calls; each cycle is told once, at the call that closes it.
+class CallCycles {
+ public:
+  CallCycles(const Application& application, Report& report) : application_(application), report_(report) {}
+
+  void run() {
+    for (const Service& service : application_.services) visit(service);
+  }
+
+ private:
+  void visit(const Service& service) {
+    if (!seen_.insert(service.name).second) return;
+    path_.push_back(service.name);
+    for (const Call& call : service.calls) follow(call);
+    path_.pop_back();
+  }
+
+  void follow(const Call& call) {
+    auto start = std::ranges::find(path_, call.service);
+    if (start == path_.end()) {
+      if (const Service* next = application_.service(call.service)) visit(*next);
+      return;
+    }
+    std::vector<std::string> cycle(start, path_.end());
+    cycle.push_back(call.service);
+    report_.warn(call.position, "call-cycle", fmt::format("a cycle of calls: {}", fmt::join(cycle, " -> ")))
+        .help.emplace_back("none of these services is independent of the others, and a breach in one reaches all");
+  }
+
+  const Application& application_;
+  Report& report_;
+  std::set<std::string> seen_;
+  std::vector<std::string> path_;
+};
+
+class EnvironmentWarnings {
+ public:
+  EnvironmentWarnings(const Application& application, const Service& service, Report& report)
+      : application_(application), service_(service), report_(report) {}
+
+  void run() {
+    for (const Variable& variable : service_.environment) {
+      warn_secret(variable);
+      for (const PeerAddress& address : addresses_in(variable.name, variable.value)) warn_address(variable, address);
+    }
+  }
+
+ private:
+  void warn_secret(const Variable& variable) {
+    auto why = looks_secret(variable.name, variable.value);
+    if (why.empty()) return;
+    report_
+        .warn(variable.position, "secret",
+              fmt::format("'{}' of service '{}' looks like a secret ({})", variable.name, service_.name, why))
+        .help.emplace_back(
+            "every process of the service can read its environment: let it read a file that 'mounts' adds");
+  }
+
+  void warn_address(const Variable& variable, const PeerAddress& address) {
+    if (address.is_localhost) return warn_localhost(variable, address);
+    const Service* peer = application_.service(address.host);
+    if (!peer || peer->name == service_.name || peer->ports.empty()) return;
+    const Call* call = service_.call(peer->name);
+    if (!call) return warn_undeclared(variable, *peer);
+    if (address.port && !answers(*peer, *call, *address.port)) warn_port(variable, *peer, *call, *address.port);
+  }
+
+  static bool answers(const Service& peer, const Call& call, Port port) {
+    bool at_80 = port.number == 80 && std::ranges::any_of(call.ports, [&](Port called) {
+                   const DeclaredPort* declared = peer.port(called);
+                   return declared && declared->protocol != Protocol::tcp;
+                 });
+    return at_80 || std::ranges::find(call.ports, port) != call.ports.end();
+  }
+
+  void warn_undeclared(const Variable& variable, const Service& peer) {
+    report_
+        .warn(variable.position, "undeclared-peer",
+              fmt::format("'{}' of service '{}' names service '{}', which its 'calls' lack", variable.name,
+                          service_.name, peer.name))
+        .help.push_back(fmt::format("to allow it, write under {}: calls: {{{}: }}", service_.name, peer.name));
+  }
+
+  void warn_port(const Variable& variable, const Service& peer, const Call& call, Port port) {
+    std::vector<std::string> ports;
+    for (Port called : call.ports) ports.push_back(to_string(called));
+    Mistake& mistake = report_.warn(variable.position, "peer-port",
+                                    fmt::format("'{}' of service '{}' names port {} of '{}', where nothing answers",
+                                                variable.name, service_.name, port.number, peer.name));
+    mistake.allowed = fmt::format("{}", fmt::join(ports, ", "));
+  }
+
+  void warn_localhost(const Variable& variable, const PeerAddress& address) {
+    bool wired = std::ranges::any_of(service_.calls,
+                                     [&](const Call& call) { return call.at && call.at->port == *address.port; });
+    if (wired || service_.port(*address.port)) return;
+    report_
+        .warn(variable.position, "localhost",
+              fmt::format(
+                  "'{}' of service '{}' names port {} of localhost, which is its own compartment and where nothing "
+                  "is declared",
+                  variable.name, service_.name, address.port->number))
+        .help.push_back(fmt::format("if a peer should answer there: calls: {{PEER: {{at: \"localhost:{}\"}}}}",
+                                    address.port->number));
+  }
+
+  const Application& application_;
+  const Service& service_;
+  Report& report_;
+};
+
+// Lines with values are shown without them, whatever is said about them.
+void hide_values(const Application& application, Report& report) {
+  for (const Service& service : application.services) {
+    for (const Variable& variable : service.environment) {
+      const Position& position = variable.position;
+      if (position.file == application.file)
+        report.hide(position.line, position.column + static_cast<int>(variable.name.size()));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Mistake> warnings(const Application& application, std::string_view text) {
+  Report report(application.file, text);
+  hide_values(application, report);
+  warn_uncalled(application, report);
+  CallCycles(application, report).run();
+  for (const Service& service : application.services) EnvironmentWarnings(application, service, report).run();
+  return report.take();
+}
+
+}  // namespace bulkhead::manifest
