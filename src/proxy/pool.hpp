@@ -39,7 +39,7 @@ struct PoolOptions {
 // Makes a connected stream, TLS included, by the deadline. A Fault means that nothing was sent.
 using Connector = std::function<net::Task<Result<net::Stream>>(net::Deadline)>;
 
-struct Upstream {
+struct PoolTarget {
   std::string key;
   UpstreamProtocol protocol = UpstreamProtocol::http1;
   std::uint64_t generation = 0;  // of certificates; connections of an older one take no new request
@@ -55,8 +55,8 @@ class Pool {
 
   // An exchange on a kept connection, or on a new one. HTTP/2 callers that meet while one connection is being made wait
   // for it together. Every Fault means that nothing was sent: exhausted (max_connections, until the deadline), or what
-  // the connector said. `upstream` and `connector` must live until the answer. Exchanges must end before the pool.
-  net::Task<Result<std::unique_ptr<ClientExchange>>> acquire(const Upstream& upstream, const Connector& connector,
+  // the connector said. `target` and `connector` must live until the answer. Exchanges must end before the pool.
+  net::Task<Result<std::unique_ptr<ClientExchange>>> acquire(const PoolTarget& target, const Connector& connector,
                                                              net::Deadline deadline);
 
   // Policy changed or a peer was quarantined: every connection of this key ends at once, with what runs on it.
