@@ -9,6 +9,10 @@ const SETTLE_SECONDS = 60;
 async function readShop(client) {
   const [{ customers }, { cards, counts }, { items, version }] = await Promise.all([
     client.read('accounts', '/books/customers'), client.read('payments', '/books/totals'), client.read('catalog', '/items')]);
+  return shopOf(customers, cards, counts, items, version);
+}
+
+function shopOf(customers, cards, counts, items, version) {
   return {
     version,
     refunds: counts.refunded || 0,
@@ -27,6 +31,10 @@ async function readBooks(client, run) {
     client.read('checkout', '/books/totals'), client.readAll('checkout', '/books/orders', run),
     client.read('payments', '/books/totals'), client.readAll('payments', '/books/charges', run),
     client.stock(), client.reservations(run), client.read('search', '/books/index')]);
+  return booksOf(checkout, orders, payments, charges, stock, reservations, index);
+}
+
+function booksOf(checkout, orders, payments, charges, stock, reservations, index) {
   const by = (list, key) => new Map(list.map((entry) => [entry[key], entry]));
   return { checkout, orderList: orders, orders: by(orders, 'id'), payments, charges: by(charges, 'order'), stock,
     reservations: by(reservations, 'order'), index };
@@ -147,20 +155,25 @@ function wrongAnswer({ customer, lines, outcome, reason, total, status, content 
   return null;
 }
 
-// Resolves to [{name, looked, faults}]. Books that disagree are read again, for another customer may have been buying.
+// [{name, looked, faults}], a pure function of what was answered and what the books say.
+function compare(all) {
+  return Object.entries(CHECKS).map(([name, check]) => {
+    const faults = [];
+    const looked = check(all, (text) => faults.push(text));
+    return { name, looked, faults };
+  });
+}
+
+// What compare() says. Books that disagree are read again, for another customer may have been buying.
 async function audit(client, run, placed) {
   let checks;
   for (let time = 0; time < 3; ++time) {
     const [books, shop] = [await readBooks(client, run), await readShop(client)];
-    checks = Object.entries(CHECKS).map(([name, check]) => {
-      const faults = [];
-      const looked = check({ placed, shop, books }, (text) => faults.push(text));
-      return { name, looked, faults };
-    });
+    checks = compare({ placed, shop, books });
     if (checks.every(({ faults }) => faults.length === 0)) break;
     await pause(1000);
   }
   return checks;
 }
 
-module.exports = { audit, readShop };
+module.exports = { audit, booksOf, compare, readShop, shopOf };
