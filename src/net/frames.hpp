@@ -62,7 +62,8 @@ class SeqPacket {
  public:
   SeqPacket() = default;
   static Result<SeqPacket> adopt(Loop& loop, Fd fd);
-  static Task<Result<SeqPacket>> connect(Loop& loop, Address address, Deadline deadline);
+  // Never waits; a full backlog is Cause::unreachable.
+  static Result<SeqPacket> connect(Loop& loop, const Address& address);
 
   explicit operator bool() const { return static_cast<bool>(watch_); }
   int fd() const { return watch_.fd(); }

@@ -56,7 +56,7 @@ class Loop {
 
   // Until stop(). A stop() that came before ends it at once; it can be run again after.
   void run();
-  // Runs until `task` is done and gives its value; for main functions and tests.
+  // Runs until `task` is done, whoever calls stop() meanwhile, and gives its value; for main functions and tests.
   template <class T>
   T run(Task<T> task);
   void stop();
@@ -158,8 +158,10 @@ inline RootTask run_root(Loop& loop, Task<void> task) {
 template <class T>
 T Loop::run(Task<T> task) {
   const auto finish = [this](detail::RootTask& root) {
+    refresh_clock();
     root.start();
-    if (!root.done()) run();
+    while (!root.done()) run();
+    stop_requested_.store(false, std::memory_order_relaxed);
     root.rethrow();
   };
   if constexpr (std::is_void_v<T>) {

@@ -112,7 +112,11 @@ class Stream {
   const std::any& peer() const;
 
  private:
+  friend class Listener;
+  friend Task<Result<Stream>> connect_fd(Loop& loop, Fd fd, Address address, Deadline deadline);
   explicit Stream(SourceHandle<StreamSource> source);
+  // A non-blocking stream socket with its options set.
+  static Result<Stream> wrap(Loop& loop, Fd fd);
   SourceHandle<StreamSource> source_;
 };
 

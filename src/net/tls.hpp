@@ -24,6 +24,7 @@ struct OpensslDelete {
   void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
   void operator()(BIO* bio) const { BIO_free(bio); }
   void operator()(X509_STORE* store) const { X509_STORE_free(store); }
+  void operator()(STACK_OF(X509) * chain) const { sk_X509_pop_free(chain, X509_free); }
 };
 template <class T>
 using OpensslPtr = std::unique_ptr<T, OpensslDelete>;
@@ -65,6 +66,8 @@ struct TlsConfig {
   std::chrono::seconds session_lifetime = std::chrono::minutes(30);
 };
 
+class TlsContext;
+
 // What a client remembers to resume with one peer. The pool keeps one for each peer identity and passes it to every
 // handshake with it; those fill it. A session of another TlsContext is not used. For one thread.
 class TlsSession {
@@ -72,7 +75,6 @@ class TlsSession {
   TlsSession() = default;
 
  private:
-  friend class TlsContext;
   friend class TlsState;
   const TlsContext* context_ = nullptr;
   OpensslPtr<SSL_SESSION> session_;
@@ -98,17 +100,25 @@ class TlsContext {
   const TlsConfig& config() const { return config_; }
   SSL_CTX* get() const { return context_.get(); }
 
+  struct Certificate {
+    OpensslPtr<X509> leaf;
+    OpensslPtr<STACK_OF(X509)> chain;
+    PrivateKey key;
+  };
+  // Whose name fits, else the first.
+  const Certificate& certificate_for(std::string_view server_name) const;
+
  private:
   explicit TlsContext(TlsConfig config);
   Result<> configure();
+  Result<> load_credentials();
+  Result<> load_anchors();
+  Result<> set_alpn();
+  void set_verification();
+  void set_sessions();
 
   TlsConfig config_;
   OpensslPtr<SSL_CTX> context_;
-  struct Certificate {
-    OpensslPtr<X509> leaf;
-    std::vector<OpensslPtr<X509>> chain;
-    PrivateKey key;
-  };
   std::vector<Certificate> certificates_;
 };
 

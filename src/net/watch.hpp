@@ -35,11 +35,11 @@ class Source {
 
   bool readable = true;
   bool writable = true;
-  bool ended = false;  // the peer will send no more, or the connection broke: reading never blocks again
+  bool ended = false;  // a stream's peer will send no more: reading never blocks again
 
  protected:
-  // Whether one event may let both directions go on (TLS: a read may have to write).
-  bool retries_both_ = false;
+  // The waiting reader cannot go on before the socket is writable (TLS answers inside reads).
+  bool reader_needs_writable_ = false;
 
  private:
   friend class Operation;
@@ -92,6 +92,7 @@ class Operation : private Wakeup {
   static void time_out(void* self);
   Operation*& slot() const { return direction_ == Direction::read ? source_->reader_ : source_->writer_; }
   void detach();
+  void watch_what_it_needs();
 
   Direction direction_;
   bool waiting_ = false;
@@ -145,7 +146,7 @@ class Watch {
   ReadyOperation writable(Deadline deadline) {
     return ReadyOperation(source_.get(), Operation::Direction::write, deadline);
   }
-  void not_readable() { source_->readable = source_->ended; }
+  void not_readable() { source_->readable = false; }
   void not_writable() { source_->writable = false; }
   // O(1), from any coroutine of the thread; who waits is resumed with Cause::closed.
   void close() {
