@@ -28,8 +28,8 @@ struct Reachable {
 
 struct Reach {
   std::string from;
-  std::vector<Reachable> direct;    // FROM's own declared calls
-  std::vector<Reachable> through;   // only by way of another service
+  std::vector<Reachable> direct;   // FROM's own declared calls
+  std::vector<Reachable> through;  // by way of another service; also names of `direct`, as the last hop may permit more
   std::vector<std::string> unseen;  // what this analysis cannot know, each a sentence
 };
 

@@ -1,0 +1,77 @@
+#include "policy/walk.hpp"
+
+#include <deque>
+
+namespace bulkhead::policy {
+
+namespace {
+
+// A request that `permission` covers.
+Attempt sample(const Edge& edge, const Permission& permission, const std::string& path) {
+  std::string_view method = permission.methods.empty() ? std::string_view("GET") : permission.methods.front();
+  return {edge.from, edge.to, edge.port, edge.protocol, method, path};
+}
+
+std::string sample_path(const PathPattern& pattern) {
+  std::string path;
+  for (char c : pattern.text()) path += c == '*' ? 'x' : c;
+  return path;
+}
+
+}  // namespace
+
+std::vector<std::string> allowed_on(const Model& model, const Edge& edge) {
+  Attempt anything{edge.from, edge.to, edge.port, edge.protocol, {}, {}};
+  if (decide(model.edges, anything).allowed()) return {"everything"};
+  std::vector<std::string> allowed;
+  for (const Permission& permission : edge.permissions) {
+    std::string path = sample_path(permission.path);
+    if (decide(model.edges, sample(edge, permission, path)).allowed()) allowed.push_back(permission.text);
+  }
+  return allowed;
+}
+
+std::string spoken_party(std::string_view name) { return name == kGateway ? "the gateway" : std::string(name); }
+
+std::string spoken_target(const Edge& edge) {
+  if (!edge.outside) return fmt::format("{}:{}", edge.to, edge.port.number);
+  bool bracketed = edge.outside->is_address && edge.outside->host.find(':') != std::string::npos;
+  return fmt::format("{} ({}://{}{}{}:{})", edge.to, to_string(edge.outside->scheme), bracketed ? "[" : "",
+                     edge.outside->host, bracketed ? "]" : "", edge.port.number);
+}
+
+Walk::Walk(const Model& model, std::string_view from) : model_(model), from_(from) {
+  hops_[std::string(from)] = {};
+  std::deque<std::string> open{std::string(from)};
+  while (!open.empty()) {
+    std::string caller = std::move(open.front());
+    open.pop_front();
+    for (const Edge& edge : model.edges) {
+      if (edge.from != caller || allowed_on(model, edge).empty()) continue;
+      edges_.push_back(&edge);
+      if (edge.kind == Edge::Kind::egress || hops_.contains(edge.to)) continue;
+      hops_[edge.to] = over(edge);
+      open.push_back(edge.to);
+    }
+  }
+}
+
+std::vector<Hop> Walk::over(const Edge& edge) const {
+  std::vector<Hop> hops = way(edge.from);
+  hops.push_back(hop(edge));
+  return hops;
+}
+
+Hop Walk::hop(const Edge& edge) const {
+  Hop hop{.edge = &edge, .what = allowed_on(model_, edge)};
+  if (edge.from == kGateway) {
+    hop.assumption = "whoever reaches the gateway can send what its routes let through";
+  } else if (edge.from == from_) {
+    hop.assumption = fmt::format("if {} is compromised, it can make its declared calls", edge.from);
+  } else {
+    hop.assumption = fmt::format("{} must be made to act for the attacker, or be compromised as well", edge.from);
+  }
+  return hop;
+}
+
+}  // namespace bulkhead::policy
