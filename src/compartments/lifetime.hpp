@@ -22,7 +22,7 @@ namespace event {
 struct Sealed {};  // the compartment stands and its doors are listening
 struct SealFailed {
   std::string reason;
-};                       // it can't be built
+};  // it can't be built
 struct SidecarReady {};  // listeners, identity, first configuration
 struct ServiceStarted {
   int pid = 0;
@@ -41,7 +41,7 @@ struct SidecarExited {
 };
 struct StopRequested {
   std::uint32_t grace_ms = 0;
-};                   // 0: at once
+};  // 0: at once
 struct Deadline {};  // the last armed deadline passed
 }  // namespace event
 using Event = std::variant<event::Sealed, event::SealFailed, event::SidecarReady, event::ServiceStarted,
@@ -107,7 +107,6 @@ class Lifetime {
   void enter(Phase phase);
   void act(Action::Kind kind, std::uint32_t value = 0, std::string text = {});
   void report_exit_once(Ending ending, bool oom, std::string reason);
-  void start_or_run();
   void terminate();
   void finish();
   void end_if_all_gone();

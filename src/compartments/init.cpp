@@ -1,0 +1,230 @@
+#include "compartments/init.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compartments/network.hpp"
+#include "compartments/privileges.hpp"
+#include "compartments/rights.hpp"
+#include "compartments/root.hpp"
+#include "compartments/service.hpp"
+#include "net/instance_link.hpp"
+
+namespace bulkhead::compartments {
+namespace {
+
+void close_others(std::vector<int> keep) {
+  std::ranges::sort(keep);
+  unsigned next = 3;
+  for (const int fd : keep) {
+    if (fd < 3) continue;
+    if (static_cast<unsigned>(fd) > next) close_range(next, static_cast<unsigned>(fd) - 1, 0);
+    next = static_cast<unsigned>(fd) + 1;
+  }
+  close_range(next, ~0U, 0);
+}
+
+Result<> forget_the_host(const InitOptions& options) {
+  std::vector<int> keep{options.keeper.get(), options.output.get(), options.errors.get()};
+  for (const auto& fd : options.cgroup_procs) keep.push_back(fd.get());
+  for (const auto& fd : options.trees) keep.push_back(fd.get());
+  close_others(keep);
+  const Fd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (int stream = 0; stream < 3; ++stream) {
+    if (dup2(nothing.get(), stream) < 0) return os_fail("leave the keeper's streams");
+  }
+  setsid();
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  return {};
+}
+
+Result<> write_whole(const char* path, std::string_view text) {
+  const Fd file(open(path, O_WRONLY | O_CLOEXEC));
+  if (!file || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+    return os_fail(std::string("write ") + path);
+  }
+  return {};
+}
+
+class Init {
+ public:
+  Init(const Compartment& compartment, const RootPlan& plan, InitOptions options)
+      : compartment_(compartment), plan_(plan), options_(std::move(options)) {}
+
+  void run() {
+    if (!wait_for_maps()) return;
+    if (auto sealed = seal(); !sealed) return say_failed(sealed.error());
+    while (serve_once()) {
+    }
+  }
+
+ private:
+  bool wait_for_maps() {
+    const auto message = receive();
+    return message && message->kind == InitMessage::Kind::mapped;
+  }
+
+  std::optional<InitMessage> receive() {
+    InitMessage message;
+    const auto got = receive_with_rights(options_.keeper.get(), std::as_writable_bytes(std::span(&message, 1)));
+    if (!got || got->size != sizeof message) return std::nullopt;
+    return message;
+  }
+
+  void say(InitMessage message, std::string_view text = {}, const std::vector<int>& rights = {},
+           std::optional<int> pid = std::nullopt) {
+    std::memcpy(message.text.data(), text.data(), std::min(text.size(), message.text.size() - 1));
+    // A keeper that is gone shows in the next poll.
+    std::ignore = send_with_rights(options_.keeper.get(), std::as_bytes(std::span(&message, 1)), rights, pid);
+  }
+  void say_failed(const Fault& fault) { say({InitMessage::Kind::failed}, fault.message); }
+
+  Result<> seal() {
+    // Now that the maps are written, nobody of the same user may look in here.
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
+      return os_fail("protect init");
+    }
+    if (const auto done = write_whole("/proc/sys/user/max_user_namespaces", "0"); !done) return done;
+    if (!compartment_.hostname.empty()) {
+      if (sethostname(compartment_.hostname.data(), compartment_.hostname.size()) != 0) return os_fail("set hostname");
+    }
+    auto sockets = set_up_network(compartment_.doors);
+    if (!sockets) return fail(sockets.error());
+    if (const auto done = build_root(); !done) return done;
+    return hand_over(std::move(*sockets));
+  }
+
+  Result<> build_root() {
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return os_fail("make mounts private");
+    if (options_.trees.empty()) {
+      auto trees = open_trees(plan_);
+      if (!trees) return fail(trees.error());
+      options_.trees = std::move(*trees);
+    }
+    const auto entered = enter_root(plan_, options_.trees, compartment_.tmp_bytes);
+    options_.trees.clear();
+    return entered;
+  }
+
+  Result<> hand_over(std::vector<NamedFd> sockets) {
+    std::array<int, 2> pair{};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+      return os_fail("make the vendor pair");
+    }
+    vendor_ = Fd(pair[0]);
+    sockets.push_back({std::string(net::kVendor), Fd(pair[1])});
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    children_ = Fd(signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!children_) return os_fail("watch children");
+    std::string names;
+    std::vector<int> numbers;
+    for (const auto& socket : sockets) {
+      names += socket.name + '\n';
+      numbers.push_back(socket.fd.get());
+    }
+    say({InitMessage::Kind::sealed}, names, numbers);
+    return {};
+  }
+
+  // False when the keeper or the service is gone, and this namespace with it.
+  bool serve_once() {
+    std::array<pollfd, 3> watched{
+        {{options_.keeper.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}, {vendor_.get(), POLLIN, 0}}};
+    if (poll(watched.data(), watched.size(), -1) < 0) return errno == EINTR;
+    if (watched[0].revents != 0 && !obey()) return false;
+    if (watched[1].revents != 0 && !reap()) return false;
+    if (watched[2].revents != 0) vend();
+    return true;
+  }
+
+  bool obey() {
+    const auto message = receive();
+    if (!message) return false;
+    if (message->kind == InitMessage::Kind::terminate && service_ > 0) kill(service_, SIGTERM);
+    if (message->kind == InitMessage::Kind::start && service_ < 0) return start();
+    return true;
+  }
+
+  bool start() {
+    const auto pid = start_service(compartment_, options_);
+    if (!pid) {
+      say_failed(pid.error());
+      return false;
+    }
+    service_ = *pid;
+    options_.output.reset();
+    options_.errors.reset();
+    options_.cgroup_procs.clear();
+    if (const auto done = keep_init_capabilities(); !done) {
+      say_failed(done.error());
+      return false;
+    }
+    say({InitMessage::Kind::started}, {}, {}, service_);
+    return true;
+  }
+
+  bool reap() {
+    signalfd_siginfo ignored{};
+    while (read(children_.get(), &ignored, sizeof ignored) > 0) {
+    }
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (pid != service_) continue;
+      const bool signalled = WIFSIGNALED(status);
+      say({InitMessage::Kind::exited, signalled, signalled ? WTERMSIG(status) : WEXITSTATUS(status)});
+      return false;
+    }
+    return true;
+  }
+
+  // A bounded batch, so that a busy sidecar can't keep init from its children.
+  void vend() {
+    for (int batch = 0; batch < 64; ++batch) {
+      net::VendRequest request;
+      const auto got = receive_with_rights(vendor_.get(), std::as_writable_bytes(std::span(&request, 1)));
+      if (!got) {
+        if (got.error().cause == Cause::exhausted) return;
+        continue;
+      }
+      if (got->size == 0) return vendor_.reset();
+      if (got->size != sizeof request) continue;
+      const VendOutcome outcome = connect_to_service(request.port, request.family_hint);
+      const net::VendReply reply{request.id, outcome.error};
+      std::vector<int> rights;
+      if (outcome.error == 0) rights.push_back(outcome.socket.get());
+      std::ignore = send_with_rights(vendor_.get(), std::as_bytes(std::span(&reply, 1)), rights);
+    }
+  }
+
+  const Compartment& compartment_;
+  const RootPlan& plan_;
+  InitOptions options_;
+  Fd vendor_, children_;
+  pid_t service_ = -1;
+};
+
+}  // namespace
+
+void run_init(const Compartment& compartment, const RootPlan& plan, InitOptions options) {
+  if (!forget_the_host(options)) _exit(1);
+  Init(compartment, plan, std::move(options)).run();
+  _exit(0);
+}
+
+}  // namespace bulkhead::compartments

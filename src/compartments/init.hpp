@@ -1,0 +1,46 @@
+#pragma once
+
+// Pid 1 of a compartment: a fork of the keeper in the new namespaces. It builds network and root, starts the service,
+// reaps, forwards SIGTERM and vends sockets. Trusted; it holds no secret. When it ends, the kernel ends all inside.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "compartments/lifetime.hpp"
+#include "compartments/root_plan.hpp"
+#include "compartments/spec.hpp"
+
+namespace bulkhead::compartments {
+
+// Between keeper and init, a SOCK_SEQPACKET pair; both are the same executable, so plain structs travel.
+struct InitMessage {
+  enum class Kind : std::uint8_t {
+    mapped,     // keeper → init: the id maps are written
+    start,      // keeper → init: run the service
+    terminate,  // keeper → init: SIGTERM to the service
+    sealed,     // init → keeper: with the sidecar's descriptors; `text` holds their names, one a line
+    started,    // init → keeper: exec succeeded; SCM_CREDENTIALS carries the service's pid
+    exited,     // init → keeper: the service ended: `signalled`, `value`
+    failed,     // init → keeper: `text` says why it can't be sealed or started
+  };
+  Kind kind = Kind::mapped;
+  bool signalled = false;
+  std::int32_t value = 0;
+  std::array<char, 1000> text{};
+};
+
+struct InitOptions {
+  Fd keeper;                     // init's end of the pair
+  Fd output, errors;             // the service's stdout and stderr
+  std::vector<Fd> cgroup_procs;  // each takes "0" from whoever is to be limited
+  std::vector<Fd> trees;         // open_trees() of a root launcher; empty: init opens them
+};
+
+// The body of the new process; `options.keeper` at end of file ends it. Never returns.
+[[noreturn]] void run_init(const Compartment& compartment, const RootPlan& plan, InitOptions options);
+
+}  // namespace bulkhead::compartments

@@ -1,0 +1,135 @@
+#include "compartments/service.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compartments/privileges.hpp"
+
+namespace bulkhead::compartments {
+namespace {
+
+constexpr std::string_view kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// argv and environment as exec wants them; built before the fork.
+struct Image {
+  std::vector<std::string> candidates;  // paths to try in order
+  std::vector<std::string> variables;
+  std::vector<char*> argv, environment;
+};
+
+std::vector<std::string> candidates_for(const std::string& program, std::string_view path) {
+  if (program.find('/') != std::string::npos) return {program};
+  std::vector<std::string> all;
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find(':'));
+    if (!part.empty()) all.push_back(std::string(part) + '/' + program);
+    path.remove_prefix(std::min(path.size(), part.size() + 1));
+  }
+  return all;
+}
+
+Image image_of(const Compartment& compartment) {
+  std::map<std::string, std::string> variables = compartment.environment;
+  variables.try_emplace("HOME", kDataDirectory);
+  variables.try_emplace("PATH", kPath);
+  variables.try_emplace("USER", "service");
+  Image image;
+  image.candidates = candidates_for(compartment.command.front(), variables["PATH"]);
+  for (const auto& [name, value] : variables) image.variables.push_back(name + '=' + value);
+  for (const auto& word : compartment.command) image.argv.push_back(const_cast<char*>(word.c_str()));
+  image.argv.push_back(nullptr);
+  for (auto& variable : image.variables) image.environment.push_back(variable.data());
+  image.environment.push_back(nullptr);
+  return image;
+}
+
+Result<> join_cgroups(const std::vector<Fd>& procs) {
+  for (const auto& file : procs) {
+    if (write(file.get(), "0", 1) != 1) return os_fail("enter the service's cgroup");
+  }
+  return {};
+}
+
+Result<> limit_resources(std::uint64_t open_files) {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return os_fail("read the limit of open files");
+  files.rlim_max = std::min<rlim_t>(files.rlim_max, open_files);
+  files.rlim_cur = files.rlim_max;
+  const rlimit none{0, 0};
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0 || setrlimit(RLIMIT_CORE, &none) != 0) return os_fail("set limits");
+  return {};
+}
+
+Result<> take_streams(const InitOptions& options) {
+  const Fd nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!nothing || dup2(nothing.get(), STDIN_FILENO) < 0 || dup2(options.output.get(), STDOUT_FILENO) < 0 ||
+      dup2(options.errors.get(), STDERR_FILENO) < 0) {
+    return os_fail("set up the service's streams");
+  }
+  return {};
+}
+
+void forget_signal_state() {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  struct sigaction usual{};
+  usual.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; ++number) sigaction(number, &usual, nullptr);
+}
+
+Result<> prepare(const Compartment& compartment, const InitOptions& options) {
+  setsid();
+  umask(022);
+  if (const auto done = join_cgroups(options.cgroup_procs); !done) return done;
+  if (const auto done = take_streams(options); !done) return done;
+  if (const auto done = limit_resources(compartment.open_files); !done) return done;
+  if (const auto done = become_service(); !done) return done;
+  if (chdir(std::string(kServiceDirectory).c_str()) != 0) return os_fail("enter /app");
+  forget_signal_state();
+  return load_service_filter();
+}
+
+Fault exec_image(const Image& image) {
+  int error = ENOENT;
+  for (const auto& path : image.candidates) {
+    execve(path.c_str(), image.argv.data(), image.environment.data());
+    if (errno != ENOENT && errno != ENOTDIR) error = errno;
+  }
+  return os_fault(std::string("run ") + image.argv.front(), error);
+}
+
+}  // namespace
+
+Result<pid_t> start_service(const Compartment& compartment, const InitOptions& options) {
+  const Image image = image_of(compartment);
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return os_fail("make a pipe");
+  const Fd complaint(ends[0]);
+  Fd complain(ends[1]);
+  const pid_t child = fork();
+  if (child < 0) return os_fail("fork the service");
+  if (child == 0) {
+    const auto prepared = prepare(compartment, options);
+    const Fault fault = prepared ? exec_image(image) : prepared.error();
+    [[maybe_unused]] const auto ignored = write(complain.get(), fault.message.data(), fault.message.size());
+    _exit(127);
+  }
+  complain.reset();
+  std::array<char, 512> text{};
+  const ssize_t size = read(complaint.get(), text.data(), text.size());
+  if (size == 0) return child;
+  waitpid(child, nullptr, 0);
+  return fail(Cause::invalid, "{}",
+              std::string_view(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))));
+}
+
+}  // namespace bulkhead::compartments

@@ -1,0 +1,73 @@
+#include "compartments/sidecar.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "net/instance_link.hpp"
+
+namespace bulkhead::compartments {
+namespace {
+
+bool change_user(const SidecarSpec& spec) {
+  if (geteuid() != 0 || !spec.uid || !spec.gid) return true;
+  return setgroups(0, nullptr) == 0 && setresgid(*spec.gid, *spec.gid, *spec.gid) == 0 &&
+         setresuid(*spec.uid, *spec.uid, *spec.uid) == 0;
+}
+
+bool take_descriptors(const Fd& link, const Fd& output) {
+  const int nothing = open("/dev/null", O_RDONLY);
+  if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) return false;
+  if (dup2(output.get(), STDOUT_FILENO) < 0 || dup2(output.get(), STDERR_FILENO) < 0) return false;
+  if (link.get() == net::kInstanceLinkFd) {
+    if (fcntl(link.get(), F_SETFD, 0) != 0) return false;
+  } else if (dup2(link.get(), net::kInstanceLinkFd) < 0) {
+    return false;
+  }
+  return close_range(net::kInstanceLinkFd + 1, ~0U, 0) == 0;
+}
+
+void raise_open_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+void forget_signal_state() {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGPIPE, SIG_DFL);
+}
+
+}  // namespace
+
+Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& output) {
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : spec.environment) variables.push_back(name + '=' + value);
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  for (const auto& word : spec.argv) argv.push_back(const_cast<char*>(word.c_str()));
+  for (auto& variable : variables) environment.push_back(variable.data());
+  argv.push_back(nullptr);
+  environment.push_back(nullptr);
+  const pid_t keeper = getpid();
+  const pid_t child = fork();
+  if (child < 0) return os_fail("fork the sidecar");
+  if (child > 0) return child;
+  forget_signal_state();
+  raise_open_files();
+  if (!change_user(spec) || !take_descriptors(link, output)) _exit(126);
+  // After the change of user, which forgets it; a keeper that died meanwhile no longer is our parent.
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (getppid() != keeper) _exit(126);
+  execve(argv.front(), argv.data(), environment.data());
+  _exit(127);
+}
+
+}  // namespace bulkhead::compartments
