@@ -1,0 +1,46 @@
+// One program; the role is the first argument. A person types the subcommands of src/cli; the platform starts the
+// roles.
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <signal.h>
+
+#include "cli/commands.hpp"
+#include "compartments/keeper.hpp"
+#include "control/controller.hpp"
+#include "control/partner.hpp"
+#include "gateway/gateway.hpp"
+#include "proxy/sidecar.hpp"
+
+namespace {
+
+using namespace bulkhead;
+
+constexpr int kSpecFd = 3;  // where a keeper finds its spec
+constexpr int kLinkFd = 3;  // where a sidecar or gateway finds its keeper
+
+std::string own_path() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).string();
+}
+
+// `bulkhead controller --app NAME`, `bulkhead warden --app NAME`
+std::string app_of(int argc, char** argv) {
+  return argc == 4 && std::string_view(argv[2]) == "--app" ? argv[3] : std::string();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view role = argc > 1 ? argv[1] : "";
+  ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
+  if (role == "keeper") return compartments::keeper_main(kSpecFd);
+  if (role == "sidecar") return proxy::sidecar_main(kLinkFd);
+  if (role == "gateway") return gateway::gateway_main(kLinkFd);
+  if (role == "controller") return control::controller_main(app_of(argc, argv), own_path());
+  if (role == "warden") return control::warden_main(app_of(argc, argv), own_path());
+  return cli::run(argc, argv);
+}

@@ -1,0 +1,84 @@
+// check, graph and reach: what the manifest says, without anything running.
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "manifest/warnings.hpp"
+#include "policy/graph.hpp"
+#include "policy/reach.hpp"
+
+namespace bulkhead::cli {
+
+using nlohmann::json;
+
+namespace {
+
+json mistakes_json(const std::vector<manifest::Mistake>& mistakes) {
+  json list = json::array();
+  for (const manifest::Mistake& mistake : mistakes)
+    list.push_back({{"severity", mistake.severity == manifest::Severity::error ? "error" : "warning"},
+                    {"file", mistake.position.file},
+                    {"line", mistake.position.line},
+                    {"column", mistake.position.column},
+                    {"code", mistake.code},
+                    {"message", mistake.message},
+                    {"found", mistake.found},
+                    {"allowed", mistake.allowed},
+                    {"did_you_mean", mistake.did_you_mean},
+                    {"help", mistake.help}});
+  return list;
+}
+
+int check_json(const Context& context) {
+  auto desired = control::read_desired(context.file, context.profiles);
+  if (!desired) return complain(desired.error()), kUsage;
+  const auto loaded = control::load(*desired);
+  const auto found = loaded ? manifest::warnings(loaded->application, desired->text) : loaded.error().mistakes;
+  say(json{{"file", context.file}, {"valid", loaded.has_value()}, {"findings", mistakes_json(found)}}.dump(2));
+  return loaded ? kDone : kUsage;
+}
+
+}  // namespace
+
+int check(const Context& context) {
+  if (context.json) return check_json(context);
+  const auto opened = open_manifest(context);
+  if (!opened) return opened.error();
+  const auto warnings = manifest::warnings(opened->loaded.application, opened->desired.text);
+  if (!warnings.empty()) fmt::print("{}\n", manifest::render(warnings));
+  say(fmt::format("{} is valid: {} services, {} declared calls, routes and ways out; {} {}", context.file,
+                  opened->loaded.application.services.size(), opened->loaded.model.edges.size(), warnings.size(),
+                  warnings.size() == 1 ? "warning" : "warnings"));
+  return kDone;
+}
+
+int graph(const Context& context, const std::string& format) {
+  const auto opened = open_manifest(context);
+  if (!opened) return opened.error();
+  const policy::Model& model = opened->loaded.model;
+  if (format == "json" || context.json) {
+    say(policy::graph_json(model).dump(2));
+  } else {
+    fmt::print("{}", format == "dot" ? policy::graph_dot(model) : policy::graph_text(model));
+  }
+  return kDone;
+}
+
+int reach(const Context& context, const std::string& from, const std::string& to) {
+  const auto opened = open_manifest(context);
+  if (!opened) return opened.error();
+  const policy::Model& model = opened->loaded.model;
+  if (to.empty()) {
+    const auto found = policy::reach(model, from);
+    if (!found) return complain(found.error()), kUsage;
+    fmt::print("{}", context.json ? policy::to_json(*found).dump(2) + "\n" : policy::to_text(*found));
+    return kDone;
+  }
+  const auto answer = policy::reach(model, from, to);
+  if (!answer) return complain(answer.error()), kUsage;
+  fmt::print("{}",
+             context.json ? policy::to_json(*answer, from, to).dump(2) + "\n" : policy::to_text(*answer, from, to));
+  return answer->verdict == policy::Verdict::allowed ? kDone : kFailed;
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,82 @@
+#include "cli/context.hpp"
+
+#include <cstdlib>
+#include <regex>
+
+#include <unistd.h>
+
+#include "base/fd.hpp"
+#include "manifest/mistake.hpp"
+
+namespace bulkhead::cli {
+
+bool has_colours() {
+  static const bool colours =
+      ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;  // NOLINT(concurrency-mt-unsafe)
+  return colours;
+}
+
+std::string tinted(std::string_view text, Tone tone) {
+  if (!has_colours() || tone == Tone::plain) return std::string(text);
+  const char* code = "0";
+  switch (tone) {
+    case Tone::bold: code = "1"; break;
+    case Tone::green: code = "32"; break;
+    case Tone::yellow: code = "33"; break;
+    case Tone::red: code = "31"; break;
+    case Tone::dim: code = "2"; break;
+    case Tone::plain: break;
+  }
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+void say(std::string_view line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+int complain(std::string_view message) {
+  fmt::print(stderr, "bulkhead: {}\n", message);
+  return kFailed;
+}
+
+int complain(const Fault& fault) { return complain(fault.message); }
+
+std::expected<Opened, int> open_manifest(const Context& context) {
+  auto desired = control::read_desired(context.file, context.profiles);
+  if (!desired) {
+    complain(desired.error());
+    if (desired.error().cause == Cause::not_found) fmt::print(stderr, "  name another one with -f FILE\n");
+    return std::unexpected(kUsage);
+  }
+  auto loaded = control::load(*desired);
+  if (!loaded) {
+    const auto& mistakes = loaded.error().mistakes;
+    fmt::print(stderr, "{}\n{} {} in {}; nothing was started\n", manifest::render(mistakes), mistakes.size(),
+               mistakes.size() == 1 ? "mistake" : "mistakes", context.file);
+    return std::unexpected(kUsage);
+  }
+  return Opened{std::move(*desired), std::move(*loaded)};
+}
+
+std::expected<control::Places, int> open_places(const Context& context) {
+  auto desired = control::read_desired(context.file, context.profiles);
+  if (!desired) {
+    complain(desired.error());
+    return std::unexpected(kUsage);
+  }
+  if (const auto loaded = control::load(*desired)) return control::places_of(loaded->application.name);
+  static const std::regex kApp(R"((?:^|\n)app:[ \t]*["']?([a-z][a-z0-9-]*))");
+  std::smatch match;
+  if (std::regex_search(desired->text, match, kApp)) return control::places_of(match[1].str());
+  complain(fmt::format("{} has no `app:` line, so it is not known which application is meant", context.file));
+  return std::unexpected(kUsage);
+}
+
+int not_running(const Context& context) {
+  complain(fmt::format("the application of {} is not running; start it with: bulkhead up -f {}", context.file,
+                       context.file));
+  return kNotRunning;
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/desired.hpp"
+#include "control/places.hpp"
+
+// What every subcommand is given, and how it says things.
+namespace bulkhead::cli {
+
+enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kNotRunning = 3 };
+
+struct Context {
+  std::string file = "bulkhead.yaml";
+  std::vector<std::string> profiles;
+  bool json = false;
+  std::string executable;  // absolute path of this program
+};
+
+// Text that a terminal shows in colour; plain where standard output is not a terminal or NO_COLOR is set.
+enum class Tone { plain, bold, green, yellow, red, dim };
+std::string tinted(std::string_view text, Tone tone);
+bool has_colours();
+
+void say(std::string_view line);         // standard output
+int complain(const Fault& fault);        // standard error; gives kFailed
+int complain(std::string_view message);  // likewise
+
+// The manifest read and checked; prints all its mistakes (kUsage) where it has any.
+struct Opened {
+  control::Desired desired;
+  control::Loaded loaded;
+};
+std::expected<Opened, int> open_manifest(const Context& context);
+
+// Where the manifest's application lives. A manifest with mistakes still tells its name, so that what runs can be seen
+// and taken down.
+std::expected<control::Places, int> open_places(const Context& context);
+
+// Says that nothing is running; gives kNotRunning.
+int not_running(const Context& context);
+
+}  // namespace bulkhead::cli

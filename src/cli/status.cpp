@@ -1,0 +1,83 @@
+// status, identity, restart and scale: asked of the controller.
+
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "base/fd.hpp"
+#include "cli/commands.hpp"
+#include "cli/status_view.hpp"
+#include "cli/table.hpp"
+#include "control/client.hpp"
+
+namespace bulkhead::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::int64_t unix_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string service_name(const std::string& typed) { return typed == "gateway" ? "_gateway" : typed; }
+
+// Asks the controller; says what is the matter where it does not answer.
+std::expected<json, int> ask(const Context& context, const json& request) {
+  const auto places = open_places(context);
+  if (!places) return std::unexpected(places.error());
+  auto reply = control::ask(*places, request);
+  if (reply) return std::move(*reply);
+  if (reply.error().cause == Cause::unreachable || reply.error().cause == Cause::not_found) {
+    if (control::has_remains(*places)) {
+      complain(fmt::format("the controller is not running; what runs goes on. Bring it back with: bulkhead up -f {}",
+                           context.file));
+      return std::unexpected(kNotRunning);
+    }
+    return std::unexpected(not_running(context));
+  }
+  return std::unexpected(complain(reply.error()));
+}
+
+}  // namespace
+
+int status(const Context& context) {
+  const auto reply = ask(context, {{"verb", "status"}});
+  if (!reply) return reply.error();
+  fmt::print("{}", context.json ? reply->dump(2) + "\n" : status_text(*reply, unix_now()));
+  return reply->value("settled", false) ? kDone : kFailed;
+}
+
+int identity(const Context& context, const std::string& service) {
+  const auto reply = ask(context, {{"verb", "identity"}, {"service", service_name(service)}});
+  if (!reply) return reply.error();
+  if (context.json) {
+    say(reply->dump(2));
+    return kDone;
+  }
+  say(fmt::format("{}\n", (*reply)["spiffe_id"].get<std::string>()));
+  std::vector<std::vector<Cell>> rows;
+  for (const json& instance : (*reply)["instances"])
+    rows.push_back({{instance["instance"].get<std::string>()},
+                    {instance["serial"].get<std::string>()},
+                    {time_left_text(instance["not_after"].get<std::int64_t>() - unix_now()), Tone::plain, true}});
+  fmt::print("{}\n{}", table({"INSTANCE", "CERTIFICATE SERIAL", "TIME LEFT"}, rows),
+             (*reply)["trust_bundle"].get<std::string>());
+  return kDone;
+}
+
+int restart(const Context& context, const std::string& service) {
+  const auto reply = ask(context, {{"verb", "restart"}, {"service", service_name(service)}});
+  if (!reply) return reply.error();
+  say(fmt::format("{} is being restarted; bulkhead status shows how it goes", service));
+  return kDone;
+}
+
+int scale(const Context& context, const std::string& service, int count) {
+  const auto reply = ask(context, {{"verb", "scale"}, {"service", service_name(service)}, {"count", count}});
+  if (!reply) return reply.error();
+  say(fmt::format("{} goes to {} {}", service, count, count == 1 ? "instance" : "instances"));
+  return kDone;
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,134 @@
+#include "cli/status_view.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/table.hpp"
+
+namespace bulkhead::cli {
+
+using nlohmann::json;
+
+namespace {
+
+Tone tone_of(const std::string& state) {
+  if (state == "ready" || state == "done") return Tone::green;
+  if (state == "backoff" || state == "failed") return Tone::red;
+  return Tone::yellow;
+}
+
+// "ready", or what is the matter with how many: "1 ready, 1 backoff".
+Cell state_cell(const json& service) {
+  std::map<std::string, int> count;
+  for (const json& instance : service["instances"]) ++count[instance["state"].get<std::string>()];
+  if (count.empty()) return {"stopped", Tone::dim};
+  if (count.size() == 1) return {count.begin()->first, tone_of(count.begin()->first)};
+  std::string text;
+  Tone tone = Tone::green;
+  for (const auto& [state, number] : count) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", number, state);
+    if (tone_of(state) != Tone::green) tone = tone_of(state);
+  }
+  return {text, tone};
+}
+
+std::string certificate_text(const json& service, std::int64_t now) {
+  std::int64_t first = 0;
+  for (const json& instance : service["instances"])
+    if (const auto end = instance.value("not_after", std::int64_t{0}); end > 0 && (first == 0 || end < first))
+      first = end;
+  return first == 0 ? "-" : time_left_text(first - now);
+}
+
+std::vector<Cell> row_of(const json& service, std::int64_t now) {
+  const json& totals = service["totals"];
+  const auto number = [](const json& value) {
+    return Cell{fmt::format("{}", value.get<std::uint64_t>()), Tone::plain, true};
+  };
+  const bool quiet = totals["requests"].get<std::uint64_t>() == 0;
+  const auto latency = [&](const char* key) {
+    return Cell{quiet ? "-" : duration_text(totals[key].get<std::int64_t>()), Tone::plain, true};
+  };
+  std::size_t up = 0;
+  for (const json& instance : service["instances"])
+    up += instance["state"] == "ready" || instance["state"] == "done" ? 1 : 0;
+  Cell errors = number(totals["errors"]);
+  if (totals["errors"].get<std::uint64_t>() > 0) errors.tone = Tone::red;
+  return {{service["name"].get<std::string>(), Tone::bold},
+          {fmt::format("{}/{}", up, service["scale"].get<int>()), Tone::plain, true},
+          state_cell(service),
+          {service["spiffe_id"].get<std::string>(), Tone::dim},
+          {certificate_text(service, now), Tone::plain, true},
+          number(totals["requests"]),
+          errors,
+          latency("p50_us"),
+          latency("p99_us")};
+}
+
+void add_reasons(std::string& text, const json& status) {
+  for (const json& service : status["services"]) {
+    for (const json& instance : service["instances"]) {
+      const std::string reason = instance.value("reason", "");
+      const std::string rejected = instance.value("rejected", "");
+      if (!reason.empty() && instance["state"] != "ready") {
+        text += fmt::format("\n{}: {}: {}", instance["id"].get<std::string>(), instance["state"].get<std::string>(),
+                            reason);
+        if (const int restarts = instance.value("restarts", 0); restarts > 0)
+          text += fmt::format(" (restarted {} times)", restarts);
+        if (instance.contains("retry_ms"))
+          text += fmt::format(", again in {} ms", instance["retry_ms"].get<std::int64_t>());
+      }
+      if (!rejected.empty())
+        text += fmt::format("\n{}: refused its configuration: {}", instance["id"].get<std::string>(), rejected);
+    }
+  }
+}
+
+void add_not_enforced(std::string& text, const json& status) {
+  std::map<std::string, std::set<std::string>> concerned;
+  for (const json& service : status["services"])
+    for (const json& instance : service["instances"])
+      for (const json& each : instance.value("not_enforced", json::array()))
+        concerned[fmt::format("not enforced: {}: {}. {}", each["what"].get<std::string>(),
+                              each["reason"].get<std::string>(), each["fix"].get<std::string>())]
+            .insert(service["name"]);
+  for (const auto& [line, services] : concerned) {
+    std::string names;
+    for (const std::string& name : services) names += (names.empty() ? "" : ", ") + name;
+    text += "\n" + tinted(line, Tone::yellow) + " (" + names + ")";
+  }
+}
+
+void add_denied(std::string& text, const json& status) {
+  std::map<std::string, std::uint64_t> kinds;
+  for (const json& denial : status["denied"])
+    kinds[fmt::format("{} -> {} {} {}: {}", denial.value("caller", ""), denial.value("callee", ""),
+                      denial.value("method", ""), denial.value("path", ""), denial.value("reason", ""))] +=
+        denial.value("count", std::uint64_t{0});
+  for (const auto& [line, count] : kinds)
+    text += fmt::format("\n{} {} ({} times)", tinted("denied:", Tone::red), line, count);
+}
+
+}  // namespace
+
+std::string status_text(const json& status, std::int64_t unix_now) {
+  std::vector<std::vector<Cell>> rows;
+  for (const json& service : status["services"]) rows.push_back(row_of(service, unix_now));
+  std::string text;
+  if (!rows.empty())
+    text = table({"SERVICE", "UP", "STATE", "IDENTITY", "CERTIFICATE", "REQUESTS", "ERRORS", "P50", "P99"}, rows);
+  std::string notes;
+  add_reasons(notes, status);
+  add_not_enforced(notes, status);
+  add_denied(notes, status);
+  if (!notes.empty()) text += notes + "\n";
+  if (status.contains("gateway"))
+    for (const json& url : status["gateway"]["urls"])
+      text += "\ngateway: " + tinted(url.get<std::string>(), Tone::bold) + "\n";
+  return text;
+}
+
+}  // namespace bulkhead::cli

@@ -1,0 +1,186 @@
+// up and down.
+
+#include <atomic>
+#include <chrono>
+#include <map>
+
+#include <nlohmann/json.hpp>
+#include <signal.h>
+
+#include "cli/commands.hpp"
+#include "cli/log_reader.hpp"
+#include "cli/status_view.hpp"
+#include "cli/table.hpp"
+#include "control/client.hpp"
+#include "control/host.hpp"
+#include "manifest/warnings.hpp"
+
+namespace bulkhead::cli {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr int kGiveUpAfterRestarts = 4;
+constexpr std::chrono::seconds kGiveUpAfter{120};
+
+std::atomic<bool> interrupted = false;
+
+void on_interrupt(int) { interrupted = true; }
+
+std::string elapsed(Clock::time_point since) {
+  return duration_text(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since).count());
+}
+
+// Says each instance's change of state once, and whether waiting on is pointless.
+class Progress {
+ public:
+  explicit Progress(Clock::time_point since) : since_(since) {}
+
+  // False: settled, or it will not be.
+  bool hear(const json& status) {
+    for (const json& service : status["services"])
+      for (const json& instance : service["instances"]) hear_instance(instance);
+    settled_ = status.value("settled", false);
+    return !settled_ && given_up_.empty() && !interrupted && Clock::now() - since_ < kGiveUpAfter;
+  }
+  bool settled() const { return settled_; }
+  const std::string& given_up() const { return given_up_; }
+
+ private:
+  void hear_instance(const json& instance) {
+    const std::string id = instance["id"];
+    const std::string state = instance["state"];
+    const std::string reason = instance.value("reason", "");
+    std::string& last = last_[id];
+    const std::string shown = state + (state == "backoff" || state == "failed" ? ": " + reason : "");
+    if (shown != last && (state == "ready" || state == "done"))
+      say(fmt::format("  {:<24} {} after {}", id, tinted(state, Tone::green), elapsed(since_)));
+    if (shown != last && (state == "backoff" || state == "failed"))
+      say(fmt::format("  {:<24} {}", id, tinted(shown, Tone::red)));
+    last = shown;
+    const bool hopeless =
+        state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts);
+    if (hopeless && given_up_.empty()) given_up_ = fmt::format("{} does not start: {}", id, reason);
+  }
+
+  Clock::time_point since_;
+  std::map<std::string, std::string> last_;
+  std::string given_up_;
+  bool settled_ = false;
+};
+
+// Nothing runs unsealed: where the host can not do it, say what is missing and how to get it.
+bool host_is_able() {
+  const auto missing = control::missing_on_host();
+  for (const auto& each : missing)
+    fmt::print(stderr, "bulkhead: this host can not seal a service: {}: {}\n  fix: {}\n", each.what, each.reason,
+               each.fix);
+  return missing.empty();
+}
+
+int wait_for_end(const control::Places& places) {
+  const auto since = Clock::now();
+  std::size_t left = SIZE_MAX;
+  const auto watched = control::watch(places, [&](const json& status) {
+    std::size_t alive = 0;
+    for (const json& service : status["services"])
+      for (const json& instance : service["instances"]) alive += instance.contains("keeper_pid") ? 1 : 0;
+    if (alive != left && alive > 0) say(fmt::format("  {} {} left", alive, alive == 1 ? "instance" : "instances"));
+    left = alive;
+    return !status.value("down", false);
+  });
+  static_cast<void>(watched);  // the controller's end is the end of the application
+  for (int i = 0; i < 200 && control::is_running(places); ++i) ::usleep(10'000);
+  if (control::is_running(places)) return complain("the controller does not end");
+  say(fmt::format("down after {}", elapsed(since)));
+  return kDone;
+}
+
+int take_down(const control::Places& places) {
+  auto reply = control::ask(places, {{"verb", "down"}});
+  if (!reply) return complain(reply.error());
+  return wait_for_end(places);
+}
+
+int show_table(const control::Places& places) {
+  const auto status = control::ask(places, {{"verb", "status"}});
+  if (!status) return complain(status.error());
+  fmt::print("\n{}", status_text(*status, std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+  std::fflush(stdout);
+  return kDone;
+}
+
+int stay(const control::Places& places) {
+  say("\nIts logs follow; Ctrl-C takes it down.");
+  LogReader reader(places.state + "/logs", "", 0);
+  while (!interrupted && control::is_running(places)) {
+    reader.print_new();
+    ::usleep(100'000);
+  }
+  if (!control::is_running(places)) return kDone;
+  say("\ngoing down");
+  return take_down(places);
+}
+
+}  // namespace
+
+int up(const Context& context, bool detach) {
+  const auto opened = open_manifest(context);
+  if (!opened) return opened.error();
+  const auto since = Clock::now();
+  const manifest::Application& application = opened->loaded.application;
+  const control::Places places = control::places_of(application.name);
+  if (const auto warnings = manifest::warnings(application, opened->desired.text); !warnings.empty())
+    say(tinted(
+        fmt::format("{} {}; bulkhead check shows them", warnings.size(), warnings.size() == 1 ? "warning" : "warnings"),
+        Tone::yellow));
+
+  ::signal(SIGINT, on_interrupt);   // NOLINT(cert-err33-c)
+  ::signal(SIGTERM, on_interrupt);  // NOLINT(cert-err33-c)
+  if (!control::is_running(places)) {
+    if (!host_is_able()) return kFailed;
+    if (auto started = control::start_control(application.name, context.executable); !started)
+      return complain(started.error());
+  }
+  const auto reply =
+      control::ask(places, {{"verb", "apply"}, {"desired", json::parse(control::to_json(opened->desired))}});
+  if (!reply) return complain(reply.error());
+  say(fmt::format("{} {}", tinted(application.name, Tone::bold),
+                  reply->value("changed", false) ? "comes up" : "is already up"));
+
+  Progress progress(since);
+  const auto watched = control::watch(places, [&](const json& status) { return progress.hear(status); });
+  if (!watched) return complain(watched.error());
+  if (interrupted) {
+    say("\ninterrupted: going down");
+    return take_down(places);
+  }
+  if (progress.settled()) say(fmt::format("{} is up after {}", application.name, elapsed(since)));
+  if (const int shown = show_table(places); shown != kDone) return shown;
+  if (!progress.settled()) {
+    complain(progress.given_up().empty() ? fmt::format("not everything was ready after {} s", kGiveUpAfter.count())
+                                         : progress.given_up());
+    fmt::print(stderr, "  what it said: bulkhead logs -f {0}\n  take it down: bulkhead down -f {0}\n", context.file);
+    return kFailed;
+  }
+  return detach ? kDone : stay(places);
+}
+
+int down(const Context& context) {
+  const auto places = open_places(context);
+  if (!places) return places.error();
+  if (!control::is_running(*places)) {
+    if (!control::has_remains(*places)) {
+      say("nothing is running");
+      return kDone;
+    }
+    // Controller and warden were killed: another controller adopts what runs, and takes it down.
+    const std::string app = places->run.substr(places->run.rfind('/') + 1);
+    if (auto started = control::start_control(app, context.executable); !started) return complain(started.error());
+  }
+  return take_down(*places);
+}
+
+}  // namespace bulkhead::cli
