@@ -1,11 +1,11 @@
 #include "net/loop.hpp"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <memory>
 #include <random>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 #include "net/event.hpp"
 #include "net/gate.hpp"
@@ -57,7 +57,9 @@ TEST(TaskTest, ATaskThatNeverStartedDestroysWhatItHolds) {
   Loop loop;
   Notify notify(loop);
   auto held = std::make_shared<int>(1);
-  { const auto task = hold(held, notify); }
+  {
+    const auto task = hold(held, notify);
+  }
   EXPECT_EQ(held.use_count(), 1);
 }
 

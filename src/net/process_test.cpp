@@ -78,15 +78,16 @@ TEST(ProcessTest, DescriptorsMayTradeTheirNumbers) {
   Loop loop;
   const Fd zero(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
   const Fd full(::open("/dev/full", O_RDWR | O_CLOEXEC));
-  ProcessSpec spec{.argv = {"sh", "-c",
-                            fmt::format("readlink /proc/self/fd/{} /proc/self/fd/{}", zero.get(), full.get())}};
+  ProcessSpec spec{
+      .argv = {"sh", "-c", fmt::format("readlink /proc/self/fd/{} /proc/self/fd/{}", zero.get(), full.get())}};
   spec.fds = {{zero.get(), full.get()}, {full.get(), zero.get()}};
   EXPECT_EQ(loop.run(output_of(loop, spec, 1)), "/dev/full\n/dev/zero\n");
 }
 
 TEST(ProcessTest, ANewSessionHasItsOwnLeader) {
   Loop loop;
-  const auto own = loop.run(output_of(loop, {.argv = {"sh", "-c", "cut -d' ' -f6 /proc/$$/stat; echo $$"}, .new_session = true}, 1));
+  const auto own =
+      loop.run(output_of(loop, {.argv = {"sh", "-c", "cut -d' ' -f6 /proc/$$/stat; echo $$"}, .new_session = true}, 1));
   const auto newline = own.find('\n');
   EXPECT_EQ(own.substr(0, newline + 1), own.substr(newline + 1));
 }
@@ -107,7 +108,8 @@ TEST(ProcessTest, AWaitEndsAtItsDeadlineAndASignalEndsTheProcess) {
 TEST(ProcessTest, TheEndOfAProcessThatIsNoChildIsSeenWithoutItsStatus) {
   Loop loop;
   // The shell's child lives on as nobody's child of ours.
-  const auto text = loop.run(output_of(loop, {.argv = {"sh", "-c", "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!"}}, 1));
+  const auto text =
+      loop.run(output_of(loop, {.argv = {"sh", "-c", "sleep 1000 </dev/null >/dev/null 2>&1 & echo $!"}}, 1));
   const auto pidfd = open_pidfd(std::stoi(text));
   ASSERT_TRUE(pidfd);
   EXPECT_TRUE(send_signal(*pidfd, SIGKILL));

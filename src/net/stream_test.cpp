@@ -1,11 +1,11 @@
 #include "net/stream.hpp"
 
+#include <filesystem>
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#include <filesystem>
 
 #include "net/datagram.hpp"
 #include "net/gate.hpp"
@@ -39,9 +39,7 @@ class StreamTest : public testing::TestWithParam<bool> {
     directory_ = ::mkdtemp(pattern.data());
   }
   ~StreamTest() override { std::filesystem::remove_all(directory_); }
-  Address address() const {
-    return GetParam() ? *Address::unix_socket(directory_ + "/socket") : Address::loopback(0);
-  }
+  Address address() const { return GetParam() ? *Address::unix_socket(directory_ + "/socket") : Address::loopback(0); }
   Deadline soon() const { return loop_.in(20s); }
 
   Loop loop_;
