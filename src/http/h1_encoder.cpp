@@ -47,7 +47,6 @@ H1Framing encode_request(const Request& request, std::string& out) {
     return H1Framing::none;
   }
   if (request.fields.has("te")) append_field("Connection", "TE", out);
-  if (request.expect_continue && request.body) append_field("Expect", "100-continue", out);
   H1Framing framing = H1Framing::none;
   if (request.body && !request.content_length) {
     append_field("Transfer-Encoding", "chunked", out);

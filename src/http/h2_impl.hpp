@@ -30,7 +30,9 @@ class H2Session::Impl {
     bool final_head = false;
     bool tunnel = false;
     bool remote_ended = false, local_ended = false;
+    bool head_sent = false;
     bool dead = false;           // reset here: nothing more is told
+    bool abandoned = false;      // nothing more is told, but what is queued is sent
     std::size_t unconsumed = 0;  // received, told, and not given back
     // What is to be sent.
     std::string out;
@@ -46,7 +48,7 @@ class H2Session::Impl {
   }
   Stream* live(StreamId id) {
     Stream* stream = find(id);
-    return stream != nullptr && !stream->dead ? stream : nullptr;
+    return stream != nullptr && !stream->dead && !stream->abandoned ? stream : nullptr;
   }
   Stream& add(StreamId id);
 
@@ -78,6 +80,7 @@ class H2Session::Impl {
   ssize_t read_body(Stream& stream, std::uint8_t* to, std::size_t size, std::uint32_t* flags);
   void pull_output(std::string& out, std::size_t limit);
   void reset(Stream& stream, std::uint32_t code);
+  void abandon(Stream& stream);
   void resume(Stream& stream);
   nghttp2_data_provider provider(Stream& stream);
   void append(std::string_view name, std::string_view value);

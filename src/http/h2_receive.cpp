@@ -178,6 +178,10 @@ void Impl::frame_received(const nghttp2_frame& frame) {
   const bool ack = (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0;
   const bool end = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   Stream* stream = live(frame.hd.stream_id);
+  if (stream == nullptr && end) {
+    Stream* untold = find(frame.hd.stream_id);
+    if (untold != nullptr) untold->remote_ended = true;
+  }
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
       if (stream != nullptr) end_fields(*stream, end);
@@ -327,17 +331,19 @@ void Impl::stream_closed(StreamId id, std::uint32_t code) {
     resets_left_ = std::min(resets_left_ + 1, limits_.resets);
     return;
   }
-  if (role_ == Role::server && !last->counted) return;
+  if (last->abandoned || (role_ == Role::server && !last->counted)) return;
   events_.on_reset(id, code, role_ == Role::client && code == NGHTTP2_REFUSED_STREAM && !last->final_head);
 }
 
 void Impl::frame_sent(const nghttp2_frame& frame) {
   Stream* stream = find(frame.hd.stream_id);
   const bool may_end = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
+  if (may_end && stream != nullptr) stream->head_sent = true;
   if (may_end && stream != nullptr && (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
     stream->local_ended = true;
-    // Nobody waits for the rest of a request that was refused.
-    if (role_ == Role::server && !stream->counted && !stream->dead) reset(*stream, NGHTTP2_NO_ERROR);
+    // Nobody waits for the rest of a request that was refused or answered.
+    const bool unwanted = role_ == Role::server && (!stream->counted || stream->abandoned);
+    if (unwanted && !stream->remote_ended && !stream->dead) reset(*stream, NGHTTP2_NO_ERROR);
   }
   // A reset that the peer's own mistake made us send costs the peer as much as one of its own (CVE-2025-8671).
   const bool ours = stream != nullptr && stream->dead;

@@ -33,8 +33,8 @@ bool is_volatile(std::string_view name) {
 ssize_t on_read_body(nghttp2_session*, StreamId id, std::uint8_t* to, std::size_t size, std::uint32_t* flags,
                      nghttp2_data_source*, void* user_data) {
   Impl& impl = *static_cast<Impl*>(user_data);
-  Impl::Stream* stream = impl.live(id);
-  return stream != nullptr ? impl.read_body(*stream, to, size, flags) : NGHTTP2_ERR_DEFERRED;
+  Impl::Stream* stream = impl.find(id);
+  return stream != nullptr && !stream->dead ? impl.read_body(*stream, to, size, flags) : NGHTTP2_ERR_DEFERRED;
 }
 
 }  // namespace
@@ -80,7 +80,6 @@ Result<StreamId> Impl::submit_request(const Request& request, bool end) {
   append_fields(request.fields, false);
   const std::string length = request.content_length && !tunnel ? fmt::format("{}", *request.content_length) : "";
   if (!length.empty()) append("content-length", length);
-  if (request.expect_continue && request.body) append("expect", "100-continue");
   auto stream = std::make_unique<Stream>();
   const nghttp2_data_provider body = provider(*stream);
   const StreamId id =
@@ -174,6 +173,12 @@ void Impl::reset(Stream& stream, std::uint32_t code) {
   stream.sent = 0;
   if (stream.unconsumed > 0) nghttp2_session_consume_connection(session_, std::exchange(stream.unconsumed, 0));
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, code);
+}
+
+void Impl::abandon(Stream& stream) {
+  stream.abandoned = true;
+  if (stream.unconsumed > 0) nghttp2_session_consume_connection(session_, std::exchange(stream.unconsumed, 0));
+  if (stream.local_ended && !stream.remote_ended) reset(stream, NGHTTP2_NO_ERROR);
 }
 
 }  // namespace bulkhead::http

@@ -132,8 +132,23 @@ void H2Session::consume(StreamId stream, std::size_t size) {
 }
 
 void H2Session::reset(StreamId stream, std::uint32_t code) {
+  Impl::Stream* found = impl_->find(stream);
+  if (found != nullptr && !found->dead) impl_->reset(*found, code);
+}
+
+void H2Session::abandon(StreamId stream) {
   Impl::Stream* found = impl_->live(stream);
-  if (found != nullptr) impl_->reset(*found, code);
+  if (found != nullptr) impl_->abandon(*found);
+}
+
+bool H2Session::sending(StreamId stream) const {
+  const Impl::Stream* found = impl_->find(stream);
+  return found != nullptr && !found->dead && !found->local_ended;
+}
+
+bool H2Session::request_sent(StreamId stream) const {
+  const Impl::Stream* found = impl_->find(stream);
+  return found != nullptr && found->head_sent;
 }
 
 void H2Session::work_done(StreamId) {

@@ -98,6 +98,13 @@ class H2Session {
   std::size_t send_room(StreamId stream) const;  // 0 if unknown
   void consume(StreamId stream, std::size_t size);
   void reset(StreamId stream, std::uint32_t code);
+  // Nothing more is told of the stream, what is queued is still sent, and what comes is thrown away. A peer that has
+  // not ended its side by then gets RST_STREAM with NO_ERROR (RFC 9113 §8.1). The answer must be ended.
+  void abandon(StreamId stream);
+  // Whether some of what was submitted has not been pulled, for want of window or of pulling.
+  bool sending(StreamId stream) const;
+  // Client: whether the request's head has been pulled; if not, nobody can have seen it.
+  bool request_sent(StreamId stream) const;
   // Server: the handler of a stream that on_request told has ended (also after its reset).
   void work_done(StreamId stream);
 

@@ -26,7 +26,7 @@ struct Request {
   Version version = Version::http11;
   std::optional<std::uint64_t> content_length;
   bool body = false;  // a body follows, of content_length bytes if that is known; a length of 0 means no body
-  bool expect_continue = false;
+  bool expect_continue = false;  // answered by each hop, never sent on
 };
 
 struct Response {
