@@ -1,0 +1,218 @@
+"""What the process tests share: an application in a directory of its own, and ways to call it.
+
+    class Hello(harness.Case):
+        def test_it(self):
+            app = self.application(MANIFEST)
+            app.up()
+            self.assertEqual(app.get("/hello").status, 200)
+
+Whatever happens, the application is taken down after the test and nothing of it may be left.
+"""
+
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BULKHEAD = os.environ.get("BULKHEAD", "build/release/apps/bulkhead/bulkhead")
+PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
+SKIPPED = 77
+
+
+def free_ports(count):
+    """Ports that nobody listens on now. They are of a range that the kernel does not hand out by itself."""
+    found, held = [], []
+    low = 20000 + (os.getpid() * 37) % 9000
+    for port in range(low, low + 3000):
+        with_port = socket.socket()
+        try:
+            with_port.bind(("127.0.0.1", port))
+            held.append(with_port)
+            found.append(port)
+        except OSError:
+            with_port.close()
+        if len(found) == count:
+            break
+    for each in held:
+        each.close()
+    return found
+
+
+def until(condition, seconds=20, what="the condition"):
+    """Waits for something that is to come about; the bound is for the case that it never does."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come about within {seconds} s")
+        time.sleep(0.02)
+
+
+def alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Application:
+    def __init__(self, manifest, files=None, environment=None, user=None):
+        # Short: a Unix socket's path has 108 bytes.
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="bh-", dir="/tmp"))
+        os.chmod(self.directory, 0o755)
+        self.port = free_ports(1)[0]
+        self.manifest = self.directory / "bulkhead.yaml"
+        self.manifest.write_text(manifest.replace("@PORT@", str(self.port)).replace("@PROGRAMS@", str(PROGRAMS)))
+        self.name = next(l.split(":")[1].strip() for l in manifest.splitlines() if l.startswith("app:"))
+        for name, content in (files or {}).items():
+            path = self.directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+            path.chmod(0o755)
+        self.user = user
+        self.environment = {**os.environ, "BULKHEAD_DIR": str(self.directory / "b"), "NO_COLOR": "1", **(environment or {})}
+        if user:
+            subprocess.run(["chown", "-R", user, str(self.directory)], check=True)
+
+    def run(self, *words, check=True, timeout=180):
+        command = [os.path.abspath(BULKHEAD), *words, "--file" if words[0] == "logs" else "-f", str(self.manifest)]
+        if self.user:
+            command = ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups", *command]
+            self.environment["HOME"] = str(self.directory)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(words)} gave {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.platform_log()}\n{self.logs()}")
+        return done
+
+    def up(self):
+        return self.run("up", "--detach")
+
+    def down(self):
+        return self.run("down")
+
+    def status(self):
+        return json.loads(self.run("status", "--json", check=False).stdout)
+
+    def service(self, name):
+        return next(s for s in self.status()["services"] if s["name"] == name)
+
+    def instance(self, name):
+        return next(i for s in self.status()["services"] for i in s["instances"] if i["id"] == name)
+
+    def wait_settled(self, seconds=30):
+        until(lambda: self.status().get("settled"), seconds, "everything ready")
+
+    def logs(self):
+        return self.run("logs", check=False).stdout
+
+    def platform_log(self):
+        path = self.directory / "b/state" / self.name / "logs/platform.log"
+        return path.read_text() if path.exists() else ""
+
+    def records(self, instance):
+        directory = self.directory / "b/state" / self.name / "records" / instance
+        lines = []
+        for path in sorted(directory.parent.glob(instance + "*")):
+            for each in [path] if path.is_file() else sorted(path.iterdir()):
+                lines += [json.loads(line) for line in each.read_text().splitlines() if line]
+        return lines
+
+    def connection(self, timeout=60):
+        context = ssl.create_default_context(cafile=str(self.directory / "b/state" / self.name / "gateway/certificate.pem"))
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None, timeout=60):
+        connection = self.connection(timeout)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def pids(self):
+        found = []
+        for service in self.status()["services"]:
+            for instance in service["instances"]:
+                found += [instance.get(k, -1) for k in ("keeper_pid", "sidecar_pid", "service_pid")]
+        return [pid for pid in found if pid > 0]
+
+    def leftovers(self):
+        """Processes, mounts, control groups and sockets that name this application's directory or still run for it."""
+        left = []
+        token = str(self.directory)
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                environ = (entry / "environ").read_bytes()
+                if f"BULKHEAD_DIR={token}".encode() in environ and int(entry.name) != os.getpid():
+                    left.append(f"process {entry.name}: {(entry / 'cmdline').read_bytes()!r}")
+            except OSError:
+                continue
+        left += [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if token in line]
+        run = self.directory / "b/run" / self.name
+        if run.exists():
+            left.append(f"{run}: {[p.name for p in run.iterdir()]}")
+        for base in pathlib.Path("/sys/fs/cgroup").glob("**/*"):
+            if base.is_dir() and base.name.startswith(self.name + "-"):
+                left.append(f"control group {base}")
+        return left
+
+    def close(self):
+        try:
+            if (self.directory / "b/run" / self.name).exists():
+                self.run("down", check=False)
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Case(unittest.TestCase):
+    def application(self, manifest, **more):
+        app = Application(manifest, **more)
+        self.addCleanup(app.close)
+        return app
+
+    def assert_nothing_left(self, app, pids):
+        until(lambda: not [pid for pid in pids if alive(pid)], 10, f"the end of {pids}")
+        self.assertEqual(app.leftovers(), [])
+
+
+def main():
+    if not os.path.exists(BULKHEAD):
+        print(f"{BULKHEAD} is not built")
+        sys.exit(1)
+    unittest.main(verbosity=2)
+
+
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
