@@ -1,0 +1,111 @@
+#include "control/launch.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "control/desired.hpp"
+#include "control/runtime.hpp"
+
+namespace bulkhead::control {
+namespace {
+
+std::string manifest_with(const std::string& calls, const std::string& value) {
+  return "app: pair\nservices:\n  a:\n    dir: ./a\n    command: [/usr/bin/true]\n    port: 80\n    environment: {X: " +
+         value + "}\n    calls: {b: " + calls + "}\n  b:\n    command: [/usr/bin/true]\n    port: 80\n";
+}
+
+Loaded loaded(const std::string& text) {
+  Desired desired;
+  desired.file = "bulkhead.yaml";
+  desired.text = text;
+  auto result = load(desired);
+  EXPECT_TRUE(result) << (result ? "" : manifest::render(result.error().mistakes));
+  return result ? std::move(*result) : Loaded{};
+}
+
+Launcher launcher() { return {{"/state", "/run"}, "/usr/bin/bulkhead", "/home/me/app", 1000, false}; }
+
+std::string revision(const std::string& text, const std::string& service) {
+  const Loaded application = loaded(text);
+  for (const Goal& goal : goals_of(launcher(), application.application, application.model))
+    if (goal.service == service) return goal.revision;
+  return {};
+}
+
+TEST(Revision, ChangesWithWhatTheInstanceIsMadeOfAndNotWithPolicy) {
+  const std::string base = manifest_with("[GET /x]", "one");
+  EXPECT_EQ(revision(base, "a"), revision(manifest_with("[GET /x, POST /y]", "one"), "a"));
+  EXPECT_NE(revision(base, "a"), revision(manifest_with("[GET /x]", "two"), "a"));
+  EXPECT_EQ(revision(base, "b"), revision(manifest_with("[GET /x]", "two"), "b"));
+}
+
+TEST(Goals, ACallerNeedsWhatItCalls) {
+  const Loaded application = loaded(manifest_with("[GET /x]", "one"));
+  const auto goals = goals_of(launcher(), application.application, application.model);
+  const auto a = std::ranges::find(goals, "a", &Goal::service);
+  ASSERT_EQ(a->needs.size(), 1U);
+  EXPECT_EQ(a->needs[0].service, "b");
+  EXPECT_TRUE(a->needs[0].patient);
+}
+
+TEST(SidecarSpec, TellsTheKeeperOfTheServicesWholeWorld) {
+  const Loaded application = loaded(manifest_with("[GET /x]", "one"));
+  const auto spec = sidecar_spec(launcher(), application.application, application.model,
+                                 *application.application.service("a"), "a-1", {});
+  const auto& compartment = *spec.compartment;
+  EXPECT_EQ(compartment.directory, "/home/me/app/a");
+  EXPECT_EQ(compartment.data, "/state/volumes/a");
+  EXPECT_EQ(compartment.environment.at("PORT"), "80");
+  EXPECT_EQ(compartment.environment.at("X"), "one");
+  ASSERT_EQ(compartment.hosts.size(), 1U);
+  EXPECT_EQ(compartment.hosts[0].names.at(0), "b");
+  EXPECT_EQ(compartment.doors.at(0).address, compartment.hosts[0].address);
+  const auto read = compartments::parse_spec(compartments::to_json(spec));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, spec);
+}
+
+TEST(DoorAddress, FitsAUnixSocketsPath) {
+  const std::string address =
+      door_address({"/state", "/run/user/1000/bulkhead/a-rather-long-application-name"}, "service-1");
+  EXPECT_LT(address.size(), 100U);
+}
+
+TEST(Records, AreReadBackAsTheyWereWritten) {
+  Record record;
+  record.slot.id = "a-2";
+  record.slot.service = "a";
+  record.slot.number = 2;
+  record.slot.epoch = 9;
+  record.slot.phase = Phase::ready;
+  record.slot.revision = "r";
+  record.keeper = {123, 456, "boot"};
+  record.cgroups = {{"/sys/fs/cgroup/x", 1, {}}};
+  const auto read = records_from_json(to_json(std::vector<Record>{record}));
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read->size(), 1U);
+  EXPECT_EQ(read->at(0).keeper, record.keeper);
+  EXPECT_EQ(read->at(0).slot.epoch, 9U);
+  EXPECT_EQ(read->at(0).slot.phase, Phase::ready);
+  EXPECT_EQ(read->at(0).cgroups, record.cgroups);
+}
+
+TEST(Records, WhatIsBrokenIsAFault) {
+  for (const char* text : {"", "{", "[]", "{\"instances\": 3}", "{\"instances\": [{}]}"})
+    EXPECT_FALSE(records_from_json(text)) << text;
+}
+
+TEST(Desired, IsReadBackAsItWasWritten) {
+  Desired desired;
+  desired.file = "x.yaml";
+  desired.text = "app: a\n";
+  desired.variables = {{"A", "1"}};
+  desired.scale = {{"a", 3}};
+  const auto read = desired_from_json(to_json(desired));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, desired);
+}
+
+}  // namespace
+}  // namespace bulkhead::control

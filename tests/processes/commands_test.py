@@ -1,0 +1,73 @@
+"""What a person types, what it says, and with which exit code."""
+
+import json
+import subprocess
+
+import harness
+
+MANIFEST = """
+app: words
+services:
+  a:
+    command: [/usr/bin/sleep, "1000"]
+    calls: {b: [GET /x]}
+  b:
+    command: [/usr/bin/sleep, "1000"]
+    port: 8080
+"""
+
+
+class Commands(harness.Case):
+    def test_exit_codes(self):
+        app = self.application(MANIFEST)
+        cases = [
+            (["check"], 0), (["graph"], 0), (["graph", "--format", "dot"], 0), (["graph", "--format", "json"], 0), (["reach", "a"], 0),
+            (["reach", "a", "b"], 0), (["reach", "b", "a"], 1), (["reach", "nobody"], 2), (["status"], 3), (["identity", "a"], 3),
+            (["restart", "a"], 3), (["scale", "a", "2"], 3), (["down"], 0), (["graph", "--format", "png"], 2), (["scale", "a"], 2),
+        ]
+        for words, code in cases:
+            with self.subTest(words):
+                done = app.run(*words, check=False)
+                self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+
+    def test_a_broken_manifest_starts_nothing_and_says_where(self):
+        app = self.application(MANIFEST.replace("calls: {b:", "calls: {bb:"))
+        for words in (["up", "--detach"], ["check"]):
+            done = app.run(*words, check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("bulkhead.yaml:6:", done.stderr)
+            self.assertIn("did you mean 'b'", done.stderr)
+        self.assertFalse((app.directory / "b/run").exists())
+
+    def test_json_wherever_a_table_is_printed(self):
+        app = self.application(MANIFEST)
+        for words in (["check", "--json"], ["graph", "--json"], ["reach", "a", "--json"], ["reach", "a", "b", "--json"]):
+            with self.subTest(words):
+                json.loads(app.run(*words).stdout)
+
+    def test_help_teaches_and_completion_is_valid_shell(self):
+        program = harness.os.path.abspath(harness.BULKHEAD)
+        shown = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+        for word in ("up", "down", "status", "logs", "check", "graph", "restart", "scale", "reach", "identity", "Exit codes"):
+            self.assertIn(word, shown)
+        self.assertEqual(subprocess.run([program], capture_output=True).returncode, 2)
+        script = subprocess.run([program, "completion", "bash"], capture_output=True, text=True, check=True).stdout
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+    def test_a_missing_manifest_is_said_plainly(self):
+        app = self.application(MANIFEST)
+        app.manifest.unlink()
+        done = app.run("up", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("No such file", done.stderr)
+
+    def test_a_command_outside_the_built_up_root_is_refused_with_the_mounts_line(self):
+        app = self.application(MANIFEST.replace("[/usr/bin/sleep, \"1000\"]\n    calls", "[/opt/nowhere/tool]\n    calls"),
+                               files={"x": ""})
+        done = app.run("up", "--detach", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/opt/nowhere/tool", done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,211 @@
+"""Kill anything: only what was in flight on the killed instance may fail, and it is replaced. The controller may be away."""
+
+import collections
+import os
+import pathlib
+import signal
+import threading
+import time
+import unittest
+
+import harness
+from harness import alive, kill, until
+
+MANIFEST = """
+app: life
+services:
+  front:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+    scale: 2
+    calls: {back: [GET /*]}
+  back:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes:
+    - {match: {path: /front/*}, to: front, rewrite: /}
+    - {match: {path: /back/*}, to: back, rewrite: /}
+"""
+
+
+class Load:
+    """A few clients that call one path without a pause and remember what came back."""
+
+    def __init__(self, app, path, clients=4):
+        self.app, self.path = app, path
+        self.outcomes = collections.Counter()
+        self.problems = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.work) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        until(lambda: self.outcomes[200] > 20, what="load")
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def work(self):
+        connection = self.app.connection()
+        while not self.stopping.is_set():
+            try:
+                connection.request("GET", self.path)
+                response = connection.getresponse()
+                body = response.read()
+                self.outcomes[response.status] += 1
+                if response.status != 200:
+                    self.problems.append((response.status, dict(response.headers), body[:500]))
+            except OSError as error:
+                self.outcomes["broken"] += 1
+                self.problems.append(repr(error))
+                connection.close()
+            except Exception as error:  # http.client's own
+                self.outcomes["broken"] += 1
+                self.problems.append(repr(error))
+                connection.close()
+
+    def goes_on(self):
+        before = self.outcomes[200]
+        until(lambda: self.outcomes[200] > before + 50, 30, "answers to go on")
+
+    @property
+    def failed(self):
+        return sum(n for outcome, n in self.outcomes.items() if outcome != 200)
+
+
+def controller_pid(app):
+    return int((app.directory / "b/run" / app.name / "controller.lock").read_text())
+
+
+def warden_pid(app):
+    return int((app.directory / "b/run" / app.name / "warden.lock").read_text())
+
+
+class Lifecycle(harness.Case):
+    def test_without_its_controller_everything_goes_on_and_it_returns_by_itself_and_adopts(self):
+        app = self.application(MANIFEST)
+        app.up()
+        pids = app.pids()
+        with Load(app, "/front/x") as load:
+            killed = controller_pid(app)
+            kill(killed)
+            load.goes_on()
+            until(lambda: controller_pid(app) != killed and app.status().get("settled"), 20, "the controller's return")
+            load.goes_on()
+        self.assertEqual(load.failed, 0, load.problems[:5])
+        self.assertEqual(sorted(app.pids()), sorted(pids), "nothing was started again")
+        app.down()
+        self.assert_nothing_left(app, pids)
+
+    def test_the_warden_is_replaced_too(self):
+        app = self.application(MANIFEST)
+        app.up()
+        killed = warden_pid(app)
+        kill(killed)
+        until(lambda: warden_pid(app) != killed and alive(warden_pid(app)), 10, "another warden")
+        controller = controller_pid(app)
+        kill(controller)
+        until(lambda: controller_pid(app) != controller and app.status().get("settled"), 20, "the controller's return")
+
+    def test_with_controller_and_warden_both_killed_down_still_leaves_nothing(self):
+        app = self.application(MANIFEST)
+        app.up()
+        pids = app.pids()
+        warden, controller = warden_pid(app), controller_pid(app)
+        os.kill(warden, signal.SIGSTOP)
+        kill(controller)
+        kill(warden)
+        self.assertEqual(app.get("/front/x").status, 200)
+        app.down()
+        self.assert_nothing_left(app, pids)
+
+    def test_each_process_of_an_instance_is_killed_in_turn_and_the_instance_is_replaced(self):
+        app = self.application(MANIFEST)
+        app.up()
+        before = app.pids()
+        for victim in ("service_pid", "sidecar_pid", "keeper_pid"):
+            with self.subTest(victim), Load(app, "/front/x") as load:
+                pid = app.instance("front-1")[victim]
+                self.assertGreater(pid, 0)
+                kill(pid)
+                until(lambda: app.instance("front-1").get(victim, pid) not in (pid, -1) and app.instance("front-1")["state"] == "ready", 30, "its replacement")
+                load.goes_on()
+            self.assertLessEqual(load.failed, 4, load.problems[:5])  # what was in flight: at most one a client
+            app.wait_settled()
+        with self.subTest("an only instance: the rest is held, not refused"), Load(app, "/back/x") as load:
+            pid = app.instance("back-1")["service_pid"]
+            kill(pid)
+            until(lambda: app.instance("back-1").get("service_pid", pid) not in (pid, -1) and app.instance("back-1")["state"] == "ready", 30, "its replacement")
+            load.goes_on()
+        self.assertLessEqual(load.failed, 4, load.problems[:5])
+        after = app.pids()
+        app.down()
+        self.assert_nothing_left(app, before + after)
+
+    def test_a_killed_gateway_is_replaced_and_callers_wait_in_the_backlog(self):
+        app = self.application(MANIFEST)
+        app.up()
+        pid = app.instance("_gateway-1")["sidecar_pid"]
+        kill(pid)
+        self.assertEqual(app.get("/front/x").status, 200)
+        until(lambda: app.instance("_gateway-1").get("sidecar_pid", pid) != pid, 20, "another gateway")
+
+    def test_a_service_that_crashes_is_started_again_with_growing_waits_and_status_says_why(self):
+        app = self.application("""
+app: crash
+services:
+  broken:
+    command: [/usr/bin/python3, -c, "import sys; print('no luck today', flush=True); sys.exit(3)"]
+    port: 8080
+""")
+        done = app.run("up", "--detach", check=False)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("exited with status 3", done.stderr + done.stdout)
+        instance = app.instance("broken-1")
+        self.assertGreaterEqual(instance["restarts"], 3)
+        self.assertIn("exited with status 3", instance["reason"])
+        self.assertIn("no luck today", app.run("logs", "broken").stdout)
+
+    def test_scale_up_and_down_under_load_loses_nothing(self):
+        app = self.application(MANIFEST)
+        app.up()
+        with Load(app, "/back/x") as load:
+            app.run("scale", "back", "3")
+            until(lambda: sum(i["state"] == "ready" for i in app.service("back")["instances"]) == 3, 30, "three instances")
+            load.goes_on()
+            app.run("scale", "back", "1")
+            until(lambda: len(app.service("back")["instances"]) == 1, 30, "one instance")
+            load.goes_on()
+        self.assertEqual(load.failed, 0, load.problems[:5])
+
+    def test_restart_replaces_the_instances_and_loses_nothing(self):
+        app = self.application(MANIFEST)
+        app.up()
+        before = {i["id"]: i["service_pid"] for i in app.service("front")["instances"]}
+        with Load(app, "/front/x") as load:
+            app.run("restart", "front")
+            until(lambda: all(i.get("service_pid", 0) not in (-1, before[i["id"]]) and i["state"] == "ready" for i in app.service("front")["instances"]), 40, "new instances")
+            load.goes_on()
+        self.assertEqual(load.failed, 0, load.problems[:5])
+
+    def test_up_again_with_a_changed_manifest_touches_only_what_changed(self):
+        app = self.application(MANIFEST)
+        app.up()
+        before = {i["id"]: i["service_pid"] for s in app.status()["services"] for i in s["instances"]}
+        app.manifest.write_text(app.manifest.read_text().replace("calls: {back: [GET /*]}", "calls: {back: [GET /only]}"))
+        app.up()
+        after = {i["id"]: i["service_pid"] for s in app.status()["services"] for i in s["instances"]}
+        self.assertEqual(before, after, "a change of policy restarts nothing")
+        until(lambda: app.get("/front/call?url=http://back/other").json["status"] == 403, what="the new policy")
+
+
+if __name__ == "__main__":
+    harness.main()
