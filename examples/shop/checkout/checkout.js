@@ -12,6 +12,7 @@ const web = require('web.js');
 const { Orders } = require('./orders.js');
 const peers = require('./peers.js');
 
+const BEGIN_WITHIN_MS = 5_000;
 const ANSWER_WITHIN_MS = 10_000;
 const STATUS = { confirmed: 201, declined: 402, out_of_stock: 409, cancelled: 409 };
 const refuse = (error) => { throw new web.Refusal(422, { error }); };
@@ -32,25 +33,26 @@ function basket(content) {
   return { customer, lines: lines.map(({ sku, quantity }) => ({ sku, quantity })) };
 }
 
-async function price(lines) {
-  const prices = await peers.prices.current();
+function price(lines, prices) {
   const unknown = lines.find(({ sku }) => !prices.has(sku));
   if (unknown) refuse(`there is no item ${unknown.sku}`);
   return lines.reduce((sum, { sku, quantity }) => sum + prices.get(sku) * quantity, 0);
 }
 
 async function begin(id, { customer, lines }, headers) {
-  const [account, total] = await Promise.all([peers.customer(customer, headers), price(lines)]);
+  const until = Date.now() + BEGIN_WITHIN_MS;
+  const [account, prices] = await Promise.all([
+    web.insist(() => peers.customer(customer, headers), until), web.insist(() => peers.prices.current(), until)]);
   if (!account) refuse(`there is no customer ${customer}`);
   if (account.status !== 'active') refuse(`the account ${customer} is ${account.status}`);
-  return orders.place(id, customer, account.address, lines, total, headers);
+  return orders.place(id, customer, account.address, lines, price(lines, prices), headers);
 }
 
 // The order's run: the one that is under way, or the one that ended, or a new one.
 function run(id, wanted, headers) {
   const known = arriving.get(id) || orders.get(id);
   if (known) {
-    if (isDeepStrictEqual({ customer: known.customer, lines: known.lines }, wanted)) return known.settled || known;
+    if (isDeepStrictEqual({ customer: known.customer, lines: known.lines }, wanted)) return known.settled || orders.settled(id);
     refuse('this key was used for another order');
   }
   const settled = begin(id, wanted, headers).finally(() => arriving.delete(id));

@@ -8,7 +8,7 @@
 //                                       cancelled (no answer in time) ──refund, release──▶ settled
 
 const { Journal } = require('journal.js');
-const { pause } = require('web.js');
+const { insist } = require('web.js');
 
 class Orders {
   // `peers` as in peers.js; an order that could not be decided within `patience` ms is cancelled.
@@ -16,6 +16,7 @@ class Orders {
     this.peers = peers;
     this.patience = patience;
     this.orders = new Map();  // in the order in which they came
+    this.runs = new Map();    // what is not settled yet: the promise of its end
     this.journal = new Journal(path, (record) => this.apply(record));
   }
 
@@ -49,16 +50,20 @@ class Orders {
     return this.follow(placed, headers, durable);
   }
 
-  // The one run of an order in this process; whoever asks meanwhile waits for the same.
+  // Resolves to the order when it is settled; the order must be known.
+  async settled(id) { return this.runs.get(id) || this.orders.get(id); }
+
+  // The one run of an order in this process.
   follow(order, headers, durable) {
     const run = async () => {
       await durable;
       if (order.phase === 'begun') await this.decide(order, headers);
       if (order.phase === 'decided') await this.settle(order, headers);
+      this.runs.delete(order.id);
       return order;
     };
     const settled = run();
-    Object.defineProperty(order, 'settled', { value: settled, configurable: true });  // not enumerable: not in any answer
+    this.runs.set(order.id, settled);
     return settled;
   }
 
@@ -66,7 +71,7 @@ class Orders {
     const until = Date.now() + this.patience;
     let outcome;
     try {
-      outcome = await this.insist(() => this.tryToBuy(order, headers), until);
+      outcome = await insist(() => this.tryToBuy(order, headers), until);
     } catch (error) {
       console.error(`checkout: order ${order.id} is cancelled: ${error.message}`);
       outcome = { outcome: 'cancelled', reason: 'a service did not answer in time' };
@@ -86,23 +91,11 @@ class Orders {
   async settle(order, headers) {
     const { inventory, refund } = this.peers;
     const { id, outcome } = order;
-    if (outcome === 'confirmed') await this.insist(() => inventory.commit(id, headers));
-    if (outcome === 'cancelled') await this.insist(() => refund(id, headers));
-    if (outcome !== 'confirmed') await this.insist(() => inventory.release(id, headers));
+    if (outcome === 'confirmed') await insist(() => inventory.commit(id, headers));
+    if (outcome === 'cancelled') await insist(() => refund(id, headers));
+    if (outcome !== 'confirmed') await insist(() => inventory.release(id, headers));
     this.journal.append({ id, phase: 'settled' });  // need not be awaited: settling twice changes nothing
     this.apply({ id, phase: 'settled' });
-  }
-
-  // Repeats a step until it is answered, or until the time is over.
-  async insist(step, until = Infinity) {
-    for (let delay = 20; ; delay = Math.min(delay * 2, 1000)) {
-      try {
-        return await step();
-      } catch (error) {
-        if (Date.now() + delay > until) throw error;
-      }
-      await pause(delay * (0.5 + Math.random() / 2));
-    }
   }
 
   // What all orders come to: by outcome, by customer and by item.

@@ -100,8 +100,7 @@ for (const decline of [false, true]) {
         fs.writeFileSync(file, bytes.subarray(0, length));
         const orders = new Orders(file, started);
         orders.resume();
-        const order = orders.get('a');
-        await order.settled;
+        const order = await orders.settled('a');
         await written(orders);
         assert.strictEqual(order.phase, 'settled', `after ${length} bytes`);
         const goods = bytes.subarray(0, length).includes('settled"}\n') ? undefined : decline ? 'released' : 'committed';

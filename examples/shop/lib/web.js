@@ -104,6 +104,19 @@ function serve(name, respond) {
 
 const notFound = [404, { error: 'there is nothing here' }];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Repeats a step that may be taken twice until it succeeds, or until it failed and the time is over.
+async function insist(step, until = Infinity) {
+  for (let delay = 20; ; delay = Math.min(delay * 2, 1000)) {
+    try {
+      return await step();
+    } catch (error) {
+      if (Date.now() + delay > until) throw error;
+    }
+    await pause(delay * (0.5 + Math.random() / 2));
+  }
+}
+
 const dataFile = (name) => `${process.env.HOME || '/data'}/${name}`;
 
-module.exports = { Refusal, call, context, dataFile, notFound, pause, serve };
+module.exports = { Refusal, call, context, dataFile, insist, notFound, serve };

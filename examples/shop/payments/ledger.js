@@ -17,6 +17,7 @@ class Ledger {
     this.cards = new Map();
     for (let number = 0; number < CARDS; ++number) this.cards.set(card(number).customer, card(number));
     this.charges = new Map();  // in the order in which they came
+    this.writing = new Map();  // what is not durable yet: the promise that it is
     this.journal = new Journal(path, (record) => this.apply(record));
   }
 
@@ -25,29 +26,31 @@ class Ledger {
     const { order, status } = record;
     const before = this.charges.get(order);
     const charge = { ...before, ...record };
-    if (charge.status === 'approved' && !before) this.cards.get(charge.customer).left -= charge.amount;
+    if (status === 'approved') this.cards.get(charge.customer).left -= charge.amount;
     if (status === 'refunded') this.cards.get(charge.customer).left += charge.amount;
     this.charges.set(order, charge);
-    return charge;
   }
 
   // Applied at once, so that the next decision sees it; resolves when it is durable.
-  write(record) {
-    const charge = this.apply(record);
-    Object.defineProperty(charge, 'durable', { value: this.journal.append(record), enumerable: false });
-    return this.settled(charge);
+  async write(record) {
+    this.apply(record);
+    const durable = this.journal.append(record);
+    this.writing.set(record.order, durable);
+    await durable;
+    if (this.writing.get(record.order) === durable) this.writing.delete(record.order);
+    return this.charges.get(record.order);
   }
 
-  async settled(charge) {
-    await charge.durable;
-    return charge;
+  async settled(order) {
+    await this.writing.get(order);
+    return this.charges.get(order);
   }
 
   // Resolves to the charge, approved or declined; to null where the order was charged before with something else.
   charge(order, customer, amount) {
     const known = this.charges.get(order);
-    if (known && known.status === 'void') return this.settled(known);
-    if (known) return known.customer === customer && known.amount === amount ? this.settled(known) : null;
+    if (known && known.status === 'void') return this.settled(order);
+    if (known) return known.customer === customer && known.amount === amount ? this.settled(order) : null;
     const reason = this.objection(this.cards.get(customer), amount);
     return this.write({ order, customer, amount, status: reason ? 'declined' : 'approved', reason });
   }
@@ -62,7 +65,7 @@ class Ledger {
   refund(order) {
     const known = this.charges.get(order);
     if (!known) return this.write({ order, status: 'void' });
-    if (known.status !== 'approved') return this.settled(known);
+    if (known.status !== 'approved') return this.settled(order);
     return this.write({ order, status: 'refunded' });
   }
 
