@@ -25,13 +25,14 @@ struct WorkloadIdentity {
   std::string bundle_pem;
 };
 
-// TLS settings for the mesh: 1.3, both sides present SVIDs of our trust domain. Stream::peer() is the peer's SpiffeId.
+// TLS settings for the mesh: 1.3, both sides present SVIDs of our trust domain. Stream::peer() is the peer's
+// SPIFFE ID as text.
 net::TlsConfig mesh_tls(net::TlsRole role, const WorkloadIdentity& own, std::vector<std::string> alpn, WallClock clock);
 
 // For HandshakeOptions::expect: the peer must be exactly `id`; else Cause::denied, naming both.
-std::function<Result<>(const std::any&)> expect_peer(SpiffeId id);
+std::function<Result<>(const std::string&)> expect_peer(SpiffeId id);
 
-// The identity of a stream whose handshake used mesh_tls; empty without.
-SpiffeId peer_identity(const std::any& peer);
+// The identity of a stream whose handshake used mesh_tls, from Stream::peer(); empty without.
+SpiffeId peer_identity(const std::string& peer);
 
 }  // namespace bulkhead::identity

@@ -220,8 +220,8 @@ std::string_view Stream::sni() const {
 
 bool Stream::tls_resumed() const { return is_tls() && SSL_session_reused(source_->tls->ssl()) == 1; }
 
-const std::any& Stream::peer() const {
-  static const std::any kNobody;
+const std::string& Stream::peer() const {
+  static const std::string kNobody;
   return is_tls() ? source_->tls->peer() : kNobody;
 }
 

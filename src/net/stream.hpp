@@ -1,6 +1,5 @@
 #pragma once
 
-#include <any>
 #include <memory>
 #include <span>
 #include <string>
@@ -108,8 +107,8 @@ class Stream {
   std::string_view tls_version() const;  // "TLSv1.3"
   std::string_view sni() const;          // the name that the client asked for; empty without
   bool tls_resumed() const;
-  // What TlsConfig::accept_peer made of the peer's certificate.
-  const std::any& peer() const;
+  // Who TlsConfig::accept_peer says the peer is; empty without TLS or such a check.
+  const std::string& peer() const;
 
  private:
   friend class Listener;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <any>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -58,9 +57,9 @@ struct TlsConfig {
   std::vector<std::string> alpn;  // by preference. A server refuses a client that offers only others.
   bool allow_tls12 = false;       // else TLS 1.3 only
   PeerCheck peer = PeerCheck::mesh;
-  // mesh: decides on the peer's leaf after its chain was verified, on resumed sessions too. What it returns is
-  // Stream::peer().
-  std::function<Result<std::any>(X509& leaf)> accept_peer;
+  // mesh: decides on the peer's leaf after its chain was verified, on resumed sessions too, and says in canonical text
+  // who it is: Stream::peer().
+  std::function<Result<std::string>(X509& leaf)> accept_peer;
   // Sessions a server remembers (0: no resumption) and for how long.
   unsigned session_cache = 1024;
   std::chrono::seconds session_lifetime = std::chrono::minutes(30);
@@ -84,7 +83,7 @@ struct HandshakeOptions {
   std::string server_name;              // client: SNI, and with PeerCheck::server_name what the certificate must be for
   std::shared_ptr<TlsSession> session;  // client
   // Client in the mesh: is this (what accept_peer returned) whom we meant to reach? The fault says who was expected.
-  std::function<Result<>(const std::any& peer)> expect;
+  std::function<Result<>(const std::string& peer)> expect;
 };
 
 // Immutable TLS settings with a session cache, for the streams of one thread. New certificates are a new context;

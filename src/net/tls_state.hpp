@@ -1,6 +1,5 @@
 #pragma once
 
-#include <any>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,7 +31,7 @@ class TlsState {
   bool is_idle();
 
   SSL* ssl() const { return ssl_.get(); }
-  const std::any& peer() const { return peer_; }
+  const std::string& peer() const { return peer_; }
   bool established() const { return established_; }
 
   // Called back by OpenSSL.
@@ -58,7 +57,7 @@ class TlsState {
   std::shared_ptr<TlsContext> context_;
   HandshakeOptions options_;
   OpensslPtr<SSL> ssl_;
-  std::any peer_;
+  std::string peer_;
   std::optional<Fault> refused_;  // why we did not accept the peer
   int os_error_ = 0;
   bool at_end_ = false;
