@@ -80,8 +80,8 @@ class GrpcClient {
         if (this.session === session) session.close();  // perhaps its peer has gone without a word
       }, timeout);
       const read = (fields) => {
-        if ('grpc-status' in fields) status = new GrpcError(Number(fields['grpc-status']), fields['grpc-message'] || '');
-        else if (fields[':status'] && fields[':status'] !== 200) status = new GrpcError(14, `HTTP ${fields[':status']}`);
+        if ('grpc-status' in fields) status = { code: Number(fields['grpc-status']), message: fields['grpc-message'] || '' };
+        else if (fields[':status'] && fields[':status'] !== 200) status = { code: 14, message: `HTTP ${fields[':status']}` };
       };
       stream.on('response', read);
       stream.on('trailers', read);
@@ -89,9 +89,8 @@ class GrpcClient {
       stream.on('error', (error) => reject(new GrpcError(14, error.message)));
       stream.on('close', () => {
         clearTimeout(clock);
-        if (!status) reject(new GrpcError(14, 'the answer was cut off'));
-        else if (status.code !== 'OK') reject(status);
-        else resolve(Buffer.concat(chunks));
+        if (status && status.code === 0) resolve(Buffer.concat(chunks));
+        else reject(new GrpcError(status ? status.code : 14, status ? status.message : 'the answer was cut off'));
       });
       stream.end(body);
     });

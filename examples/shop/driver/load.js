@@ -36,7 +36,7 @@ class Baskets {
 function verdict(id, { status, content }) {
   const outcome = content && content.id === id && content.outcome;
   if ([201, 402, 409].includes(status) && outcome) return { outcome, reason: content.reason, total: content.total };
-  if (status >= 400 && status < 500) return { outcome: status === 422 ? 'refused' : 'unexpected', status, content };
+  if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return { outcome: status === 422 ? 'refused' : 'unexpected', status, content };
   return null;
 }
 
