@@ -1,6 +1,7 @@
 #pragma once
 
-// Can this host seal a service? Found by trying, in a child process, never by guessing from versions.
+// Can this host seal a service? Found by building a whole compartment and throwing it away, never by guessing from
+// versions.
 
 #include <vector>
 
@@ -15,7 +16,11 @@ struct HostReport {
   bool can_seal() const { return fatal.empty(); }
 };
 
-// Takes some ten milliseconds; makes and leaves nothing. Cgroups are not part of it (see detect_cgroups).
+// What the keeper and the check say where launcher and services share one uid.
+NotEnforced own_uid_not_enforced();
+
+// For a process with one thread, as it forks into new namespaces. Takes some ten milliseconds; makes and leaves
+// nothing. Cgroups are not part of it (see detect_cgroups).
 HostReport check_host();
 
 }  // namespace bulkhead::compartments

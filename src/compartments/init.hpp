@@ -10,6 +10,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "compartments/cgroup.hpp"
 #include "compartments/lifetime.hpp"
 #include "compartments/root_plan.hpp"
 #include "compartments/spec.hpp"

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "compartments/controller_link.hpp"
+#include "compartments/host_check.hpp"
 #include "compartments/init.hpp"
 #include "compartments/lifetime.hpp"
 #include "compartments/log_file.hpp"
@@ -66,11 +67,6 @@ Result<Pair> make_pipe() {
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return os_fail("make a pipe");
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
   return Pair{Fd(ends[0]), Fd(ends[1])};
-}
-
-NotEnforced single_id() {
-  return {"own uid", "service and launcher are one uid, as this user has no subordinate ids",
-          "sudo apt install uidmap && sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"};
 }
 
 class Keeper {
@@ -216,7 +212,7 @@ Result<> Keeper::launch_compartment() {
   const Compartment& compartment = *spec_.compartment;
   const RootPlan plan = plan_root(compartment);
   make_limits();
-  if (compartment.ids.mapping == IdMapping::single) not_enforced_.push_back(single_id());
+  if (compartment.ids.mapping == IdMapping::single) not_enforced_.push_back(own_uid_not_enforced());
   if (!compartment.data.empty()) {
     if (const auto made = make_directories(compartment.data); !made) return made;
   }
@@ -427,7 +423,12 @@ void Keeper::on_sidecar() {
     std::array<std::byte, 4096> bytes{};
     const auto received = receive_with_rights(sidecar_.get(), bytes);
     if (!received && received.error().cause == Cause::exhausted) return;
-    if (!received || received->size == 0) return sidecar_.reset();
+    if (!received || received->size == 0) {
+      // It can't be told anything any more: that is its end, whatever it still does.
+      sidecar_.reset();
+      if (sidecar_pid_ > 0 && lifetime_.phase() < Phase::finishing) kill(sidecar_pid_, SIGKILL);
+      return;
+    }
     const Json message =
         Json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), received->size), nullptr, false);
     if (!message.is_object()) continue;

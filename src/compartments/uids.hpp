@@ -3,6 +3,7 @@
 // Which host uid a service runs as: its own, the same after every restart, never the launcher's.
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,10 +30,10 @@ struct IdRange {
 // are skipped, one of `user`'s own is Cause::invalid.
 Result<std::vector<IdRange>> parse_subordinate(std::string_view text, std::string_view user, std::uint32_t uid);
 
-// The id for `app`/`service` kept in `state_directory`, out of `ranges`: a stable hash, then linear probing past
-// `used`. Cause::exhausted when every id is used.
-Result<std::uint32_t> choose_id(const std::vector<IdRange>& ranges, std::string_view state_directory,
-                                std::string_view app, std::string_view service, const std::set<std::uint32_t>& used);
+// Which one of `total` ids `app`/`service` kept in `state_directory` gets: a stable hash, then linear probing past the
+// ids for which `taken` answers true. Cause::exhausted when every one is.
+Result<std::uint32_t> choose_index(std::uint32_t total, std::string_view state_directory, std::string_view app,
+                                   std::string_view service, const std::function<bool(std::uint32_t)>& taken);
 
 // The mapping for one service of this process's user: direct as root, helper with subordinate ids and newuidmap, else
 // single. `used` holds the service uids of other services that already have one.
