@@ -40,6 +40,7 @@ struct RouteDraft {
   Route route;
   Text to;  // "service" or "service:port"
   Mark mark;
+  bool valid = true;  // its match was understood
 };
 
 struct Draft {

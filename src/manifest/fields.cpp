@@ -36,10 +36,12 @@ std::string describe(const Node& node) {
     case Node::Kind::map: return "a map";
     case Node::Kind::scalar: break;
   }
-  if (node.text.size() <= kLongestShown) return fmt::format("'{}'", node.text);
-  std::size_t end = kLongestShown;  // of a whole character
-  while ((static_cast<unsigned char>(node.text[end]) & 0xc0U) == 0x80) --end;
-  return fmt::format("'{}...'", std::string_view(node.text).substr(0, end));
+  std::size_t end = std::min(node.text.size(), kLongestShown);
+  while (end < node.text.size() && (static_cast<unsigned char>(node.text[end]) & 0xc0U) == 0x80)
+    --end;  // whole characters
+  std::string shown;
+  for (char c : std::string_view(node.text).substr(0, end)) shown += c == '\n' ? "\\n" : std::string(1, c);
+  return fmt::format("'{}{}'", shown, end < node.text.size() ? "..." : "");
 }
 
 void refuse_value(Context& context, const Node& node, const std::string& what, std::string_view wanted,
@@ -90,8 +92,12 @@ bool check_name(Context& context, Mark mark, std::string_view name, std::string_
   return false;
 }
 
-Fields::Fields(Context& context, const Node& node, Section section, std::string owner)
-    : context_(context), node_(node), owner_(std::move(owner)), readable_(node.kind == Node::Kind::map) {
+Fields::Fields(Context& context, const Node& node, Section section, std::string owner, std::optional<Mark> mark)
+    : context_(context),
+      node_(node),
+      owner_(std::move(owner)),
+      mark_(mark.value_or(node.mark)),
+      readable_(node.kind == Node::Kind::map) {
   if (!readable_) {
     refuse_value(context, node, owner_, "a map", fmt::format("{}", fmt::join(keys_of(section).known, ", ")));
     return;
@@ -102,7 +108,7 @@ Fields::Fields(Context& context, const Node& node, Section section, std::string 
   }
 }
 
-void Fields::refuse_key(const Entry& entry, Section section) const {
+void Fields::refuse_key(const Entry& entry, Section section) {
   const Keys& keys = keys_of(section);
   if (section == Section::manifest && entry.key.starts_with("x-")) return;
   if (const Advice* later = find_advice(keys.later, entry.key)) {
@@ -121,6 +127,7 @@ void Fields::refuse_key(const Entry& entry, Section section) const {
     return;
   }
   mistake.did_you_mean = nearest(entry.key, keys.known);
+  meant_.push_back(mistake.did_you_mean);
   mistake.allowed = fmt::format("{}", fmt::join(keys.known, ", "));
 }
 
@@ -137,8 +144,9 @@ Mark Fields::mark(std::string_view key) const {
 std::string Fields::what(std::string_view key) const { return fmt::format("'{}' of {}", key, owner_); }
 
 void Fields::require(std::string_view key, std::string_view why) const {
-  if (find(key) || !readable_) return;
-  Mistake& mistake = context_.report.add(node_.mark, "missing-key", fmt::format("{} lacks '{}'", owner_, key));
+  bool misspelled = std::ranges::find(meant_, key) != meant_.end();
+  if (find(key) || !readable_ || misspelled) return;
+  Mistake& mistake = context_.report.add(mark_, "missing-key", fmt::format("{} lacks '{}'", owner_, key));
   mistake.help.emplace_back(why);
 }
 

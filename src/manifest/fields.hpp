@@ -44,14 +44,15 @@ bool is_name(std::string_view text);
 // Key, value pairs of a map that may hold only a section's keys. Reports all others.
 class Fields {
  public:
-  // `owner` says whose they are: "service 'catalog'".
-  Fields(Context& context, const Node& node, Section section, std::string owner);
+  // `owner` says whose they are: "service 'catalog'". What lacks is reported at `mark`, else where the map begins.
+  Fields(Context& context, const Node& node, Section section, std::string owner,
+         std::optional<Mark> mark = std::nullopt);
 
   bool readable() const { return readable_; }  // it is a map
   const Node* find(std::string_view key) const;
   Mark mark(std::string_view key) const;                           // of the key, or of the map where it is absent
   std::string what(std::string_view key) const;                    // "'dir' of service 'catalog'"
-  void require(std::string_view key, std::string_view why) const;  // reports where the key is absent
+  void require(std::string_view key, std::string_view why) const;  // reports a key that is absent, not only misspelled
 
   std::optional<Text> text(std::string_view key) const;
   void read_text_into(std::string_view key, std::string& into) const;
@@ -60,12 +61,14 @@ class Fields {
   std::optional<Duration> duration(std::string_view key, Duration least, Duration most) const;
 
  private:
-  void refuse_key(const Entry& entry, Section section) const;
+  void refuse_key(const Entry& entry, Section section);
 
   Context& context_;
   const Node& node_;
   std::string owner_;
+  Mark mark_;
   bool readable_;
+  std::vector<std::string> meant_;  // keys that unknown ones were probably meant to be
 };
 
 }  // namespace bulkhead::manifest

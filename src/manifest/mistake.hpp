@@ -20,7 +20,7 @@ struct Mistake {
   std::string allowed;            // what may stand there instead; may be ""
   std::string did_you_mean;       // the nearest name; may be ""
   std::vector<std::string> help;  // further advice, each a line; may hold lines to paste
-  std::string source;             // the line of the file, with any environment value hidden; may be ""
+  std::string source;  // the line of the file, environment values hidden (unless the YAML itself is broken); may be ""
   bool operator==(const Mistake&) const = default;
 };
 

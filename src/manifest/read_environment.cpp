@@ -62,14 +62,14 @@ class EnvironmentReader {
 
   void read_line(const Node& node, const std::string& what) {
     if (node.kind != Node::Kind::scalar) {
-      refuse(node.mark, "each of " + what + " must be NAME=value", "");
+      refuse(node.mark, "an entry of " + what + " must be NAME=value", "");
       return;
     }
     std::size_t equals = node.text.find('=');
     std::string name = node.text.substr(0, equals);
     if (equals == std::string::npos || !is_variable_name(name)) {
       context_.report.hide(node.mark.line, node.mark.column);
-      refuse(node.mark, "each of " + what + " must be NAME=value", "NAME=value");
+      refuse(node.mark, "an entry of " + what + " must be NAME=value", "");
       return;
     }
     context_.report.hide(node.mark.line, node.mark.column + static_cast<int>(equals));

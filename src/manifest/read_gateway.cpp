@@ -123,7 +123,9 @@ class GatewayReader {
     if (!fields.readable()) return;
     RouteDraft draft{.mark = node.mark};
     draft.route.position = context_.report.position(node.mark);
+    std::size_t before = context_.report.size();
     if (const Node* match = fields.find("match")) read_match(*match, "'match' of " + owner, draft.route.match);
+    draft.valid = context_.report.size() == before;
     fields.require("to", "the service that answers: to: catalog");
     if (auto rewrite = fields.text("rewrite")) read_rewrite(*rewrite, owner, draft.route);
     auto to = fields.text("to");
@@ -197,7 +199,7 @@ class GatewayReader {
 }  // namespace
 
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft) {
-  Fields fields(context, node, Section::gateway, "the gateway");
+  Fields fields(context, node, Section::gateway, "the gateway", mark);
   if (!fields.readable()) return;
   Gateway gateway;
   gateway.position = context.report.position(mark);

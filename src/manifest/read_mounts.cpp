@@ -74,7 +74,7 @@ class MountReader {
     } else {
       auto text = read_text(context_, node, what);
       if (!text) return;
-      if (!split(text->value, mount)) return refuse_value(context_, node, what, "a mount", kMountAllowed);
+      if (!split(text->value, mount)) return refuse_value(context_, node, what, "HOST:INSIDE", kMountAllowed);
     }
     if (!mount.host.empty()) check(node, std::move(mount));
   }
@@ -141,7 +141,7 @@ void read_mounts(Context& context, const Node& node, Service& service) {
   if (node.kind == Node::Kind::null) return;
   if (node.kind != Node::Kind::list) return refuse_value(context, node, what, "a list", kMountAllowed);
   MountReader reader(context, service);
-  for (const NodePtr& item : node.items) reader.read(*item, "each of " + what);
+  for (const NodePtr& item : node.items) reader.read(*item, fmt::format("a mount of service '{}'", service.name));
 }
 
 }  // namespace bulkhead::manifest

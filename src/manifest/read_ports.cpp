@@ -6,8 +6,6 @@ namespace bulkhead::manifest {
 
 namespace {
 
-constexpr std::string_view kPortAllowed = "a number from 1 to 65535";
-
 class PortReader {
  public:
   PortReader(Context& context, const Fields& fields, Service& service)
@@ -44,10 +42,10 @@ class PortReader {
     std::string what = fields_.what("ports");
     if (node.kind == Node::Kind::map) {
       for (const Entry& entry : node.entries) {
-        if (check_name(context_, entry.mark, entry.key, "a port")) read_one(entry.key, *entry.value, what);
+        if (check_name(context_, entry.mark, entry.key, "a port")) read_one(entry.key, *entry.value);
       }
     } else if (node.kind == Node::Kind::list) {
-      for (const NodePtr& item : node.items) read_one("", *item, what);
+      for (const NodePtr& item : node.items) read_one("", *item);
     } else {
       refuse_value(context_, node, what, "a list or map of ports", "[8080, 9090] or {web: 8080, metrics: 9090}");
     }
@@ -55,12 +53,12 @@ class PortReader {
     if (empty && node.kind != Node::Kind::scalar) context_.report.add(node.mark, "bad-value", what + " is empty");
   }
 
-  void read_one(std::string name, const Node& node, const std::string& what) {
+  void read_one(std::string name, const Node& node) {
     if (node.kind != Node::Kind::map) {
-      add(std::move(name), node, "each of " + what, protocol_, node.mark);
+      add(std::move(name), node, a_port(), protocol_, node.mark);
       return;
     }
-    Fields fields(context_, node, Section::port, "each of " + what);
+    Fields fields(context_, node, Section::port, a_port());
     if (name.empty()) {
       if (auto text = fields.text("name"); text && check_name(context_, text->mark, text->value, "a port"))
         name = text->value;
@@ -87,12 +85,14 @@ class PortReader {
     service_.ports.push_back({std::move(name), *port, protocol, context_.report.position(mark)});
   }
 
+  std::string a_port() const { return fmt::format("a port of service '{}'", service_.name); }
+
   void refuse_repeated(Mark mark, const std::string& what) {
     context_.report.add(mark, "repeated-port", fmt::format("service '{}' has {} twice", service_.name, what));
   }
 
   void refuse(const Node& node, std::string_view value, const std::string& what) {
-    refuse_value(context_, node, what, "a port", kPortAllowed);
+    refuse_value(context_, node, what, "a number from 1 to 65535");
     bool published = value.find(':') != std::string_view::npos;
     if (published) {
       context_.report.last().help.emplace_back(
@@ -120,7 +120,8 @@ void read_health(Context& context, const Node& node, ServiceDraft& draft) {
   using std::chrono::hours;
   HealthDraft health;
   health.mark = node.mark;
-  Fields fields(context, node, Section::healthcheck, fmt::format("'healthcheck' of service '{}'", draft.service.name));
+  Fields fields(context, node, Section::healthcheck,
+                fmt::format("the healthcheck of service '{}'", draft.service.name));
   if (!fields.readable()) return;
   health.type = fields.text("type");
   if (health.type && !protocol_of(health.type->value)) {

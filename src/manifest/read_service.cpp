@@ -44,7 +44,7 @@ std::optional<double> processors(std::string_view text) {
 
 void read_limits(Context& context, const Node& node, Service& service) {
   constexpr Bytes kLeastMemory{4U << 20U};
-  Fields fields(context, node, Section::limits, fmt::format("'limits' of service '{}'", service.name));
+  Fields fields(context, node, Section::limits, fmt::format("the limits of service '{}'", service.name));
   if (!fields.readable()) return;
   Limits& limits = service.limits;
   if (auto text = fields.text("memory")) {
@@ -164,7 +164,7 @@ void read_service(Context& context, const Entry& entry, Draft& draft) {
     context.report.add(entry.mark, "bad-name",
                        "'localhost' cannot be the name of a service: it is each compartment's own");
   }
-  Fields fields(context, *entry.value, Section::service, fmt::format("service '{}'", entry.key));
+  Fields fields(context, *entry.value, Section::service, fmt::format("service '{}'", entry.key), entry.mark);
   if (fields.readable()) read_fields(context, fields, service);
   if (named) draft.services.push_back(std::move(service));
 }

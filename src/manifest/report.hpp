@@ -28,6 +28,7 @@ class Report {
 
   Position position(Mark mark) const { return {file_, mark.line, mark.column}; }
   bool empty() const { return mistakes_.empty(); }
+  std::size_t size() const { return mistakes_.size(); }
   const std::string& file() const { return file_; }
 
   // All of them with their source lines, ordered by position, repetitions removed.

@@ -75,7 +75,7 @@ std::vector<Permission> permissions(Context& context, const CallDraft& draft, co
     mistake.found = fmt::format("'{}'", text.value);
     mistake.allowed = *protocol == Protocol::grpc ? "package.Service/Method or package.Service/*"
                                                   : "GET /items/*, GET|POST /items, * /items, /items";
-    mistake.help.push_back(permission.error().message);
+    if (*protocol == Protocol::http) mistake.help.push_back(permission.error().message);
   }
   return result;
 }
@@ -212,7 +212,7 @@ void resolve_routes(Context& context, Draft& draft) {
   if (!draft.application.gateway) return;
   std::vector<Route>& routes = draft.application.gateway->routes;
   for (RouteDraft& each : draft.routes) {
-    check_conflict(context, routes, each);
+    if (each.valid) check_conflict(context, routes, each);
     std::size_t colon = each.to.value.find(':');
     Text name{each.to.value.substr(0, colon), each.to.mark};
     const ServiceDraft* target = find_service(context, draft, name, true, "to route to");

@@ -15,12 +15,54 @@ namespace bulkhead::manifest {
 
 namespace {
 
-Mark mark_of(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
+// Turns yaml-cpp's marks, whose columns count bytes from 0, into ours, whose columns count characters from 1.
+class Columns {
+ public:
+  explicit Columns(std::string_view text) : text_(text) {
+    starts_.push_back(text.starts_with("\xef\xbb\xbf") ? 3 : 0);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '\n') starts_.push_back(i + 1);
+    }
+  }
+
+  // The text from a mark on.
+  std::string_view from(const YAML::Mark& mark) const {
+    if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= starts_.size()) return "";
+    std::size_t at = starts_[static_cast<std::size_t>(mark.line)] + static_cast<std::size_t>(mark.column);
+    return text_.substr(std::min(at, text_.size()));
+  }
+
+  Mark mark(const YAML::Mark& mark) const {
+    if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= starts_.size()) return {};
+    std::string_view before =
+        text_.substr(starts_[static_cast<std::size_t>(mark.line)], static_cast<std::size_t>(mark.column));
+    return {mark.line + 1, static_cast<int>(characters(before)) + 1};
+  }
+
+ private:
+  std::string_view text_;
+  std::vector<std::size_t> starts_;
+};
 
 // Ends the reading from inside yaml-cpp's callbacks; caught in read_tree.
 struct Stop {
   TreeMistake mistake;
 };
+
+// Whether the quoted scalar at the front of `text` (an anchor may precede it) ends; yaml-cpp takes the end of the file
+// for it.
+bool is_closed(std::string_view text) {
+  std::size_t begin = text.find_first_of("\"'");
+  if (begin == std::string_view::npos) return true;
+  char quote = text[begin];
+  for (std::size_t i = begin + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\')
+      ++i;
+    else if (text[i] == quote)
+      return true;
+  }
+  return false;
+}
 
 bool is_null_word(std::string_view text) {
   return text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL";
@@ -28,7 +70,7 @@ bool is_null_word(std::string_view text) {
 
 class Builder : public YAML::EventHandler {
  public:
-  explicit Builder(Tree& tree) : tree_(tree) {}
+  Builder(Tree& tree, const Columns& columns) : tree_(tree), columns_(columns) {}
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
@@ -38,13 +80,14 @@ class Builder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     auto found = anchors_.find(anchor);
     if (found == anchors_.end()) stop(mark, "yaml", "an alias refers to what it is itself a part of");
-    attach(found->second, mark);
+    attach(found->second, columns_.mark(mark));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_tag(mark, tag);
     bool plain = tag == "?";
+    if (tag == "!" && !is_closed(columns_.from(mark))) stop(mark, "yaml", "a quote is not closed");
     auto node = make(plain && is_null_word(value) ? Node::Kind::null : Node::Kind::scalar, mark);
     node->text = value;
     add(std::move(node), anchor);
@@ -71,18 +114,21 @@ class Builder : public YAML::EventHandler {
     std::vector<Entry> merged;  // from `<<`, weaker than the map's own
   };
 
-  [[noreturn]] static void stop(const YAML::Mark& mark, std::string code, std::string message, std::string help = "") {
-    throw Stop{{mark_of(mark), std::move(code), std::move(message), std::move(help)}};
+  [[noreturn]] static void stop(Mark mark, std::string code, std::string message, std::string help = "") {
+    throw Stop{{mark, std::move(code), std::move(message), std::move(help)}};
+  }
+  [[noreturn]] void stop(const YAML::Mark& mark, std::string code, std::string message, std::string help = "") const {
+    throw Stop{{columns_.mark(mark), std::move(code), std::move(message), std::move(help)}};
   }
 
-  static std::shared_ptr<Node> make(Node::Kind kind, const YAML::Mark& mark) {
+  std::shared_ptr<Node> make(Node::Kind kind, const YAML::Mark& mark) const {
     auto node = std::make_shared<Node>();
     node->kind = kind;
-    node->mark = mark_of(mark);
+    node->mark = columns_.mark(mark);
     return node;
   }
 
-  static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
     if (tag.empty() || tag == "?" || tag == "!") return;
     stop(mark, "yaml-tag", fmt::format("YAML tags such as '{}' have no meaning here", tag), "remove the tag");
   }
@@ -97,7 +143,7 @@ class Builder : public YAML::EventHandler {
   }
 
   // A map or list in the place of a key.
-  static void refuse_key(const Open& parent, const YAML::Mark& mark) {
+  void refuse_key(const Open& parent, const YAML::Mark& mark) const {
     if (parent.node->kind == Node::Kind::map && !parent.has_key) stop(mark, "yaml-key", "a key must be a plain word");
   }
 
@@ -114,13 +160,11 @@ class Builder : public YAML::EventHandler {
   void add(std::shared_ptr<Node> node, YAML::anchor_t anchor) {
     NodePtr shared = std::move(node);
     if (anchor != 0) anchors_[anchor] = shared;
-    YAML::Mark mark;
-    mark.line = shared->mark.line - 1;
-    mark.column = shared->mark.column - 1;
+    Mark mark = shared->mark;
     attach(std::move(shared), mark);
   }
 
-  void attach(NodePtr node, const YAML::Mark& mark) {
+  void attach(NodePtr node, Mark mark) {
     if (open_.empty()) {
       tree_.root = std::move(node);
       return;
@@ -137,13 +181,18 @@ class Builder : public YAML::EventHandler {
     }
     parent.has_key = false;
     if (parent.entry.key == "<<") return merge(parent, *node, mark);
+    if (node->kind == Node::Kind::null) {  // yaml-cpp puts the mark of nothing wherever the next thing begins
+      auto nothing = std::make_shared<Node>(*node);
+      nothing->mark = parent.entry.mark;
+      node = std::move(nothing);
+    }
     parent.entry.value = std::move(node);
     add_entry(parent);
   }
 
-  static void take_key(Open& parent, const Node& key, const YAML::Mark& mark) {
+  static void take_key(Open& parent, const Node& key, Mark mark) {
     if (key.kind != Node::Kind::scalar) stop(mark, "yaml-key", "a key must be a plain word");
-    parent.entry = {key.text, mark_of(mark), nullptr};
+    parent.entry = {key.text, mark, nullptr};
     parent.has_key = true;
   }
 
@@ -163,7 +212,7 @@ class Builder : public YAML::EventHandler {
          "keep one of them"});
   }
 
-  void merge(Open& parent, const Node& node, const YAML::Mark& mark) {
+  void merge(Open& parent, const Node& node, Mark mark) {
     if (node.kind == Node::Kind::list) {
       for (const NodePtr& item : node.items) merge(parent, *item, mark);
       return;
@@ -178,6 +227,7 @@ class Builder : public YAML::EventHandler {
   }
 
   Tree& tree_;
+  const Columns& columns_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, NodePtr> anchors_;
 };
@@ -238,20 +288,22 @@ bool refuse_tabs(Tree& tree, std::string_view text) {
 Tree read_tree(std::string_view text) {
   Tree tree;
   if (refuse_bytes(tree, text)) return tree;
+  Columns columns(text);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    Builder builder(tree);
+    Builder builder(tree, columns);
     if (!parser.HandleNextDocument(builder)) return tree;
     Tree second;
-    Builder more(second);
+    Builder more(second, columns);
     if (parser.HandleNextDocument(more))
-      refuse(tree, {}, "two-documents", "a manifest is one YAML document, without '---' inside");
+      refuse(tree, second.root ? second.root->mark : Mark{}, "two-documents",
+             "a manifest is one YAML document, without '---' inside");
   } catch (const Stop& stopped) {
     tree.root = nullptr;
     tree.mistakes.push_back(stopped.mistake);
   } catch (const YAML::Exception& error) {
-    if (!refuse_tabs(tree, text)) refuse(tree, mark_of(error.mark), "yaml", in_our_words(error.msg));
+    if (!refuse_tabs(tree, text)) refuse(tree, columns.mark(error.mark), "yaml", in_our_words(error.msg));
   }
   return tree;
 }
