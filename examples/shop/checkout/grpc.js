@@ -47,6 +47,7 @@ class GrpcClient {
     const session = http2.connect(this.url, this.options);
     session.on('error', () => session.destroy());  // each call on it hears of it by itself
     session.on('goaway', () => session.close());
+    session.unref();  // a call keeps the process alive, a connection does not
     this.session = session;
     return session;
   }

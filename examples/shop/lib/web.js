@@ -4,6 +4,7 @@
 const http = require('http');
 
 const LONGEST_BODY = 1 << 20;
+const STOP_AT_LAST_MS = 9000;
 const agent = new http.Agent({ keepAlive: true });
 
 // An answer that is not the one hoped for: thrown by a handler, it goes to the client.
@@ -64,8 +65,8 @@ function call(method, url, { headers = {}, content, timeout = 5000 } = {}) {
   });
 }
 
-// Answers on $PORT until SIGTERM, then finishes what it began. `respond(request)` gets {method, path, query, headers,
-// content} and resolves to [status, content].
+// Answers on $PORT until SIGTERM; then what was begun is finished, and the process ends when nothing is left to do.
+// `respond(request)` gets {method, path, query, headers, content} and resolves to [status, content].
 function serve(name, respond) {
   let stopping = false;
 
@@ -94,9 +95,9 @@ function serve(name, respond) {
   function stop() {
     if (stopping) return;
     stopping = true;
-    server.close(() => process.exit(0));
+    server.close();
     server.closeIdleConnections();
-    setTimeout(() => process.exit(0), 9000).unref();
+    setTimeout(() => process.exit(0), STOP_AT_LAST_MS).unref();
   }
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
