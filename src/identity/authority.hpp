@@ -48,6 +48,7 @@ class Authority {
   Result<> load_or_create_root();
   Result<> load_or_create_intermediate();
   Result<> create_intermediate();
+  Result<> check_root_life() const;
   bool intermediate_is_due() const;
 
   std::string directory_;

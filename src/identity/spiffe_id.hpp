@@ -25,7 +25,7 @@ class SpiffeId {
 
   SpiffeId() = default;  // no identity; equal only to another such
 
-  std::string_view trust_domain() const { return std::string_view(text_).substr(kScheme.size(), domain_size_); }
+  std::string_view trust_domain() const;
   std::string_view path() const;     // "/shop/cart", or empty
   std::string_view app() const;      // first of exactly two segments, else empty
   std::string_view service() const;  // second of exactly two segments, else empty
