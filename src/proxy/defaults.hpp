@@ -25,8 +25,9 @@ inline constexpr milliseconds kSuspect = seconds(1);
 // Between two rounds over all endpoints: doubles from the first to the last value.
 inline constexpr milliseconds kRetryPauseFirst{20};
 inline constexpr milliseconds kRetryPauseLast{500};
-// What of a request's body is kept so that it can be sent again; a longer body that was begun is not retried.
-inline constexpr std::size_t kReplayBytes = 64U << 10U;
+// What of a request's body is kept until the answer begins, so that it can be sent again: as much as an HTTP/2 stream lets
+// us send unasked. A longer body that was begun is not retried.
+inline constexpr std::size_t kReplayBytes = 256U << 10U;
 
 // --- Connections. ---
 // On one host a connect succeeds or fails at once; across hosts a lost SYN is repeated after 1 s and 3 s.

@@ -72,15 +72,10 @@ std::optional<RefusalCause> refusal_cause(std::string_view name) {
 }
 
 std::string sentence(const Refusal& refusal) {
-  std::string text;
-  if (refusal.cause == RefusalCause::denied) {
-    text = fmt::format("{} may not {} at {}", refusal.caller, action(refusal), refusal.callee);
-  } else {
-    text = fmt::format("{} to {}: {}", action(refusal), refusal.callee, facts(refusal.cause).name);
-  }
+  // The policy's own sentence names everything already.
+  if (refusal.cause == RefusalCause::denied && !refusal.reason.empty()) return refusal.reason;
+  std::string text = fmt::format("{} to {}: {}", action(refusal), refusal.callee, facts(refusal.cause).name);
   if (!refusal.reason.empty()) text += ": " + refusal.reason;
-  if (!refusal.allow.empty()) text += fmt::format("; allow it with `{}`", refusal.allow);
-  if (!refusal.where.empty()) text += fmt::format(" ({})", refusal.where);
   return text;
 }
 

@@ -74,7 +74,7 @@ struct RefusalAnswer {
 // `hop` is this proxy's name in proxy-status; to a stranger it is "gateway".
 RefusalAnswer render(const Refusal& refusal, Audience audience, std::string_view hop, bool grpc);
 
-// "catalog may not POST /charges at payments: no rule allows it; allow it with `…` (bulkhead.yaml:12)"
+// "POST /charges to payments: no_ready_instance: ...", or the policy's sentence where it denied.
 std::string sentence(const Refusal& refusal);
 
 }  // namespace bulkhead::proxy

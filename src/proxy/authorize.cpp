@@ -1,0 +1,53 @@
+#include "proxy/authorize.hpp"
+
+#include <algorithm>
+
+#include "http/target.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+// Where the caller is declared, which is where a rule would have to be added.
+std::string place_of(const Hints& hints, std::string_view service) {
+  const auto hint = std::ranges::find(hints.services, service, &ServiceHint::service);
+  if (hint == hints.services.end() || hint->line == 0) return hints.manifest;
+  return fmt::format("{}:{}", hints.manifest, hint->line);
+}
+
+std::string owner_of(const Hints& hints, std::string_view service) {
+  const auto hint = std::ranges::find(hints.services, service, &ServiceHint::service);
+  return hint == hints.services.end() ? "" : hint->owner;
+}
+
+}  // namespace
+
+Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt) {
+  policy::Decision decision = policy::decide(edges, attempt);
+  Judgement judgement;
+  judgement.allowed = decision.allowed();
+  judgement.rule = decision.rule();
+  judgement.verdict = policy::to_string(decision.verdict);
+  if (judgement.allowed) return judgement;
+
+  Refusal& refusal = judgement.refusal.emplace();
+  refusal.cause = RefusalCause::denied;
+  refusal.caller = attempt.caller;
+  refusal.callee = attempt.callee;
+  refusal.method = attempt.method;
+  refusal.path = attempt.path;
+  refusal.reason = std::move(decision.reason);
+  refusal.rule = judgement.rule;
+  refusal.allow = policy::missing_rule(edges, attempt);
+  refusal.where = place_of(snapshot.hints, attempt.caller);
+  refusal.owner = owner_of(snapshot.hints, attempt.callee);
+  if (attempt.path.empty()) return judgement;
+  if (const auto target = http::check_target(attempt.path); !target) {
+    refusal.cause = RefusalCause::ambiguous_path;
+    refusal.reason = target.error().message;
+    refusal.allow.clear();
+  }
+  return judgement;
+}
+
+}  // namespace bulkhead::proxy

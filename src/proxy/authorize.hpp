@@ -1,0 +1,26 @@
+#pragma once
+
+// From policy's decision to a refusal that explains itself. The decision is policy::decide, here and in `reach`; an
+// unknown verdict is a denial. Pure.
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "policy/decide.hpp"
+#include "proxy/refusal.hpp"
+#include "proxy/snapshot.hpp"
+
+namespace bulkhead::proxy {
+
+struct Judgement {
+  bool allowed = false;
+  std::string_view rule;           // that allowed, or the nearest; lives as long as the edges
+  std::string_view verdict;        // "allowed", "denied", "unknown"
+  std::optional<Refusal> refusal;  // where not allowed
+};
+
+// A path that no rule could be sure about is ambiguous_path (400) where rules look at paths; anything else is denied.
+Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt);
+
+}  // namespace bulkhead::proxy

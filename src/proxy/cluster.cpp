@@ -1,0 +1,81 @@
+#include "proxy/cluster.hpp"
+
+#include <algorithm>
+
+#include "proxy/defaults.hpp"
+#include "proxy/snapshot_check.hpp"
+
+namespace bulkhead::proxy {
+
+Cluster::Cluster(net::Loop& loop, const Upstream& upstream)
+    : service_(upstream.service), port_(upstream.port), protocol_(upstream.protocol), changed_(loop) {
+  update(upstream);
+}
+
+void Cluster::update(const Upstream& upstream) {
+  protocol_ = upstream.protocol;
+  spiffe_id_ = upstream.spiffe_id;
+  std::vector<EndpointPtr> next;
+  for (const Endpoint& endpoint : upstream.endpoints) {
+    const auto address = net::Address::parse(endpoint_address(endpoint.address));
+    if (!address) continue;
+    const auto same = [&](const EndpointPtr& known) {
+      return known->instance == endpoint.instance && known->address == *address;
+    };
+    const auto found = std::ranges::find_if(endpoints_, same);
+    EndpointPtr state = found != endpoints_.end() ? *found : std::make_shared<EndpointState>();
+    state->instance = endpoint.instance;
+    state->address = *address;
+    // It has just become ready: whatever was held against it is over.
+    if (endpoint.ready && !state->ready) state->suspect_until = {};
+    state->ready = endpoint.ready;
+    next.push_back(std::move(state));
+  }
+  endpoints_ = std::move(next);
+  withdrawn_ = false;
+  changed_.notify_all();
+}
+
+EndpointPtr Cluster::pick(net::SteadyTime now, const Draw& draw, bool even_suspects) const {
+  std::vector<Load> loads;
+  loads.reserve(endpoints_.size());
+  for (const EndpointPtr& endpoint : endpoints_) {
+    const bool trusted = even_suspects || endpoint->suspect_until <= now;
+    loads.push_back({endpoint->outstanding, endpoint->latency.micros(), endpoint->ready && trusted});
+  }
+  const auto chosen = choose(loads, draw);
+  return chosen ? endpoints_[*chosen] : nullptr;
+}
+
+bool Cluster::has_ready() const {
+  return std::ranges::any_of(endpoints_, [](const auto& each) { return each->ready; });
+}
+
+void Cluster::suspect(EndpointState& endpoint, net::SteadyTime now) {
+  endpoint.suspect_until = now + defaults::kSuspect;
+}
+
+void Cluster::withdraw() {
+  withdrawn_ = true;
+  endpoints_.clear();
+  changed_.notify_all();
+}
+
+void Clusters::apply(const Snapshot& snapshot) {
+  std::map<std::pair<std::string, std::uint16_t>, ClusterPtr> next;
+  for (const Upstream& upstream : snapshot.upstreams) {
+    const std::pair key{upstream.service, upstream.port};
+    const auto known = clusters_.extract(key);
+    if (known) known.mapped()->update(upstream);
+    next.emplace(key, known ? known.mapped() : std::make_shared<Cluster>(loop_, upstream));
+  }
+  for (const auto& [key, cluster] : clusters_) cluster->withdraw();
+  clusters_ = std::move(next);
+}
+
+ClusterPtr Clusters::find(std::string_view service, std::uint16_t port) const {
+  const auto found = clusters_.find({std::string(service), port});
+  return found == clusters_.end() ? nullptr : found->second;
+}
+
+}  // namespace bulkhead::proxy

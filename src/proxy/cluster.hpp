@@ -1,0 +1,90 @@
+#pragma once
+
+// The instances of one service at one port, as this sidecar knows them: which are ready, how much each has to do, which
+// refused lately, and who waits for one. Survives every snapshot that still names the service. Loop's thread only.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/address.hpp"
+#include "net/event.hpp"
+#include "net/tls.hpp"
+#include "proxy/balance.hpp"
+#include "proxy/snapshot.hpp"
+
+namespace bulkhead::proxy {
+
+struct EndpointState {
+  std::string instance;
+  net::Address address;
+  bool ready = false;
+  std::uint32_t outstanding = 0;
+  LatencyMean latency;
+  net::SteadyTime suspect_until;
+  std::shared_ptr<net::TlsSession> session = std::make_shared<net::TlsSession>();
+};
+using EndpointPtr = std::shared_ptr<EndpointState>;
+
+class Cluster {
+ public:
+  Cluster(net::Loop& loop, const Upstream& upstream);
+
+  // Takes the endpoints of a new snapshot; those that stay keep what is known of them. Wakes who waits.
+  void update(const Upstream& upstream);
+
+  // A ready endpoint by power of two choices, or null. Those that refused lately are passed over unless
+  // `even_suspects`.
+  EndpointPtr pick(net::SteadyTime now, const Draw& draw, bool even_suspects) const;
+  bool has_ready() const;
+  void suspect(EndpointState& endpoint, net::SteadyTime now);
+  // The snapshot names this service no more: whoever waits gives up.
+  void withdraw();
+  bool withdrawn() const { return withdrawn_; }
+
+  net::Notify& changed() { return changed_; }
+
+  // Bounds the waiting: one of these for each.
+  class Place {
+   public:
+    explicit Place(Cluster& cluster) : cluster_(cluster) { ++cluster_.held_; }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { --cluster_.held_; }
+
+   private:
+    Cluster& cluster_;
+  };
+  std::uint32_t held() const { return held_; }
+
+  const std::string& service() const { return service_; }
+  std::uint16_t port() const { return port_; }
+  Protocol protocol() const { return protocol_; }
+  const std::string& spiffe_id() const { return spiffe_id_; }
+
+ private:
+  std::string service_;
+  std::uint16_t port_;
+  Protocol protocol_;
+  std::string spiffe_id_;
+  std::vector<EndpointPtr> endpoints_;
+  bool withdrawn_ = false;
+  std::uint32_t held_ = 0;
+  net::Notify changed_;
+};
+using ClusterPtr = std::shared_ptr<Cluster>;
+
+class Clusters {
+ public:
+  explicit Clusters(net::Loop& loop) : loop_(loop) {}
+  void apply(const Snapshot& snapshot);
+  // Null if the snapshot does not name it.
+  ClusterPtr find(std::string_view service, std::uint16_t port) const;
+
+ private:
+  net::Loop& loop_;
+  std::map<std::pair<std::string, std::uint16_t>, ClusterPtr> clusters_;
+};
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,47 @@
+#pragma once
+
+// A snapshot and what was derived from it once, so that no request has to search. Immutable; swapped whole.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "manifest/gateway.hpp"
+#include "net/address.hpp"
+#include "proxy/snapshot.hpp"
+
+namespace bulkhead::proxy {
+
+class Config {
+ public:
+  explicit Config(SnapshotPtr snapshot);
+
+  const Snapshot& snapshot() const { return *snapshot_; }
+  const std::string& hash() const { return hash_; }
+
+  // What stands behind the address that a program dialled; ::1 means 127.0.0.1 where it has no door of its own.
+  const Door* door(const net::Address& dialled) const;
+  // The address that a name of the compartment resolves to.
+  std::optional<net::Address> resolve(std::string_view lower_case_name) const;
+  // The route for a request at the gateway, or null. `host` is without port.
+  const Route* route(std::string_view host, std::string_view method, std::string_view path) const;
+  // The path that the service sees.
+  std::string rewrite(const Route& route, std::string_view path) const;
+  const ServedPort* served(std::uint16_t port) const;
+
+ private:
+  SnapshotPtr snapshot_;
+  std::string hash_;
+  std::unordered_map<net::Address, const Door*> doors_;
+  std::unordered_map<std::string, net::Address> names_;
+  manifest::Gateway gateway_;  // its routes are parallel to the snapshot's
+};
+
+using ConfigPtr = std::shared_ptr<const Config>;
+
+// A host without its port, in lower case: "Shop.example:8443" and "[::1]:80" become "shop.example" and "[::1]".
+std::string host_of(std::string_view authority);
+
+}  // namespace bulkhead::proxy

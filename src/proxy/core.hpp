@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "net/event.hpp"
+#include "net/gate.hpp"
+#include "proxy/config.hpp"
+#include "proxy/flights.hpp"
+#include "proxy/mesh.hpp"
+#include "proxy/server.hpp"
+
+namespace bulkhead::proxy {
+
+// What the doors of one sidecar or gateway share. Owned by Sidecar; loop's thread only. `config` is swapped whole:
+// whoever awaits keeps a copy of the pointer for as long as it uses what is inside.
+struct Core {
+  Core(net::Loop& the_loop, identity::SpiffeId own, std::string own_instance,
+       std::unique_ptr<telemetry::Records> records)
+      : loop(the_loop),
+        instance(std::move(own_instance)),
+        journal(the_loop, std::string(own.service()), std::move(records)),
+        credentials(the_loop, std::move(own)),
+        pool(the_loop, PoolOptions{}),
+        mesh{the_loop, credentials, pool, journal},
+        clusters(the_loop) {}
+
+  std::string_view service() const { return credentials.own().service(); }
+
+  // Ends pooled connections to services that `snapshot` does not name as upstreams.
+  void close_connections_to_others(const Snapshot& snapshot);
+
+  net::Loop& loop;
+  const std::string instance;  // this hop's name in proxy-status
+  Journal journal;
+  Credentials credentials;
+  Pool pool;
+  Mesh mesh;
+  Clusters clusters;
+  Flights flights;
+  ConfigPtr config;  // null until the first snapshot
+};
+
+// "grpc", "websocket", "h2" or "http/1.1".
+std::string spoken_protocol(const http::Request& request);
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "net/frames.hpp"
+#include "proxy/snapshot.hpp"
+
+namespace bulkhead::proxy {
+
+// What a keeper tells its sidecar or gateway first, with the descriptors that it opened for it.
+struct Hello {
+  std::string instance;
+  std::string app;
+  std::string service;
+  Role role = Role::sidecar;
+  std::string trust_domain;
+  std::string controller_socket;  // a path
+  std::string inner;              // "unix:/path"; a gateway has none
+  std::string records;            // path of the local records; empty: none are kept
+  std::map<std::string, Fd> fds;  // by the names of net/instance_link.hpp, or "listen:0", …
+};
+
+// Strict about what it knows, indifferent to further members.
+Result<Hello> parse_hello(net::Frame frame);
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,223 @@
+#include "proxy/inner_door.hpp"
+
+#include "http/target.hpp"
+#include "proxy/authorize.hpp"
+#include "proxy/defaults.hpp"
+#include "proxy/request_fields.hpp"
+#include "proxy/splice.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+constexpr std::string_view kHop = "inner";
+
+// Whatever a service says, it does not speak for a sidecar.
+std::optional<RefusalCause> edit_answer(http::Response& head) {
+  strip_identity(head.fields);
+  return std::nullopt;
+}
+
+policy::Attempt attempt_of(const Visit& visit, Protocol protocol) {
+  const std::string_view path = http::split_target(visit.path).path;
+  return {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path};
+}
+
+class Counted {
+ public:
+  explicit Counted(std::uint32_t& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  std::uint32_t& count_;
+};
+
+}  // namespace
+
+InnerDoor::InnerDoor(Core& core, LocalService& service)
+    : core_(core), service_(service), shutdown_(core.loop), gate_(core.loop) {
+  options_.scheme = "https";
+  rules_.audience = Audience::mesh;
+  rules_.hop_name = core.instance;
+  rules_.give_back = true;
+  rules_.edit_answer = edit_answer;
+}
+
+Result<> InnerDoor::open(const net::Address& address) {
+  auto listener = net::Listener::open(core_.loop, address);
+  if (!listener) return fail(within("inner door", std::move(listener.error())));
+  listener_ = std::move(*listener);
+  return {};
+}
+
+void InnerDoor::start() { gate_.spawn(accept()); }
+
+net::Task<> InnerDoor::drain(net::Deadline deadline) {
+  listener_.close();
+  shutdown_.set();
+  while (gate_.inside() > 0 && !deadline.passed(core_.loop.now())) {
+    co_await net::sleep(core_.loop, core_.loop.in(std::chrono::milliseconds(10)));
+  }
+}
+
+net::Task<> InnerDoor::accept() {
+  while (true) {
+    auto stream = co_await listener_.accept();
+    if (!stream) co_return;
+    gate_.spawn(serve_connection(std::move(*stream)));
+  }
+}
+
+bool InnerDoor::is_of_our_app(const identity::SpiffeId& peer) const {
+  const identity::SpiffeId& own = core_.credentials.own();
+  return peer.trust_domain() == own.trust_domain() && peer.app() == own.app() && !peer.service().empty();
+}
+
+net::Task<> InnerDoor::serve_connection(net::Stream stream) {
+  const auto context = core_.credentials.server();
+  if (!context) co_return;
+  const auto secured = co_await stream.handshake(context, {}, core_.loop.in(defaults::kHandshake));
+  if (!secured) {
+    core_.journal.refused_handshake(secured.error());
+    co_return;
+  }
+  const identity::SpiffeId peer = identity::peer_identity(stream.peer());
+  if (!is_of_our_app(peer)) {
+    core_.journal.refused_handshake({Cause::denied, "a peer of another application: " + peer.text()});
+    co_return;
+  }
+  const bool tcp = stream.alpn() == kAlpnTcp;
+  if (tcp) {
+    co_await serve_tcp(std::move(stream), peer);
+  } else {
+    co_await serve_http(std::move(stream), peer);
+  }
+}
+
+net::Task<> InnerDoor::serve_http(net::Stream stream, identity::SpiffeId peer) {
+  const Handler handler = [this, &peer](ServerExchange& exchange) { return serve_request(exchange, peer); };
+  co_await serve(std::move(stream), handler, options_, shutdown_);
+}
+
+net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::SpiffeId& peer) {
+  http::Request& request = exchange.request();
+  const ConfigPtr config = core_.config;
+  const auto& ports = config->snapshot().inbound.ports;
+  const auto named = named_port(request.fields);
+  const bool only_one = !request.fields.has(kPortField) && ports.size() == 1;
+  strip_identity(request.fields);
+
+  Visit visit;
+  visit.side = telemetry::Side::callee;
+  visit.hop = kHop;
+  visit.caller = peer.service();
+  visit.callee = core_.service();
+  visit.port = named ? *named : only_one ? ports.front().number : 0;
+  visit.protocol = spoken_protocol(request);
+  visit.method = request.method;
+  visit.path = request.target;
+  visit.trace = carry_trace(request.fields, core_.journal.random());
+  core_.journal.begin(visit);
+
+  const ServedPort* port = config->served(visit.port);
+  const Protocol protocol = port != nullptr ? port->protocol : Protocol::http;
+  Judgement judged = judge(config->snapshot(), config->snapshot().inbound.edges, attempt_of(visit, protocol));
+  const std::uint32_t limit = config->snapshot().inbound.limits.max_in_flight;
+  const bool full = in_flight_ >= (limit != 0 ? limit : defaults::kMaxInFlight);
+  if (!judged.allowed) {
+    visit.status = facts(judged.refusal->cause).status;
+    visit.cause = facts(judged.refusal->cause).name;
+    core_.journal.denied(visit, *judged.refusal, judged.verdict);
+    co_await refuse(exchange, std::move(*judged.refusal), visit, Audience::mesh, core_.instance);
+  } else if (port == nullptr || full) {
+    Refusal refusal;
+    refusal.cause = full ? RefusalCause::overloaded : RefusalCause::misdirected;
+    visit.status = facts(refusal.cause).status;
+    visit.cause = facts(refusal.cause).name;
+    co_await refuse(exchange, std::move(refusal), visit, Audience::mesh, core_.instance);
+  } else {
+    co_await forward(exchange, visit, *port);
+  }
+  core_.journal.finish(visit);
+}
+
+net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const ServedPort& port) {
+  const Counted counted(in_flight_);
+  const http::Request request = std::move(exchange.request());
+  LocalDestination destination(core_.loop, service_, port, core_.instance);
+  Flight flight;
+  flight.still_allowed = [&visit, protocol = port.protocol](const Config& config) {
+    return judge(config.snapshot(), config.snapshot().inbound.edges, attempt_of(visit, protocol)).allowed;
+  };
+  flight.revoke = [] {};
+  core_.flights.add(flight);
+  co_await relay(exchange, request, destination, visit, rules_, flight, core_.loop);
+}
+
+net::Task<> InnerDoor::serve_tcp(net::Stream stream, identity::SpiffeId peer) {
+  std::string bytes(TcpPreamble::kSize, '\0');
+  const auto deadline = core_.loop.in(defaults::kPreamble);
+  const auto read = co_await read_whole(stream, bytes, deadline);
+  if (!read) co_return;
+  const auto preamble = decode_tcp_preamble(bytes);
+  if (!preamble) {
+    core_.journal.refused_handshake(preamble.error());
+    co_return;
+  }
+  Visit visit;
+  visit.side = telemetry::Side::callee;
+  visit.hop = kHop;
+  visit.caller = peer.service();
+  visit.callee = core_.service();
+  visit.port = preamble->port;
+  visit.protocol = "tcp";
+  visit.instance = core_.instance;
+  visit.trace.context = telemetry::start_span(preamble->context, core_.journal.random());
+  visit.trace.parent = preamble->context.span_id;
+  core_.journal.begin(visit);
+  co_await tunnel(stream, visit, *preamble);
+  core_.journal.finish(visit);
+}
+
+net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit, const TcpPreamble& preamble) {
+  const ConfigPtr config = core_.config;
+  const auto deadline = core_.loop.in(defaults::kPreamble);
+  const auto judged = judge(config->snapshot(), config->snapshot().inbound.edges, attempt_of(visit, Protocol::tcp));
+  TcpAnswer answer;
+  net::Stream inside;
+  if (!judged.allowed) {
+    core_.journal.denied(visit, *judged.refusal, judged.verdict);
+    visit.cause = facts(RefusalCause::denied).name;
+    answer = {TcpStatus::denied, sentence(*judged.refusal)};
+  } else {
+    auto connected = co_await service_.connect(preamble.port, core_.loop.in(defaults::kVend));
+    if (connected) inside = std::move(*connected);
+    if (!connected) visit.cause = facts(RefusalCause::unreachable).name;
+    if (!connected) answer = {TcpStatus::unavailable, connected.error().message};
+  }
+  const std::string text = encode(answer);
+  const auto written = co_await stream.write(text, deadline);
+  if (!written || !inside) {
+    visit.broke_off = true;
+    co_await stream.shutdown_write(deadline);
+    co_return;
+  }
+  Flight flight;
+  flight.still_allowed = [&visit](const Config& now) {
+    return judge(now.snapshot(), now.snapshot().inbound.edges, attempt_of(visit, Protocol::tcp)).allowed;
+  };
+  flight.revoke = [&] {
+    visit.cause = "revoked";
+    stream.reset();
+    inside.reset();
+  };
+  core_.flights.add(flight);
+  const Spliced spliced = co_await splice(stream, inside);
+  visit.bytes_sent = spliced.to_right;
+  visit.bytes_received = spliced.to_left;
+  visit.broke_off = spliced.broke_off;
+}
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,46 @@
+#pragma once
+
+// The way in: other sidecars come here, over mutual TLS, to reach this instance's service. Who they are is told by
+// their certificate alone; each request and each raw connection is authorized by the edges of the current snapshot.
+
+#include "net/listener.hpp"
+#include "proxy/core.hpp"
+#include "proxy/local_service.hpp"
+#include "proxy/relay.hpp"
+#include "proxy/tcp_preamble.hpp"
+
+namespace bulkhead::proxy {
+
+class InnerDoor {
+ public:
+  InnerDoor(Core& core, LocalService& service);
+
+  Result<> open(const net::Address& address);
+  const net::Address& address() const { return listener_.address(); }
+  void start();
+
+  // No new connection, no new request (two-step GOAWAY); returns when what was being served has ended, or at the
+  // deadline.
+  net::Task<> drain(net::Deadline deadline);
+
+ private:
+  net::Task<> accept();
+  net::Task<> serve_connection(net::Stream stream);
+  net::Task<> serve_http(net::Stream stream, identity::SpiffeId peer);
+  net::Task<> serve_request(ServerExchange& exchange, const identity::SpiffeId& peer);
+  net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port);
+  net::Task<> serve_tcp(net::Stream stream, identity::SpiffeId peer);
+  net::Task<> tunnel(net::Stream& stream, Visit& visit, const TcpPreamble& preamble);
+  bool is_of_our_app(const identity::SpiffeId& peer) const;
+
+  Core& core_;
+  LocalService& service_;
+  ServerOptions options_;
+  RelayRules rules_;
+  std::uint32_t in_flight_ = 0;
+  net::Listener listener_;
+  net::Event shutdown_;
+  net::Gate gate_;
+};
+
+}  // namespace bulkhead::proxy

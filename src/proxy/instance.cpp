@@ -1,0 +1,117 @@
+#include "proxy/instance.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include <nlohmann/json.hpp>
+#include <sys/prctl.h>
+
+#include "net/gate.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+constexpr int kKeeperGone = 1;
+constexpr int kUnusable = 2;
+// The keeper says hello as soon as it has forked us.
+constexpr std::chrono::seconds kHello{30};
+constexpr std::chrono::seconds kTell{5};
+
+void complain(const Fault& fault) { fmt::print(stderr, "{}\n", fault.message); }
+
+Footprint footprint_of(const Hello& hello) {
+  Footprint footprint;
+  const auto directory = [](const std::string& path) { return std::filesystem::path(path).parent_path().string(); };
+  if (!hello.records.empty()) footprint.read_write.push_back(directory(hello.records));
+  constexpr std::string_view kUnix = "unix:";
+  if (hello.inner.starts_with(kUnix)) footprint.read_write.push_back(directory(hello.inner.substr(kUnix.size())));
+  // For egress: the roots of trust, and the resolver's configuration and modules.
+  footprint.read_only = {"/etc", "/usr/lib", "/usr/share/ca-certificates", "/lib", "/run/systemd/resolve"};
+  return footprint;
+}
+
+class Process {
+ public:
+  Process(net::Loop& loop, net::SeqPacket keeper) : loop_(loop), keeper_(std::move(keeper)), gate_(loop) {}
+
+  net::Task<int> run(const MakeInstance& make, const Confine& confine) {
+    auto first = co_await keeper_.receive(loop_.in(kHello));
+    if (!first) co_return kKeeperGone;
+    auto hello = parse_hello(std::move(*first));
+    if (!hello) {
+      complain(hello.error());
+      co_return kUnusable;
+    }
+    if (confine) {
+      if (const auto confined = confine(footprint_of(*hello)); !confined) {
+        complain(confined.error());
+        co_return kUnusable;
+      }
+    }
+    const KeeperLink link{[this](std::string_view type) { tell(type); },
+                          [](const Fault& fault) {
+                            complain(fault);
+                            std::_Exit(kUnusable);
+                          }};
+    auto made = make(loop_, std::move(*hello), link);
+    if (!made) {
+      complain(made.error());
+      co_return kUnusable;
+    }
+    instance_ = std::move(*made);
+    instance_->start();
+    const int code = co_await obey();
+    co_return code;
+  }
+
+ private:
+  void tell(std::string_view type) { gate_.spawn(send(nlohmann::json{{"type", type}}.dump())); }
+
+  net::Task<> send(std::string message) {
+    const auto sent = co_await keeper_.send(std::move(message), {}, loop_.in(kTell));
+    // Whoever reads no more is gone, which the other direction notices.
+    if (!sent) complain(sent.error());
+  }
+
+  net::Task<int> obey() {
+    while (true) {
+      const auto frame = co_await keeper_.receive(net::Deadline::never());
+      // Its end is the instance's end: without waiting for anything, as nobody would wait for us.
+      if (!frame) std::_Exit(kKeeperGone);
+      const auto message = policy::read_json(frame->payload);
+      const std::string type = message && message->is_object() ? message->value("type", "") : "";
+      if (type == "service_started") instance_->service_started();
+      if (type == "drain") instance_->drain();
+      if (type == "finish") {
+        co_await instance_->finish();
+        co_return 0;
+      }
+    }
+  }
+
+  net::Loop& loop_;
+  net::SeqPacket keeper_;
+  std::unique_ptr<Instance> instance_;
+  net::Gate gate_;
+};
+
+}  // namespace
+
+int instance_main(int link_fd, const MakeInstance& make, const Confine& confine) {
+  ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
+  // Nobody of the same user may read the keys out of this memory.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  net::Loop loop;
+  auto keeper = net::SeqPacket::adopt(loop, Fd(link_fd));
+  if (!keeper) {
+    complain(within("the keeper's link", keeper.error()));
+    return kUnusable;
+  }
+  Process process(loop, std::move(*keeper));
+  return loop.run(process.run(make, confine));
+}
+
+}  // namespace bulkhead::proxy

@@ -1,0 +1,147 @@
+#include "proxy/journal.hpp"
+
+#include <nlohmann/json.hpp>
+#include <openssl/rand.h>
+
+#include "proxy/defaults.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+// The operating system's generator does not fail once it has been seeded, and OpenSSL could not have started without.
+void fill_random(std::span<std::uint8_t> bytes) { RAND_bytes(bytes.data(), static_cast<int>(bytes.size())); }
+
+}  // namespace
+
+Journal::Journal(net::Loop& loop, std::string own_service, std::unique_ptr<telemetry::Records> records)
+    : loop_(loop), own_service_(std::move(own_service)), records_(std::move(records)), random_(fill_random) {}
+
+telemetry::EdgeCounts& Journal::counts(const Visit& visit) {
+  return edges_.at({visit.side, visit.caller, visit.callee, visit.port});
+}
+
+void Journal::begin(Visit& visit) {
+  visit.start = std::chrono::steady_clock::now();
+  visit.wall_start = std::chrono::system_clock::now();
+  if (!paused_) ++counts(visit).open;
+}
+
+void Journal::finish(const Visit& visit) {
+  if (paused_) return;
+  const auto duration = std::chrono::steady_clock::now() - visit.start;
+  telemetry::EdgeCounts& edge = counts(visit);
+  if (edge.open > 0) --edge.open;
+  const bool failed = visit.broke_off || visit.grpc_status > 0;
+  edge.count(visit.status, failed, visit.cause, duration);
+  edge.bytes_sent += visit.bytes_sent;
+  edge.bytes_received += visit.bytes_received;
+  ++version_;
+  if (!records_) return;
+  telemetry::Span span;
+  span.context = visit.trace.context;
+  span.parent = visit.trace.parent;
+  span.request_id = visit.trace.request_id;
+  span.hop = visit.hop;
+  span.caller = visit.caller;
+  span.callee = visit.callee;
+  span.instance = visit.instance;
+  span.port = visit.port;
+  span.protocol = visit.protocol;
+  span.method = visit.method;
+  span.path = visit.path;
+  span.status = visit.status;
+  span.grpc_status = visit.grpc_status;
+  span.cause = visit.cause;
+  span.start = visit.wall_start;
+  span.duration = duration;
+  span.bytes_sent = visit.bytes_sent;
+  span.bytes_received = visit.bytes_received;
+  span.attempts = visit.attempts;
+  records_->append(span);
+}
+
+void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_view verdict) {
+  if (paused_) return;
+  const auto now = std::chrono::system_clock::now();
+  const std::string_view path = std::string_view(refusal.path).substr(0, refusal.path.find('?'));
+  denials_.count(
+      {refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(facts(refusal.cause).name)}, now);
+  ++version_;
+  if (!records_) return;
+  const std::string action = refusal.path.empty() ? fmt::format("{} :{}", visit.protocol, visit.port)
+                                                  : fmt::format("{} {}", refusal.method, path);
+  telemetry::Denied line;
+  line.subject = refusal.caller;
+  line.object = refusal.callee;
+  line.action = action;
+  line.verdict = verdict;
+  line.rule = refusal.rule;
+  line.reason = refusal.reason;
+  line.allow = refusal.allow;
+  line.hop = visit.hop;
+  const std::string trace = telemetry::hex(visit.trace.context.trace_id);
+  line.trace_id = trace;
+  line.request_id = visit.trace.request_id;
+  line.time = now;
+  records_->append(line);
+}
+
+void Journal::undeclared(std::string_view target, std::string_view protocol, std::string_view allow) {
+  if (paused_) return;
+  const auto now = std::chrono::system_clock::now();
+  denials_.count({own_service_, "", std::string(protocol), std::string(target), "undeclared"}, now);
+  ++version_;
+  if (!records_) return;
+  const std::string key = fmt::format("{} {}", protocol, target);
+  if (!dials_.contains(key) && dials_.size() >= defaults::kMaxDialKinds) dials_.clear();
+  const auto [place, is_new] = dials_.try_emplace(key);
+  Dial& dial = place->second;
+  ++dial.since;
+  if (!is_new && loop_.now() - dial.last_line < defaults::kDialQuiet) return;
+  dial.last_line = loop_.now();
+  telemetry::UndeclaredDial line;
+  line.caller = own_service_;
+  line.target = target;
+  line.protocol = protocol;
+  line.allow = allow;
+  line.repeated = std::exchange(dial.since, 0);
+  line.time = now;
+  records_->append(line);
+}
+
+void Journal::refused_handshake(const Fault& fault) {
+  if (paused_) return;
+  const auto now = std::chrono::system_clock::now();
+  denials_.count({"", own_service_, "tls", "", "handshake"}, now);
+  ++version_;
+  if (loop_.now() - last_handshake_line_ < defaults::kDialQuiet) return;
+  last_handshake_line_ = loop_.now();
+  note("inner door refused a peer: " + fault.message);
+}
+
+void Journal::note(std::string_view text) {
+  if (!records_) return;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const nlohmann::json line{{"type", "note"},
+                            {"time_us", std::chrono::duration_cast<std::chrono::microseconds>(now).count()},
+                            {"text", text}};
+  records_->append(line.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+}
+
+nlohmann::json Journal::stats() const { return {{"edges", edges_.to_json()}, {"denied", denials_.to_json()}}; }
+
+std::size_t Journal::draw(std::size_t bound) const {
+  std::array<std::uint8_t, 4> bytes{};
+  random_(bytes);
+  std::uint32_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8U | byte;
+  // Without modulo: the high half of a 64-bit product.
+  return static_cast<std::size_t>((std::uint64_t{value} * bound) >> 32U);
+}
+
+void Journal::flush() {
+  if (records_) records_->flush();
+}
+
+}  // namespace bulkhead::proxy

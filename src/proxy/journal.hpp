@@ -1,0 +1,98 @@
+#pragma once
+
+// What happened here: one place that counts, and writes to the local records. Belongs to the loop's thread.
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "net/loop.hpp"
+#include "proxy/refusal.hpp"
+#include "proxy/request_fields.hpp"
+#include "telemetry/edges.hpp"
+#include "telemetry/records.hpp"
+
+namespace bulkhead::proxy {
+
+// A request or raw connection while it is served, and what is known of it at its end.
+struct Visit {
+  telemetry::Side side = telemetry::Side::caller;
+  std::string_view hop;  // "inner", "outer", "gateway", "egress"; static
+  std::string caller;
+  std::string callee;
+  std::uint16_t port = 0;
+  std::string protocol = "http/1.1";
+  std::string method;
+  std::string path;
+  RequestTrace trace;
+  net::SteadyTime start;
+  telemetry::WallTime wall_start;
+
+  std::string instance;
+  std::uint16_t status = 0;
+  int grpc_status = -1;
+  std::string_view cause;  // static
+  bool broke_off = false;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint32_t attempts = 1;
+};
+
+class Journal {
+ public:
+  // `records` may be null: then only counters are kept.
+  Journal(net::Loop& loop, std::string own_service, std::unique_ptr<telemetry::Records> records);
+
+  // While paused nothing is counted or written: for the doors' own proof.
+  void pause(bool paused) { paused_ = paused; }
+
+  // Starts the clocks of a visit and counts it as open; finish() ends that, once.
+  void begin(Visit& visit);
+  void finish(const Visit& visit);
+
+  // Policy said no.
+  void denied(const Visit& visit, const Refusal& refusal, std::string_view verdict);
+  // A dial or name that nobody declared. Lines about the same are bounded (defaults::kDialQuiet).
+  void undeclared(std::string_view target, std::string_view protocol, std::string_view allow);
+  // Somebody came to the inner door and was not let in; lines are bounded as those of dials.
+  void refused_handshake(const Fault& fault);
+  // Something worth a line that is none of the above: `text` for a person.
+  void note(std::string_view text);
+
+  // {"edges":[...],"denied":[...]} of a stats message.
+  nlohmann::json stats() const;
+  // Grows whenever stats() changes.
+  std::uint64_t version() const { return version_; }
+
+  const telemetry::Random& random() const { return random_; }
+  std::size_t draw(std::size_t bound) const;  // uniform in [0, bound)
+  net::Loop& loop() const { return loop_; }
+  const std::string& own_service() const { return own_service_; }
+  const telemetry::Edges& edges() const { return edges_; }
+  void flush();
+
+ private:
+  telemetry::EdgeCounts& counts(const Visit& visit);
+
+  net::Loop& loop_;
+  const std::string own_service_;
+  const std::unique_ptr<telemetry::Records> records_;
+  const telemetry::Random random_;
+  telemetry::Edges edges_;
+  telemetry::Denials denials_;
+  std::uint64_t version_ = 0;
+  bool paused_ = false;
+
+  struct Dial {
+    net::SteadyTime last_line;
+    std::uint64_t since = 0;
+  };
+  std::map<std::string, Dial> dials_;
+  net::SteadyTime last_handshake_line_{};
+};
+
+}  // namespace bulkhead::proxy

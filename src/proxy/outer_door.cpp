@@ -1,0 +1,306 @@
+#include "proxy/outer_door.hpp"
+
+#include <array>
+
+#include "http/target.hpp"
+#include "proxy/authorize.hpp"
+#include "proxy/defaults.hpp"
+#include "proxy/request_fields.hpp"
+#include "proxy/splice.hpp"
+#include "proxy/tcp_preamble.hpp"
+#include "proxy/tunnels.hpp"
+
+namespace bulkhead::proxy {
+
+namespace {
+
+// A sidecar's own answer is handed on, its mark is not.
+std::optional<RefusalCause> edit_mesh_answer(http::Response& head) {
+  const auto mark = head.fields.find(kRefusalField);
+  const auto cause = mark ? refusal_cause(*mark) : std::nullopt;
+  strip_identity(head.fields);
+  return cause;
+}
+
+std::optional<RefusalCause> edit_outside_answer(http::Response& head) {
+  strip_identity(head.fields);
+  return std::nullopt;
+}
+
+// What stands behind a door, in policy's words.
+struct Behind {
+  std::string_view callee;
+  std::uint16_t port = 0;
+  Protocol protocol = Protocol::http;
+  const policy::Edge* edge = nullptr;
+};
+
+Behind behind(const Snapshot& snapshot, const Door& door) {
+  if (door.kind == DoorKind::upstream) {
+    const Upstream& upstream = snapshot.upstreams[door.index];
+    return {upstream.service, upstream.port, upstream.protocol, &upstream.edge};
+  }
+  const Egress& egress = snapshot.egress[door.index];
+  return {egress.name, egress.port, egress.edge.protocol, &egress.edge};
+}
+
+Judgement judge_visit(const Config& config, const Door& door, const Visit& visit) {
+  const Behind target = behind(config.snapshot(), door);
+  const std::string_view path = http::split_target(visit.path).path;
+  const policy::Attempt attempt{visit.caller, target.callee, {target.port}, target.protocol, visit.method, path};
+  return judge(config.snapshot(), {target.edge, 1}, attempt);
+}
+
+bool still_allowed(const Config& config, const net::Address& dialled, const Visit& visit) {
+  const Door* door = config.door(dialled);
+  if (door == nullptr || behind(config.snapshot(), *door).callee != visit.callee) return false;
+  return judge_visit(config, *door, visit).allowed;
+}
+
+std::string_view hop_of(const Door& door) { return door.kind == DoorKind::upstream ? "outer" : "egress"; }
+
+std::string authority_of(const Egress& egress) {
+  const std::uint16_t usual = egress.scheme == Scheme::https ? 443 : 80;
+  const bool bracketed = egress.host.find(':') != std::string::npos;
+  const std::string host = bracketed ? "[" + egress.host + "]" : egress.host;
+  return egress.port == usual ? host : fmt::format("{}:{}", host, egress.port);
+}
+
+}  // namespace
+
+OuterDoor::OuterDoor(Core& core, Outside& outside)
+    : core_(core), outside_(outside), shutdown_(core.loop), gate_(core.loop) {
+  rules_.audience = Audience::local;
+  rules_.hop_name = core.instance;
+}
+
+Result<> OuterDoor::adopt(Fd listening) {
+  auto listener = net::Listener::adopt(core_.loop, std::move(listening));
+  if (!listener) return fail(within("outer door", std::move(listener.error())));
+  listeners_.push_back(std::make_unique<net::Listener>(std::move(*listener)));
+  return {};
+}
+
+net::Task<Result<>> OuterDoor::prove_it_denies() {
+  auto listener = net::Listener::open(core_.loop, net::Address::loopback(0));
+  if (!listener) co_return fail(std::move(listener.error()));
+  // The kernel may have chosen a port that an `at:` of the compartment uses; then this address proves nothing.
+  if (core_.config->door(listener->address()) != nullptr) co_return Result<>{};
+  const auto deadline = core_.loop.in(defaults::kConnect);
+  auto client = co_await net::connect(core_.loop, listener->address(), deadline);
+  if (!client) co_return fail(std::move(client.error()));
+  auto served = co_await listener->accept();
+  if (!served) co_return fail(std::move(served.error()));
+  core_.journal.pause(true);
+  co_await serve_connection(std::move(*served));
+  core_.journal.pause(false);
+  std::array<char, 16> buffer{};
+  const auto read = co_await client->read(buffer, deadline);
+  if (read && *read > 0) co_return fail(Cause::internal, "the outer door answered an undeclared dial");
+  if (!read && read.error().cause == Cause::timeout) {
+    co_return fail(Cause::internal, "the outer door kept an undeclared dial open");
+  }
+  co_return Result<>{};
+}
+
+void OuterDoor::start() {
+  for (const auto& listener : listeners_) gate_.spawn(accept(*listener));
+}
+
+net::Task<> OuterDoor::close(net::Deadline deadline) {
+  for (const auto& listener : listeners_) listener->close();
+  shutdown_.set();
+  while (gate_.inside() > 0 && !deadline.passed(core_.loop.now())) {
+    co_await net::sleep(core_.loop, core_.loop.in(std::chrono::milliseconds(10)));
+  }
+}
+
+net::Task<> OuterDoor::accept(net::Listener& listener) {
+  while (true) {
+    auto stream = co_await listener.accept();
+    if (!stream) co_return;
+    gate_.spawn(serve_connection(std::move(*stream)));
+  }
+}
+
+net::Task<> OuterDoor::serve_connection(net::Stream stream) {
+  const net::Address dialled = stream.local_address();
+  const ConfigPtr config = core_.config;
+  const Door* door = config->door(dialled);
+  if (door == nullptr) {
+    core_.journal.undeclared(dialled.text(), "tcp", "");
+    stream.reset();
+    co_return;
+  }
+  const bool http = door->handling == Handling::http;
+  if (http) {
+    co_await serve_http(std::move(stream), dialled);
+  } else {
+    co_await serve_tcp(std::move(stream), dialled);
+  }
+}
+
+net::Task<> OuterDoor::serve_http(net::Stream stream, net::Address dialled) {
+  const Handler handler = [this, &dialled](ServerExchange& exchange) { return serve_request(exchange, dialled); };
+  co_await serve(std::move(stream), handler, options_, shutdown_);
+}
+
+net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Address& dialled) {
+  http::Request& request = exchange.request();
+  const ConfigPtr config = core_.config;
+  const Door* door = config->door(dialled);
+  strip_identity(request.fields);
+  Visit visit;
+  visit.hop = door != nullptr ? hop_of(*door) : "outer";
+  visit.caller = core_.service();
+  visit.protocol = spoken_protocol(request);
+  visit.method = request.method;
+  visit.path = request.target;
+  visit.trace = carry_trace(request.fields, core_.journal.random());
+  if (door != nullptr) {
+    const Behind target = behind(config->snapshot(), *door);
+    visit.callee = target.callee;
+    visit.port = target.port;
+  }
+  core_.journal.begin(visit);
+  std::optional<Refusal> refusal;
+  if (door == nullptr) {
+    refusal.emplace().reason = "the call is no longer declared";
+  } else if (request.method == "CONNECT" && request.protocol.empty()) {
+    refusal.emplace().cause = RefusalCause::bad_request;
+  } else if (Judgement judged = judge_visit(*config, *door, visit); !judged.allowed) {
+    core_.journal.denied(visit, *judged.refusal, judged.verdict);
+    refusal = std::move(judged.refusal);
+  }
+  if (refusal) {
+    visit.status = facts(refusal->cause).status;
+    visit.cause = facts(refusal->cause).name;
+    co_await refuse(exchange, std::move(*refusal), visit, Audience::local, core_.instance);
+  } else {
+    co_await forward(exchange, visit, dialled, config, *door);
+  }
+  core_.journal.finish(visit);
+}
+
+net::Task<> OuterDoor::forward(ServerExchange& exchange, Visit& visit, const net::Address& dialled,
+                               const ConfigPtr& config, const Door& door) {
+  http::Request request = std::move(exchange.request());
+  Flight flight;
+  flight.still_allowed = [&visit, &dialled](const Config& now) { return still_allowed(now, dialled, visit); };
+  flight.revoke = [] {};
+  core_.flights.add(flight);
+  RelayRules rules = rules_;
+  if (door.kind == DoorKind::upstream) {
+    rules.edit_answer = edit_mesh_answer;
+    request.fields.set(kPortField, fmt::format("{}", visit.port));
+    const ClusterPtr cluster = core_.clusters.find(visit.callee, visit.port);
+    MeshDestination destination(core_.mesh, cluster, hold_limits(config->snapshot().inbound.limits));
+    co_await relay(exchange, request, destination, visit, rules, flight, core_.loop);
+  } else {
+    const Egress& egress = config->snapshot().egress[door.index];
+    rules.edit_answer = edit_outside_answer;
+    request.authority = authority_of(egress);
+    OutsideDestination destination(outside_, egress);
+    co_await relay(exchange, request, destination, visit, rules, flight, core_.loop);
+  }
+}
+
+net::Task<> OuterDoor::serve_tcp(net::Stream stream, net::Address dialled) {
+  const ConfigPtr config = core_.config;
+  const Door* door = config->door(dialled);
+  if (door == nullptr) co_return;
+  const Behind target = behind(config->snapshot(), *door);
+  Visit visit;
+  visit.hop = hop_of(*door);
+  visit.caller = core_.service();
+  visit.callee = target.callee;
+  visit.port = target.port;
+  visit.protocol = "tcp";
+  visit.trace.context = telemetry::start_span(std::nullopt, core_.journal.random());
+  core_.journal.begin(visit);
+  const Judgement judged = judge_visit(*config, *door, visit);
+  Flight flight;
+  flight.still_allowed = [&](const Config& now) { return still_allowed(now, dialled, visit); };
+  flight.revoke = [&] { stream.reset(); };
+  core_.flights.add(flight);
+  if (!judged.allowed) {
+    core_.journal.denied(visit, *judged.refusal, judged.verdict);
+    visit.cause = facts(judged.refusal->cause).name;
+    visit.broke_off = true;
+    stream.reset();
+  } else if (door->kind == DoorKind::upstream) {
+    co_await tunnel_to_peer(stream, visit, flight);
+  } else {
+    co_await tunnel_outside(stream, visit, flight, config, *door);
+  }
+  core_.journal.finish(visit);
+}
+
+net::Task<> OuterDoor::carry(net::Stream& stream, net::Stream& far, Visit& visit, Flight& flight,
+                             std::string_view early) {
+  flight.revoke = [&] {
+    visit.cause = "revoked";
+    stream.reset();
+    far.reset();
+  };
+  const Spliced spliced = co_await splice(stream, far, early);
+  visit.bytes_sent = spliced.to_right;
+  visit.bytes_received = spliced.to_left;
+  visit.broke_off = spliced.broke_off;
+}
+
+net::Task<> OuterDoor::tunnel_to_peer(net::Stream& stream, Visit& visit, Flight& flight) {
+  const ClusterPtr cluster = core_.clusters.find(visit.callee, visit.port);
+  Chooser chooser(core_.mesh, cluster, hold_limits(core_.config->snapshot().inbound.limits));
+  while (true) {
+    const auto chosen = co_await chooser.next();
+    if (!chosen) {
+      visit.cause = facts(chosen.error().cause).name;
+      visit.broke_off = true;
+      core_.journal.note(fmt::format("tcp to {}:{}: {}", visit.callee, visit.port, chosen.error().detail));
+      stream.reset();
+      co_return;
+    }
+    EndpointState& endpoint = **chosen;
+    auto far = co_await open_tunnel(core_.mesh, *cluster, endpoint, {visit.port, visit.trace.context});
+    if (far) {
+      visit.instance = endpoint.instance;
+      co_return co_await carry(stream, *far, visit, flight, {});
+    }
+    if (far.error().cause == RefusalCause::denied) {
+      visit.cause = facts(RefusalCause::denied).name;
+      visit.broke_off = true;
+      core_.journal.note(fmt::format("tcp to {}:{}: {}", visit.callee, visit.port, far.error().detail));
+      stream.reset();
+      co_return;
+    }
+    ++visit.attempts;
+    chooser.refused(endpoint, far.error().detail);
+  }
+}
+
+net::Task<> OuterDoor::tunnel_outside(net::Stream& stream, Visit& visit, Flight& flight, const ConfigPtr& config,
+                                      const Door& door) {
+  const Egress& egress = config->snapshot().egress[door.index];
+  std::string early;
+  const auto give_up = [&](std::string_view cause, std::string_view detail) {
+    visit.cause = cause;
+    visit.broke_off = true;
+    core_.journal.note(fmt::format("egress {}: {}", egress.name, detail));
+    stream.reset();
+  };
+  if (door.handling == Handling::tls_through) {
+    const auto named = co_await read_server_name(stream, core_.loop.in(defaults::kClientHello), early);
+    if (!named) co_return give_up("outside_tls", named.error().message);
+    if (*named != egress.host) {
+      co_return give_up("outside_tls",
+                        fmt::format("the program asked for '{}', declared is '{}'", *named, egress.host));
+    }
+  }
+  auto far = co_await outside_.connect(egress, core_.loop.in(defaults::kOutsideConnect));
+  if (!far) co_return give_up(facts(far.error().cause).name, far.error().detail);
+  visit.instance = egress.host;
+  co_await carry(stream, *far, visit, flight, early);
+}
+
+}  // namespace bulkhead::proxy
