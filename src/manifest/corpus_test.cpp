@@ -1,7 +1,7 @@
-#include <gmock/gmock.h>
-
 #include <filesystem>
 #include <map>
+
+#include <gmock/gmock.h>
 
 #include "base/fd.hpp"
 #include "manifest/parse.hpp"
@@ -26,7 +26,8 @@ std::vector<fs::path> manifests_in(const fs::path& folder) {
 ParseOptions options_for(const fs::path& path) {
   ParseOptions options{.file = path.filename().string()};
   options.environment = [](std::string_view name) -> std::optional<std::string> {
-    static const std::map<std::string, std::string, std::less<>> values{{"SET", "value"}, {"EMPTY", ""}, {"PORT", "8080"}};
+    static const std::map<std::string, std::string, std::less<>> values{
+        {"SET", "value"}, {"EMPTY", ""}, {"PORT", "8080"}};
     auto found = values.find(name);
     return found == values.end() ? std::nullopt : std::optional(found->second);
   };

@@ -1,9 +1,9 @@
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-
 #include <array>
 #include <cstdio>
 #include <string>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
 
 namespace bulkhead::manifest {
 namespace {

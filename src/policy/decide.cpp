@@ -120,6 +120,9 @@ std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
   bool egress = std::ranges::any_of(
       edges, [&](const Edge& edge) { return edge.kind == Edge::Kind::egress && edge.to == attempt.callee; });
   if (egress) return "";
+  const Edge* nearest = nearest_edge(edges, attempt);
+  bool same_port = !nearest || (nearest->port == attempt.port && nearest->protocol == attempt.protocol);
+  if (!same_port) return "";  // a permission would be for the port that is declared
   if (attempt.protocol == Protocol::tcp) return fmt::format("calls: {{{}: }}", attempt.callee);
   std::string permission = permission_line(attempt);
   return permission.empty() ? "" : fmt::format("calls: {{{}: [{}]}}", attempt.callee, permission);

@@ -34,7 +34,8 @@ class Members {
   std::uint64_t number(const char* name, std::uint64_t limit) {
     const json* member = find(name, true);
     if (!member) return 0;
-    if (!member->is_number_unsigned() || member->get<std::uint64_t>() > limit) {
+    bool natural = member->is_number_unsigned() || (member->is_number_integer() && member->get<std::int64_t>() >= 0);
+    if (!natural || member->get<std::uint64_t>() > limit) {
       return refuse_type(name, fmt::format("a number up to {}", limit)), 0;
     }
     return member->get<std::uint64_t>();

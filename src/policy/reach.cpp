@@ -139,7 +139,7 @@ class Question {
   bool comes_back() const {
     if (outside_names(walk_).empty()) return false;
     if (!model_.service(to_)) return true;
-    return model_.has_gateway() && Walk(model_, kGateway).reaches(to_);
+    return walk_.from() != kGateway && model_.has_gateway() && Walk(model_, kGateway).reaches(to_);
   }
 
   const Model& model_;

@@ -1,0 +1,149 @@
+#include "policy/decide.hpp"
+
+#include <cstdlib>
+#include <new>
+
+#include <gtest/gtest.h>
+
+#include "manifest/parse.hpp"
+
+namespace {
+std::size_t allocations = 0;
+}
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace bulkhead::policy {
+namespace {
+
+constexpr std::string_view kShop = R"(app: shop
+services:
+  catalog: {command: [./catalog], port: 8080}
+  payments: {command: [./payments], port: 50051, protocol: grpc}
+  db: {command: [./db], port: 5432, protocol: tcp}
+  checkout:
+    command: [./checkout]
+    port: 8080
+    calls:
+      catalog: [GET /items/*, "POST|PUT /items/*/reserve"]
+      payments: [shop.Payments/Charge]
+      db:
+    egress: {mail: "https://api.mail.example"}
+  admin: {command: [./admin], port: 8080, calls: [catalog]}
+gateway:
+  routes:
+    - {match: {path: /api/checkout/*, methods: [GET, POST]}, to: checkout, rewrite: /}
+)";
+
+Model shop() { return compile(*manifest::parse(kShop).application); }
+
+struct Case {
+  Attempt attempt;
+  Verdict verdict;
+  std::string_view rule;
+};
+
+class Deciding : public testing::TestWithParam<Case> {};
+
+TEST_P(Deciding, FollowsTheDeclaredCalls) {
+  Model model = shop();
+  Decision decision = decide(model.edges, GetParam().attempt);
+  EXPECT_EQ(to_string(decision.verdict), to_string(GetParam().verdict)) << decision.reason;
+  EXPECT_EQ(decision.rule(), GetParam().rule);
+  EXPECT_EQ(decision.reason.empty(), decision.allowed());
+}
+
+constexpr Protocol kHttp = Protocol::http;
+constexpr Protocol kGrpc = Protocol::grpc;
+constexpr Protocol kTcp = Protocol::tcp;
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Deciding,
+    testing::Values(
+        Case{{"checkout", "catalog", {8080}, kHttp, "GET", "/items/7"}, Verdict::allowed, "checkout.calls.catalog[0]"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "PUT", "/items/7/reserve"},
+             Verdict::allowed,
+             "checkout.calls.catalog[1]"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "DELETE", "/items/7"}, Verdict::denied, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "get", "/items/7"}, Verdict::denied, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "GET", "/items"}, Verdict::denied, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "GET", "/items/../admin"},
+             Verdict::denied,
+             "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "GET", "/items/%2e%2e/admin"},
+             Verdict::denied,
+             "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "GET", "//items/7"}, Verdict::denied, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8081}, kHttp, "GET", "/items/7"}, Verdict::denied, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kGrpc, "", "/items/7"}, Verdict::denied, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "", ""}, Verdict::unknown, "checkout.calls.catalog"},
+        Case{{"checkout", "catalog", {8080}, kHttp, "GET", ""}, Verdict::unknown, "checkout.calls.catalog"},
+        Case{{"checkout", "payments", {50051}, kGrpc, "", "/shop.Payments/Charge"},
+             Verdict::allowed,
+             "checkout.calls.payments[0]"},
+        Case{{"checkout", "payments", {50051}, kGrpc, "POST", "/shop.Payments/Charge"},
+             Verdict::allowed,
+             "checkout.calls.payments[0]"},
+        Case{{"checkout", "payments", {50051}, kGrpc, "", "/shop.Payments/Refund"},
+             Verdict::denied,
+             "checkout.calls.payments"},
+        Case{{"checkout", "db", {5432}, kTcp, "", ""}, Verdict::allowed, "checkout.calls.db"},
+        Case{{"checkout", "mail", {443}, kHttp, "POST", "/send"}, Verdict::allowed, "checkout.egress.mail"},
+        Case{{"checkout", "api.mail.example", {443}, kHttp, "POST", "/send"}, Verdict::denied, ""},
+        Case{{"catalog", "mail", {443}, kHttp, "POST", "/send"}, Verdict::denied, ""},
+        Case{{"admin", "catalog", {8080}, kHttp, "BREW", "/any"}, Verdict::allowed, "admin.calls.catalog"},
+        Case{{"admin", "catalog", {8080}, kHttp, "", ""}, Verdict::allowed, "admin.calls.catalog"},
+        Case{{"catalog", "admin", {8080}, kHttp, "GET", "/"}, Verdict::denied, ""},
+        Case{{"checkou", "catalog", {8080}, kHttp, "GET", "/items/7"}, Verdict::denied, ""},
+        Case{{"checkout*", "catalog", {8080}, kHttp, "GET", "/items/7"}, Verdict::denied, ""},
+        Case{{"CHECKOUT", "catalog", {8080}, kHttp, "GET", "/items/7"}, Verdict::denied, ""},
+        Case{{"", "", {0}, kHttp, "", ""}, Verdict::denied, ""},
+        Case{{kGateway, "checkout", {8080}, kHttp, "GET", "/orders"}, Verdict::allowed, "gateway.routes[0].match"},
+        Case{{kGateway, "checkout", {8080}, kHttp, "DELETE", "/orders"}, Verdict::denied, "gateway.routes[0]"},
+        Case{{kGateway, "catalog", {8080}, kHttp, "GET", "/items/7"}, Verdict::denied, ""},
+        Case{{"gateway", "checkout", {8080}, kHttp, "GET", "/orders"}, Verdict::denied, ""}));
+
+TEST(Decide, DeniesEverythingWithoutEdges) {
+  EXPECT_EQ(decide({}, {"a", "b", {80}, kHttp, "GET", "/"}).verdict, Verdict::denied);
+}
+
+TEST(Decide, AllocatesNothingWhereAllowed) {
+  Model model = shop();
+  std::size_t before = allocations;
+  bool allowed = decide(model.edges, {"checkout", "catalog", {8080}, kHttp, "PUT", "/items/7/reserve"}).allowed();
+  EXPECT_EQ(allocations, before);
+  EXPECT_TRUE(allowed);
+}
+
+TEST(Decide, ExplainsADenialWithTheLineThatWouldAllowIt) {
+  Model model = shop();
+  EXPECT_EQ(decide(model.edges, {"catalog", "checkout", {8080}, kHttp, "POST", "/orders"}).reason,
+            "catalog may not call checkout:8080 POST /orders: no rule of the manifest declares this call; to allow it, "
+            "write under catalog: calls: {checkout: [POST /orders]}");
+  EXPECT_EQ(
+      decide(model.edges, {"checkout", "payments", {50051}, kGrpc, "", "/shop.Payments/Refund"}).reason,
+      "checkout may not call payments:50051 shop.Payments/Refund: checkout.calls.payments at bulkhead.yaml:11:7 does "
+      "not include it; to allow it, write under checkout: calls: {payments: [shop.Payments/Refund]}");
+  EXPECT_EQ(decide(model.edges, {"checkout", "catalog", {8080}, kHttp, "GET", "/a/../b"}).reason,
+            "checkout may not call catalog:8080 GET /a/../b: the path is ambiguous, which no rule covers");
+  EXPECT_EQ(decide(model.edges, {"checkout", "catalog", {9090}, kHttp, "GET", "/x"}).reason,
+            "checkout may not call catalog:9090 GET /x: checkout.calls.catalog at bulkhead.yaml:10:7 is for port 8080");
+  EXPECT_EQ(missing_rule(model.edges, {"catalog", "db", {5432}, kTcp, "", ""}), "calls: {db: }");
+  EXPECT_EQ(missing_rule(model.edges, {kGateway, "db", {5432}, kTcp, "", ""}), "");
+}
+
+TEST(Decide, PointsAtTheRulesLine) {
+  Model model = shop();
+  Decision decision = decide(model.edges, {"checkout", "catalog", {8080}, kHttp, "GET", "/items/7"});
+  ASSERT_NE(decision.position(), nullptr);
+  EXPECT_EQ(manifest::to_string(*decision.position()), "bulkhead.yaml:10:17");
+}
+
+}  // namespace
+}  // namespace bulkhead::policy
