@@ -1,0 +1,50 @@
+#pragma once
+
+// Where the outside comes in: public listeners, TLS by SNI, and routes. Whoever comes is a stranger: nothing without a
+// route is there, and no answer of ours tells what is behind. Loop's thread only.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "net/listener.hpp"
+#include "proxy/core.hpp"
+#include "proxy/relay.hpp"
+
+namespace bulkhead::gateway {
+
+class PublicDoor {
+ public:
+  explicit PublicDoor(proxy::Core& core);
+
+  // `name` is that of the hello and of the snapshot's listeners ("listen:0").
+  Result<> adopt(const std::string& name, Fd listening);
+  // Makes the TLS settings of a new configuration; those of the old one stay if it can't.
+  Result<> apply(const proxy::Snapshot& snapshot);
+  void start();
+  // No new connection, no new request; returns when what was being served has ended, or at the deadline.
+  net::Task<> drain(net::Deadline deadline);
+
+ private:
+  net::Task<> accept(std::string name, net::Listener& listener);
+  net::Task<> serve_connection(std::string name, net::Stream stream);
+  net::Task<> redirect(proxy::ServerExchange& exchange, std::uint16_t https_port);
+  net::Task<> serve_request(proxy::ServerExchange& exchange, const std::string& client, bool tls);
+  net::Task<> forward(proxy::ServerExchange& exchange, proxy::Visit& visit, const proxy::ConfigPtr& config,
+                      const proxy::Route& route);
+  net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause);
+
+  proxy::Core& core_;
+  proxy::ServerOptions plain_;
+  proxy::ServerOptions secure_;
+  std::shared_ptr<net::TlsContext> tls_;
+  std::vector<proxy::Certificate> certificates_;  // that tls_ was made of
+  net::Event shutdown_;
+  std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
+  net::Gate gate_;
+};
+
+// The URL that a plain request is sent to: "https://host[:port]/target". Empty where the authority is unusable.
+std::string https_location(std::string_view authority, std::string_view target, std::uint16_t https_port);
+
+}  // namespace bulkhead::gateway
