@@ -1,0 +1,112 @@
+#include "proxy/h2_pump.hpp"
+
+#include <algorithm>
+
+namespace bulkhead::proxy {
+namespace {
+
+constexpr std::size_t kFirstBuffer = 16U << 10U;
+constexpr std::size_t kLargestBuffer = 64U << 10U;
+constexpr std::size_t kGathered = 64U << 10U;
+
+}  // namespace
+
+std::uint32_t h2_code_of(ResetReason reason) {
+  switch (reason) {
+    case ResetReason::cancelled:
+    case ResetReason::timeout: return http::h2_error::kCancel;
+    case ResetReason::internal: return http::h2_error::kInternal;
+    case ResetReason::refused: return http::h2_error::kRefused;
+    case ResetReason::protocol: return http::h2_error::kProtocol;
+  }
+  return http::h2_error::kInternal;
+}
+
+H2Pump::H2Pump(net::Stream stream, http::H2Session::Role role, const http::H2Limits& limits, http::H2Events& events,
+               net::Duration write_timeout)
+    : stream_(std::move(stream)),
+      session_(role, limits, events),
+      write_timeout_(write_timeout),
+      last_heard_(stream_.loop().now()),
+      last_refill_(last_heard_),
+      flush_(stream_.loop(), [this] { flush_now(); }),
+      gate_(stream_.loop()) {}
+
+void H2Pump::flush_now() {
+  if (writing_) return;
+  if (session_.want_write()) {
+    gate_.spawn(flush());
+  } else if (session_.finished()) {
+    stream_.close();
+  }
+}
+
+net::Task<Result<std::size_t>> H2Pump::read_some() {
+  if (session_.open_streams() == 0) {
+    buffer_.reset();
+    const Result<> ready = co_await stream_.wait_readable(net::Deadline::never());
+    if (!ready) co_return fail(ready.error());
+  }
+  if (!buffer_) {
+    capacity_ = kFirstBuffer;
+    buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
+  }
+  const std::span<char> room(buffer_.get(), capacity_);
+  const Result<std::size_t> size = co_await stream_.read(room, net::Deadline::never());
+  co_return size;
+}
+
+net::Task<Fault> H2Pump::run(std::string early, std::function<void()> after_receive) {
+  Result<> state = session_.receive(early);
+  after_receive();
+  flush_later();
+  while (state) {
+    const Result<std::size_t> size = co_await read_some();
+    if (!size) co_return size.error();
+    if (*size == 0) co_return Fault{Cause::closed, "the peer ended the connection"};
+    last_heard_ = loop().now();
+    refill();
+    state = session_.receive({buffer_.get(), *size});
+    after_receive();
+    flush_later();
+    if (*size == capacity_ && capacity_ < kLargestBuffer) {
+      capacity_ *= 2;
+      buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
+    }
+  }
+  // The GOAWAY that says why.
+  const net::Deadline deadline = loop().in(std::chrono::seconds(1));
+  std::string last;
+  session_.pull_output(last);
+  if (!last.empty() && !writing_) {
+    writing_ = true;
+    co_await stream_.write(last, deadline);
+  }
+  co_return state.error();
+}
+
+void H2Pump::refill() {
+  if (last_heard_ - last_refill_ < std::chrono::seconds(1)) return;
+  last_refill_ = last_heard_;
+  session_.refill_budgets();
+}
+
+net::Task<> H2Pump::flush() {
+  writing_ = true;
+  while (true) {
+    out_.clear();
+    session_.pull_output(out_, kGathered);
+    if (out_.empty()) break;
+    const Result<> written = co_await stream_.write(out_, loop().in(write_timeout_));
+    if (!written) {
+      stream_.close();
+      break;
+    }
+  }
+  writing_ = false;
+  if (out_.capacity() > kFirstBuffer) out_ = {};
+  if (session_.finished()) stream_.close();
+  if (after_flush_) after_flush_();
+}
+
+}  // namespace bulkhead::proxy
