@@ -83,7 +83,8 @@ class Stream {
 
   // Ends this direction: TLS close_notify, then FIN. Reading goes on.
   Task<Result<>> shutdown_write(Deadline deadline);
-  // O(1), from any coroutine of the thread, twice too. Whoever waits is resumed later with Cause::closed.
+  // O(1), from any coroutine of the thread, twice too. Whoever waits is resumed later with Cause::closed. To a TLS peer
+  // it is an abort; shutdown_write() first where the message was whole.
   void close();
   // Closes with a reset (TCP), so that the peer sees an error and not an end.
   void reset();

@@ -4,6 +4,7 @@
 #include <array>
 #include <climits>
 #include <cstring>
+#include <utility>
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
@@ -251,11 +252,13 @@ Fault TlsState::fault_of(int error, const char* doing) {
     ERR_clear_error();
     return Fault{Cause::closed, fmt::format("{}: the peer ended the connection without close_notify", doing)};
   }
-  const bool denied = reason > SSL_AD_REASON_OFFSET && is_about_certificate(reason - SSL_AD_REASON_OFFSET);
+  const bool denied = reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ||
+                      (reason > SSL_AD_REASON_OFFSET && is_about_certificate(reason - SSL_AD_REASON_OFFSET));
   return Fault{denied ? Cause::denied : Cause::protocol, fmt::format("{}: {}", doing, openssl_error())};
 }
 
 std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
+  if (read_fault_) return fail(*std::exchange(read_fault_, std::nullopt));
   source_.set_reader_needs_writable(false);
   std::size_t total = 0;
   while (total < buffer.size()) {
@@ -264,13 +267,20 @@ std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
     const int result = SSL_read_ex(ssl_.get(), buffer.data() + total, buffer.size() - total, &count);
     if (result == 1) {
       total += count;
+      if (!source_.readable && !has_pending()) break;
       continue;
     }
     const int error = SSL_get_error(ssl_.get(), result);
-    // An error or end after data is met again by the next read.
-    if (total > 0) break;
-    if (error == SSL_ERROR_ZERO_RETURN) return 0U;
     const auto step = step_of(error);
+    if (total > 0) {
+      // The data first; OpenSSL says an end again, but a fault only once.
+      if (!step && error != SSL_ERROR_ZERO_RETURN) {
+        read_fault_ = fault_of(error, "TLS read");
+        source_.readable = true;  // as a reader that waits for readiness has something to meet
+      }
+      break;
+    }
+    if (error == SSL_ERROR_ZERO_RETURN) return 0U;
     if (!step) return fail(fault_of(error, "TLS read"));
     source_.set_reader_needs_writable(*step == Step::wants_write);
     return std::nullopt;
@@ -327,7 +337,7 @@ Result<TlsState::Step> TlsState::shut_down() {
 }
 
 bool TlsState::is_idle() {
-  if (broken_ || at_end_ || SSL_pending(ssl_.get()) > 0) return false;
+  if (broken_ || at_end_ || read_fault_ || SSL_pending(ssl_.get()) > 0) return false;
   if (!source_.readable && !has_pending()) return true;
   char byte = 0;
   std::size_t count = 0;

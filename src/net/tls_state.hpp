@@ -58,7 +58,8 @@ class TlsState {
   HandshakeOptions options_;
   OpensslPtr<SSL> ssl_;
   std::string peer_;
-  std::optional<Fault> refused_;  // why we did not accept the peer
+  std::optional<Fault> refused_;     // why we did not accept the peer
+  std::optional<Fault> read_fault_;  // met after data; for the next read
   int os_error_ = 0;
   bool at_end_ = false;
   bool broken_ = false;

@@ -197,6 +197,7 @@ TEST_F(TlsTest, AClientWithoutACertificateIsRefused) {
   config.peer = PeerCheck::none;
   const auto [client, server] = shake(context(config), context(mesh(TlsRole::server, bob_)));
   ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().cause, Cause::denied) << server.error().message;
   EXPECT_FALSE(client);
 }
 
