@@ -45,7 +45,8 @@ struct RouteDraft {
 
 struct Draft {
   Application application;
-  std::vector<ServiceDraft> services;  // inactive ones too, each name once
+  std::vector<ServiceDraft> services;                      // inactive ones too, each name once
+  std::map<std::string, std::size_t, std::less<>> places;  // by name, in `services`
   std::vector<RouteDraft> routes;
 
   const ServiceDraft* find(std::string_view name) const;

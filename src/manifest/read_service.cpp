@@ -166,13 +166,14 @@ void read_service(Context& context, const Entry& entry, Draft& draft) {
   }
   Fields fields(context, *entry.value, Section::service, fmt::format("service '{}'", entry.key), entry.mark);
   if (fields.readable()) read_fields(context, fields, service);
-  if (named) draft.services.push_back(std::move(service));
+  if (!named) return;
+  draft.places.emplace(entry.key, draft.services.size());
+  draft.services.push_back(std::move(service));
 }
 
 const ServiceDraft* Draft::find(std::string_view name) const {
-  auto found =
-      std::ranges::find(services, name, [](const ServiceDraft& draft) { return std::string_view(draft.service.name); });
-  return found == services.end() ? nullptr : &*found;
+  auto found = places.find(name);
+  return found == places.end() ? nullptr : &services[found->second];
 }
 
 }  // namespace bulkhead::manifest

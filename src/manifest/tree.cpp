@@ -34,14 +34,25 @@ class Columns {
 
   Mark mark(const YAML::Mark& mark) const {
     if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= starts_.size()) return {};
-    std::string_view before =
-        text_.substr(starts_[static_cast<std::size_t>(mark.line)], static_cast<std::size_t>(mark.column));
-    return {mark.line + 1, static_cast<int>(characters(before)) + 1};
+    auto bytes = static_cast<std::size_t>(mark.column);
+    std::string_view line = text_.substr(starts_[static_cast<std::size_t>(mark.line)]);
+    if (last_.line != mark.line || bytes < last_.bytes) last_ = {mark.line, 0, 0};
+    last_.characters += characters(line.substr(std::min(last_.bytes, line.size()), bytes - last_.bytes));
+    last_.bytes = bytes;
+    return {mark.line + 1, static_cast<int>(last_.characters) + 1};
   }
 
  private:
+  // Marks mostly ascend: counting goes on where it ended, or a long line would cost its square.
+  struct Last {
+    int line = -1;
+    std::size_t bytes = 0;
+    std::size_t characters = 0;
+  };
+
   std::string_view text_;
   std::vector<std::size_t> starts_;
+  mutable Last last_;
 };
 
 // Ends the reading from inside yaml-cpp's callbacks; caught in read_tree.

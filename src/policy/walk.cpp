@@ -18,15 +18,25 @@ std::string sample_path(const PathPattern& pattern) {
   return path;
 }
 
+// The edges of its caller that stand beside `edge`: compile() puts them together, and no other can allow what it does.
+std::span<const Edge> callers_edges(const Model& model, const Edge& edge) {
+  const Edge* begin = &edge;
+  const Edge* end = &edge + 1;
+  while (begin != model.edges.data() && begin[-1].from == edge.from) --begin;
+  while (end != model.edges.data() + model.edges.size() && end->from == edge.from) ++end;
+  return {begin, end};
+}
+
 }  // namespace
 
 std::vector<std::string> allowed_on(const Model& model, const Edge& edge) {
+  std::span<const Edge> edges = callers_edges(model, edge);
   Attempt anything{edge.from, edge.to, edge.port, edge.protocol, {}, {}};
-  if (decide(model.edges, anything).allowed()) return {"everything"};
+  if (decide(edges, anything).allowed()) return {"everything"};
   std::vector<std::string> allowed;
   for (const Permission& permission : edge.permissions) {
     std::string path = sample_path(permission.path);
-    if (decide(model.edges, sample(edge, permission, path)).allowed()) allowed.push_back(permission.text);
+    if (decide(edges, sample(edge, permission, path)).allowed()) allowed.push_back(permission.text);
   }
   return allowed;
 }

@@ -33,8 +33,8 @@ class Walk {
   std::vector<const Edge*> edges_;
 };
 
-// What decide() allows on `edge`: its permissions as written, {"everything"} where it is open, none where it allows
-// nothing.
+// What decide() allows on `edge`, one of the model's own: its permissions as written, {"everything"} where it is open,
+// none where it allows nothing.
 std::vector<std::string> allowed_on(const Model& model, const Edge& edge);
 
 // "payments:9000", "mail (https://api.mail.example:443)", "the gateway".
