@@ -171,11 +171,12 @@ class Init {
     options_.output.reset();
     options_.errors.reset();
     options_.cgroup_procs.clear();
+    // Naming another process in SCM_CREDENTIALS takes a right that goes with the next line.
+    say({InitMessage::Kind::started}, {}, {}, service_);
     if (const auto done = keep_init_capabilities(); !done) {
       say_failed(done.error());
       return false;
     }
-    say({InitMessage::Kind::started}, {}, {}, service_);
     return true;
   }
 
