@@ -7,6 +7,7 @@
 
 #include "manifest/interpolate.hpp"
 #include "manifest/nearest.hpp"
+#include "manifest/utf8.hpp"
 
 namespace bulkhead::manifest {
 
@@ -122,6 +123,8 @@ void Fields::refuse_key(const Entry& entry, Section section) {
   Mistake& mistake =
       context_.report.add(entry.mark, "unknown-key", fmt::format("unknown key '{}' in {}", entry.key, owner_));
   mistake.found = fmt::format("'{}'", entry.key);
+  bool environment = entry.key == "env" || nearest(entry.key, keys.known) == "environment";
+  if (environment) context_.report.hide(entry.mark.line, entry.mark.column + static_cast<int>(characters(entry.key)));
   if (const Advice* foreign = find_advice(keys.foreign, entry.key)) {
     mistake.help.emplace_back(foreign->text);
     return;

@@ -2,6 +2,7 @@
 
 #include "manifest/draft.hpp"
 #include "manifest/env_file.hpp"
+#include "manifest/utf8.hpp"
 
 namespace bulkhead::manifest {
 
@@ -72,7 +73,7 @@ class EnvironmentReader {
       refuse(node.mark, "an entry of " + what + " must be NAME=value", "");
       return;
     }
-    context_.report.hide(node.mark.line, node.mark.column + static_cast<int>(equals));
+    context_.report.hide(node.mark.line, node.mark.column + static_cast<int>(characters(name)));
     Node value = node;
     value.text = node.text.substr(equals + 1);
     auto text = read_text(context_, value, fmt::format("'{}' in {}", name, what));
@@ -80,7 +81,7 @@ class EnvironmentReader {
   }
 
   void hide(const Node& value, Mark key, const std::string& name) {
-    context_.report.hide(key.line, key.column + static_cast<int>(name.size()));
+    context_.report.hide(key.line, key.column + static_cast<int>(characters(name)));
     if (value.mark.line > key.line) context_.report.hide(value.mark.line, 1);
   }
 
