@@ -243,8 +243,8 @@ std::vector<CgroupDirectory> plan_cgroups(const CgroupHost& host, const std::str
 }
 
 std::vector<NotEnforced> not_enforced(const CgroupHost& host, const Limits& limits) {
-  const std::array<bool, 3> wanted = {limits.memory_bytes.has_value(), limits.cpu_millis.has_value(),
-                                      limits.pids.has_value()};
+  // Processes are limited without a group too, by RLIMIT_NPROC (service.cpp).
+  const std::array<bool, 3> wanted = {limits.memory_bytes.has_value(), limits.cpu_millis.has_value(), false};
   std::vector<NotEnforced> all;
   for (std::size_t i = 0; i < kControllers.size(); ++i) {
     if (!wanted[i]) continue;

@@ -58,7 +58,7 @@ std::vector<std::string> delegation_prefix();
 // The groups for one instance: `instance` is made into one path element below each base.
 std::vector<CgroupDirectory> plan_cgroups(const CgroupHost& host, const std::string& instance);
 
-// What of `limits` the plan can't enforce.
+// What of `limits` the host can't enforce. Processes always can: without a group RLIMIT_NPROC counts them.
 std::vector<NotEnforced> not_enforced(const CgroupHost& host, const Limits& limits);
 
 // The made groups. A process that writes "0" to each of `procs` has moved itself, whoever it is.

@@ -1,7 +1,9 @@
 #include "compartments/root.hpp"
 
+#include <memory>
 #include <string>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
@@ -169,12 +171,35 @@ Result<> mount_kernel_file_systems(int root, std::uint64_t tmp_bytes) {
   return mount_new(root, "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620");
 }
 
+// Gives a directory's entries that are the launcher's to the service. They are when the service had no uid of its own
+// until now; a new volume is empty.
+Result<> own_entries(int directory) {
+  const Fd copy(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(dup(copy.get())), &closedir);
+  if (entries == nullptr) return os_fail("read the volume");
+  while (const dirent* entry = readdir(entries.get())) {
+    const std::string_view name = entry->d_name;
+    struct stat status{};
+    if (name == "." || name == ".." || fstatat(directory, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (status.st_uid == kServiceId) continue;
+    if (fchownat(directory, entry->d_name, kServiceId, kServiceId, AT_SYMLINK_NOFOLLOW) != 0) {
+      return os_fail(fmt::format("give {} in the volume to the service", name));
+    }
+    if (!S_ISDIR(status.st_mode)) continue;
+    const Fd inner(openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!inner) return os_fail("open a directory of the volume");
+    if (const auto done = own_entries(inner.get()); !done) return done;
+  }
+  return {};
+}
+
 Result<> own_volume(int root) {
   const auto volume = open_inside(root, std::string(kDataDirectory), O_RDONLY | O_DIRECTORY);
   if (!volume) return fail(volume.error());
   struct stat status{};
   if (fstat(volume->get(), &status) != 0) return os_fail("look at the volume");
   if (status.st_uid == kServiceId && status.st_gid == kServiceId) return {};
+  if (const auto done = own_entries(volume->get()); !done) return done;
   if (fchown(volume->get(), kServiceId, kServiceId) != 0) {
     return os_fail("give the volume to the service (it belongs to another service or user)");
   }

@@ -58,6 +58,26 @@ Result<> join_cgroups(const std::vector<Fd>& procs) {
   return {};
 }
 
+bool has_pids_group(const Compartment& compartment) {
+  return std::ranges::any_of(compartment.cgroups, [](const CgroupDirectory& directory) {
+    return std::ranges::find(directory.controllers, CgroupController::pids) != directory.controllers.end();
+  });
+}
+
+// The kernel counts RLIMIT_NPROC per user namespace and uid, which here is the compartment: it stands in for a pids
+// group.
+Result<> limit_processes(const Compartment& compartment) {
+  if (!compartment.limits.pids || has_pids_group(compartment)) return {};
+  rlimit processes{};
+  if (getrlimit(RLIMIT_NPROC, &processes) != 0) return os_fail("read the limit of processes");
+  // Without a uid of the service's own, init counts too.
+  const rlim_t init = compartment.ids.mapping == IdMapping::single ? 1 : 0;
+  processes.rlim_max = std::min<rlim_t>(processes.rlim_max, *compartment.limits.pids + init);
+  processes.rlim_cur = processes.rlim_max;
+  if (setrlimit(RLIMIT_NPROC, &processes) != 0) return os_fail("limit processes");
+  return {};
+}
+
 Result<> limit_resources(std::uint64_t open_files) {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return os_fail("read the limit of open files");
@@ -92,6 +112,7 @@ Result<> prepare(const Compartment& compartment, const InitOptions& options) {
   if (const auto done = join_cgroups(options.cgroup_procs); !done) return done;
   if (const auto done = take_streams(options); !done) return done;
   if (const auto done = limit_resources(compartment.open_files); !done) return done;
+  if (const auto done = limit_processes(compartment); !done) return done;
   if (const auto done = become_service(); !done) return done;
   if (chdir(std::string(kServiceDirectory).c_str()) != 0) return os_fail("enter /app");
   forget_signal_state();

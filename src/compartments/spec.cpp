@@ -2,6 +2,8 @@
 
 #include <array>
 #include <concepts>
+#include <filesystem>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -169,6 +171,14 @@ void read_list(Members& members, const char* name, std::vector<T>& out, Read rea
   members.list(name, [&](const Json& item, const std::string& where) { out.push_back(read(item, where)); });
 }
 
+// What lies there is the kernel's, and stays it.
+bool can_be_mounted_at(const std::string& target) {
+  const std::filesystem::path path(target);
+  if (!path.is_absolute() || path.lexically_normal() != path || !path.has_filename()) return false;
+  const std::string first = *std::next(path.begin());
+  return first != "proc" && first != "sys" && first != "dev";
+}
+
 Compartment read_compartment(const Json& json, const std::string& where, Problem& fault) {
   Compartment c;
   Members members(json, where, fault);
@@ -189,8 +199,8 @@ Compartment read_compartment(const Json& json, const std::string& where, Problem
     inner.text("target", mount.target);
     inner.flag("writable", mount.writable);
     inner.done();
-    if (!mount.source.starts_with('/') || !mount.target.starts_with('/'))
-      inner.refuse("source, target", "absolute paths");
+    if (!mount.source.starts_with('/')) inner.refuse("source", "an absolute path");
+    if (!can_be_mounted_at(mount.target)) inner.refuse("target", "an absolute path outside of /proc, /sys and /dev");
     return mount;
   });
   members.text("hostname", c.hostname);

@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "compartments/volume.hpp"
 #include "sealed.hpp"
 
 namespace bulkhead::hostile {
@@ -160,6 +162,16 @@ TEST_P(Deaths, TheVolumeOutlivesTheInstance) {
     // An ordinary user can't look into the volume of a service with an id of its own.
     EXPECT_EQ(errno, EACCES);
   }
+}
+
+TEST_P(Deaths, TheLauncherCanRemoveAVolumeThatIsNotItsOwn) {
+  instance->start();
+  ASSERT_FALSE(instance->wait_for_log("stdout", "matrix complete").empty());
+  EXPECT_EQ(instance->wait_for_keeper(), 0);
+  const std::string data = instance->compartment().data;
+  const compartments::Ids ids = instance->compartment().ids;
+  EXPECT_EQ(instance->as_launcher([&] { return compartments::remove_volume(data, ids) ? 0 : 1; }), 0);
+  EXPECT_NE(access(data.c_str(), F_OK), 0);
 }
 
 FOR_EVERY_LAUNCHER(Deaths);

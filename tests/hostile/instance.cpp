@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -117,16 +118,32 @@ Instance::~Instance() {
   fs::remove_all(directory_, none);
 }
 
+void Instance::become_launcher() const {
+  if (!launcher_.user) return;
+  const auto [uid, gid] = *launcher_.user;
+  if (setgroups(0, nullptr) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) _exit(99);
+  // A change of user makes a process non-dumpable, and its /proc files root's; exec mends that, here nothing follows.
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+int Instance::as_launcher(const std::function<int()>& action) const {
+  const pid_t child = fork();
+  if (child == 0) {
+    become_launcher();
+    _exit(action());
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 void Instance::start() {
   const Fd text = in_memory(compartments::to_json(spec_));
   const std::string program = directory_ + "/platform";
   const std::string mark = "MARK=" + directory_;
   keeper_ = fork();
   if (keeper_ != 0) return;
-  if (launcher_.user) {
-    const auto [uid, gid] = *launcher_.user;
-    if (setgroups(0, nullptr) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) _exit(99);
-  }
+  become_launcher();
   fcntl(text.get(), F_SETFD, 0);
   const std::string number = std::to_string(text.get());
   const char* argv[] = {program.c_str(), "keeper", number.c_str(), nullptr};

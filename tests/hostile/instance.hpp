@@ -47,12 +47,16 @@ class Instance {
   // Waits until a line of the stream contains `text`; empty if it never comes.
   std::string wait_for_log(const std::string& stream, const std::string& text) const;
 
+  // What `action` returns in a process of the launcher's.
+  int as_launcher(const std::function<int()>& action) const;
+
   pid_t keeper() const { return keeper_; }
   // The keeper's exit code once it is gone; -signal if killed, nothing when it stays.
   std::optional<int> wait_for_keeper();
 
  private:
   bool read_frame();
+  void become_launcher() const;
   std::string directory_;
   compartments::Spec spec_;
   Launcher launcher_;

@@ -62,4 +62,9 @@ std::optional<Launcher> find_launcher(const std::string& name, std::string& why)
   return std::nullopt;
 }
 
+int remove_test_user() {
+  if (geteuid() != 0 || getpwnam(kUser) == nullptr) return 0;
+  return std::system((std::string("userdel ") + kUser).c_str()) == 0 ? 0 : 1;
+}
+
 }  // namespace bulkhead::hostile

@@ -25,4 +25,7 @@ std::vector<std::string> launcher_names();
 // when it isn't there.
 std::optional<Launcher> find_launcher(const std::string& name, std::string& why);
 
+// Removes "bulkhead-test" again.
+int remove_test_user();
+
 }  // namespace bulkhead::hostile
