@@ -25,6 +25,7 @@ net::Task<Result<>> stranger_is_refused(Core& core, net::Address address) {
   const auto deadline = core.loop.in(defaults::kHandshake);
   net::TlsConfig config = core.credentials.client_http()->config();
   config.credentials.clear();
+  config.peer = net::PeerCheck::none;
   auto context = net::TlsContext::make(std::move(config));
   if (!context) co_return fail(std::move(context.error()));
   auto stream = co_await net::connect(core.loop, address, deadline);

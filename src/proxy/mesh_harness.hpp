@@ -1,0 +1,169 @@
+#pragma once
+
+// For tests: real sidecars in one process and one loop, with a controller, compartments and services that are fakes at
+// their outermost seam (sockets). Everything between is what runs in production.
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "identity/authority.hpp"
+#include "net/frames.hpp"
+#include "net/listener.hpp"
+#include "proxy/server.hpp"
+#include "proxy/sidecar.hpp"
+
+namespace bulkhead::proxy::testing {
+
+inline constexpr std::string_view kTrustDomain = "shop.test";
+inline constexpr std::string_view kApp = "shop";
+
+std::string spiffe_of(std::string_view service);
+policy::Edge call(std::string from, std::string to, std::uint16_t port, Protocol protocol,
+                  std::vector<std::string> permissions = {});
+
+// Signs whatever is asked and says the snapshots that the test sets.
+class FakeController {
+ public:
+  FakeController(net::Loop& loop, const std::string& directory);
+
+  const std::string& socket() const { return socket_; }
+  // Sent now if the instance is connected, else as soon as it is.
+  void set_snapshot(Snapshot snapshot);
+  // What the instance said last.
+  const nlohmann::json& last(const std::string& instance, const std::string& type) { return heard_[instance][type]; }
+  net::Task<> until(std::function<bool()> condition);
+  net::Task<> until_applied(const std::string& instance);
+  net::Task<> until_ready(const std::string& instance);
+  void ask(const std::string& instance, const nlohmann::json& message);
+  void refuse_connections(bool refuse) { refusing_ = refuse; }
+  void drop(const std::string& instance);
+  std::size_t signed_count() const { return signed_; }
+
+ private:
+  net::Task<> accept();
+  net::Task<> serve(net::Stream stream);
+  void send_snapshot(const std::string& instance);
+
+  net::Loop& loop_;
+  std::string socket_;
+  std::optional<identity::Authority> authority_;
+  net::Listener listener_;
+  std::map<std::string, Snapshot> snapshots_;
+  std::map<std::string, net::FrameChannel*> channels_;
+  std::map<std::string, std::map<std::string, nlohmann::json>> heard_;
+  bool refusing_ = false;
+  std::size_t signed_ = 0;
+  net::Notify news_;
+  net::Gate gate_;
+};
+
+// Answers vend requests with connections to the test's own listeners.
+class FakeCompartment {
+ public:
+  explicit FakeCompartment(net::Loop& loop);
+  Fd take_sidecar_end() { return std::move(sidecar_end_); }
+  // The service's `port` is at `address` of this host; without it the port is refused.
+  void listen(std::uint16_t port, net::Address address) { ports_.insert_or_assign(port, address); }
+  void refuse(std::uint16_t port) { ports_.erase(port); }
+
+ private:
+  net::Task<> answer();
+
+  net::Loop& loop_;
+  Fd sidecar_end_;
+  net::Watch watch_;
+  std::map<std::uint16_t, net::Address> ports_;
+  net::Gate gate_;
+};
+
+// A service: an HTTP server of ours with the test's handler, or a raw one.
+class FakeService {
+ public:
+  FakeService(net::Loop& loop, Handler handler);
+  FakeService(net::Loop& loop, std::function<net::Task<>(net::Stream)> raw);
+  net::Address address() const { return listener_.address(); }
+  std::size_t connections() const { return connections_; }
+  // Ends listener and connections.
+  void stop();
+
+ private:
+  net::Task<> accept();
+  net::Task<> serve_one(net::Stream stream);
+
+  net::Loop& loop_;
+  Handler handler_;
+  std::function<net::Task<>(net::Stream)> raw_;
+  ServerOptions options_;
+  std::size_t connections_ = 0;
+  net::Listener listener_;
+  net::Event shutdown_;
+  std::unique_ptr<net::Gate> gate_;
+};
+
+// One instance: compartment, sidecar, and a door that the test's client dials.
+class Node {
+ public:
+  Node(net::Loop& loop, FakeController& controller, const std::string& directory, std::string service,
+       std::string instance, Resolver::Lookup lookup = Resolver::system_lookup);
+
+  FakeCompartment& compartment() { return compartment_; }
+  Sidecar& sidecar() { return *sidecar_; }
+  const std::string& instance() const { return instance_; }
+  std::string inner() const { return inner_; }
+  net::Address door(std::size_t index = 0) const { return doors_[index]; }
+  std::string records() const;
+  bool said(const std::string& type) const { return said_.contains(type); }
+  // The beginning of its snapshot: who it is.
+  Snapshot snapshot() const;
+  void start() { sidecar_->start(); }
+  // As if the process had been killed.
+  void kill() { sidecar_.reset(); }
+
+ private:
+  std::string service_;
+  std::string instance_;
+  std::string inner_;
+  std::string records_;
+  std::vector<net::Address> doors_;
+  std::set<std::string> said_;
+  FakeCompartment compartment_;
+  std::unique_ptr<Sidecar> sidecar_;
+};
+
+struct Reply {
+  std::uint16_t status = 0;
+  http::Fields fields;
+  std::string body;
+  http::Fields trailers;
+};
+
+// A client of one connection, HTTP/1.1 or HTTP/2 with prior knowledge.
+class Client {
+ public:
+  Client(net::Loop& loop, net::Address address, UpstreamProtocol protocol = UpstreamProtocol::http1);
+  net::Task<Result<Reply>> send(http::Request request, std::string body = {}, http::Fields trailers = {});
+  net::Task<Result<Reply>> get(std::string target);
+  net::Task<Result<std::unique_ptr<ClientExchange>>> open();
+
+ private:
+  net::Loop& loop_;
+  net::Address address_;
+  UpstreamProtocol protocol_;
+  Pool pool_;
+};
+
+http::Request request_of(std::string method, std::string target);
+net::Task<Result<Reply>> read_reply(net::Loop& loop, ClientExchange& exchange);
+// Answers with status and text.
+net::Task<> reply_text(ServerExchange& exchange, std::uint16_t status, std::string text);
+net::Task<std::string> read_request_body(ServerExchange& exchange);
+
+}  // namespace bulkhead::proxy::testing

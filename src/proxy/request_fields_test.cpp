@@ -1,0 +1,55 @@
+#include "proxy/request_fields.hpp"
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+namespace bulkhead::proxy {
+namespace {
+
+const telemetry::Random kSevens = [](std::span<std::uint8_t> bytes) { std::ranges::fill(bytes, 7); };
+constexpr std::string_view kParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+TEST(RequestFields, WhateverClaimsAnIdentityGoesHoweverItIsSpelled) {
+  http::Fields fields{{"X-Bulkhead-Port", "1"},
+                      {"x_bulkhead_caller", "admin"},
+                      {"X-Forwarded-Client-Cert", "Hash=1"},
+                      {"x_forwarded_client_cert", "Hash=2"},
+                      {"x-forwarded-client-certificate", "kept"},
+                      {"authorization", "kept"}};
+  strip_identity(fields);
+  EXPECT_EQ(fields.size(), 2U);
+  EXPECT_TRUE(fields.has("authorization"));
+}
+
+TEST(RequestFields, ThePortIsOnePlainNumber) {
+  EXPECT_EQ(named_port({{"x-bulkhead-port", "8080"}}), 8080);
+  for (const char* text : {"", "0", "080", "65536", "+80", " 80", "80 ", "8x", "-1"}) {
+    EXPECT_FALSE(named_port({{"x-bulkhead-port", text}}).has_value()) << text;
+  }
+  EXPECT_FALSE(named_port({{"x-bulkhead-port", "80"}, {"x-bulkhead-port", "80"}}).has_value());
+  EXPECT_FALSE(named_port({}).has_value());
+}
+
+TEST(RequestFields, ATraceIsCarriedOnWithASpanOfOurOwn) {
+  http::Fields fields{{"traceparent", kParent}, {"tracestate", "a=1"}, {"x-request-id", "r-1"}};
+  const RequestTrace trace = carry_trace(fields, kSevens);
+  EXPECT_EQ(trace.request_id, "r-1");
+  EXPECT_EQ(telemetry::hex(*trace.parent), "b7ad6b7169203331");
+  EXPECT_EQ(fields.find("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-0707070707070707-01");
+  EXPECT_TRUE(fields.has("tracestate"));
+}
+
+TEST(RequestFields, ARepeatedOrBrokenTraceIsMadeAnew) {
+  http::Fields twice{{"traceparent", kParent}, {"traceparent", kParent}, {"tracestate", "a=1"}};
+  EXPECT_FALSE(carry_trace(twice, kSevens).parent.has_value());
+  EXPECT_EQ(twice.count("traceparent"), 1U);
+  EXPECT_FALSE(twice.has("tracestate"));
+  http::Fields hostile{{"x-request-id", "a b"}, {"x-request-id", "c"}};
+  const RequestTrace made = carry_trace(hostile, kSevens);
+  EXPECT_EQ(hostile.count("x-request-id"), 1U);
+  EXPECT_EQ(hostile.find("x-request-id"), made.request_id);
+}
+
+}  // namespace
+}  // namespace bulkhead::proxy
