@@ -284,8 +284,8 @@ Result<> remove_cgroups(const std::vector<CgroupDirectory>& directories, int dea
     while (rmdir(directory.path.c_str()) != 0) {
       if (errno == ENOENT) break;
       const int error = errno;
+      if (error == EBUSY) kill_members(directory);
       if (error != EBUSY || std::chrono::steady_clock::now() >= end) return os_fail("remove " + directory.path, error);
-      kill_members(directory);
       poll(nullptr, 0, 5);
     }
   }

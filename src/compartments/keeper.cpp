@@ -289,6 +289,7 @@ void Keeper::perform(const Action& action) {
   switch (action.kind) {
     case Action::Kind::greet_sidecar: return greet_sidecar();
     case Action::Kind::start_service: return tell_init(InitMessage::Kind::start);
+    case Action::Kind::announce_service: return tell_sidecar("service_started");
     case Action::Kind::drain_sidecar: return tell_sidecar("drain");
     case Action::Kind::terminate_service: return tell_init(InitMessage::Kind::terminate);
     case Action::Kind::kill_compartment: return kill_init();

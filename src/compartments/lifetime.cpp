@@ -16,7 +16,7 @@ std::string_view to_string(Phase phase) {
 }
 
 std::string to_string(const Action& action) {
-  constexpr std::array<std::string_view, 11> kNames = {"greet sidecar",
+  constexpr std::array<std::string_view, 12> kNames = {"greet sidecar",
                                                        "start service",
                                                        "drain sidecar",
                                                        "terminate service",
@@ -96,6 +96,7 @@ void Lifetime::handle(const event::SidecarReady&) {
 void Lifetime::handle(const event::ServiceStarted&) {
   service_started_ = true;
   if (phase_ != Phase::sidecar_ready) return;
+  act(Kind::announce_service);
   act(Kind::arm, 0);
   enter(Phase::running);
 }

@@ -55,6 +55,7 @@ struct Action {
   enum class Kind : std::uint8_t {
     greet_sidecar,  // send it its hello with the descriptors
     start_service,
+    announce_service,  // to the sidecar: the service's process is there
     drain_sidecar,
     terminate_service,  // SIGTERM
     kill_compartment,   // SIGKILL to pid 1: nothing inside survives

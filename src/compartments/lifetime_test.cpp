@@ -33,7 +33,7 @@ TEST_F(LifetimeTest, TheServiceStartsOnlyWhenItsSidecarIsReady) {
   EXPECT_EQ(transcript(life.begin()), "arm 30000");
   EXPECT_EQ(on(event::Sealed{}), "state sealed, greet sidecar");
   EXPECT_EQ(on(event::SidecarReady{}), "state sidecar_ready, start service");
-  EXPECT_EQ(on(event::ServiceStarted{42}), "arm 0, state running");
+  EXPECT_EQ(on(event::ServiceStarted{42}), "announce service, arm 0, state running");
 }
 
 TEST_F(LifetimeTest, AGatewayRunsWithoutAService) {

@@ -12,13 +12,15 @@
 namespace bulkhead::compartments {
 namespace {
 
+constexpr int kProgramFd = net::kInstanceLinkFd + 1;  // closed by exec
+
 bool change_user(const SidecarSpec& spec) {
   if (geteuid() != 0 || !spec.uid || !spec.gid) return true;
   return setgroups(0, nullptr) == 0 && setresgid(*spec.gid, *spec.gid, *spec.gid) == 0 &&
          setresuid(*spec.uid, *spec.uid, *spec.uid) == 0;
 }
 
-bool take_descriptors(const Fd& link, const Fd& output) {
+bool take_descriptors(const Fd& link, const Fd& output, int program) {
   const int nothing = open("/dev/null", O_RDONLY);
   if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) return false;
   if (dup2(output.get(), STDOUT_FILENO) < 0 || dup2(output.get(), STDERR_FILENO) < 0) return false;
@@ -27,7 +29,7 @@ bool take_descriptors(const Fd& link, const Fd& output) {
   } else if (dup2(link.get(), net::kInstanceLinkFd) < 0) {
     return false;
   }
-  return close_range(net::kInstanceLinkFd + 1, ~0U, 0) == 0;
+  return dup3(program, kProgramFd, O_CLOEXEC) >= 0 && close_range(kProgramFd + 1, ~0U, 0) == 0;
 }
 
 void raise_open_files() {
@@ -55,18 +57,23 @@ Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& o
   for (auto& variable : variables) environment.push_back(variable.data());
   argv.push_back(nullptr);
   environment.push_back(nullptr);
+  // The platform's user may have no way to the program, below somebody's home.
+  const Fd program(open(argv.front(), O_PATH | O_CLOEXEC));
   const pid_t keeper = getpid();
   const pid_t child = fork();
   if (child < 0) return os_fail("fork the sidecar");
   if (child > 0) return child;
   forget_signal_state();
   raise_open_files();
-  if (!change_user(spec) || !take_descriptors(link, output)) _exit(126);
+  if (!change_user(spec)) _exit(126);
+  const int copy = fcntl(program.get(), F_DUPFD_CLOEXEC, kProgramFd + 1);
+  if (!take_descriptors(link, output, copy)) _exit(126);
   // After the change of user, which forgets it; a keeper that died meanwhile no longer is our parent.
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (getppid() != keeper) _exit(126);
   execve(argv.front(), argv.data(), environment.data());
+  if (errno == EACCES) execveat(kProgramFd, "", argv.data(), environment.data(), AT_EMPTY_PATH);
   _exit(127);
 }
 

@@ -5,7 +5,7 @@
 // Keeper and sidecar: a SOCK_SEQPACKET pair, the sidecar's end is fd 3; one JSON object a packet.
 //   keeper → sidecar  {"type":"hello", …the spec's hello…, "fds":[names]} with these descriptors, in that order, as
 //   SCM_RIGHTS
-//                     {"type":"drain"}   {"type":"finish"}
+//                     {"type":"service_started"}   {"type":"drain"}   {"type":"finish"}
 //   sidecar → keeper  {"type":"ready"}   {"type":"drained"}
 // End of file at either end: the other is gone.
 //
