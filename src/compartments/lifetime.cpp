@@ -18,6 +18,7 @@ std::string_view to_string(Phase phase) {
 std::string to_string(const Action& action) {
   constexpr std::array<std::string_view, 12> kNames = {"greet sidecar",
                                                        "start service",
+                                                       "announce service",
                                                        "drain sidecar",
                                                        "terminate service",
                                                        "kill compartment",

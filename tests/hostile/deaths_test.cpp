@@ -46,6 +46,11 @@ TEST_P(Deaths, TheServiceRunsWithItsOwnUid) {
   EXPECT_EQ(hello["not_enforced"].empty(), !single());
 }
 
+TEST_P(Deaths, TheSidecarIsToldThatTheServiceRuns) {
+  run();
+  EXPECT_FALSE(instance->wait_for_log("sidecar", "service_started").empty());
+}
+
 TEST_P(Deaths, AKilledKeeperTakesEverythingAlong) {
   run();
   kill(instance->keeper(), SIGKILL);

@@ -65,6 +65,7 @@ class FakeSidecar {
     if (!got || got->size == 0) return false;
     const Json message = Json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), got->size));
     if (message["type"] == "hello") greet(message, std::move(got->rights));
+    if (message["type"] == "service_started") say("service_started");
     if (stubborn_) return true;
     if (message["type"] == "drain") tell("drained");
     finished_ = message["type"] == "finish";

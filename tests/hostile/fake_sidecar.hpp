@@ -6,6 +6,7 @@ namespace bulkhead::hostile {
 //   door ADDRESS:PORT from ADDRESS     a connection to a door; it is answered with the same text
 //   dns                                a question
 //   tried PROTOCOL ADDRESS:PORT        an undeclared dial
+//   service_started                    the keeper's word
 //   dialled ERRNO TEXT                 the hello had "dial": PORT: what the service answered
 // A hello with "silent": true makes it never ready, "stubborn": true deaf to drain and finish.
 int fake_sidecar_main();
