@@ -225,6 +225,18 @@ TEST_P(Connections, EndGracefullyAtShutdown) {
   EXPECT_EQ(loop_.run(drain()), "204");
 }
 
+TEST_P(Connections, EndAtShutdownWhenTheyNeverSaidAnything) {
+  options_.idle_timeout = 1h;
+  options_.head_timeout = 1h;
+  const auto drain = [&]() -> Task<> {
+    auto [client, server] = stream_pair(loop_);
+    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    shutdown_.set();
+    co_await servers_.close();
+  };
+  loop_.run(drain());
+}
+
 TEST_P(Connections, KnowThatNothingWasSentWhenAKeptConnectionWasClosed) {
   handler_ = echo(loop_);
   EXPECT_EQ(loop_.run(ask(request_of("GET", "/"))), "200|x-method=GET |x-total=0");

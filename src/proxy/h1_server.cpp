@@ -67,11 +67,13 @@ net::Task<H1ServerConnection::Begin> H1ServerConnection::await_request(bool may_
   if (channel_.received().empty()) {
     if (draining_) co_return Begin::over;
     channel_.release();
+    const net::Deadline deadline = channel_.loop().in(options_.idle_timeout);
     idle_ = true;
-    const Result<> ready = co_await channel_.stream().wait_readable(channel_.loop().in(options_.idle_timeout));
-    idle_ = false;
+    const Result<> ready = co_await channel_.stream().wait_readable(deadline);
     if (!ready) co_return Begin::over;
-    const Result<std::size_t> size = co_await channel_.fill(channel_.loop().in(options_.head_timeout));
+    // Readiness may be a false alarm: until a byte is here the connection is idle.
+    const Result<std::size_t> size = co_await channel_.fill(deadline);
+    idle_ = false;
     if (!size || *size == 0) co_return Begin::over;
   }
   if (!may_be_http2) co_return Begin::request;
