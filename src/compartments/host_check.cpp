@@ -39,7 +39,7 @@ NotEnforced explain_namespaces(const Fault& fault) {
 NotEnforced explain_sealing(const std::string& reason) {
   if (setting("kernel/apparmor_restrict_unprivileged_userns") == "1" && geteuid() != 0) {
     return {"sealing", "AppArmor takes the rights from user namespaces of ordinary users (" + reason + ")",
-            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or install Bulkhead's AppArmor profile"};
+            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"};
   }
   if (reason.find("nft is not installed") != std::string::npos) {
     return {"sealing", "nft, which sets the packet filter, is not installed", "sudo apt install nftables"};
@@ -52,7 +52,11 @@ NotEnforced explain_sealing(const std::string& reason) {
     return {"sealing", "a new /proc can't be mounted, as this one is partly hidden: " + reason,
             "when in a container, start it with --security-opt systempaths=unconfined"};
   }
-  return {"sealing", reason, "see docs/troubleshooting.md"};
+  if (geteuid() == 0 && reason.find("Operation not permitted") != std::string::npos) {
+    return {"sealing", "root lacks its rights here, as in most containers (" + reason + ")",
+            "run on the host itself, or start the container with --privileged"};
+  }
+  return {"sealing", reason, "run on the host itself if this is a container, else report it with the kernel's version"};
 }
 
 // A whole compartment, built and thrown away: what the check says is what a service will meet.

@@ -3,7 +3,11 @@
 #include <set>
 #include <string>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fd.hpp"
 
@@ -24,6 +28,23 @@ TEST(HostCheckTest, NothingOfTheCheckStays) {
   const auto before = read_file("/proc/self/mounts");
   check_host();
   EXPECT_EQ(*read_file("/proc/self/mounts"), *before);
+}
+
+TEST(HostCheckTest, AHostWithoutUserNamespacesIsNamedWithItsRemedy) {
+  const pid_t child = fork();
+  if (child == 0) {
+    // A user in a namespace where no further one may be made.
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(99);
+    if (unshare(CLONE_NEWUSER) != 0) _exit(98);
+    const Fd limit(open("/proc/sys/user/max_user_namespaces", O_WRONLY));
+    if (write(limit.get(), "0", 1) != 1) _exit(98);
+    const HostReport report = check_host();
+    _exit(report.fatal.size() == 1 && report.fatal[0].reason == "this host allows no user namespaces at all" ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WEXITSTATUS(status) == 98) GTEST_SKIP() << "this host has no user namespaces to begin with";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

@@ -494,6 +494,20 @@ int serve(int port, const char* bind_to) {
   }
 }
 
+// "PATH" has to be there, "wPATH" to be makeable; with '!' in front, not. 0 when all is so.
+int check_paths(int count, char** expectations) {
+  for (int i = 0; i < count; ++i) {
+    std::string path = expectations[i];
+    const bool wanted = path[0] != '!';
+    if (!wanted) path.erase(0, 1);
+    const bool makes = path[0] == 'w';
+    if (makes) path.erase(0, 1);
+    const bool is_so = makes ? create(path) == 0 : access(path.c_str(), F_OK) == 0;
+    if (is_so != wanted) return i + 1;
+  }
+  return 0;
+}
+
 int eat_memory() {
   std::puts("eating");
   std::fflush(stdout);
@@ -540,6 +554,7 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "matrix";
   if (mode == "matrix") return try_everything();
   if (mode == "serve" && argc > 3) return serve(std::atoi(argv[2]), argv[3]);
+  if (mode == "has") return check_paths(argc - 2, argv + 2);
   if (mode == "eat") return eat_memory();
   if (mode == "fork") return fork_many();
   if (mode == "stay") return stay();
