@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "cli/commands.hpp"
+#include "compartments/confine.hpp"
 #include "compartments/keeper.hpp"
 #include "control/controller.hpp"
 #include "control/partner.hpp"
@@ -27,6 +28,14 @@ std::string own_path() {
   return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
+// What a sidecar or gateway takes from itself before it serves. What this kernel lacks is shown, what fails is fatal.
+Result<> confine(const proxy::Footprint& footprint) {
+  auto missing = compartments::confine_platform_process({footprint.read_write, footprint.read_only});
+  if (!missing) return fail(std::move(missing.error()));
+  for (const auto& each : *missing) fmt::print(stderr, "not enforced: {}: {}. {}\n", each.what, each.reason, each.fix);
+  return {};
+}
+
 // `bulkhead controller --app NAME`, `bulkhead warden --app NAME`
 std::string app_of(int argc, char** argv) {
   return argc == 4 && std::string_view(argv[2]) == "--app" ? argv[3] : std::string();
@@ -38,8 +47,8 @@ int main(int argc, char** argv) {
   const std::string_view role = argc > 1 ? argv[1] : "";
   ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
   if (role == "keeper") return compartments::keeper_main(kSpecFd);
-  if (role == "sidecar") return proxy::sidecar_main(kLinkFd);
-  if (role == "gateway") return gateway::gateway_main(kLinkFd);
+  if (role == "sidecar") return proxy::sidecar_main(kLinkFd, confine);
+  if (role == "gateway") return gateway::gateway_main(kLinkFd, confine);
   if (role == "controller") return control::controller_main(app_of(argc, argv), own_path());
   if (role == "warden") return control::warden_main(app_of(argc, argv), own_path());
   return cli::run(argc, argv);
