@@ -24,6 +24,7 @@ net::Task<> H2ClientConnection::run() {
   timer_.cancel();
   pump_.stream().close();
   std::vector<std::pair<H2ClientExchange*, bool>> orphans;
+  orphans.reserve(exchanges_.size());
   for (const auto& [id, exchange] : exchanges_) orphans.emplace_back(exchange, !pump_.session().request_sent(id));
   for (const auto& [exchange, never_processed] : orphans) {
     exchange->failed({Cause::closed, fmt::format("the HTTP/2 connection ended: {}", over.message)}, never_processed);

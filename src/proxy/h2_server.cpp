@@ -45,6 +45,7 @@ net::Task<> H2ServerConnection::run(std::string early) {
   linger_timer_.cancel();
   pump_.stream().close();
   std::vector<H2ServerExchange*> orphans;
+  orphans.reserve(exchanges_.size());
   for (const auto& [id, exchange] : exchanges_) orphans.push_back(exchange);
   for (H2ServerExchange* exchange : orphans) exchange->client_left();
   co_await handlers_.close();

@@ -187,23 +187,7 @@ net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit, const TcpPreamb
   const auto judged = judge(config->snapshot(), config->snapshot().inbound.edges, attempt_of(visit, Protocol::tcp));
   TcpAnswer answer;
   net::Stream inside;
-  if (!judged.allowed) {
-    core_.journal.denied(visit, *judged.refusal, judged.verdict);
-    visit.cause = facts(RefusalCause::denied).name;
-    answer = {TcpStatus::denied, sentence(*judged.refusal)};
-  } else {
-    auto connected = co_await service_.connect(preamble.port, core_.loop.in(defaults::kVend));
-    if (connected) inside = std::move(*connected);
-    if (!connected) visit.cause = facts(RefusalCause::unreachable).name;
-    if (!connected) answer = {TcpStatus::unavailable, connected.error().message};
-  }
-  const std::string text = encode(answer);
-  const auto written = co_await stream.write(text, deadline);
-  if (!written || !inside) {
-    visit.broke_off = true;
-    co_await stream.shutdown_write(deadline);
-    co_return;
-  }
+  // From here on a new snapshot may end it, also while the service is being connected to.
   Flight flight;
   flight.still_allowed = [&visit](const Config& now) {
     return judge(now.snapshot(), now.snapshot().inbound.edges, attempt_of(visit, Protocol::tcp)).allowed;
@@ -211,9 +195,28 @@ net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit, const TcpPreamb
   flight.revoke = [&] {
     visit.cause = "revoked";
     stream.reset();
-    inside.reset();
+    if (inside) inside.reset();
   };
-  core_.flights.add(flight);
+  if (!judged.allowed) {
+    core_.journal.denied(visit, *judged.refusal, judged.verdict);
+    visit.cause = facts(RefusalCause::denied).name;
+    answer = {TcpStatus::denied, sentence(*judged.refusal)};
+  } else {
+    core_.flights.add(flight);
+    auto connected = co_await service_.connect(preamble.port, core_.loop.in(defaults::kVend));
+    if (connected) inside = std::move(*connected);
+    if (!connected) visit.cause = facts(RefusalCause::unreachable).name;
+    if (!connected) answer = {TcpStatus::unavailable, connected.error().message};
+  }
+  visit.broke_off = !inside;
+  if (!stream) co_return;
+  const std::string text = encode(answer);
+  const auto written = co_await stream.write(text, deadline);
+  if (!written || !inside) {
+    visit.broke_off = true;
+    if (stream) co_await stream.shutdown_write(deadline);
+    co_return;
+  }
   const Spliced spliced = co_await splice(stream, inside);
   visit.bytes_sent = spliced.to_right;
   visit.bytes_received = spliced.to_left;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "identity/authority.hpp"
@@ -45,6 +46,10 @@ class FakeController {
   void ask(const std::string& instance, const nlohmann::json& message);
   void refuse_connections(bool refuse) { refusing_ = refuse; }
   void drop(const std::string& instance);
+  // What it said before is not believed any more.
+  void forget(const std::string& instance) { heard_.erase(instance); }
+  // As if the instance had asked with this request.
+  void resign(const std::string& instance, const std::string& request);
   std::size_t signed_count() const { return signed_; }
 
  private:
@@ -87,7 +92,7 @@ class FakeCompartment {
 // A service: an HTTP server of ours with the test's handler, or a raw one.
 class FakeService {
  public:
-  FakeService(net::Loop& loop, Handler handler);
+  FakeService(net::Loop& loop, Handler handler, std::shared_ptr<net::TlsContext> tls = {});
   FakeService(net::Loop& loop, std::function<net::Task<>(net::Stream)> raw);
   net::Address address() const { return listener_.address(); }
   std::size_t connections() const { return connections_; }
@@ -101,6 +106,7 @@ class FakeService {
   net::Loop& loop_;
   Handler handler_;
   std::function<net::Task<>(net::Stream)> raw_;
+  std::shared_ptr<net::TlsContext> tls_;
   ServerOptions options_;
   std::size_t connections_ = 0;
   net::Listener listener_;
@@ -112,7 +118,7 @@ class FakeService {
 class Node {
  public:
   Node(net::Loop& loop, FakeController& controller, const std::string& directory, std::string service,
-       std::string instance, Resolver::Lookup lookup = Resolver::system_lookup);
+       std::string instance, OutsideOptions outside = {});
 
   FakeCompartment& compartment() { return compartment_; }
   Sidecar& sidecar() { return *sidecar_; }
@@ -138,6 +144,13 @@ class Node {
   std::unique_ptr<Sidecar> sidecar_;
 };
 
+// A certificate for a public name, signed by itself.
+struct NamedCertificate {
+  std::string pem;
+  net::PrivateKey key;
+};
+NamedCertificate certificate_for(const std::string& dns_name);
+
 struct Reply {
   std::uint16_t status = 0;
   http::Fields fields;
@@ -158,6 +171,78 @@ class Client {
   net::Address address_;
   UpstreamProtocol protocol_;
   Pool pool_;
+};
+
+// A test's loop, directory and controller, and whatever nodes and services it makes.
+class MeshFixture : public ::testing::Test {
+ protected:
+  MeshFixture() {
+    std::string pattern = ::testing::TempDir() + "mesh-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+    controller_ = std::make_unique<FakeController>(loop_, directory_);
+  }
+  ~MeshFixture() override {
+    for (const auto& node : nodes_) node->kill();
+    services_.clear();
+    nodes_.clear();
+    controller_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  Node& node(const std::string& service, const std::string& instance, OutsideOptions outside = {}) {
+    nodes_.push_back(std::make_unique<Node>(loop_, *controller_, directory_, service, instance, std::move(outside)));
+    return *nodes_.back();
+  }
+
+  FakeService& service(Node& node, std::uint16_t port, Handler handler) {
+    services_.push_back(std::make_unique<FakeService>(loop_, std::move(handler)));
+    node.compartment().listen(port, services_.back()->address());
+    return *services_.back();
+  }
+
+  FakeService& raw_service(Node& node, std::uint16_t port, std::function<net::Task<>(net::Stream)> raw) {
+    services_.push_back(std::make_unique<FakeService>(loop_, std::move(raw)));
+    node.compartment().listen(port, services_.back()->address());
+    return *services_.back();
+  }
+
+  // checkout may call payments at 8080; both snapshots, payments' one with its port.
+  struct Pair {
+    Snapshot caller;
+    Snapshot callee;
+  };
+  Pair declare(Node& from, Node& to, Protocol protocol, const std::vector<std::string>& permissions = {}) {
+    const policy::Edge edge = call("checkout", "payments", 8080, protocol, permissions);
+    Pair pair{from.snapshot(), to.snapshot()};
+    pair.callee.inbound.ports = {{8080, protocol}};
+    pair.callee.inbound.edges = {edge};
+    pair.callee.health.port = 8080;
+    pair.callee.health.kind = protocol == Protocol::http ? HealthKind::http : HealthKind::tcp;
+    pair.callee.health.guessed = true;
+    pair.callee.health.path = "/";
+    pair.caller.upstreams = {{"payments", 8080, protocol, spiffe_of("payments"), edge, {}}};
+    pair.caller.upstreams[0].endpoints = {{to.instance(), to.inner(), true}};
+    pair.caller.inbound.limits.hold_ms = 4000;
+    pair.caller.doors = {{"127.0.0.1", from.door().port(), DoorKind::upstream, 0,
+                          protocol == Protocol::tcp ? Handling::tcp : Handling::http}};
+    return pair;
+  }
+
+  net::Task<> start(Node& from, Node& to, Pair pair) {
+    controller_->set_snapshot(pair.callee);
+    controller_->set_snapshot(pair.caller);
+    to.start();
+    from.start();
+    co_await controller_->until_applied(to.instance());
+    co_await controller_->until_applied(from.instance());
+    co_await controller_->until([&] { return from.said("ready") && to.said("ready"); });
+  }
+
+  net::Loop loop_;
+  std::string directory_;
+  std::unique_ptr<FakeController> controller_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::vector<std::unique_ptr<FakeService>> services_;
 };
 
 http::Request request_of(std::string method, std::string target);

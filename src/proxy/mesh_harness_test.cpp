@@ -1,6 +1,8 @@
 #include "proxy/mesh_harness.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include "identity/key.hpp"
 #include "net/instance_link.hpp"
@@ -77,18 +79,20 @@ net::Task<> FakeController::serve(net::Stream stream) {
       channels_[instance] = &channel;
       send_snapshot(instance);
     } else if (type == "sign") {
-      const std::string service = instance.substr(0, instance.rfind('-'));
-      const auto id = expect_value(identity::SpiffeId::parse(spiffe_of(service)));
-      const auto svid = expect_value(authority_->sign(message["csr"].get<std::string>(), id, std::chrono::hours(1)));
-      ++signed_;
-      const auto sent =
-          channel.send(json{{"type", "svid"}, {"chain", svid.chain_pem}, {"bundle", authority_->bundle_pem()}}.dump());
-      EXPECT_TRUE(sent.has_value());
+      resign(instance, message["csr"].get<std::string>());
     }
     heard_[instance][type] = message;
     news_.notify_all();
   }
   if (channels_[instance] == &channel) channels_.erase(instance);
+}
+
+void FakeController::resign(const std::string& instance, const std::string& request) {
+  const std::string service = instance.substr(0, instance.rfind('-'));
+  const auto id = expect_value(identity::SpiffeId::parse(spiffe_of(service)));
+  const auto svid = expect_value(authority_->sign(request, id, std::chrono::hours(1)));
+  ++signed_;
+  ask(instance, {{"type", "svid"}, {"chain", svid.chain_pem}, {"bundle", authority_->bundle_pem()}});
 }
 
 void FakeController::drop(const std::string& instance) {
@@ -173,8 +177,12 @@ net::Task<> FakeCompartment::answer() {
   }
 }
 
-FakeService::FakeService(net::Loop& loop, Handler handler)
-    : loop_(loop), handler_(std::move(handler)), shutdown_(loop), gate_(std::make_unique<net::Gate>(loop)) {
+FakeService::FakeService(net::Loop& loop, Handler handler, std::shared_ptr<net::TlsContext> tls)
+    : loop_(loop),
+      handler_(std::move(handler)),
+      tls_(std::move(tls)),
+      shutdown_(loop),
+      gate_(std::make_unique<net::Gate>(loop)) {
   listener_ = expect_value(net::Listener::open(loop_, net::Address::loopback(0)));
   gate_->spawn(accept());
 }
@@ -200,11 +208,15 @@ net::Task<> FakeService::accept() {
 }
 
 net::Task<> FakeService::serve_one(net::Stream stream) {
+  if (tls_) {
+    const auto secured = co_await stream.handshake(tls_, {}, loop_.in(kPatience));
+    if (!secured) co_return;
+  }
   co_await serve(std::move(stream), handler_, options_, shutdown_);
 }
 
 Node::Node(net::Loop& loop, FakeController& controller, const std::string& directory, std::string service,
-           std::string instance, Resolver::Lookup lookup)
+           std::string instance, OutsideOptions outside)
     : service_(std::move(service)),
       instance_(std::move(instance)),
       inner_(fmt::format("unix:{}/{}.sock", directory, instance_)),
@@ -229,7 +241,7 @@ Node::Node(net::Loop& loop, FakeController& controller, const std::string& direc
   }
   KeeperLink keeper{[this](std::string_view type) { said_.emplace(type); },
                     [](const Fault& fault) { throw std::runtime_error(fault.message); }};
-  sidecar_ = expect_value(Sidecar::make(loop, std::move(hello), std::move(keeper), std::move(lookup)));
+  sidecar_ = expect_value(Sidecar::make(loop, std::move(hello), std::move(keeper), std::move(outside)));
 }
 
 std::string Node::records() const { return expect_value(read_file(records_)); }
@@ -243,6 +255,30 @@ Snapshot Node::snapshot() const {
   snapshot.spiffe_id = spiffe_of(service_);
   snapshot.hints.manifest = "bulkhead.yaml";
   return snapshot;
+}
+
+NamedCertificate certificate_for(const std::string& dns_name) {
+  NamedCertificate made{"", expect_value(identity::generate_key())};
+  const net::OpensslPtr<X509> certificate(X509_new());
+  X509* raw = certificate.get();
+  X509_set_version(raw, X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(raw), 1);
+  X509_gmtime_adj(X509_getm_notBefore(raw), -60);
+  X509_gmtime_adj(X509_getm_notAfter(raw), 3600);
+  const auto* name = reinterpret_cast<const unsigned char*>("a test");
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(raw), "O", MBSTRING_ASC, name, -1, -1, 0);
+  X509_set_issuer_name(raw, X509_get_subject_name(raw));
+  X509_set_pubkey(raw, made.key.get());
+  X509_EXTENSION* san = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, ("DNS:" + dns_name).c_str());
+  X509_add_ext(raw, san, -1);
+  X509_EXTENSION_free(san);
+  X509_sign(raw, made.key.get(), EVP_sha256());
+  const net::OpensslPtr<BIO> memory(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(memory.get(), raw);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(memory.get(), &text);
+  made.pem.assign(text, static_cast<std::size_t>(size));
+  return made;
 }
 
 Client::Client(net::Loop& loop, net::Address address, UpstreamProtocol protocol)

@@ -7,70 +7,7 @@ namespace {
 
 using nlohmann::json;
 
-class Mesh : public ::testing::Test {
- protected:
-  Mesh() {
-    std::string pattern = ::testing::TempDir() + "mesh-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    controller_ = std::make_unique<FakeController>(loop_, directory_);
-  }
-  ~Mesh() override {
-    for (const auto& node : nodes_) node->kill();
-    services_.clear();
-    nodes_.clear();
-    controller_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  Node& node(const std::string& service, const std::string& instance) {
-    nodes_.push_back(std::make_unique<Node>(loop_, *controller_, directory_, service, instance));
-    return *nodes_.back();
-  }
-
-  FakeService& service(Node& node, std::uint16_t port, Handler handler) {
-    services_.push_back(std::make_unique<FakeService>(loop_, std::move(handler)));
-    node.compartment().listen(port, services_.back()->address());
-    return *services_.back();
-  }
-
-  // checkout may call payments at 8080; both snapshots, payments' one with its port.
-  struct Pair {
-    Snapshot caller;
-    Snapshot callee;
-  };
-  Pair declare(Node& from, Node& to, Protocol protocol, const std::vector<std::string>& permissions = {}) {
-    const policy::Edge edge = call("checkout", "payments", 8080, protocol, permissions);
-    Pair pair{from.snapshot(), to.snapshot()};
-    pair.callee.inbound.ports = {{8080, protocol}};
-    pair.callee.inbound.edges = {edge};
-    pair.callee.health.port = 8080;
-    pair.callee.health.kind = protocol == Protocol::http ? HealthKind::http : HealthKind::tcp;
-    pair.callee.health.guessed = true;
-    pair.callee.health.path = "/";
-    pair.caller.upstreams = {{"payments", 8080, protocol, spiffe_of("payments"), edge, {}}};
-    pair.caller.upstreams[0].endpoints = {{to.instance(), to.inner(), true}};
-    pair.caller.inbound.limits.hold_ms = 4000;
-    pair.caller.doors = {{"127.0.0.1", from.door().port(), DoorKind::upstream, 0,
-                          protocol == Protocol::tcp ? Handling::tcp : Handling::http}};
-    return pair;
-  }
-
-  net::Task<> start(Node& from, Node& to, Pair pair) {
-    controller_->set_snapshot(pair.callee);
-    controller_->set_snapshot(pair.caller);
-    to.start();
-    from.start();
-    co_await controller_->until_applied(to.instance());
-    co_await controller_->until_applied(from.instance());
-    co_await controller_->until([&] { return from.said("ready") && to.said("ready"); });
-  }
-
-  net::Loop loop_;
-  std::string directory_;
-  std::unique_ptr<FakeController> controller_;
-  std::vector<std::unique_ptr<Node>> nodes_;
-  std::vector<std::unique_ptr<FakeService>> services_;
-};
+class Mesh : public MeshFixture {};
 
 net::Task<> greet(ServerExchange& exchange) {
   const std::string target = exchange.request().target;

@@ -8,11 +8,11 @@ bool may_leave_to(const net::Address& address, bool allow_private) {
   return address.is_ip() && (allow_private || address.scope() == net::Scope::global);
 }
 
-Outside::Outside(Core& core, Resolver::Lookup lookup, std::string trust_anchors_pem)
+Outside::Outside(Core& core, OutsideOptions options)
     : core_(core),
-      resolver_(core.loop, std::move(lookup)),
+      resolver_(core.loop, std::move(options.lookup)),
       pool_(core.loop, PoolOptions{}),
-      trust_anchors_pem_(std::move(trust_anchors_pem)) {}
+      trust_anchors_pem_(std::move(options.trust_anchors_pem)) {}
 
 Result<std::shared_ptr<net::TlsContext>> Outside::client_context() {
   if (context_) return context_;

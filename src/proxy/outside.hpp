@@ -14,9 +14,15 @@ namespace bulkhead::proxy {
 // addresses, and IPv4 inside IPv6 that is one of these, are inside: they need `allow_private`.
 bool may_leave_to(const net::Address& address, bool allow_private);
 
+// Tests give their own.
+struct OutsideOptions {
+  Resolver::Lookup lookup = Resolver::system_lookup;
+  std::string trust_anchors_pem;  // empty: the host's roots
+};
+
 class Outside {
  public:
-  explicit Outside(Core& core, Resolver::Lookup lookup = Resolver::system_lookup, std::string trust_anchors_pem = {});
+  Outside(Core& core, OutsideOptions options);
 
   // A connection to the declared host and port, to the first of its permitted addresses that takes it. Nothing was
   // sent.
@@ -34,7 +40,7 @@ class Outside {
   Core& core_;
   Resolver resolver_;
   Pool pool_;
-  const std::string trust_anchors_pem_;  // empty: the system's
+  const std::string trust_anchors_pem_;
   std::shared_ptr<net::TlsContext> context_;
 };
 

@@ -38,8 +38,8 @@ using Acquired = Result<std::unique_ptr<ClientExchange>>;
 
 class Pool::Impl {
  public:
-  Impl(net::Loop& loop, PoolOptions options)
-      : loop_(loop), options_(std::move(options)), sweep_(&Impl::on_sweep, this), gate_(loop) {
+  Impl(net::Loop& loop, const PoolOptions& options)
+      : loop_(loop), options_(options), sweep_(&Impl::on_sweep, this), gate_(loop) {
     options_.h2.fields = options_.fields;
   }
 
@@ -229,6 +229,7 @@ void Pool::Impl::prune(Host& host) {
 void Pool::Impl::close_host(Host& host) {
   host.idle.clear();
   std::vector<H1ClientExchange*> busy;
+  busy.reserve(host.busy.size());
   for (const auto& [exchange, generation] : host.busy) busy.push_back(exchange);
   for (H1ClientExchange* exchange : busy) exchange->cut();
   for (const auto& connection : host.shared) connection->close();
@@ -279,7 +280,7 @@ net::Task<> Pool::Impl::close() {
   co_await gate_.close();
 }
 
-Pool::Pool(net::Loop& loop, PoolOptions options) : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
+Pool::Pool(net::Loop& loop, const PoolOptions& options) : impl_(std::make_unique<Impl>(loop, options)) {}
 Pool::~Pool() = default;
 
 net::Task<Acquired> Pool::acquire(const PoolTarget& target, const Connector& connector, net::Deadline deadline) {

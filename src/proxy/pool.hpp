@@ -47,7 +47,7 @@ struct PoolTarget {
 
 class Pool {
  public:
-  Pool(net::Loop& loop, PoolOptions options);
+  Pool(net::Loop& loop, const PoolOptions& options);
   // Destroys what is left; call close() before, in the loop.
   ~Pool();
   Pool(const Pool&) = delete;

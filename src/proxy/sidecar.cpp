@@ -25,13 +25,14 @@ Result<std::unique_ptr<telemetry::Records>> open_records(const std::string& path
 }  // namespace
 
 Result<std::unique_ptr<Sidecar>> Sidecar::make(net::Loop& loop, Hello hello, KeeperLink keeper,
-                                               Resolver::Lookup lookup) {
+                                               OutsideOptions outside) {
   std::unique_ptr<Sidecar> sidecar(new Sidecar(loop, std::move(keeper)));
-  if (auto opened = sidecar->open(std::move(hello), std::move(lookup)); !opened) return fail(std::move(opened.error()));
+  if (auto opened = sidecar->open(std::move(hello), std::move(outside)); !opened)
+    return fail(std::move(opened.error()));
   return sidecar;
 }
 
-Result<> Sidecar::open(Hello hello, Resolver::Lookup lookup) {
+Result<> Sidecar::open(Hello hello, OutsideOptions outside) {
   auto own = identity::SpiffeId::make(hello.trust_domain, hello.app, hello.service);
   if (!own) return fail(std::move(own.error()));
   auto records = open_records(hello.records);
@@ -44,7 +45,7 @@ Result<> Sidecar::open(Hello hello, Resolver::Lookup lookup) {
     vendor = std::move(*adopted);
   }
   service_ = std::make_unique<LocalService>(loop_, std::move(vendor));
-  outside_ = std::make_unique<Outside>(*core_, std::move(lookup));
+  outside_ = std::make_unique<Outside>(*core_, std::move(outside));
   inner_ = std::make_unique<InnerDoor>(*core_, *service_);
   outer_ = std::make_unique<OuterDoor>(*core_, *outside_);
   dns_ = std::make_unique<DnsResponder>(*core_);

@@ -18,9 +18,8 @@ namespace bulkhead::proxy {
 // are open, its certificate and first snapshot are there, and each door has proven that it denies.
 class Sidecar final : public Instance {
  public:
-  // `lookup` resolves outside names; tests give their own.
   static Result<std::unique_ptr<Sidecar>> make(net::Loop& loop, Hello hello, KeeperLink keeper,
-                                               Resolver::Lookup lookup = Resolver::system_lookup);
+                                               OutsideOptions outside = {});
 
   void start() override;
   void service_started() override;
@@ -32,7 +31,7 @@ class Sidecar final : public Instance {
 
  private:
   Sidecar(net::Loop& loop, KeeperLink keeper) : loop_(loop), keeper_(std::move(keeper)), gate_(loop) {}
-  Result<> open(Hello hello, Resolver::Lookup lookup);
+  Result<> open(Hello hello, OutsideOptions outside);
   Result<> open_doors(Hello& hello);
   Result<> apply(ConfigPtr config);
   void progress();
