@@ -144,8 +144,9 @@ class Init {
 
   // False when the keeper or the service is gone, and this namespace with it.
   bool serve_once() {
-    std::array<pollfd, 3> watched{
-        {{options_.keeper.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}, {vendor_.get(), POLLIN, 0}}};
+    std::array<pollfd, 3> watched{{{options_.keeper.get(), POLLIN, 0},
+                                   {children_.get(), POLLIN, 0},
+                                   {vendor_.get(), static_cast<short>(unsent_ ? POLLOUT : POLLIN), 0}}};
     if (poll(watched.data(), watched.size(), -1) < 0) return errno == EINTR;
     if (watched[0].revents != 0 && !obey()) return false;
     if (watched[1].revents != 0 && !reap()) return false;
@@ -194,9 +195,11 @@ class Init {
     return true;
   }
 
-  // A bounded batch, so that a busy sidecar can't keep init from its children.
+  // A bounded batch, so that a busy sidecar can't keep init from its children. A reply that finds no room waits for it,
+  // and no further request is read meanwhile.
   void vend() {
     for (int batch = 0; batch < 64; ++batch) {
+      if (unsent_ && !send_reply()) return;
       net::VendRequest request;
       const auto got = receive_with_rights(vendor_.get(), std::as_writable_bytes(std::span(&request, 1)));
       if (!got) {
@@ -205,18 +208,31 @@ class Init {
       }
       if (got->size == 0) return vendor_.reset();
       if (got->size != sizeof request) continue;
-      const VendOutcome outcome = connect_to_service(request.port, request.family_hint);
-      const net::VendReply reply{request.id, outcome.error};
-      std::vector<int> rights;
-      if (outcome.error == 0) rights.push_back(outcome.socket.get());
-      std::ignore = send_with_rights(vendor_.get(), std::as_bytes(std::span(&reply, 1)), rights);
+      unsent_.emplace(request.id, connect_to_service(request.port, request.family_hint));
     }
+  }
+
+  bool send_reply() {
+    auto& [id, outcome] = *unsent_;
+    const net::VendReply reply{id, outcome.error};
+    std::vector<int> rights;
+    if (outcome.error == 0) rights.push_back(outcome.socket.get());
+    const auto sent = send_with_rights(vendor_.get(), std::as_bytes(std::span(&reply, 1)), rights);
+    if (!sent && sent.error().cause == Cause::exhausted) return false;
+    // Too many descriptors under way: that is an answer too.
+    if (!sent && outcome.error == 0) {
+      outcome = {Fd(), EMFILE};
+      return send_reply();
+    }
+    unsent_.reset();
+    return true;
   }
 
   const Compartment& compartment_;
   const RootPlan& plan_;
   InitOptions options_;
   Fd vendor_, children_;
+  std::optional<std::pair<std::uint32_t, VendOutcome>> unsent_;
   pid_t service_ = -1;
 };
 

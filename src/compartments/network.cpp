@@ -200,8 +200,11 @@ Result<std::vector<NamedFd>> set_up_network(const std::vector<Door>& doors) {
     return fail(done.error());
   }
   if (*has_ipv6) {
-    if (const auto done = add(all, net::kDoor6, bound(SOCK_STREAM, kDoorAddress6, kDoorPort, true)); !done) {
-      return fail(done.error());
+    auto door = bound(SOCK_STREAM, kDoorAddress6, kDoorPort, true);
+    // IPv6 may be there and switched off: then nobody can dial it either.
+    const bool is_off = !door && door.error().os_error == EADDRNOTAVAIL;
+    if (!is_off) {
+      if (const auto done = add(all, net::kDoor6, std::move(door)); !done) return fail(done.error());
     }
   }
   if (const auto done = add(all, net::kDnsUdp, bound(SOCK_DGRAM, net::kDnsAddress, 53, false)); !done) {

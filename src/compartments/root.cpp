@@ -122,9 +122,6 @@ Result<Fd> open_tree_of(const Bind& bind) {
 }
 
 Result<> fill(int root, const RootPlan& plan, const std::vector<Fd>& trees) {
-  for (const auto& directory : plan.directories) {
-    if (const auto made = make_inside(root, directory); !made) return made;
-  }
   for (const auto& link : plan.links) {
     if (const auto made = link_inside(root, link); !made) return made;
   }
@@ -225,13 +222,17 @@ Result<> enter_root(const RootPlan& plan, const std::vector<Fd>& trees, std::uin
   }
   const Fd root(open(kScratch, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || fchdir(root.get()) != 0) return os_fail("open the new root");
+  for (const auto& directory : plan.directories) {
+    if (const auto made = make_inside(root.get(), directory); !made) return made;
+  }
+  // Before the binds: a mount of the manifest's may lie below /tmp or /run.
+  if (const auto done = mount_kernel_file_systems(root.get(), tmp_bytes); !done) return done;
   if (const auto done = fill(root.get(), plan, trees); !done) return done;
   bool has_volume = false;
   for (const auto& bind : plan.binds) has_volume = has_volume || bind.target == kDataDirectory;
   if (has_volume) {
     if (const auto done = own_volume(root.get()); !done) return done;
   }
-  if (const auto done = mount_kernel_file_systems(root.get(), tmp_bytes); !done) return done;
   if (syscall(SYS_pivot_root, ".", ".") != 0) return os_fail("pivot_root");
   if (umount2(".", MNT_DETACH) != 0) return os_fail("leave the old root");
   if (chdir("/") != 0) return os_fail("enter the new root");

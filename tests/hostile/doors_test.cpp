@@ -39,6 +39,13 @@ TEST_P(Doors, AServiceThatListensOnIpv6LoopbackOnlyIsReached) {
   EXPECT_EQ(instance->wait_for_log("sidecar", "dialled"), "dialled 0 caller fdb8:b8::2");
 }
 
+TEST_P(Doors, EveryRequestForASocketIsAnsweredHoweverManyThereAre) {
+  instance->compartment().command = {"./probe", "stay"};
+  instance->spec().sidecar.hello = R"({"flood":80})";
+  instance->start();
+  EXPECT_EQ(instance->wait_for_log("sidecar", "answered"), "answered 600");
+}
+
 FOR_EVERY_LAUNCHER(Doors);
 
 }  // namespace

@@ -78,6 +78,7 @@ class FakeSidecar {
     if (hello.value("silent", false)) return;
     tell("ready");
     if (hello.contains("dial")) dial(hello["dial"]);
+    if (hello.contains("flood")) flood(hello["flood"]);
   }
 
   // Until the service listens, at most some seconds.
@@ -100,6 +101,27 @@ class FakeSidecar {
       if (read(vended->socket.get(), text.data(), text.size() - 1) < 0) text[0] = '\0';
     }
     say("dialled " + std::to_string(vended->reply.error) + " " + text.data());
+  }
+
+  // Asks for more sockets than the replies' queue holds before it reads the first: every request has to be answered.
+  void flood(std::uint16_t port) {
+    const int vendor = fds_.at(std::string(net::kVendor)).get();
+    constexpr std::uint32_t kRequests = 600;
+    std::uint32_t answered = 0;
+    for (std::uint32_t id = 0; id < kRequests;) {
+      if (net::send_vend_request(vendor, {id, port, 0})) {
+        ++id;
+        continue;
+      }
+      pollfd ready{vendor, POLLIN | POLLOUT, 0};
+      poll(&ready, 1, 5000);
+      if ((ready.revents & POLLOUT) == 0 && net::receive_vend_reply(vendor)) ++answered;
+    }
+    for (pollfd ready{vendor, POLLIN, 0}; answered < kRequests && poll(&ready, 1, 5000) == 1;) {
+      if (!net::receive_vend_reply(vendor)) break;
+      ++answered;
+    }
+    say("answered " + std::to_string(answered));
   }
 
   void serve(const std::string& name, int fd) {

@@ -40,9 +40,15 @@ TEST_P(Root, MountsAreThereAndReadOnlyUnlessTheManifestSaysOtherwise) {
   const std::string extra = instance->directory() + "/extra";
   fs::create_directories(extra + "/inner");
   chmod(extra.c_str(), 0777);
-  instance->compartment().mounts = {{extra, "/opt/extra/deep", false}, {extra, "/srv/extra", true}};
-  instance->compartment().command = {
-      "./probe", "has", "/opt/extra/deep/inner", "/srv/extra/inner", "w/srv/extra/new", "!w/opt/extra/deep/new"};
+  instance->compartment().mounts = {
+      {extra, "/opt/extra/deep", false}, {extra, "/srv/extra", true}, {extra, "/run/extra", false}};
+  instance->compartment().command = {"./probe",
+                                     "has",
+                                     "/opt/extra/deep/inner",
+                                     "/srv/extra/inner",
+                                     "/run/extra/inner",
+                                     "w/srv/extra/new",
+                                     "!w/opt/extra/deep/new"};
   EXPECT_EQ(code(), 0);
 }
 
