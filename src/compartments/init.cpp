@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +110,7 @@ class Init {
   }
 
   Result<> build_root() {
+    ::umask(022);  // the launcher's may be closed; what stands in the root is for the service to read
     if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return os_fail("make mounts private");
     if (options_.trees.empty()) {
       auto trees = open_trees(plan_);
