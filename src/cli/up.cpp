@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <signal.h>
@@ -80,7 +81,7 @@ bool host_is_able() {
   return missing.empty();
 }
 
-int wait_for_end(const control::Places& places) {
+int wait_for_end(const control::Places& places, const std::vector<int>& controllers) {
   const auto since = Clock::now();
   std::size_t left = SIZE_MAX;
   const auto watched = control::watch(places, [&](const json& status) {
@@ -92,16 +93,16 @@ int wait_for_end(const control::Places& places) {
     return !status.value("down", false);
   });
   static_cast<void>(watched);  // the controller's end is the end of the application
-  for (int i = 0; i < 200 && control::is_running(places); ++i) ::usleep(10'000);
-  if (control::is_running(places)) return complain("the controller does not end");
+  if (!control::wait_for_exit(controllers, 5000)) return complain("the controller does not end");
   say(fmt::format("down after {}", elapsed(since)));
   return kDone;
 }
 
 int take_down(const control::Places& places) {
+  const std::vector<int> controllers = control::control_pids(places);
   auto reply = control::ask(places, {{"verb", "down"}});
   if (!reply) return complain(reply.error());
-  return wait_for_end(places);
+  return wait_for_end(places, controllers);
 }
 
 int show_table(const control::Places& places) {

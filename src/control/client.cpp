@@ -59,6 +59,23 @@ bool is_running(const Places& places) { return holder_of(places.run, "controller
 
 bool has_remains(const Places& places) { return ::access(places.instances().c_str(), F_OK) == 0; }
 
+std::vector<int> control_pids(const Places& places) {
+  std::vector<int> pids;
+  for (const char* role : {"controller", "warden"})
+    if (const int pid = holder_of(places.run, role); pid > 0) pids.push_back(pid);
+  return pids;
+}
+
+bool wait_for_exit(const std::vector<int>& pids, int milliseconds) {
+  net::Loop loop;
+  const net::Deadline deadline = loop.in(std::chrono::milliseconds(milliseconds));
+  for (const int pid : pids) {
+    const auto pidfd = net::open_pidfd(pid);
+    if (pidfd && !loop.run(net::wait_exit(loop, *pidfd, deadline))) return false;
+  }
+  return true;
+}
+
 Result<> start_control(const std::string& app, const std::string& executable) {
   const Launcher launcher = launcher_for(app, executable);
   if (auto made = make_places(launcher.places, launcher.platform_uid); !made) return made;

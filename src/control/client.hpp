@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -15,6 +16,10 @@ namespace bulkhead::control {
 bool is_running(const Places& places);
 // Whether there are remains of one: a list of instances that a new controller could adopt.
 bool has_remains(const Places& places);
+
+// The processes of control that run now; wait for them, so that after `down` there are none.
+std::vector<int> control_pids(const Places& places);
+bool wait_for_exit(const std::vector<int>& pids, int milliseconds);
 
 // Starts controller and warden and waits until the controller answers.
 Result<> start_control(const std::string& app, const std::string& executable);
