@@ -2,11 +2,8 @@
 
 import collections
 import os
-import pathlib
 import signal
 import threading
-import time
-import unittest
 
 import harness
 from harness import alive, kill, until
@@ -71,6 +68,7 @@ class Load:
                 self.outcomes["broken"] += 1
                 self.problems.append(repr(error))
                 connection.close()
+        connection.close()
 
     def goes_on(self):
         before = self.outcomes[200]

@@ -1,0 +1,208 @@
+"""A probe inside every compartment tries everything; what happened must equal `bulkhead reach`, as root and as a user."""
+
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import unittest
+
+import harness
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILD = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")).resolve()
+USER = "bulkhead-reach"
+
+# The names are services; an arrow is a declared call.
+MANIFEST = """
+app: walls
+services:
+  alpha:
+    dir: ./code
+    command: [/usr/bin/python3, prober.py]
+    port: 8080
+    mounts: ["./probe:/opt/probe"]
+    environment: @ENVIRONMENT@
+    calls:
+      beta: [GET /open/*, POST /orders]
+      gamma: {at: "localhost:4001"}
+      store: {}
+  beta:
+    dir: ./code
+    command: [/usr/bin/python3, prober.py]
+    port: 8080
+    mounts: ["./probe:/opt/probe"]
+    environment: @ENVIRONMENT@
+    calls:
+      gamma: ["GET /open/*"]
+  gamma:
+    dir: ./code
+    command: [/usr/bin/python3, prober.py]
+    port: 80
+    mounts: ["./probe:/opt/probe"]
+    environment: @ENVIRONMENT@
+    calls:
+      store: {}
+  island:
+    dir: ./code
+    command: [/usr/bin/python3, prober.py]
+    port: 8080
+    mounts: ["./probe:/opt/probe"]
+    environment: @ENVIRONMENT@
+  store:
+    dir: ./code
+    command: [/usr/bin/python3, tcp_echo.py]
+    port: 5432
+    protocol: tcp
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes:
+    - {match: {path: /alpha/*}, to: alpha, rewrite: /}
+    - {match: {path: /beta/*}, to: beta, rewrite: /}
+    - {match: {path: /gamma/*}, to: gamma, rewrite: /}
+    - {match: {path: /island/*}, to: island, rewrite: /}
+"""
+
+PROBERS = ["alpha", "beta", "gamma", "island"]
+PORTS = {"alpha": 8080, "beta": 8080, "gamma": 80, "island": 8080, "store": 5432}
+REQUESTS = [("GET", "/open/x"), ("POST", "/orders"), ("GET", "/admin"), ("DELETE", "/open/x")]
+
+# What a compartment leaves to its service; everything else that the probe tries is denied.
+PROBE_ALLOWED = {
+    "dns 198.18.0.53:53", "listen on 80", "listen on the peer's port 8080", "route netlink socket", "own socket pair", "create /data/x", "create /tmp/x",
+    "create /run/x", "create /dev/shm/x",
+    "see other processes",  # the prober that started it: of its own compartment
+}
+
+
+def what_is_declared(app, caller, callee):
+    """`reach` for the pair, and for each request of REQUESTS whether one of its lines covers it."""
+    answer = json.loads(app.run("reach", caller, callee, "--json", check=False).stdout)
+    if answer["verdict"] != "allowed":
+        return answer["verdict"], set()
+    lines = answer["path"][0]["what"]
+    covered = {r for r in REQUESTS if any(line == "everything" or covers(line, *r) for line in lines)}
+    return "allowed", covered
+
+
+def covers(line, method, path):
+    wanted, pattern = line.split(" ")
+    return wanted in ("*", method) and (path == pattern or (pattern.endswith("/*") and path.startswith(pattern[:-1])))
+
+
+class Host:
+    """Things on the host that a service without walls could reach."""
+
+    def __init__(self):
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.port = self.tcp.getsockname()[1]
+        self.abstract = socket.socket(socket.AF_UNIX)
+        self.name = f"bulkhead-reach-{os.getpid()}"
+        self.abstract.bind("\0" + self.name)
+        self.abstract.listen()
+
+    def close(self):
+        self.tcp.close()
+        self.abstract.close()
+
+
+class Reach(harness.Case):
+    def start(self, user=None):
+        host = Host()
+        self.addCleanup(host.close)
+        environment = {"HOST_PORT": str(host.port), "HOST_ADDRESS": "127.0.0.1", "HOST_ABSTRACT": host.name, "HOST_PID": str(os.getpid()), "HOST_HOME": "/root",
+                       "HOST_SOCKET": "@DIR@/b/run/walls/sidecars.sock", "CONTROLLER_SOCKET": "@DIR@/b/run/walls/control.sock"}
+        files = {f"code/{name}": (HERE / name).read_text() for name in ("prober.py", "tcp_echo.py")}
+        app = self.application(MANIFEST, files={**files, "probe/here": ""}, user=user)
+        environment = {k: v.replace("@DIR@", str(app.directory)) for k, v in environment.items()}
+        app.manifest.write_text(app.manifest.read_text().replace("@ENVIRONMENT@", json.dumps(environment)))
+        shutil.copy(BUILD / "tests/hostile/hostile_probe", app.directory / "probe")
+        for path in app.directory.rglob("*"):
+            if path.is_dir():
+                path.chmod(0o755)
+        if user:
+            subprocess.run(["chown", "-R", user, str(app.directory)], check=True)
+        app.up()
+        return app
+
+    def matrix(self, app):
+        rows, wrong = [], []
+        for caller in PROBERS:
+            attempts, expected = [], []
+            for callee, port in PORTS.items():
+                if callee == caller:
+                    continue
+                verdict, covered = what_is_declared(app, caller, callee)
+                hosts = [callee, f"198.18.1.{list(PORTS).index(callee) + 1}"]
+                for target in hosts:
+                    if callee == "store":
+                        attempts.append({"host": target, "port": port, "kind": "tcp"})
+                        expected.append((callee, f"{target}:{port}", verdict == "allowed"))
+                        continue
+                    for method, path in REQUESTS:
+                        attempts.append({"host": target, "port": port, "method": method, "path": path, "kind": "http"})
+                        expected.append((callee, f"{method} {target}:{port}{path}", verdict == "allowed" and (method, path) in covered))
+                if caller == "alpha" and callee == "gamma":
+                    attempts.append({"host": "localhost", "port": 4001, "method": "GET", "path": "/open/x", "kind": "http"})
+                    expected.append((callee, "GET localhost:4001/open/x", True))
+                else:
+                    attempts.append({"host": "127.0.0.1", "port": 4001, "method": "GET", "path": "/open/x", "kind": "http"})
+                    expected.append((callee, "GET 127.0.0.1:4001/open/x", caller == "alpha"))
+            outcomes = app.request("POST", f"/{caller}/try", body=json.dumps(attempts)).json
+            for (callee, what, should), outcome in zip(expected, outcomes, strict=True):
+                rows.append(f"{caller:8} {what:40} {outcome:24} reach: {'allowed' if should else 'denied'}")
+                if (outcome == "allowed") != should:
+                    wrong.append(rows[-1])
+        return rows, wrong
+
+    def probes(self, app, one_uid=False):
+        wrong, rows = [], []
+        for caller in PROBERS:
+            lines = app.get(f"/{caller}/probe", timeout=120).json
+            self.assertGreater(len(lines), 100, f"the probe in {caller} said {lines}")
+            for line in (each for each in lines if "|" in each):
+                what, outcome = line.rsplit("|", 1)
+                allowed = set(PROBE_ALLOWED)
+                if caller == "alpha":
+                    allowed |= {"declared tcp 127.0.0.1:4001", "declared tcp 0.0.0.0:4001", "declared tcp ::1:4001"}
+                if what.startswith("listen on") and outcome.endswith("EADDRINUSE"):
+                    continue  # the service itself listens there
+                if what == "declared tcp 198.18.1.1:8080":
+                    continue  # alpha's address: nobody calls alpha, so it is denied below unless it is alpha's own
+                if one_uid:
+                    allowed.add("kill init")
+                rows.append(f"{caller:8} {what:44} {outcome}")
+                if (outcome == "allowed") != (what in allowed):
+                    wrong.append(rows[-1])
+        return rows, wrong
+
+    def check(self, app):
+        rows, wrong = self.matrix(app)
+        probe_rows, probe_wrong = self.probes(app)
+        print("\n" + "\n".join(rows + probe_rows))
+        print(f"{len(rows)} calls and {len(probe_rows)} other attempts tried; {len(wrong) + len(probe_wrong)} differ from what is declared")
+        self.assertEqual(wrong + probe_wrong, [])
+        denied = {d["caller"] for d in app.status()["denied"]}
+        self.assertEqual(denied, set(PROBERS), "every refused attempt left a record of who tried")
+        pids = app.pids()
+        app.down()
+        self.assert_nothing_left(app, pids)
+
+    def test_as_whoever_runs_the_tests(self):
+        self.check(self.start())
+
+    def test_as_an_ordinary_user_with_subordinate_ids(self):
+        if os.geteuid() != 0:
+            self.skipTest("making a user needs root; the other test ran as an ordinary one")
+        try:
+            pwd.getpwnam(USER)
+        except KeyError:
+            subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", USER], check=True, capture_output=True)
+            self.addCleanup(subprocess.run, ["userdel", "--remove", USER], capture_output=True)
+        self.check(self.start(user=USER))
+
+
+if __name__ == "__main__":
+    harness.main()
