@@ -158,18 +158,29 @@ struct Reply {
   http::Fields trailers;
 };
 
-// A client of one connection, HTTP/1.1 or HTTP/2 with prior knowledge.
+// What a client of TLS needs.
+struct ClientTls {
+  std::string anchors_pem;
+  std::string server_name;
+  std::string alpn = "http/1.1";
+};
+
+// A client of one connection, HTTP/1.1 or HTTP/2, in the clear or by TLS.
 class Client {
  public:
-  Client(net::Loop& loop, net::Address address, UpstreamProtocol protocol = UpstreamProtocol::http1);
+  Client(net::Loop& loop, net::Address address, UpstreamProtocol protocol = UpstreamProtocol::http1,
+         std::optional<ClientTls> tls = {});
   net::Task<Result<Reply>> send(http::Request request, std::string body = {}, http::Fields trailers = {});
   net::Task<Result<Reply>> get(std::string target);
   net::Task<Result<std::unique_ptr<ClientExchange>>> open();
 
  private:
   net::Loop& loop_;
+  net::Task<Result<net::Stream>> connect(net::Deadline deadline);
+
   net::Address address_;
   UpstreamProtocol protocol_;
+  std::optional<ClientTls> tls_;
   Pool pool_;
 };
 

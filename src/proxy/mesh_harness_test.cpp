@@ -281,12 +281,29 @@ NamedCertificate certificate_for(const std::string& dns_name) {
   return made;
 }
 
-Client::Client(net::Loop& loop, net::Address address, UpstreamProtocol protocol)
-    : loop_(loop), address_(address), protocol_(protocol), pool_(loop, PoolOptions{}) {}
+Client::Client(net::Loop& loop, net::Address address, UpstreamProtocol protocol, std::optional<ClientTls> tls)
+    : loop_(loop), address_(address), protocol_(protocol), tls_(std::move(tls)), pool_(loop, PoolOptions{}) {}
+
+net::Task<Result<net::Stream>> Client::connect(net::Deadline deadline) {
+  auto stream = co_await net::connect(loop_, address_, deadline);
+  if (!stream || !tls_) co_return stream;
+  net::TlsConfig config;
+  config.role = net::TlsRole::client;
+  config.peer = net::PeerCheck::server_name;
+  config.trust_anchors_pem = tls_->anchors_pem;
+  config.alpn = {tls_->alpn};
+  config.allow_tls12 = true;
+  auto context = expect_value(net::TlsContext::make(std::move(config)));
+  net::HandshakeOptions options;
+  options.server_name = tls_->server_name;
+  const auto secured = co_await stream->handshake(context, std::move(options), deadline);
+  if (!secured) co_return fail(secured.error());
+  co_return stream;
+}
 
 net::Task<Result<std::unique_ptr<ClientExchange>>> Client::open() {
   const PoolTarget target{"test", protocol_, 0};
-  const Connector connector = [this](net::Deadline deadline) { return net::connect(loop_, address_, deadline); };
+  const Connector connector = [this](net::Deadline deadline) { return connect(deadline); };
   auto exchange = co_await pool_.acquire(target, connector, loop_.in(kPatience));
   co_return exchange;
 }

@@ -1,0 +1,199 @@
+#include "gateway/gateway.hpp"
+
+#include <gtest/gtest.h>
+
+#include "identity/key.hpp"
+#include "proxy/mesh_harness.hpp"
+
+namespace bulkhead::gateway {
+namespace {
+
+using namespace proxy;           // NOLINT(google-build-using-namespace)
+using namespace proxy::testing;  // NOLINT(google-build-using-namespace)
+using nlohmann::json;
+
+constexpr std::string_view kHost = "shop.example";
+constexpr std::string_view kService = "_gateway";
+
+class GatewayTest : public MeshFixture {
+ protected:
+  GatewayTest() : certificate_(certificate_for(std::string(kHost))) {
+    Hello hello;
+    hello.instance = "_gateway-1";
+    hello.app = kApp;
+    hello.service = kService;
+    hello.role = Role::gateway;
+    hello.trust_domain = kTrustDomain;
+    hello.controller_socket = controller_->socket();
+    for (const char* name : {"listen:0", "listen:1", "redirect"}) {
+      auto probe = net::Listener::open(loop_, net::Address::loopback(0));
+      addresses_.push_back(probe->address());
+      hello.fds[name] = Fd(::dup(probe->fd()));
+    }
+    KeeperLink keeper{[this](std::string_view type) { said_.emplace(type); },
+                      [](const Fault& fault) { throw std::runtime_error(fault.message); }};
+    gateway_ = *Gateway::make(loop_, std::move(hello), std::move(keeper));
+  }
+  ~GatewayTest() override { gateway_.reset(); }
+
+  Snapshot snapshot(Node& to) {
+    Snapshot made;
+    made.app = kApp;
+    made.service = kService;
+    made.instance = "_gateway-1";
+    made.trust_domain = kTrustDomain;
+    made.spiffe_id = spiffe_of(kService);
+    made.role = Role::gateway;
+    policy::Edge edge = route_edge();
+    made.upstreams = {{"payments", 8080, Protocol::http, spiffe_of("payments"), edge, {}}};
+    made.upstreams[0].endpoints = {{to.instance(), to.inner(), true}};
+    made.inbound.limits.hold_ms = 50;
+    made.gateway.listeners = {
+        {"listen:0", true, false, 0}, {"listen:1", false, false, 0}, {"redirect", false, true, addresses_[0].port()}};
+    made.gateway.certificates = {{{std::string(kHost)}, certificate_.pem, key_pem()}};
+    made.gateway.routes = {{"", "/api/pay/*", {"GET", "POST"}, 0, "/", "gateway.routes[0]"}};
+    return made;
+  }
+
+  static policy::Edge route_edge() {
+    policy::Edge edge = call(std::string(kService), "payments", 8080, Protocol::http);
+    edge.kind = policy::Edge::Kind::route;
+    edge.id = "gateway.routes[0]";
+    return edge;
+  }
+
+  Snapshot callee(Node& to) {
+    Snapshot made = to.snapshot();
+    made.inbound.ports = {{8080, Protocol::http}};
+    made.inbound.edges = {route_edge()};
+    return made;
+  }
+
+  std::string key_pem() const { return *identity::private_key_pem(certificate_.key); }
+
+  net::Task<> start(Node& to, Snapshot gateway, Snapshot behind) {
+    controller_->set_snapshot(std::move(gateway));
+    controller_->set_snapshot(std::move(behind));
+    to.start();
+    gateway_->start();
+    co_await controller_->until_applied("_gateway-1");
+    co_await controller_->until_applied(to.instance());
+    co_await controller_->until([&] { return said_.contains("ready") && to.said("ready"); });
+  }
+
+  ClientTls tls(std::string alpn = "http/1.1") const { return {certificate_.pem, std::string(kHost), std::move(alpn)}; }
+  http::Request ask(std::string method, std::string target) {
+    http::Request request = request_of(std::move(method), std::move(target));
+    request.authority = kHost;
+    return request;
+  }
+
+  NamedCertificate certificate_;
+  std::vector<net::Address> addresses_;
+  std::set<std::string> said_;
+  std::unique_ptr<Gateway> gateway_;
+};
+
+// Nothing of the inside may stand in an answer to a stranger.
+void expect_silent(const Reply& reply) {
+  std::string all = reply.body;
+  for (const http::Field& field : reply.fields) all.append(field.name).append(": ").append(field.value).append("\n");
+  for (const char* secret : {"payments", "_gateway", "checkout", "bulkhead", "unix:", "8080", "spiffe"}) {
+    EXPECT_EQ(all.find(secret), std::string::npos) << all;
+  }
+}
+
+TEST_F(GatewayTest, ARouteLeadsToItsServiceInBothVersionsOfHttp) {
+  Node& payments = node("payments", "payments-1");
+  http::Request seen;
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    seen = exchange.request();
+    co_await reply_text(exchange, 200, "paid");
+  });
+  loop_.run([&]() -> net::Task<> {
+    co_await start(payments, snapshot(payments), callee(payments));
+    for (const auto protocol : {UpstreamProtocol::http1, UpstreamProtocol::http2}) {
+      const std::string alpn = protocol == UpstreamProtocol::http1 ? "http/1.1" : "h2";
+      Client client(loop_, addresses_[0], protocol, tls(alpn));
+      http::Request request = ask("POST", "/api/pay/charges?x=1");
+      request.scheme = "https";
+      request.fields.add("x-forwarded-for", "6.6.6.6");
+      request.fields.add("x-bulkhead-port", "1");
+      const auto reply = co_await client.send(request, "money");
+      EXPECT_TRUE(reply.has_value()) << reply.error().message;
+      if (!reply) co_return;
+      EXPECT_EQ(reply->status, 200);
+      EXPECT_EQ(reply->body, "paid");
+      EXPECT_TRUE(reply->fields.has("x-request-id"));
+      expect_silent(*reply);
+      EXPECT_EQ(seen.target, "/charges?x=1");
+      EXPECT_EQ(seen.fields.find("x-forwarded-for"), "127.0.0.1");
+      EXPECT_EQ(seen.fields.find("x-forwarded-proto"), "https");
+      EXPECT_EQ(seen.authority, kHost);
+    }
+  }());
+}
+
+TEST_F(GatewayTest, WithoutARouteNothingIsThere) {
+  Node& payments = node("payments", "payments-1");
+  loop_.run([&]() -> net::Task<> {
+    co_await start(payments, snapshot(payments), callee(payments));
+    Client client(loop_, addresses_[1]);
+    for (const char* target : {"/", "/api/pay", "/metrics", "/api"}) {
+      const auto reply = co_await client.send(ask("GET", target));
+      EXPECT_TRUE(reply && reply->status == 404) << target;
+      if (reply) expect_silent(*reply);
+      if (reply) EXPECT_EQ(reply->body, "Not Found\n");
+    }
+    const auto wrong_method = co_await client.send(ask("DELETE", "/api/pay/x"));
+    EXPECT_TRUE(wrong_method && wrong_method->status == 404);
+    for (const char* target : {"/api/pay/../x", "/api/pay/%2e%2e/x", "/api//pay/x", "/api/pay/a%2fb", "/api/pay/;x"}) {
+      const auto reply = co_await client.send(ask("GET", target));
+      EXPECT_TRUE(reply && reply->status == 400) << target;
+      if (reply) expect_silent(*reply);
+    }
+  }());
+}
+
+TEST_F(GatewayTest, ARefusalBehindTellsAStrangerNothing) {
+  Node& payments = node("payments", "payments-1");
+  loop_.run([&]() -> net::Task<> {
+    Snapshot deaf = callee(payments);
+    deaf.inbound.edges.clear();
+    co_await start(payments, snapshot(payments), deaf);
+    Client client(loop_, addresses_[1]);
+    const auto denied = co_await client.send(ask("GET", "/api/pay/x"));
+    EXPECT_TRUE(denied && denied->status == 403);
+    if (denied) expect_silent(*denied);
+    Snapshot alone = snapshot(payments);
+    alone.upstreams[0].endpoints.clear();
+    controller_->set_snapshot(alone);
+    co_await controller_->until_applied("_gateway-1");
+    const auto unavailable = co_await client.send(ask("GET", "/api/pay/x"));
+    EXPECT_TRUE(unavailable && unavailable->status == 503);
+    if (unavailable) expect_silent(*unavailable);
+  }());
+}
+
+TEST_F(GatewayTest, PlainHttpIsSentToHttps) {
+  Node& payments = node("payments", "payments-1");
+  loop_.run([&]() -> net::Task<> {
+    co_await start(payments, snapshot(payments), callee(payments));
+    Client client(loop_, addresses_[2]);
+    const auto reply = co_await client.send(ask("GET", "/api/pay/x?y=1"));
+    EXPECT_TRUE(reply && reply->status == 308);
+    if (!reply) co_return;
+    EXPECT_EQ(reply->fields.find("location"), fmt::format("https://{}:{}/api/pay/x?y=1", kHost, addresses_[0].port()));
+  }());
+}
+
+TEST(Redirect, AHostileAuthorityGivesNoLocation) {
+  EXPECT_EQ(https_location("shop.example:80", "/a", 443), "https://shop.example/a");
+  EXPECT_EQ(https_location("shop.example", "/a", 8443), "https://shop.example:8443/a");
+  EXPECT_EQ(https_location("[::1]:80", "/", 0), "https://[::1]/");
+  for (const char* host : {"", "evil/..", "a b", "a@b", "a\\b", "a\"b"}) EXPECT_EQ(https_location(host, "/", 0), "");
+  EXPECT_EQ(https_location("shop.example", "*", 0), "");
+}
+
+}  // namespace
+}  // namespace bulkhead::gateway
