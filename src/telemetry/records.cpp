@@ -56,9 +56,10 @@ class Records::Writer {
       ++unreported_;
       return;
     }
+    const bool is_first = buffer_.empty();
     buffer_.append(line).push_back('\n');
-    // A half full buffer can't wait for the timer.
-    if (buffer_.size() > options_.buffer_bytes / 2) wanted_.notify_one();
+    // The first line begins the wait for more; a half full buffer can't wait for its end.
+    if (is_first || buffer_.size() > options_.buffer_bytes / 2) wanted_.notify_one();
   }
 
   void flush() {

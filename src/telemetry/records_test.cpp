@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -48,6 +49,16 @@ TEST_F(RecordsTest, WhatWasAppendedIsThereAfterTheEnd) {
     (*Records::open(options()))->append("{\"last\":true}");
   }
   EXPECT_EQ(content(), "{\"last\":true}\n");
+}
+
+TEST_F(RecordsTest, ALineIsWrittenSoonThoughNobodyAsksForIt) {
+  const auto records = *Records::open(options());
+  for (const std::string expected : {"1\n", "1\n2\n"}) {
+    records->append(expected.substr(expected.size() - 2, 1));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (content() != expected && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    EXPECT_EQ(content(), expected);
+  }
 }
 
 TEST_F(RecordsTest, AFullFileIsRotatedAndTheOldestGoes) {
