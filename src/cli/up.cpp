@@ -105,6 +105,12 @@ int take_down(const control::Places& places) {
   return wait_for_end(places, controllers);
 }
 
+// After a start that was refused: the controller that was started for it goes again.
+void leave_nothing(const control::Places& places) {
+  const std::vector<int> controllers = control::control_pids(places);
+  if (control::ask(places, {{"verb", "down"}})) control::wait_for_exit(controllers, 5000);
+}
+
 int show_table(const control::Places& places) {
   const auto status = control::ask(places, {{"verb", "status"}});
   if (!status) return complain(status.error());
@@ -140,14 +146,19 @@ int up(const Context& context, bool detach) {
 
   ::signal(SIGINT, on_interrupt);   // NOLINT(cert-err33-c)
   ::signal(SIGTERM, on_interrupt);  // NOLINT(cert-err33-c)
-  if (!control::is_running(places)) {
+  const bool fresh = !control::is_running(places);
+  if (fresh) {
     if (!host_is_able()) return kFailed;
     if (auto started = control::start_control(application.name, context.executable); !started)
       return complain(started.error());
   }
   const auto reply =
       control::ask(places, {{"verb", "apply"}, {"desired", json::parse(control::to_json(opened->desired))}});
-  if (!reply) return complain(reply.error());
+  if (!reply) {
+    complain(reply.error());
+    if (fresh) leave_nothing(places);
+    return kFailed;
+  }
   say(fmt::format("{} {}", tinted(application.name, Tone::bold),
                   reply->value("changed", false) ? "comes up" : "is already up"));
 

@@ -13,6 +13,7 @@
 
 #include <unistd.h>
 
+#include "compartments/command_check.hpp"
 #include "control/controller.hpp"
 #include "control/edge_certificate.hpp"
 #include "control/snapshots.hpp"
@@ -105,10 +106,31 @@ json Controller::apply(const json& request) {
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
   const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
-  if (!same)
+  if (!same) {
+    if (auto checked = check_commands(*desired); !checked) return failure(checked.error().message);
     if (auto taken = take(std::move(*desired), true); !taken) return failure(taken.error().message);
+  }
   reconcile_soon();
   return {{"ok", true}, {"changed", !same}};
+}
+
+// Every service's command must be there once its root is built; otherwise nothing is started at all.
+Result<> Controller::check_commands(const Desired& desired) const {
+  const auto loaded = load(desired);
+  if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
+  Launcher launcher = launcher_;
+  launcher.directory = desired.directory;
+  std::string text;
+  for (const manifest::Service& service : loaded->application.services) {
+    const auto ids = ids_of(launcher, loaded->application, service.name);
+    if (!ids) return fail(ids.error());
+    const auto spec = sidecar_spec(launcher, loaded->application, loaded->model, service, service.name, *ids);
+    for (const auto& problem : compartments::check_command(*spec.compartment, desired.launcher_path))
+      text += fmt::format("\n{}: service '{}': {}{}", manifest::to_string(service.position), service.name,
+                          problem.message, problem.fix.empty() ? "" : "\n  fix: " + problem.fix);
+  }
+  if (!text.empty()) return fail(Cause::invalid, "nothing was started:{}", text);
+  return {};
 }
 
 json Controller::scale(const json& request) {

@@ -90,6 +90,7 @@ class Controller {
   nlohmann::json status() const;
   net::Task<> refresh_stats();
   Result<> take(Desired desired, bool keep);
+  Result<> check_commands(const Desired& desired) const;
   Result<> make_gateway_certificate();
 
   net::Loop& loop_;

@@ -198,7 +198,7 @@ void Fleet::stop_in_order(std::vector<Action>& actions, Time now) {
 
 std::string Fleet::unmet_need(const Slot& slot, Time now) const {
   for (const Need& need : goals_.at(slot.service).needs) {
-    if (need.patient && now - slot.since >= kPatience) continue;
+    if (need.patient && (slot.restarts > 0 || now - slot.since >= kPatience)) continue;
     bool met = false;
     bool any = false;
     bool fell = false;
@@ -226,7 +226,7 @@ std::string Fleet::unmet_need(const Slot& slot, Time now) const {
 void Fleet::start_waiting(std::vector<Action>& actions, Time now) {
   for (auto& [id, slot] : slots_) {
     if (slot.phase == Phase::backoff && now >= slot.until) {
-      slot.phase = Phase::waiting;  // `since` stays: its patience with callees is not renewed
+      enter(slot, Phase::waiting, now, std::move(slot.reason));
     }
     if (slot.phase != Phase::waiting) continue;
     if (std::string unmet = unmet_need(slot, now); !unmet.empty()) {

@@ -57,6 +57,16 @@ TEST_F(FleetTest, ACallerGivesUpWaitingForACalleeThatDoesNotGetReadyButNotForADe
   EXPECT_EQ(decide(), "start a-1#1");
 }
 
+TEST_F(FleetTest, WhatFellOnceDoesNotWaitForItsCalleesAgain) {
+  fleet.want({goal("a", {{"c", Condition::ready, true}}), goal("c")});
+  decide();
+  pass(10'000);
+  EXPECT_EQ(decide(), "start a-1#1");
+  gone("a-1");
+  pass(100);
+  EXPECT_EQ(decide(), "start a-1#2");
+}
+
 TEST_F(FleetTest, ACrashIsRestartedWithGrowingWaitsAndTheReasonIsShown) {
   fleet.want({goal("a")});
   decide();

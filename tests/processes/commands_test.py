@@ -10,8 +10,8 @@ app: words
 services:
   a:
     command: [/usr/bin/sleep, "1000"]
-    calls: {b: [GET /x]}
-  b:
+    calls: {beta: [GET /x]}
+  beta:
     command: [/usr/bin/sleep, "1000"]
     port: 8080
 """
@@ -22,7 +22,7 @@ class Commands(harness.Case):
         app = self.application(MANIFEST)
         cases = [
             (["check"], 0), (["graph"], 0), (["graph", "--format", "dot"], 0), (["graph", "--format", "json"], 0), (["reach", "a"], 0),
-            (["reach", "a", "b"], 0), (["reach", "b", "a"], 1), (["reach", "nobody"], 2), (["status"], 3), (["identity", "a"], 3),
+            (["reach", "a", "beta"], 0), (["reach", "beta", "a"], 1), (["reach", "nobody"], 2), (["status"], 3), (["identity", "a"], 3),
             (["restart", "a"], 3), (["scale", "a", "2"], 3), (["down"], 0), (["graph", "--format", "png"], 2), (["scale", "a"], 2),
         ]
         for words, code in cases:
@@ -31,17 +31,17 @@ class Commands(harness.Case):
                 self.assertEqual(done.returncode, code, done.stdout + done.stderr)
 
     def test_a_broken_manifest_starts_nothing_and_says_where(self):
-        app = self.application(MANIFEST.replace("calls: {b:", "calls: {bb:"))
+        app = self.application(MANIFEST.replace("calls: {beta:", "calls: {betta:"))
         for words in (["up", "--detach"], ["check"]):
             done = app.run(*words, check=False)
             self.assertEqual(done.returncode, 2)
             self.assertIn("bulkhead.yaml:6:", done.stderr)
-            self.assertIn("did you mean 'b'", done.stderr)
+            self.assertIn("did you mean 'beta'", done.stderr)
         self.assertFalse((app.directory / "b/run").exists())
 
     def test_json_wherever_a_table_is_printed(self):
         app = self.application(MANIFEST)
-        for words in (["check", "--json"], ["graph", "--json"], ["reach", "a", "--json"], ["reach", "a", "b", "--json"]):
+        for words in (["check", "--json"], ["graph", "--json"], ["reach", "a", "--json"], ["reach", "a", "beta", "--json"]):
             with self.subTest(words):
                 json.loads(app.run(*words).stdout)
 
@@ -66,7 +66,9 @@ class Commands(harness.Case):
                                files={"x": ""})
         done = app.run("up", "--detach", check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertIn("/opt/nowhere/tool", done.stdout + done.stderr)
+        self.assertIn("nothing was started", done.stderr)
+        self.assertEqual(app.leftovers(), [])
+        self.assertIn("/opt/nowhere/tool", done.stderr)
 
 
 if __name__ == "__main__":
