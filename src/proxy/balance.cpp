@@ -5,13 +5,23 @@
 
 namespace bulkhead::proxy {
 
-void LatencyMean::record(std::chrono::nanoseconds latency, std::chrono::steady_clock::time_point now) {
-  const double seen = std::chrono::duration<double, std::micro>(latency).count();
+double LatencyMean::kept(Time now) const {
   const double age = std::chrono::duration<double>(now - last_).count();
-  const double kept = std::exp(-std::max(age, 0.0) / std::chrono::duration<double>(kDecay).count());
-  micros_ = seen > micros_ ? seen : micros_ * kept + seen * (1 - kept);
+  return std::exp(-std::max(age, 0.0) / std::chrono::duration<double>(kDecay).count());
+}
+
+void LatencyMean::record(std::chrono::nanoseconds latency, Time now) {
+  if (answers_ < kWarmUp) {
+    ++answers_;
+    return;
+  }
+  const double seen = std::chrono::duration<double, std::micro>(latency).count();
+  const double part = kept(now);
+  micros_ = seen > micros_ ? seen : micros_ * part + seen * (1 - part);
   last_ = now;
 }
+
+double LatencyMean::micros(Time now) const { return std::max(1.0, micros_ * kept(now)); }
 
 std::optional<std::size_t> choose(std::span<const Load> loads, const Draw& draw) {
   const auto count = static_cast<std::size_t>(std::ranges::count_if(loads, &Load::usable));

@@ -3,6 +3,7 @@
 // Power of two choices: of two endpoints drawn at random, the one with less to do. Less is outstanding requests times
 // the endpoint's recent latency, so that a slow one gets fewer, and one that is new gets some. Pure.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,18 +14,24 @@
 namespace bulkhead::proxy {
 
 // An exponentially weighted mean that a rise reaches at once and a fall in about `kDecay`, so that an endpoint that
-// turned slow is left with its first slow answer.
+// turned slow is left with its first slow answer. Without answers it falls too: whoever is left is tried again later.
 class LatencyMean {
  public:
+  using Time = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::seconds kDecay{10};
+  // The first answers tell of connecting and of a cold program, not of what the endpoint can do.
+  static constexpr unsigned kWarmUp = 3;
 
-  void record(std::chrono::nanoseconds latency, std::chrono::steady_clock::time_point now);
+  void record(std::chrono::nanoseconds latency, Time now);
   // In microseconds, at least 1.
-  double micros() const { return micros_ < 1 ? 1 : micros_; }
+  double micros(Time now) const;
 
  private:
+  double kept(Time now) const;
+
   double micros_ = 0;
-  std::chrono::steady_clock::time_point last_;
+  unsigned answers_ = 0;
+  Time last_;
 };
 
 struct Load {
@@ -32,7 +39,10 @@ struct Load {
   double latency_micros = 1;
   bool usable = true;
 
-  double cost() const { return (static_cast<double>(outstanding) + 1) * latency_micros; }
+  // What takes less differs by chance alone; equals share evenly.
+  static constexpr double kNoiseMicros = 1000;
+
+  double cost() const { return (static_cast<double>(outstanding) + 1) * std::max(latency_micros, kNoiseMicros); }
 };
 
 // Uniform in [0, bound).

@@ -54,19 +54,42 @@ TEST(Balance, TheMostLoadedOfManyIsNeverChosen) {
   }
 }
 
-TEST(LatencyMean, RisesAtOnceAndFallsSlowly) {
-  LatencyMean mean;
-  mean.record(milliseconds(1), kStart);
-  EXPECT_DOUBLE_EQ(mean.micros(), 1000);
-  mean.record(milliseconds(100), kStart + milliseconds(1));
-  EXPECT_DOUBLE_EQ(mean.micros(), 100'000);
-  mean.record(milliseconds(1), kStart + milliseconds(2));
-  EXPECT_GT(mean.micros(), 90'000);
-  mean.record(milliseconds(1), kStart + seconds(60));
-  EXPECT_LT(mean.micros(), 2'000);
+TEST(Balance, TheLeastBitSlowerIsNotStarved) {
+  const std::vector<Load> loads{{0, 210, true}, {0, 200, true}, {0, 900, true}};
+  std::vector<int> counts(3);
+  const Draw draw = draws(5);
+  for (int i = 0; i < 3000; ++i) ++counts[*choose(loads, draw)];
+  for (const int count : counts) EXPECT_GT(count, 500);
 }
 
-TEST(LatencyMean, IsNeverNothing) { EXPECT_DOUBLE_EQ(LatencyMean().micros(), 1); }
+LatencyMean warm() {
+  LatencyMean mean;
+  for (unsigned i = 0; i < LatencyMean::kWarmUp; ++i) mean.record(milliseconds(700), kStart);
+  return mean;
+}
+
+TEST(LatencyMean, TheFirstAnswersDoNotCount) { EXPECT_DOUBLE_EQ(warm().micros(kStart), 1); }
+
+TEST(LatencyMean, RisesAtOnceAndFallsSlowly) {
+  LatencyMean mean = warm();
+  mean.record(milliseconds(1), kStart);
+  EXPECT_DOUBLE_EQ(mean.micros(kStart), 1000);
+  mean.record(milliseconds(100), kStart + milliseconds(1));
+  EXPECT_DOUBLE_EQ(mean.micros(kStart + milliseconds(1)), 100'000);
+  mean.record(milliseconds(1), kStart + milliseconds(2));
+  EXPECT_GT(mean.micros(kStart + milliseconds(2)), 90'000);
+  mean.record(milliseconds(1), kStart + seconds(60));
+  EXPECT_LT(mean.micros(kStart + seconds(60)), 2'000);
+}
+
+TEST(LatencyMean, WithoutAnswersItIsForgotten) {
+  LatencyMean mean = warm();
+  mean.record(seconds(1), kStart);
+  EXPECT_GT(mean.micros(kStart + seconds(1)), 900'000);
+  EXPECT_LT(mean.micros(kStart + seconds(80)), 1'000);
+}
+
+TEST(LatencyMean, IsNeverNothing) { EXPECT_DOUBLE_EQ(LatencyMean().micros(kStart), 1); }
 
 }  // namespace
 }  // namespace bulkhead::proxy

@@ -41,7 +41,7 @@ EndpointPtr Cluster::pick(net::SteadyTime now, const Draw& draw, bool even_suspe
   loads.reserve(endpoints_.size());
   for (const EndpointPtr& endpoint : endpoints_) {
     const bool trusted = even_suspects || endpoint->suspect_until <= now;
-    loads.push_back({endpoint->outstanding, endpoint->latency.micros(), endpoint->ready && trusted});
+    loads.push_back({endpoint->outstanding, endpoint->latency.micros(now), endpoint->ready && trusted});
   }
   const auto chosen = choose(loads, draw);
   return chosen ? endpoints_[*chosen] : nullptr;
