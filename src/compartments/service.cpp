@@ -94,6 +94,10 @@ Result<> take_streams(const InitOptions& options) {
       dup2(options.errors.get(), STDERR_FILENO) < 0) {
     return os_fail("set up the service's streams");
   }
+  // Scripts and servers open /dev/stderr by its name, which only the pipe's owner may.
+  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (fchown(stream, kServiceId, kServiceId) != 0) return os_fail("give the service its streams");
+  }
   return {};
 }
 
