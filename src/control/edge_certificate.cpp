@@ -29,7 +29,7 @@ using Cert = std::unique_ptr<X509, Deleter<X509_free>>;
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
 
-constexpr std::int64_t kDay = 24 * 3600;
+constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kLife = 365 * kDay;
 constexpr std::int64_t kRenewBefore = 30 * kDay;
 

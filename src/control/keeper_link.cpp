@@ -27,8 +27,9 @@ std::vector<compartments::NotEnforced> not_enforced_of(const json& message) {
   return list;
 }
 
-std::string reason_of(const json& message) {
-  if (const std::string reason = message.value("reason", ""); !reason.empty()) return reason;
+std::string reason_of(const json& message, const std::string& platform_log) {
+  if (const std::string reason = message.value("reason", ""); !reason.empty())
+    return fmt::format("{} ({} may say more)", reason, platform_log);
   if (message.value("oom", false)) return "killed for want of memory: it reached its memory limit";
   if (message.contains("signal")) return fmt::format("killed by signal {}", message["signal"].get<int>());
   return fmt::format("exited with status {}", message.value("code", 0));
@@ -77,7 +78,10 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
       fmt::print(stderr, "refused a keeper: pid {} is not the keeper of '{}'\n", credentials->pid,
                  hello->value("instance", ""));
       const auto told = channel.send(json{{"type", "stop"}, {"grace_ms", 0}}.dump());
-      if (told) static_cast<void>(co_await channel.flush(loop_.in(1s)));
+      if (told) {
+        const auto flushed = co_await channel.flush(loop_.in(1s));
+        static_cast<void>(flushed);
+      }
       co_return;
     }
     runtime->keeper_channel = &channel;
@@ -85,7 +89,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     epoch = runtime->epoch;
     hear_keeper(*runtime, *hello, {});
     if (runtime->service == policy::kGateway && gateway_sockets_.empty())
-      static_cast<void>(channel.send(json{{"type", "listeners"}}.dump()));
+      if (!channel.send(json{{"type", "listeners"}}.dump())) co_return;
     const auto slot = fleet_.slots().find(id);
     if (slot != fleet_.slots().end() && slot->second.phase == Phase::stopping) stop_instance(id, 10s);
   } catch (const json::exception& error) {
@@ -122,7 +126,7 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     keeper_news_.notify_all();
   } else if (type == "exited") {
     const bool well = !message.contains("signal") && message.value("code", 1) == 0 && !message.contains("reason");
-    fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message));
+    fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message, launcher_.places.platform_log()));
   } else if (type == "listeners" && gateway_sockets_.empty()) {
     gateway_sockets_ = std::move(fds);
     if (loaded_ && loaded_->application.gateway) {

@@ -1,5 +1,6 @@
 #include "control/launch.hpp"
 
+#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -32,7 +33,7 @@ std::string hash_of(const std::string& text) { return fmt::format("{:016x}", XXH
 compartments::Limits limits_of(const manifest::Limits& limits) {
   compartments::Limits result;
   if (limits.memory) result.memory_bytes = limits.memory->count;
-  if (limits.cpu) result.cpu_millis = static_cast<std::uint32_t>(*limits.cpu * 1000 + 0.5);
+  if (limits.cpu) result.cpu_millis = static_cast<std::uint32_t>(std::lround(*limits.cpu * 1000));
   result.pids = limits.pids;
   return result;
 }

@@ -42,6 +42,20 @@ Result<> own_directory(const std::string& path, unsigned mode, unsigned uid) {
   return {};
 }
 
+// Sidecars that run under another uid have to pass through every directory above theirs.
+Result<> check_passage(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    struct stat info{};
+    if (::stat(part.c_str(), &info) == 0 && (info.st_mode & S_IXOTH) == 0)
+      return fail(Cause::denied,
+                  "{} can not be entered by the uid of the sidecars, which keep their files below it; "
+                  "chmod o+x {} or set BULKHEAD_DIR to another place",
+                  part, part);
+  }
+  return {};
+}
+
 }  // namespace
 
 Places places_of(const std::string& app) {
@@ -70,6 +84,9 @@ Result<> make_places(const Places& places, unsigned platform_uid) {
   };
   for (const Wanted& each : wanted)
     if (auto owned = own_directory(each.path, each.mode, each.uid); !owned) return owned;
+  if (shared)
+    for (const std::string& path : {places.state, places.run})
+      if (auto open = check_passage(path); !open) return open;
   return {};
 }
 

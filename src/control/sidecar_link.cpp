@@ -55,7 +55,7 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
       const auto heard = hear_sidecar(*runtime, *message);
       if (!heard) {
         fmt::print(stderr, "{}: {}\n", id, heard.error().message);
-        static_cast<void>(channel.send(json{{"type", "refused"}, {"error", heard.error().message}}.dump()));
+        if (!channel.send(json{{"type", "refused"}, {"error", heard.error().message}}.dump())) break;
       }
     } catch (const json::exception& error) {
       fmt::print(stderr, "{}: a sidecar's message: {}\n", id, error.what());
