@@ -71,6 +71,16 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
   if (!hello) co_return;
   std::string id;
   std::uint64_t epoch = 0;
+  struct Forget {  // however this ends, nobody keeps a pointer to the channel
+    Controller& controller;
+    const std::string& id;
+    const std::uint64_t& epoch;
+    const net::FrameChannel* channel;
+    ~Forget() {
+      Runtime* runtime = controller.find(id, epoch);
+      if (runtime != nullptr && runtime->keeper_channel == channel) runtime->keeper_channel = nullptr;
+    }
+  } const forget{*this, id, epoch, &channel};
   try {
     Runtime* runtime = greet_keeper(*hello, credentials->pid);
     if (runtime == nullptr) {
@@ -84,12 +94,14 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
       }
       co_return;
     }
-    runtime->keeper_channel = &channel;
     id = runtime->id;
     epoch = runtime->epoch;
+    runtime->keeper_channel = &channel;
     hear_keeper(*runtime, *hello, {});
-    if (runtime->service == policy::kGateway && gateway_sockets_.empty())
-      if (!channel.send(json{{"type", "listeners"}}.dump())) co_return;
+    if (runtime->service == policy::kGateway && gateway_sockets_.empty()) {
+      const auto asked = channel.send(json{{"type", "listeners"}}.dump());
+      static_cast<void>(asked);  // a closed channel shows at the next receive
+    }
     const auto slot = fleet_.slots().find(id);
     if (slot != fleet_.slots().end() && slot->second.phase == Phase::stopping) stop_instance(id, 10s);
   } catch (const json::exception& error) {
@@ -109,8 +121,6 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
       break;
     }
   }
-  if (Runtime* runtime = find(id, epoch); runtime != nullptr && runtime->keeper_channel == &channel)
-    runtime->keeper_channel = nullptr;
 }
 
 void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<Fd> fds) {
