@@ -5,6 +5,7 @@
 #include "proxy/defaults.hpp"
 #include "proxy/request_fields.hpp"
 #include "proxy/splice.hpp"
+#include "proxy/tcp_preamble.hpp"
 
 namespace bulkhead::proxy {
 
@@ -114,7 +115,9 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   visit.hop = kHop;
   visit.caller = peer.service();
   visit.callee = core_.service();
-  visit.port = named ? *named : only_one ? ports.front().number : 0;
+  const std::uint16_t wanted = named ? *named : only_one ? ports.front().number : 0;
+  // Counted under a port that there is: a peer must not fill our tables with numbers of its own.
+  visit.port = config->served(wanted) != nullptr ? wanted : 0;
   visit.protocol = spoken_protocol(request);
   visit.method = request.method;
   visit.path = request.target;
@@ -127,6 +130,7 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   const std::uint32_t limit = config->snapshot().inbound.limits.max_in_flight;
   const bool full = in_flight_ >= (limit != 0 ? limit : defaults::kMaxInFlight);
   if (!judged.allowed) {
+    if (port == nullptr) judged.refusal->reason = fmt::format("{} does not serve port {}", visit.callee, wanted);
     visit.status = facts(judged.refusal->cause).status;
     visit.cause = facts(judged.refusal->cause).name;
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
@@ -171,17 +175,17 @@ net::Task<> InnerDoor::serve_tcp(net::Stream stream, identity::SpiffeId peer) {
   visit.hop = kHop;
   visit.caller = peer.service();
   visit.callee = core_.service();
-  visit.port = preamble->port;
+  visit.port = core_.config->served(preamble->port) != nullptr ? preamble->port : 0;
   visit.protocol = "tcp";
   visit.instance = core_.instance;
   visit.trace.context = telemetry::start_span(preamble->context, core_.journal.random());
   visit.trace.parent = preamble->context.span_id;
   core_.journal.begin(visit);
-  co_await tunnel(stream, visit, *preamble);
+  co_await tunnel(stream, visit);
   core_.journal.finish(visit);
 }
 
-net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit, const TcpPreamble& preamble) {
+net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit) {
   const ConfigPtr config = core_.config;
   const auto deadline = core_.loop.in(defaults::kPreamble);
   const auto judged = judge(config->snapshot(), config->snapshot().inbound.edges, attempt_of(visit, Protocol::tcp));
@@ -203,7 +207,7 @@ net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit, const TcpPreamb
     answer = {TcpStatus::denied, sentence(*judged.refusal)};
   } else {
     core_.flights.add(flight);
-    auto connected = co_await service_.connect(preamble.port, core_.loop.in(defaults::kVend));
+    auto connected = co_await service_.connect(visit.port, core_.loop.in(defaults::kVend));
     if (connected) inside = std::move(*connected);
     if (!connected) visit.cause = facts(RefusalCause::unreachable).name;
     if (!connected) answer = {TcpStatus::unavailable, connected.error().message};

@@ -7,7 +7,6 @@
 #include "proxy/core.hpp"
 #include "proxy/local_service.hpp"
 #include "proxy/relay.hpp"
-#include "proxy/tcp_preamble.hpp"
 
 namespace bulkhead::proxy {
 
@@ -30,7 +29,7 @@ class InnerDoor {
   net::Task<> serve_request(ServerExchange& exchange, const identity::SpiffeId& peer);
   net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port);
   net::Task<> serve_tcp(net::Stream stream, identity::SpiffeId peer);
-  net::Task<> tunnel(net::Stream& stream, Visit& visit, const TcpPreamble& preamble);
+  net::Task<> tunnel(net::Stream& stream, Visit& visit);
   bool is_of_our_app(const identity::SpiffeId& peer) const;
 
   Core& core_;

@@ -94,7 +94,12 @@ void Journal::undeclared(std::string_view target, std::string_view protocol, std
   ++version_;
   if (!records_) return;
   const std::string key = fmt::format("{} {}", protocol, target);
-  if (!dials_.contains(key) && dials_.size() >= defaults::kMaxDialKinds) dials_.clear();
+  // A program that tries names at random is counted, but can't push everything else out of the records.
+  if (!dials_.contains(key) && dials_.size() >= defaults::kMaxDialKinds) {
+    if (loop_.now() - dials_cleared_ < defaults::kDialQuiet) return;
+    dials_cleared_ = loop_.now();
+    dials_.clear();
+  }
   const auto [place, is_new] = dials_.try_emplace(key);
   Dial& dial = place->second;
   ++dial.since;

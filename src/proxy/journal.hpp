@@ -92,6 +92,7 @@ class Journal {
     std::uint64_t since = 0;
   };
   std::map<std::string, Dial> dials_;
+  net::SteadyTime dials_cleared_{};
   net::SteadyTime last_handshake_line_{};
 };
 

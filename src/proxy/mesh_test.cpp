@@ -83,6 +83,20 @@ TEST_F(Mesh, TheCalleeDeniesWhatAFaultyCallerLetsThrough) {
   EXPECT_NE(payments.records().find("\"type\":\"denied\""), std::string::npos);
 }
 
+TEST_F(Mesh, APortThatTheCalleeDoesNotServeIsDeniedAndNotCountedByItsNumber) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::http);
+    pair.callee.inbound.ports = {{9090, Protocol::http}};
+    co_await start(checkout, payments, pair);
+    Client client(loop_, checkout.door());
+    const auto reply = co_await client.get("/");
+    EXPECT_TRUE(reply && reply->status == 403);
+    for (const auto& [key, counts] : payments.sidecar().core().journal.edges().all()) EXPECT_EQ(key.port, 0);
+  }());
+}
+
 TEST_F(Mesh, BodiesGoBothWaysWhole) {
   Node& checkout = node("checkout", "checkout-1");
   Node& payments = node("payments", "payments-1");
