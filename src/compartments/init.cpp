@@ -1,7 +1,6 @@
 #include "compartments/init.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 #include <fcntl.h>
@@ -88,7 +87,7 @@ class Init {
 
   void say(InitMessage message, std::string_view text = {}, const std::vector<int>& rights = {},
            std::optional<int> pid = std::nullopt) {
-    std::memcpy(message.text.data(), text.data(), std::min(text.size(), message.text.size() - 1));
+    text.copy(message.text.data(), message.text.size() - 1);
     // A keeper that is gone shows in the next poll.
     std::ignore = send_with_rights(options_.keeper.get(), std::as_bytes(std::span(&message, 1)), rights, pid);
   }
