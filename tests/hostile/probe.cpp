@@ -25,6 +25,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -512,8 +513,9 @@ int eat_memory() {
   std::puts("eating");
   std::fflush(stdout);
   for (std::size_t eaten = 0; eaten < (512U << 20U); eaten += 1U << 20U) {
-    auto* block = static_cast<char*>(std::malloc(1U << 20U));
-    std::memset(block, 1, 1U << 20U);
+    void* block = mmap(nullptr, 1U << 20U, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) break;
+    for (std::size_t at = 0; at < (1U << 20U); at += 4096) static_cast<volatile char*>(block)[at] = 1;
   }
   std::puts("survived");
   return 0;
