@@ -176,6 +176,8 @@ net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& v
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
     co_return co_await refuse(exchange, visit, RefusalCause::no_route);
   }
+  // HTTP/1.0 may leave Host out, HTTP/2 may not.
+  if (request.authority.empty()) request.authority = upstream.service;
   request.fields.set(proxy::kPortField, fmt::format("{}", upstream.port));
   proxy::RelayRules rules;
   rules.audience = proxy::Audience::stranger;

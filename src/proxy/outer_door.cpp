@@ -192,6 +192,8 @@ net::Task<> OuterDoor::forward(ServerExchange& exchange, Visit& visit, const net
   RelayRules rules = rules_;
   if (door.kind == DoorKind::upstream) {
     rules.edit_answer = edit_mesh_answer;
+    // HTTP/1.0 may leave Host out, HTTP/2 may not.
+    if (request.authority.empty()) request.authority = visit.callee;
     request.fields.set(kPortField, fmt::format("{}", visit.port));
     const ClusterPtr cluster = core_.clusters.find(visit.callee, visit.port);
     MeshDestination destination(core_.mesh, cluster, hold_limits(config->snapshot().inbound.limits));
