@@ -136,14 +136,14 @@ INTEROP = """
 app: interop
 services:
   server:
-    dir: @DIR@
-    command: [./interop]
+    @WHERE@: @DIR@
+    command: [@PROGRAM@]
     port: 10000
     protocol: grpc
   client:
     type: job
-    dir: @DIR@
-    command: [./interop, "@SCHEME@server:10000"]
+    @WHERE@: @DIR@
+    command: [@PROGRAM@, "@SCHEME@server:10000"]
     calls: [server]
     depends_on: {server: ready}
 gateway:
@@ -268,9 +268,11 @@ class Boutique(harness.Case):
             program = installed.go("interop")
         except installed.Missing as reason:
             self.skipTest(str(reason))
-        for scheme in ("", "dns:///", "passthrough:///"):
-            with self.subTest(scheme or "as written"):
-                app = self.application(INTEROP.replace("@DIR@", str(program.parent)).replace("@SCHEME@", scheme))
+        cases = [("", "dir", "./interop"), ("dns:///", "dir", "./interop"), ("passthrough:///", "rootfs", "/interop")]
+        for scheme, where, command in cases:
+            with self.subTest(scheme=scheme, where=where):
+                manifest = INTEROP.replace("@DIR@", str(program.parent)).replace("@WHERE@", where)
+                app = self.application(manifest.replace("@SCHEME@", scheme).replace("@PROGRAM@", command))
                 app.up()
                 until(lambda: "passed" in app.run("logs", "client", check=False).stdout, 60, "the last case")
                 app.down()

@@ -40,9 +40,9 @@ def _run(command, directory, seconds):
     try:
         done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        raise Missing(f"{command[0]} {command[1]} took more than {seconds} s") from None
+        raise Missing(f"{' '.join(command)} took more than {seconds} s") from None
     if done.returncode != 0:
-        raise Missing(f"{command[0]} {command[1]} failed: {' '.join(done.stderr.split())[-300:]}")
+        raise Missing(f"{' '.join(command)} failed: {' '.join(done.stderr.split())[-300:]}")
 
 
 def npm(name):
@@ -57,5 +57,5 @@ def go(name):
     if not shutil.which("go"):
         raise Missing("go is not installed")
     sources = sorted((HERE / name).glob("*.go")) + [HERE / name / "go.mod", HERE / name / "go.sum"]
-    build = ["go", "build", "-trimpath", "-o", name, "."]
+    build = ["env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-ldflags=-s -w", "-o", name, "."]  # static, with Go's own resolver
     return _once(name, sources, lambda directory: _run(build, directory, 280)) / name
