@@ -47,10 +47,10 @@ Result<> Gateway::apply(proxy::ConfigPtr config) {
   if (config->route("", "GET", kNowhere) != nullptr) return fail(Cause::internal, "an ambiguous path finds a route");
   // Whatever can fail comes first, so that a refused configuration changes nothing.
   if (auto applied = door_->apply(snapshot); !applied) return applied;
-  core_->config = config;
+  core_->config = std::move(config);
   core_->clusters.apply(snapshot);
   core_->close_connections_to_others(snapshot);
-  core_->flights.review(*config);
+  core_->flights.review(*core_->config);
   return {};
 }
 

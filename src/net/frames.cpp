@@ -89,7 +89,7 @@ class FrameChannel::State {
  public:
   explicit State(Stream stream) : stream_(std::move(stream)), flushed_(stream_.loop()), gate_(stream_.loop()) {}
 
-  Result<> send(std::string payload, std::vector<Fd> fds);
+  Result<> send(std::string_view payload, std::vector<Fd> fds);
   Task<Result<>> flush(Deadline deadline);
   Task<Result<Frame>> receive(Deadline deadline);
   void close() { stream_.close(); }
@@ -115,7 +115,7 @@ class FrameChannel::State {
   Gate gate_;
 };
 
-Result<> FrameChannel::State::send(std::string payload, std::vector<Fd> fds) {
+Result<> FrameChannel::State::send(std::string_view payload, std::vector<Fd> fds) {
   if (!stream_) return fail(Cause::closed, "the channel is closed");
   if (payload.size() > kMaxFrame) {
     return fail(Cause::exhausted, "a frame of {} bytes, above the limit of {}", payload.size(), kMaxFrame);
@@ -227,8 +227,8 @@ FrameChannel::FrameChannel(FrameChannel&&) noexcept = default;
 FrameChannel& FrameChannel::operator=(FrameChannel&&) noexcept = default;
 FrameChannel::~FrameChannel() = default;
 
-Result<> FrameChannel::send(std::string payload, std::vector<Fd> fds) {
-  return state_->send(std::move(payload), std::move(fds));
+Result<> FrameChannel::send(std::string_view payload, std::vector<Fd> fds) {
+  return state_->send(payload, std::move(fds));
 }
 Task<Result<>> FrameChannel::flush(Deadline deadline) { return state_->flush(deadline); }
 Task<Result<Frame>> FrameChannel::receive(Deadline deadline) { return state_->receive(deadline); }

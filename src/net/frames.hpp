@@ -33,7 +33,7 @@ class FrameChannel {
 
   // Sends now or queues; never waits. Cause::exhausted when more than 4 × kMaxFrame wait already (the peer does not
   // read), or the frame is above the limits; Cause::closed after a failure, which also ends receive().
-  Result<> send(std::string payload, std::vector<Fd> fds = {});
+  Result<> send(std::string_view payload, std::vector<Fd> fds = {});
   // Until what was queued is written.
   Task<Result<>> flush(Deadline deadline);
   // The next frame. Cause::closed at the peer's end between frames, Cause::protocol inside one. A timeout between

@@ -25,8 +25,8 @@ inline constexpr milliseconds kSuspect = seconds(1);
 // Between two rounds over all endpoints: doubles from the first to the last value.
 inline constexpr milliseconds kRetryPauseFirst{20};
 inline constexpr milliseconds kRetryPauseLast{500};
-// What of a request's body is kept until the answer begins, so that it can be sent again: as much as an HTTP/2 stream lets
-// us send unasked. A longer body that was begun is not retried.
+// What of a request's body is kept until the answer begins, so that it can be sent again: as much as an HTTP/2 stream
+// lets us send unasked. A longer body that was begun is not retried.
 inline constexpr std::size_t kReplayBytes = 256U << 10U;
 
 // --- Connections. ---
