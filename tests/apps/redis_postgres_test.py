@@ -90,6 +90,9 @@ class Stall(harness.Case):
             self.assertRegex(self.tries(app, "loses_a_connection_when_the_server_ends_it"), "terminating connection|server closed")
         with self.subTest("an idle connection stays"):
             self.assertIs(self.tries(app, "keeps_a_connection_idle"), True)
+        with self.subTest("a server that is started again is found again, with what it kept"):
+            app.run("restart", "redis")
+            self.assertEqual(app.get("/try/counts").json, {"cats": 2, "dogs": 1})
         self.undeclared(app)
 
         pids = app.pids()

@@ -40,8 +40,11 @@ def votes():
     with LOCK, LONG_LIVED.cursor() as cursor:
         cursor.execute("select choice, count(*) from votes group by choice")
         booked = dict(cursor.fetchall())
-    counted = {key.decode().split(":")[1]: int(CACHE.get(key)) for key in CACHE.keys("votes:*")}
-    return {"booked": booked, "counted": counted}
+    return {"booked": booked, "counted": counts()}
+
+
+def counts():
+    return {key.decode().split(":")[1]: int(CACHE.get(key)) for key in CACHE.keys("votes:*")}
 
 
 def publishes_and_subscribes():
