@@ -42,7 +42,7 @@ def _run(command, directory, seconds):
     except subprocess.TimeoutExpired:
         raise Missing(f"{' '.join(command)} took more than {seconds} s") from None
     if done.returncode != 0:
-        raise Missing(f"{' '.join(command)} failed: {' '.join(done.stderr.split())[-300:]}")
+        raise Missing(f"{' '.join(command)} failed: {' '.join(done.stderr.split())[:300]}")
 
 
 def npm(name):
