@@ -9,6 +9,7 @@
 #include "cli/status_view.hpp"
 #include "cli/table.hpp"
 #include "control/client.hpp"
+#include "control/runtime.hpp"
 
 namespace bulkhead::cli {
 
@@ -21,6 +22,34 @@ std::int64_t unix_now() {
 }
 
 std::string service_name(const std::string& typed) { return typed == "gateway" ? "_gateway" : typed; }
+
+// What is known of a running application without its controller: who was there when it was last seen, whether it still
+// is, and for how long its certificate holds (services go on until then).
+int status_without_controller(const control::Places& places, const Context& context) {
+  const auto text = read_file(places.instances());
+  const auto records = text ? control::records_from_json(*text) : fail(text.error());
+  if (!records) return complain(records.error());
+  std::vector<std::vector<Cell>> rows;
+  json list = json::array();
+  for (const control::Record& record : *records) {
+    const bool alive = control::is_alive(record);
+    const std::int64_t left = record.not_after - unix_now();
+    rows.push_back({{record.slot.id, Tone::bold},
+                    {alive ? "running" : "gone", alive ? Tone::green : Tone::red},
+                    {record.not_after == 0 ? "-" : time_left_text(left), Tone::plain, true}});
+    list.push_back({{"id", record.slot.id}, {"running", alive}, {"certificate_seconds_left", left}});
+  }
+  if (context.json) {
+    say(json{{"controller", nullptr}, {"settled", false}, {"instances", list}}.dump(2));
+  } else {
+    fmt::print("{}", table({"INSTANCE", "STATE", "CERTIFICATE"}, rows));
+  }
+  complain(
+      fmt::format("the controller is not running; what runs goes on until its certificate ends. Bring it back with: "
+                  "bulkhead up -f {}",
+                  context.file));
+  return kNotRunning;
+}
 
 // Asks the controller; says what is the matter where it does not answer.
 std::expected<json, int> ask(const Context& context, const json& request) {
@@ -42,6 +71,9 @@ std::expected<json, int> ask(const Context& context, const json& request) {
 }  // namespace
 
 int status(const Context& context) {
+  if (const auto places = open_places(context);
+      places && !control::is_running(*places) && control::has_remains(*places))
+    return status_without_controller(*places, context);
   const auto reply = ask(context, {{"verb", "status"}});
   if (!reply) return reply.error();
   fmt::print("{}", context.json ? reply->dump(2) + "\n" : status_text(*reply, unix_now()));

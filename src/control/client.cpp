@@ -76,16 +76,33 @@ bool wait_for_exit(const std::vector<int>& pids, int milliseconds) {
   return true;
 }
 
-Result<> start_control(const std::string& app, const std::string& executable) {
-  const Launcher launcher = launcher_for(app, executable);
-  if (auto made = make_places(launcher.places, launcher.platform_uid); !made) return made;
-  if (auto started = start_role(executable, "warden", app, launcher.places.platform_log()); !started) return started;
-  // The warden starts the controller; it answers once it has adopted what runs.
-  for (int attempt = 0; attempt < 500; ++attempt) {
-    if (ask(launcher.places, {{"verb", "status"}})) return {};
+namespace {
+
+bool answers(const Places& places, int milliseconds) {
+  for (int waited = 0; waited < milliseconds; waited += 10) {
+    if (ask(places, {{"verb", "status"}})) return true;
     ::usleep(10'000);
   }
-  return fail(Cause::timeout, "the controller did not come up within 5 s; {} says why", launcher.places.platform_log());
+  return false;
+}
+
+}  // namespace
+
+Result<> start_control(const std::string& app, const std::string& executable) {
+  const Launcher launcher = launcher_for(app, executable);
+  const std::string log = launcher.places.platform_log();
+  if (auto made = make_places(launcher.places, launcher.platform_uid); !made) return made;
+  // The warden starts the controller; it answers once it has adopted what runs. Both live in a group whose subtree is
+  // delegated, where the host gives one; where that does not work out they run without, and `status` says what is not
+  // enforced.
+  std::vector<std::string> prefix = compartments::delegation_prefix();
+  if (!prefix.empty()) {
+    const auto started = start_role(executable, "warden", app, log, std::move(prefix));
+    if (started && answers(launcher.places, 5000)) return {};
+  }
+  if (auto started = start_role(executable, "warden", app, log); !started) return started;
+  if (answers(launcher.places, 5000)) return {};
+  return fail(Cause::timeout, "the controller did not come up within 5 s; {} says why", log);
 }
 
 Result<json> ask(const Places& places, const json& request) {

@@ -73,6 +73,7 @@ void Controller::adopt(Record record) {
   runtime.sidecar = record.sidecar;
   runtime.address = record.address;
   runtime.cgroups = record.cgroups;
+  runtime.not_after = record.not_after;
   Slot slot = std::move(record.slot);
   slot.since = slot.started = now();
   if (slot.phase == Phase::stopping) slot.until = now() + 20s;
@@ -240,6 +241,7 @@ void Controller::save_instances() {
       record.sidecar = it->second.sidecar;
       record.address = it->second.address;
       record.cgroups = it->second.cgroups;
+      record.not_after = it->second.not_after;
     }
     records.push_back(std::move(record));
   }

@@ -52,9 +52,8 @@ Result<Fd> take_role(const std::string& run_directory, const std::string& role) 
   if (!fd) return os_fail("open " + path);
   struct flock lock = whole_file();
   if (::fcntl(fd.get(), F_OFD_SETLK, &lock) != 0) return fail(Cause::conflict, "another {} holds {}", role, path);
-  const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+  const std::string pid = fmt::format("{:<10}\n", ::getpid());  // of one width: never half an old one
+  if (::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
     return os_fail("write " + path);
   return fd;
 }
@@ -70,11 +69,12 @@ int holder_of(const std::string& run_directory, const std::string& role) {
 }
 
 Result<> start_role(const std::string& executable, const std::string& role, const std::string& app,
-                    const std::string& log) {
+                    const std::string& log, std::vector<std::string> prefix) {
   const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!output) return os_fail("open " + log);
   net::ProcessSpec spec;
-  spec.argv = {executable, role, "--app", app};
+  spec.argv = std::move(prefix);
+  spec.argv.insert(spec.argv.end(), {executable, role, "--app", app});
   spec.environment = role_environment();
   spec.fds = {{output.get(), 1}, {output.get(), 2}};
   spec.directory = "/";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -18,9 +19,10 @@ Result<Fd> take_role(const std::string& run_directory, const std::string& role);
 // The pid of who holds the role; 0 if nobody does.
 int holder_of(const std::string& run_directory, const std::string& role);
 
-// Starts `executable ROLE --app APP` in a session of its own, with what it prints appended to `log`.
+// Starts `executable ROLE --app APP` in a session of its own, with what it prints appended to `log`. `prefix` are words
+// before it: a program that starts it elsewhere (compartments::delegation_prefix).
 Result<> start_role(const std::string& executable, const std::string& role, const std::string& app,
-                    const std::string& log);
+                    const std::string& log, std::vector<std::string> prefix = {});
 
 // Watches over the other one.
 class Partner {

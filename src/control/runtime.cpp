@@ -42,6 +42,7 @@ json record_json(const Record& record) {
           {"keeper", identity_json(record.keeper)},
           {"sidecar", identity_json(record.sidecar)},
           {"address", record.address},
+          {"not_after", record.not_after},
           {"cgroups", cgroups}};
 }
 
@@ -58,12 +59,19 @@ Record record_of(const json& value) {
   record.keeper = identity_of(value.at("keeper"));
   record.sidecar = identity_of(value.at("sidecar"));
   record.address = value.at("address");
+  record.not_after = value.at("not_after");
   for (const json& directory : value.at("cgroups"))
     record.cgroups.push_back({directory.at("path"), directory.at("version"), {}});
   return record;
 }
 
 }  // namespace
+
+bool is_alive(const Record& record) {
+  if (record.keeper.pid <= 0) return false;
+  const auto now = net::identify_process(record.keeper.pid);
+  return now && *now == record.keeper;
+}
 
 std::string to_json(const std::vector<Record>& records) {
   json list = json::array();

@@ -48,7 +48,11 @@ struct Record {
   net::ProcessIdentity sidecar;
   std::string address;
   std::vector<compartments::CgroupDirectory> cgroups;
+  std::int64_t not_after = 0;  // of its certificate when this was written, seconds since the epoch
 };
+
+// Whether the recorded keeper is the process that still has its pid.
+bool is_alive(const Record& record);
 
 std::string to_json(const std::vector<Record>& records);
 Result<std::vector<Record>> records_from_json(std::string_view json);

@@ -122,6 +122,10 @@ class Lifecycle(harness.Case):
         kill(controller)
         kill(warden)
         self.assertEqual(app.get("/front/x").status, 200)
+        said = app.run("status", check=False)
+        self.assertEqual(said.returncode, 3)
+        self.assertIn("front-2", said.stdout)
+        self.assertRegex(said.stdout, r"running +(59|60) min")
         app.down()
         self.assert_nothing_left(app, pids)
 
