@@ -43,14 +43,10 @@ Result<> Gateway::open(proxy::Hello hello) {
 void Gateway::start() { control_->start(); }
 
 Result<> Gateway::apply(proxy::ConfigPtr config) {
-  const proxy::Snapshot& snapshot = config->snapshot();
   if (config->route("", "GET", kNowhere) != nullptr) return fail(Cause::internal, "an ambiguous path finds a route");
   // Whatever can fail comes first, so that a refused configuration changes nothing.
-  if (auto applied = door_->apply(snapshot); !applied) return applied;
-  core_->config = std::move(config);
-  core_->clusters.apply(snapshot);
-  core_->close_connections_to_others(snapshot);
-  core_->flights.review(*core_->config);
+  if (auto applied = door_->apply(config->snapshot()); !applied) return applied;
+  core_->take(std::move(config));
   return {};
 }
 

@@ -12,6 +12,13 @@ std::string spoken_protocol(const http::Request& request) {
   return request.version == http::Version::http2 ? "h2" : "http/1.1";
 }
 
+void Core::take(ConfigPtr next) {
+  config = std::move(next);
+  clusters.apply(config->snapshot());
+  close_connections_to_others(config->snapshot());
+  flights.review(*config);
+}
+
 void Core::close_connections_to_others(const Snapshot& snapshot) {
   pool.close_all_if([&](std::string_view key) {
     return std::ranges::none_of(snapshot.upstreams, [&](const Upstream& upstream) {

@@ -27,8 +27,9 @@ struct Core {
 
   std::string_view service() const { return credentials.own().service(); }
 
-  // Ends pooled connections to services that `snapshot` does not name as upstreams.
-  void close_connections_to_others(const Snapshot& snapshot);
+  // Makes `next` the configuration. The order matters: what is new is there before anything asks for it, and what is
+  // forbidden ends last, when every further request meets the new rules already.
+  void take(ConfigPtr next);
 
   net::Loop& loop;
   const std::string instance;  // this hop's name in proxy-status
@@ -39,6 +40,10 @@ struct Core {
   Clusters clusters;
   Flights flights;
   ConfigPtr config;  // null until the first snapshot
+
+ private:
+  // Ends pooled connections to services that `snapshot` does not name as upstreams.
+  void close_connections_to_others(const Snapshot& snapshot);
 };
 
 // "grpc", "websocket", "h2" or "http/1.1".

@@ -82,14 +82,8 @@ Result<> Sidecar::open_doors(Hello& hello) {
 
 void Sidecar::start() { control_->start(); }
 
-// The order of a change: what is new is there before anything asks for it, and what is forbidden ends last, when every
-// further request meets the new rules already.
 Result<> Sidecar::apply(ConfigPtr config) {
-  const Snapshot& snapshot = config->snapshot();
-  core_->config = config;
-  core_->clusters.apply(snapshot);
-  core_->close_connections_to_others(snapshot);
-  core_->flights.review(*config);
+  core_->take(std::move(config));
   return {};
 }
 

@@ -159,6 +159,18 @@ class Lifecycle(harness.Case):
         kill(pid)
         self.assertEqual(app.get("/front/x").status, 200)
         until(lambda: app.instance("_gateway-1").get("sidecar_pid", pid) != pid, 20, "another gateway")
+        app.wait_settled()
+
+        with self.subTest("also by a controller that has returned and was handed the sockets"):
+            killed = controller_pid(app)
+            kill(killed)
+            until(lambda: controller_pid(app) != killed and app.status().get("settled"), 20, "the controller's return")
+            for victim in ("sidecar_pid", "keeper_pid"):
+                pid = app.instance("_gateway-1")[victim]
+                kill(pid)
+                self.assertEqual(app.get("/front/x").status, 200)
+                until(lambda: app.instance("_gateway-1").get(victim, pid) != pid, 20, "another gateway")
+                app.wait_settled()
 
     def test_a_service_that_crashes_is_started_again_with_growing_waits_and_status_says_why(self):
         app = self.application("""
