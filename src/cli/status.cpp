@@ -32,7 +32,7 @@ int status_without_controller(const control::Places& places, const Context& cont
   std::vector<std::vector<Cell>> rows;
   json list = json::array();
   for (const control::Record& record : *records) {
-    const bool alive = control::is_alive(record);
+    const bool alive = control::is_alive(record.keeper);
     const std::int64_t left = record.not_after - unix_now();
     rows.push_back({{record.slot.id, Tone::bold},
                     {alive ? "running" : "gone", alive ? Tone::green : Tone::red},

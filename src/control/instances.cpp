@@ -22,12 +22,6 @@ namespace {
 constexpr int kSpecFd = 3;
 constexpr int kFirstListenerFd = 4;
 
-bool is_alive(const net::ProcessIdentity& identity) {
-  if (identity.pid <= 0) return false;
-  const auto now = net::identify_process(identity.pid);
-  return now && *now == identity;
-}
-
 Result<Fd> in_memory(const std::string& content) {
   Fd fd(::memfd_create("bulkhead-spec", MFD_CLOEXEC));
   if (!fd) return os_fail("memfd_create");

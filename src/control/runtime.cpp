@@ -67,10 +67,10 @@ Record record_of(const json& value) {
 
 }  // namespace
 
-bool is_alive(const Record& record) {
-  if (record.keeper.pid <= 0) return false;
-  const auto now = net::identify_process(record.keeper.pid);
-  return now && *now == record.keeper;
+bool is_alive(const net::ProcessIdentity& identity) {
+  if (identity.pid <= 0) return false;
+  const auto now = net::identify_process(identity.pid);
+  return now && *now == identity;
 }
 
 std::string to_json(const std::vector<Record>& records) {

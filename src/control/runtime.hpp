@@ -51,8 +51,8 @@ struct Record {
   std::int64_t not_after = 0;  // of its certificate when this was written, seconds since the epoch
 };
 
-// Whether the recorded keeper is the process that still has its pid.
-bool is_alive(const Record& record);
+// Whether the process that was seen then is the one that has its pid now.
+bool is_alive(const net::ProcessIdentity& identity);
 
 std::string to_json(const std::vector<Record>& records);
 Result<std::vector<Record>> records_from_json(std::string_view json);
