@@ -9,7 +9,7 @@
 namespace bulkhead::cli {
 
 int up(const Context& context, bool detach);
-int down(const Context& context);
+int down(const Context& context, bool volumes);
 int status(const Context& context);
 struct LogsOptions {
   std::string service;  // empty: all

@@ -17,7 +17,7 @@ _bulkhead() {
   if [ "$COMP_CWORD" = 1 ]; then
     COMPREPLY=($(compgen -W 'up down status logs check graph restart scale reach identity completion' -- "$word"))
   elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --follow --lines --format' -- "$word"))
+    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --volumes --follow --lines --format' -- "$word"))
   else
     COMPREPLY=($(compgen -W "$(bulkhead graph --format json -f "$file" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
@@ -35,6 +35,7 @@ complete -c bulkhead -s f -l file -r -d 'the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
 complete -c bulkhead -l json -d 'print JSON'
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l detach -d 'return when everything is ready'
+complete -c bulkhead -n '__fish_seen_subcommand_from down' -l volumes -d 'remove the volumes too'
 complete -c bulkhead -n '__fish_seen_subcommand_from graph' -l format -x -a 'text dot json'
 complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 )script";

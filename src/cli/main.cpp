@@ -64,7 +64,9 @@ int run(int argc, char** argv) {
   sub->callback([&] { code = up(context, detach); });
 
   sub = command(app, context, "down", "Take the application down: callers before what they call, nothing left behind");
-  sub->callback([&] { code = down(context); });
+  bool volumes = false;
+  sub->add_flag("--volumes", volumes, "remove what the services kept in their volumes, too");
+  sub->callback([&] { code = down(context, volumes); });
 
   sub = command(app, context, "status", "Show every service: instances, state, identity, requests, errors, latencies");
   with_json(sub, context);

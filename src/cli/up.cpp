@@ -180,19 +180,33 @@ int up(const Context& context, bool detach) {
   return detach ? kDone : stay(places);
 }
 
-int down(const Context& context) {
-  const auto places = open_places(context);
-  if (!places) return places.error();
-  if (!control::is_running(*places)) {
-    if (!control::has_remains(*places)) {
+namespace {
+
+int bring_down(const Context& context, const control::Places& places) {
+  if (!control::is_running(places)) {
+    if (!control::has_remains(places)) {
       say("nothing is running");
       return kDone;
     }
     // Controller and warden were killed: another controller adopts what runs, and takes it down.
-    const std::string app = places->run.substr(places->run.rfind('/') + 1);
+    const std::string app = places.run.substr(places.run.rfind('/') + 1);
     if (auto started = control::start_control(app, context.executable); !started) return complain(started.error());
   }
-  return take_down(*places);
+  return take_down(places);
+}
+
+}  // namespace
+
+int down(const Context& context, bool volumes) {
+  const auto places = open_places(context);
+  if (!places) return places.error();
+  if (const int code = bring_down(context, *places); code != kDone || !volumes) return code;
+  const auto opened = open_manifest(context);
+  if (!opened) return opened.error();
+  if (auto removed = control::remove_volumes(opened->loaded.application, context.executable); !removed)
+    return complain(removed.error());
+  say("the volumes are removed");
+  return kDone;
 }
 
 }  // namespace bulkhead::cli

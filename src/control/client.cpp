@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "compartments/cgroup.hpp"
+#include "compartments/volume.hpp"
 #include "control/launch.hpp"
 #include "control/partner.hpp"
 #include "net/frames.hpp"
@@ -103,6 +104,19 @@ Result<> start_control(const std::string& app, const std::string& executable) {
   if (auto started = start_role(executable, "warden", app, log); !started) return started;
   if (answers(launcher.places, 5000)) return {};
   return fail(Cause::timeout, "the controller did not come up within 5 s; {} says why", log);
+}
+
+Result<> remove_volumes(const manifest::Application& application, const std::string& executable) {
+  const Launcher launcher = launcher_for(application.name, executable);
+  if (is_running(launcher.places)) return fail(Cause::conflict, "the application is still running");
+  for (const manifest::Service& service : application.services) {
+    const auto ids = ids_of(launcher, application, service.name);
+    if (!ids) return fail(ids.error());
+    const std::string path = launcher.places.volume(service.name);
+    if (::access(path.c_str(), F_OK) != 0) continue;
+    if (auto removed = compartments::remove_volume(path, *ids); !removed) return removed;
+  }
+  return {};
 }
 
 Result<json> ask(const Places& places, const json& request) {

@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "control/places.hpp"
+#include "manifest/application.hpp"
 
 // The command line's end of control.sock. Blocking; each call makes its own connection.
 namespace bulkhead::control {
@@ -23,6 +24,10 @@ bool wait_for_exit(const std::vector<int>& pids, int milliseconds);
 
 // Starts controller and warden and waits until the controller answers.
 Result<> start_control(const std::string& app, const std::string& executable);
+
+// Removes what the application's services kept in their volumes. Only while nothing of it runs. An ordinary user can
+// not do this by hand: volumes belong to the services' own ids.
+Result<> remove_volumes(const manifest::Application& application, const std::string& executable);
 
 // One request, its answer. Cause::unreachable when no controller is there; an answer that is not "ok" is
 // Cause::conflict with its error.

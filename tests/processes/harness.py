@@ -192,6 +192,8 @@ class Application:
         try:
             if (self.directory / "b/run" / self.name).exists():
                 self.run("down", check=False)
+            if self.user:
+                self.run("down", "--volumes", check=False)  # they belong to ids that only this takes away
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -85,6 +85,8 @@ gateway:
         self.assertEqual((app.directory / "b/state/order/volumes/migrate/state").read_text(), "ready\n")
         app.up()
         self.assertEqual(app.get("/").status, 200)
+        app.run("down", "--volumes")
+        self.assertFalse((app.directory / "b/state/order/volumes/migrate").exists())
 
     def test_a_job_that_fails_is_said_and_what_waits_for_it_does_not_begin(self):
         app = self.application("""
