@@ -88,6 +88,7 @@ class Controller {
   nlohmann::json scale(const nlohmann::json& request);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
+  bool settled() const;
   net::Task<> refresh_stats();
   Result<> take(Desired desired, bool keep);
   Result<> check_commands(const Desired& desired) const;

@@ -85,6 +85,7 @@ void Fleet::on_exit_report(const std::string& id, std::uint64_t epoch, bool well
   const auto goal = goals_.find(slot->service);
   const bool job = goal != goals_.end() && goal->second.job;
   if (slot->phase != Phase::stopping || job) slot->reason = reason;
+  if (slot->phase == Phase::ready) slot->phase = Phase::unready;
   if (job && !down_ && !slot->restart_wanted) slot->phase = well ? Phase::done : Phase::failed;
 }
 

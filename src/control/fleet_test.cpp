@@ -84,6 +84,15 @@ TEST_F(FleetTest, ACrashIsRestartedWithGrowingWaitsAndTheReasonIsShown) {
   EXPECT_EQ(fleet.slots().at("a-1").restarts, 2);
 }
 
+TEST_F(FleetTest, WhatEndedIsNotReadyAnyMoreThoughItsKeeperStillRuns) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  fleet.on_exit_report("a-1", 1, false, "killed by signal 9");
+  EXPECT_EQ(phase("a-1"), Phase::unready);
+  EXPECT_EQ(fleet.slots().at("a-1").reason, "killed by signal 9");
+}
+
 TEST_F(FleetTest, NewsOfAnEarlierEpochIsIgnored) {
   fleet.want({goal("a")});
   decide();

@@ -1,5 +1,7 @@
 // What `status` and `watch` answer.
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "control/controller.hpp"
@@ -55,13 +57,20 @@ json gateway_json(const manifest::Gateway& gateway) {
 
 }  // namespace
 
+// Everything wanted is ready, and everyone has been heard: a controller that has just returned knows only what was.
+bool Controller::settled() const {
+  if (!loaded_ || !fleet_.settled()) return false;
+  if (loaded_->application.gateway && gateway_sockets_.empty()) return false;
+  return std::ranges::all_of(runtimes_, [](const auto& entry) { return entry.second.keeper_channel != nullptr; });
+}
+
 json Controller::status() const {
   json result = {{"ok", true},
                  {"app", app_},
                  {"controller", {{"pid", ::getpid()}}},
                  {"going_down", fleet_.going_down()},
                  {"down", gone_for_good_},
-                 {"settled", loaded_ && fleet_.settled()},
+                 {"settled", settled()},
                  {"services", json::array()},
                  {"denied", json::array()}};
   if (!loaded_) return result;

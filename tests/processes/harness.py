@@ -98,13 +98,16 @@ class Application:
             path.chmod(0o755)
         self.user = user
         self.environment = {**os.environ, "BULKHEAD_DIR": str(self.directory / "b"), "NO_COLOR": "1", **(environment or {})}
+        self.program = os.path.abspath(BULKHEAD)
         if user:
+            # The build may lie where only its owner can go.
+            self.program = shutil.copy(BULKHEAD, self.directory / "bulkhead")
             subprocess.run(["chown", "-R", user, str(self.directory)], check=True)
 
     def run(self, *words, check=True, timeout=180):
-        command = [os.path.abspath(BULKHEAD), *words, "--file" if words[0] == "logs" else "-f", str(self.manifest)]
+        command = [str(self.program), *words, "--file" if words[0] == "logs" else "-f", str(self.manifest)]
         if self.user:
-            command = ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups", *command]
+            command = ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups", "--inh-caps=-all", *command]
             self.environment["HOME"] = str(self.directory)
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
         if check and done.returncode != 0:
@@ -127,7 +130,10 @@ class Application:
         return next(i for s in self.status()["services"] for i in s["instances"] if i["id"] == name)
 
     def wait_settled(self, seconds=30):
-        until(lambda: self.status().get("settled"), seconds, "everything ready")
+        try:
+            until(lambda: self.status().get("settled"), seconds, "everything ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(self.status(), indent=1)}\n{self.platform_log()}") from None
 
     def logs(self):
         return self.run("logs", check=False).stdout
@@ -183,9 +189,8 @@ class Application:
         run = self.directory / "b/run" / self.name
         if run.exists():
             left.append(f"{run}: {[p.name for p in run.iterdir()]}")
-        for base in pathlib.Path("/sys/fs/cgroup").glob("**/*"):
-            if base.is_dir() and base.name.startswith(self.name + "-"):
-                left.append(f"control group {base}")
+        for base, groups, _ in os.walk("/sys/fs/cgroup"):  # others make and remove groups meanwhile: walk ignores that
+            left += [f"control group {base}/{group}" for group in groups if group.startswith(f"bulkhead-{self.name}-")]
         return left
 
     def close(self):
