@@ -97,6 +97,10 @@ Launcher launcher_for(const std::string& app, const std::string& executable) {
   return launcher;
 }
 
+std::string group_name(const Launcher& launcher, const std::string& app, const std::string& instance) {
+  return fmt::format("{}-{}-{:.8}", app, instance, hash_of(launcher.places.run));
+}
+
 std::string door_address(const Places& places, const std::string& instance) {
   return fmt::format("unix:{}/{:.10}", places.doors(), hash_of(instance));
 }

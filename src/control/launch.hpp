@@ -40,6 +40,9 @@ compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Applic
 // Where the sidecar of this instance listens: below the run directory, short.
 std::string door_address(const Places& places, const std::string& instance);
 
+// The name of an instance's control groups: nobody else's on this host, as whoever removes a group kills what is in it.
+std::string group_name(const Launcher& launcher, const std::string& app, const std::string& instance);
+
 // What the fleet keeps running: a goal for each service and one for the gateway. A goal's revision changes exactly
 // where an instance must be replaced for the change to take effect.
 std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application& application,

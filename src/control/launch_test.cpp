@@ -66,6 +66,12 @@ TEST(SidecarSpec, TellsTheKeeperOfTheServicesWholeWorld) {
   EXPECT_EQ(*read, spec);
 }
 
+TEST(GroupName, DiffersForTheSameApplicationInAnotherPlace) {
+  Launcher other = launcher();
+  other.places.run = "/run2";
+  EXPECT_NE(group_name(launcher(), "pair", "a-1"), group_name(other, "pair", "a-1"));
+}
+
 TEST(DoorAddress, FitsAUnixSocketsPath) {
   const std::string address =
       door_address({"/state", "/run/user/1000/bulkhead/a-rather-long-application-name"}, "service-1");

@@ -97,6 +97,7 @@ class Application:
             path.write_text(content)
             path.chmod(0o755)
         self.user = user
+        self.groups = set()
         self.environment = {**os.environ, "BULKHEAD_DIR": str(self.directory / "b"), "NO_COLOR": "1", **(environment or {})}
         self.program = os.path.abspath(BULKHEAD)
         if user:
@@ -166,6 +167,9 @@ class Application:
         return self.request("GET", path, **more)
 
     def pids(self):
+        """Of all that runs; remembers the control groups, too, for leftovers()."""
+        instances = json.loads((self.directory / "b/run" / self.name / "instances.json").read_text())["instances"]
+        self.groups |= {group["path"] for instance in instances for group in instance["cgroups"]}
         found = []
         for service in self.status()["services"]:
             for instance in service["instances"]:
@@ -189,8 +193,7 @@ class Application:
         run = self.directory / "b/run" / self.name
         if run.exists():
             left.append(f"{run}: {[p.name for p in run.iterdir()]}")
-        for base, groups, _ in os.walk("/sys/fs/cgroup"):  # others make and remove groups meanwhile: walk ignores that
-            left += [f"control group {base}/{group}" for group in groups if group.startswith(f"bulkhead-{self.name}-")]
+        left += [f"control group {group}" for group in self.groups if os.path.exists(group)]
         return left
 
     def close(self):
