@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,9 +168,22 @@ net::Task<bool> Controller::run() {
   co_return gone_for_good_;
 }
 
+namespace {
+
+// A few descriptors for each instance: the usual soft limit of 1024 would end at some two hundred of them.
+void raise_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
+}  // namespace
+
 int controller_main(const std::string& app, const std::string& executable) {
   ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
   ::umask(077);
+  raise_open_files();
   net::Loop loop;
   Controller controller(loop, launcher_for(app, executable), app);
   if (auto opened = controller.open(); !opened) {
