@@ -28,12 +28,15 @@ std::string own_path() {
   return std::filesystem::read_symlink("/proc/self/exe", error).string();
 }
 
-// What a sidecar or gateway takes from itself before it serves. What this kernel lacks is shown, what fails is fatal.
-Result<> confine(const proxy::Footprint& footprint) {
+// What a sidecar or gateway takes from itself before it serves. What this kernel lacks `status` shows; what fails is
+// fatal.
+Result<std::vector<proxy::NotEnforced>> confine(const proxy::Footprint& footprint) {
   auto missing = compartments::confine_platform_process({footprint.read_write, footprint.read_only});
   if (!missing) return fail(std::move(missing.error()));
-  for (const auto& each : *missing) fmt::print(stderr, "not enforced: {}: {}. {}\n", each.what, each.reason, each.fix);
-  return {};
+  std::vector<proxy::NotEnforced> told;
+  for (auto& each : *missing)
+    told.push_back({std::move(each.what), std::move(each.reason), std::move(each.fix)});
+  return told;
 }
 
 // `bulkhead controller --app NAME`, `bulkhead warden --app NAME`

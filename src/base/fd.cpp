@@ -40,10 +40,10 @@ Result<> write_all(int fd, std::string_view content, const std::string& path) {
 Result<> write_file_atomically(const std::string& path, std::string_view content, unsigned mode) {
   std::string temporary = path + ".XXXXXX";
   Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!fd) return os_fail("create " + temporary);
-  auto written = write_all(fd.get(), content, temporary);
-  if (written && ::fchmod(fd.get(), mode) != 0) written = os_fail("chmod " + temporary);
-  if (written && ::fsync(fd.get()) != 0) written = os_fail("fsync " + temporary);
+  if (!fd) return os_fail("write " + path);
+  auto written = write_all(fd.get(), content, path);
+  if (written && ::fchmod(fd.get(), mode) != 0) written = os_fail("chmod " + path);
+  if (written && ::fsync(fd.get()) != 0) written = os_fail("fsync " + path);
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = os_fail("rename to " + path);
   if (!written) ::unlink(temporary.c_str());
   return written;

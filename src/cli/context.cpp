@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <regex>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ std::string tinted(std::string_view text, Tone tone) {
 
 void say(std::string_view line) {
   fmt::print("{}\n", line);
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category());
 }
 
 int complain(std::string_view message) {

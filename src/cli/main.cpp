@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
+#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <unistd.h>
@@ -43,6 +46,12 @@ std::vector<std::string> with_follow_told_apart(int argc, char** argv) {
 }
 
 void with_json(CLI::App* sub, Context& context) { sub->add_flag("--json", context.json, "print JSON, for scripts"); }
+
+// The words did not all get out. Whoever reads a pipe may stop when it has enough; anything else is said.
+int cut_short(int error) {
+  if (error == EPIPE) return kFailed;
+  return complain(os_fault("write to standard output", error));
+}
 
 }  // namespace
 
@@ -134,7 +143,10 @@ int run(int argc, char** argv) {
     app.parse(words);
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? kDone : kUsage;
+  } catch (const std::system_error& problem) {  // fmt::print's, where stdout takes no more
+    return cut_short(problem.code().value());
   }
+  if (std::fflush(stdout) != 0) return cut_short(errno);
   return code;
 }
 

@@ -124,6 +124,8 @@ std::string status_text(const json& status, std::int64_t unix_now) {
   add_reasons(notes, status);
   add_not_enforced(notes, status);
   add_denied(notes, status);
+  for (const json& problem : status.value("problems", json::array()))
+    notes += "\n" + tinted("problem: ", Tone::red) + problem.get<std::string>();
   if (!notes.empty()) text += notes + "\n";
   if (status.contains("gateway"))
     for (const json& url : status["gateway"]["urls"])

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,7 +70,7 @@ TEST_F(ConfineTest, EverythingElseIsRefused) {
   EXPECT_EQ(confined([] { return kill(getppid(), 0); }), EPERM);
   EXPECT_EQ(confined([] { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -1; }), 0);
   EXPECT_EQ(confined([] { return unshare(CLONE_NEWUSER); }), EPERM);
-  EXPECT_EQ(confined([] { return static_cast<long>(setuid(getuid())); }), EPERM);
+  EXPECT_EQ(confined([] { return syscall(SYS_setuid, getuid()); }), EPERM);
 }
 
 TEST_F(ConfineTest, FilesOutsideAreRefusedOrTheLackOfLandlockIsSaid) {

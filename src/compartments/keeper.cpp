@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "compartments/controller_link.hpp"
 #include "compartments/host_check.hpp"
 #include "compartments/init.hpp"
@@ -516,7 +517,7 @@ Result<Spec> read_spec(int fd) {
 int keeper_main(int spec_fd) {
   auto spec = read_spec(spec_fd);
   if (!spec) {
-    fmt::print(stderr, "bulkhead keeper: {}\n", spec.error().message);
+    log_line("bulkhead keeper: {}", spec.error().message);
     return kUnusableSpec;
   }
   for (const auto& listener : spec->listeners) fcntl(listener.fd, F_SETFD, FD_CLOEXEC);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
+#include "base/log.hpp"
 #include "net/signals.hpp"
 
 namespace bulkhead::control {
@@ -123,15 +124,23 @@ void Controller::perform(const Action& action) {
     case Action::Kind::kill:
       if (Runtime* runtime = find(action.slot, action.epoch)) {
         const auto killed = net::send_signal(runtime->keeper_pidfd, SIGKILL);
-        if (!killed) fmt::print(stderr, "killing {}: {}\n", action.slot, killed.error().message);
+        if (!killed) log_line("killing {}: {}", action.slot, killed.error().message);
       }
       return;
   }
 }
 
+namespace {
+
+// What runs could not be written down (a full disk): how soon that is tried again.
+constexpr std::chrono::seconds kSaveAgain{1};
+
+}  // namespace
+
 net::Task<> Controller::wake_when_due() {
   for (;;) {
-    const auto next = fleet_.next_wake(now());
+    auto next = fleet_.next_wake(now());
+    if (!save_problem_.empty()) next = std::min(next.value_or(Time::max()), now() + kSaveAgain);
     const auto woken = co_await wake_.wait(next ? net::Deadline(*next) : net::Deadline::never());
     if (!woken && woken.error().cause == Cause::timeout) reconcile_soon();
     if (!woken && woken.error().cause == Cause::closed) co_return;
@@ -187,7 +196,7 @@ int controller_main(const std::string& app, const std::string& executable) {
   net::Loop loop;
   Controller controller(loop, launcher_for(app, executable), app);
   if (auto opened = controller.open(); !opened) {
-    fmt::print(stderr, "controller of {}: {}\n", app, opened.error().message);
+    log_line("controller of {}: {}", app, opened.error().message);
     return opened.error().cause == Cause::conflict ? 3 : 1;
   }
   const bool gone = loop.run(controller.run());

@@ -112,6 +112,7 @@ class Controller {
   std::vector<Fd> gateway_sockets_;
   std::string gateway_sockets_for_;  // the addresses that they listen on
   std::string saved_;                // the list of instances as it is on disk
+  std::string save_problem_;         // why the last one could not be written; "" if it was
 
   net::Listener clients_;
   net::Listener keepers_;

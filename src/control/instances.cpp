@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
+#include "base/log.hpp"
 #include "compartments/command_check.hpp"
 #include "control/controller.hpp"
 #include "net/process.hpp"
@@ -52,7 +53,7 @@ void Controller::adopt_running() {
   if (!text) return;
   auto records = records_from_json(*text);
   if (!records) {
-    fmt::print(stderr, "{}\n", records.error().message);
+    log_line("{}", records.error().message);
     return;
   }
   for (Record& record : *records) adopt(std::move(record));
@@ -68,6 +69,8 @@ void Controller::adopt(Record record) {
   runtime.address = record.address;
   runtime.cgroups = record.cgroups;
   runtime.not_after = record.not_after;
+  if (const manifest::Service* service = loaded_ ? loaded_->application.service(runtime.service) : nullptr)
+    runtime.not_enforced = compartments::not_enforced(cgroup_host_, limits_of(service->limits));
   Slot slot = std::move(record.slot);
   slot.since = slot.started = now();
   if (slot.phase == Phase::stopping) slot.until = now() + 20s;
@@ -185,7 +188,7 @@ void Controller::stop_instance(const std::string& id, Millis grace) {
   const nlohmann::json message = {{"type", "stop"}, {"grace_ms", grace.count()}};
   if (runtime.keeper_channel != nullptr && runtime.keeper_channel->send(message.dump())) return;
   const auto told = net::send_signal(runtime.keeper_pidfd, SIGTERM);
-  if (!told) fmt::print(stderr, "stopping {}: {}\n", id, told.error().message);
+  if (!told) log_line("stopping {}: {}", id, told.error().message);
 }
 
 net::Task<> Controller::watch_keeper(std::string id, std::uint64_t epoch) {
@@ -242,9 +245,11 @@ void Controller::save_instances() {
   std::string text = to_json(records);
   if (text == saved_) return;
   if (auto written = write_file_atomically(launcher_.places.instances(), text, 0600); !written) {
-    fmt::print(stderr, "{}\n", written.error().message);
+    if (save_problem_ != written.error().message) log_line("{}", written.error().message);
+    save_problem_ = std::move(written.error().message);
     return;
   }
+  save_problem_.clear();
   saved_ = std::move(text);
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "control/controller.hpp"
 #include "policy/model.hpp"
 
@@ -17,14 +18,6 @@ Result<json> message_of(const net::Frame& frame) {
   auto value = policy::read_json(frame.payload);
   if (value && !value->is_object()) return fail(Cause::protocol, "a message is not an object");
   return value;
-}
-
-std::vector<compartments::NotEnforced> not_enforced_of(const json& message) {
-  std::vector<compartments::NotEnforced> list;
-  if (!message.contains("not_enforced")) return list;
-  for (const json& each : message["not_enforced"])
-    list.push_back({each.at("what").get<std::string>(), each.value("reason", ""), each.value("fix", "")});
-  return list;
 }
 
 std::string reason_of(const json& message, const std::string& platform_log) {
@@ -54,10 +47,7 @@ Runtime* Controller::greet_keeper(const json& hello, pid_t pid) {
   if (!identity || *identity != runtime.keeper) return nullptr;
   if (const int sidecar = hello.value("sidecar_pid", 0); sidecar > 0)
     if (auto found = net::identify_process(sidecar)) runtime.sidecar = *found;
-  auto missing = not_enforced_of(hello);
-  for (auto& each : missing)
-    if (std::ranges::find(runtime.not_enforced, each) == runtime.not_enforced.end())
-      runtime.not_enforced.push_back(std::move(each));
+  runtime.add_not_enforced(hello);
   return &runtime;
 }
 
@@ -85,7 +75,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     Runtime* runtime = greet_keeper(*hello, credentials->pid);
     if (runtime == nullptr) {
       // A keeper that nobody here knows must not go on: its instance would be there twice.
-      fmt::print(stderr, "refused a keeper: pid {} is not the keeper of '{}'\n", credentials->pid,
+      log_line("refused a keeper: pid {} is not the keeper of '{}'", credentials->pid,
                  hello->value("instance", ""));
       const auto told = channel.send(json{{"type", "stop"}, {"grace_ms", 0}}.dump());
       if (told) {
@@ -105,7 +95,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     const auto slot = fleet_.slots().find(id);
     if (slot != fleet_.slots().end() && slot->second.phase == Phase::stopping) stop_instance(id, 10s);
   } catch (const json::exception& error) {
-    fmt::print(stderr, "a keeper's message: {}\n", error.what());
+    log_line("a keeper's message: {}", error.what());
     co_return;
   }
   for (;;) {
@@ -117,7 +107,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     try {
       hear_keeper(*runtime, *message, std::move(frame->fds));
     } catch (const json::exception& error) {
-      fmt::print(stderr, "{}: a keeper's message: {}\n", id, error.what());
+      log_line("{}: a keeper's message: {}", id, error.what());
       break;
     }
   }

@@ -30,14 +30,6 @@ std::string absolute(const std::string& directory, const std::string& path) {
 
 std::string hash_of(const std::string& text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
 
-compartments::Limits limits_of(const manifest::Limits& limits) {
-  compartments::Limits result;
-  if (limits.memory) result.memory_bytes = limits.memory->count;
-  if (limits.cpu) result.cpu_millis = static_cast<std::uint32_t>(std::lround(*limits.cpu * 1000));
-  result.pids = limits.pids;
-  return result;
-}
-
 std::map<std::string, std::string> environment_of(const manifest::Service& service) {
   std::map<std::string, std::string> environment;
   if (!service.ports.empty()) environment["PORT"] = std::to_string(service.ports.front().number.number);
@@ -103,6 +95,14 @@ std::string group_name(const Launcher& launcher, const std::string& app, const s
 
 std::string door_address(const Places& places, const std::string& instance) {
   return fmt::format("unix:{}/{:.10}", places.doors(), hash_of(instance));
+}
+
+compartments::Limits limits_of(const manifest::Limits& limits) {
+  compartments::Limits result;
+  if (limits.memory) result.memory_bytes = limits.memory->count;
+  if (limits.cpu) result.cpu_millis = static_cast<std::uint32_t>(std::lround(*limits.cpu * 1000));
+  result.pids = limits.pids;
+  return result;
 }
 
 Result<compartments::Ids> ids_of(const Launcher& launcher, const manifest::Application& application,

@@ -26,6 +26,8 @@ struct Launcher {
 // For this process's user. Sidecars of a root launcher run as a uid of their application, above those of services.
 Launcher launcher_for(const std::string& app, const std::string& executable);
 
+compartments::Limits limits_of(const manifest::Limits& limits);
+
 // The service's host ids; the same at every start.
 Result<compartments::Ids> ids_of(const Launcher& launcher, const manifest::Application& application,
                                  const std::string& service);

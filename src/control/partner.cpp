@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "control/places.hpp"
 #include "net/gate.hpp"
 #include "net/process.hpp"
@@ -107,7 +108,7 @@ net::Task<> Partner::keep_alive() {
     }
     if (missing == 0) {
       const auto started = start_role(executable_, role_, app_, log_);
-      if (!started) fmt::print(stderr, "{}\n", started.error().message);
+      if (!started) log_line("{}", started.error().message);
     }
     missing = (missing + 1) % 20;
     co_await net::sleep(loop_, loop_.in(50ms));
@@ -133,7 +134,7 @@ int warden_main(const std::string& app, const std::string& executable) {
   const Places places = places_of(app);
   const auto lock = take_role(places.run, "warden");
   if (!lock) {
-    fmt::print(stderr, "{}\n", lock.error().message);
+    log_line("{}", lock.error().message);
     return lock.error().cause == Cause::conflict ? 0 : 1;
   }
   net::Loop loop;

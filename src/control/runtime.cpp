@@ -1,5 +1,6 @@
 #include "control/runtime.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "policy/model.hpp"
@@ -66,6 +67,16 @@ Record record_of(const json& value) {
 }
 
 }  // namespace
+
+void Runtime::add_not_enforced(const json& hello) {
+  const auto list = hello.find("not_enforced");
+  if (list == hello.end()) return;
+  for (const json& each : *list) {
+    compartments::NotEnforced missing{each.at("what").get<std::string>(), each.value("reason", ""),
+                                      each.value("fix", "")};
+    if (std::ranges::find(not_enforced, missing) == not_enforced.end()) not_enforced.push_back(std::move(missing));
+  }
+}
 
 bool is_alive(const net::ProcessIdentity& identity) {
   if (identity.pid <= 0) return false;

@@ -39,6 +39,9 @@ struct Runtime {
   std::int64_t not_before = 0;  // of its current certificate, seconds since the epoch
   std::int64_t not_after = 0;
   nlohmann::json stats;  // as the sidecar last sent them
+
+  // Adds what the "not_enforced" of a keeper's or sidecar's hello names, once. Throws json::exception if it is broken.
+  void add_not_enforced(const nlohmann::json& hello);
 };
 
 // The part of a Runtime and its slot that outlives a controller.

@@ -1,5 +1,6 @@
 // What sidecars and gateways say and are told. No administrative verb is spoken here.
 
+#include "base/log.hpp"
 #include "control/controller.hpp"
 #include "control/snapshots.hpp"
 #include "identity/spiffe_id.hpp"
@@ -38,7 +39,7 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
   net::FrameChannel channel(std::move(stream));
   Runtime* runtime = co_await attest(credentials->pid);
   if (runtime == nullptr) {
-    fmt::print(stderr, "refused a sidecar: pid {} is not the sidecar of any instance\n", credentials->pid);
+    log_line("refused a sidecar: pid {} is not the sidecar of any instance", credentials->pid);
     co_return;
   }
   runtime->sidecar_channel = &channel;
@@ -54,11 +55,11 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
     try {
       const auto heard = hear_sidecar(*runtime, *message);
       if (!heard) {
-        fmt::print(stderr, "{}: {}\n", id, heard.error().message);
+        log_line("{}: {}", id, heard.error().message);
         if (!channel.send(json{{"type", "refused"}, {"error", heard.error().message}}.dump())) break;
       }
     } catch (const json::exception& error) {
-      fmt::print(stderr, "{}: a sidecar's message: {}\n", id, error.what());
+      log_line("{}: a sidecar's message: {}", id, error.what());
       break;
     }
   }
@@ -69,6 +70,7 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
 Result<> Controller::hear_sidecar(Runtime& runtime, const json& message) {
   const std::string type = message.value("type", "");
   if (type == "hello") {
+    runtime.add_not_enforced(message);
     publish_to(runtime);
   } else if (type == "sign") {
     // Attested again at each issue: the process must still be the one that the keeper named.
@@ -79,7 +81,7 @@ Result<> Controller::hear_sidecar(Runtime& runtime, const json& message) {
     runtime.rejected.clear();
   } else if (type == "rejected") {
     runtime.rejected = message.value("error", "refused");
-    fmt::print(stderr, "{} rejected its snapshot: {}\n", runtime.id, runtime.rejected);
+    log_line("{} rejected its snapshot: {}", runtime.id, runtime.rejected);
   } else if (type == "health") {
     const bool ready = message.value("state", "") == "ready";
     const auto slot = fleet_.slots().find(runtime.id);

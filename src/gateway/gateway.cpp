@@ -29,6 +29,7 @@ Result<> Gateway::open(proxy::Hello hello) {
     records = std::move(*opened);
   }
   core_ = std::make_unique<proxy::Core>(loop_, std::move(*own), hello.instance, std::move(records));
+  core_->not_enforced = std::move(hello.not_enforced);
   door_ = std::make_unique<PublicDoor>(*core_);
   for (auto& [name, fd] : hello.fds) {
     if (auto adopted = door_->adopt(name, std::move(fd)); !adopted) return adopted;

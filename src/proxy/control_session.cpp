@@ -48,7 +48,13 @@ double ControlSession::random_fraction() const {
 
 void ControlSession::greet() {
   asked_ = false;
-  link_.send({{"type", "hello"}, {"instance", core_.instance}, {"role", std::string(to_string(role_))}});
+  json missing = json::array();
+  for (const NotEnforced& each : core_.not_enforced)
+    missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
+  link_.send({{"type", "hello"},
+              {"instance", core_.instance},
+              {"role", std::string(to_string(role_))},
+              {"not_enforced", missing}});
   if (core_.config) link_.send({{"type", "applied"}, {"hash", core_.config->hash()}});
   send_health();
   send_stats();

@@ -2,7 +2,8 @@
 
 // What is said between this process and the controller: the certificate and its renewal, snapshots, readiness, numbers.
 //
-//   → {"type":"hello","instance","role"}            ← {"type":"svid","chain":PEM,"bundle":PEM, …}
+//   → {"type":"hello","instance","role","not_enforced":[{"what","reason","fix"}]}
+//                                                   ← {"type":"svid","chain":PEM,"bundle":PEM, …}
 //   → {"type":"sign","csr":PEM}                     ← {"type":"snapshot","hash","snapshot":{…}}
 //   → {"type":"applied","hash"} | {"type":"rejected","hash","error"}
 //   → {"type":"health","state":"ready"|"unready","detail"}

@@ -7,6 +7,7 @@
 #include "net/gate.hpp"
 #include "proxy/config.hpp"
 #include "proxy/flights.hpp"
+#include "proxy/hello.hpp"
 #include "proxy/mesh.hpp"
 #include "proxy/server.hpp"
 
@@ -32,7 +33,8 @@ struct Core {
   void take(ConfigPtr next);
 
   net::Loop& loop;
-  const std::string instance;  // this hop's name in proxy-status
+  const std::string instance;             // this hop's name in proxy-status
+  std::vector<NotEnforced> not_enforced;  // told to the controller
   Journal journal;
   Credentials credentials;
   Pool pool;

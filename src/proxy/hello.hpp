@@ -2,11 +2,19 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "net/frames.hpp"
 #include "proxy/snapshot.hpp"
 
 namespace bulkhead::proxy {
+
+// A wall that the host does not give this process: one sentence each, for `status`.
+struct NotEnforced {
+  std::string what;    // "file access of platform processes"
+  std::string reason;  // "this kernel has no Landlock"
+  std::string fix;
+};
 
 // What a keeper tells its sidecar or gateway first, with the descriptors that it opened for it.
 struct Hello {
@@ -18,6 +26,7 @@ struct Hello {
   std::string controller_socket;  // a path
   std::string inner;              // "unix:/path"; a gateway has none
   std::string records;            // path of the local records; empty: none are kept
+  std::vector<NotEnforced> not_enforced;  // not told by the keeper: what this process could not take from itself
   std::map<std::string, Fd> fds;  // by the names of net/instance_link.hpp, or "listen:0", …
 };
 

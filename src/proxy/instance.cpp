@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
 
+#include "base/log.hpp"
 #include "net/gate.hpp"
 #include "policy/model.hpp"
 
@@ -20,7 +21,7 @@ constexpr int kUnusable = 2;
 constexpr std::chrono::seconds kHello{30};
 constexpr std::chrono::seconds kTell{5};
 
-void complain(const Fault& fault) { fmt::print(stderr, "{}\n", fault.message); }
+void complain(const Fault& fault) { log_text(fault.message); }
 
 Footprint footprint_of(const Hello& hello) {
   Footprint footprint;
@@ -46,10 +47,12 @@ class Process {
       co_return kUnusable;
     }
     if (confine) {
-      if (const auto confined = confine(footprint_of(*hello)); !confined) {
-        complain(confined.error());
+      auto missing = confine(footprint_of(*hello));
+      if (!missing) {
+        complain(missing.error());
         co_return kUnusable;
       }
+      hello->not_enforced = std::move(*missing);
     }
     const KeeperLink link{[this](std::string_view type) { tell(type); },
                           [](const Fault& fault) {

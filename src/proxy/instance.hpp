@@ -40,8 +40,9 @@ struct Footprint {
   std::vector<std::string> read_write;
   std::vector<std::string> read_only;
 };
-// Confines the process (compartments::confine_platform_process); given by whoever links both.
-using Confine = std::function<Result<>(const Footprint&)>;
+// Confines the process (compartments::confine_platform_process) and says what the host lacks for it; a Fault means that
+// the process must not go on. Given by whoever links both.
+using Confine = std::function<Result<std::vector<NotEnforced>>(const Footprint&)>;
 
 // The process: speaks with the keeper at `link_fd` until that says finish (exit code 0) or is gone (1, at once).
 int instance_main(int link_fd, const MakeInstance& make, const Confine& confine);

@@ -54,6 +54,21 @@ class Commands(harness.Case):
         script = subprocess.run([program, "completion", "bash"], capture_output=True, text=True, check=True).stdout
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
+    def test_an_output_that_takes_no_more_is_said_and_a_closed_pipe_is_quiet(self):
+        app = self.application(MANIFEST)
+        program = harness.os.path.abspath(harness.BULKHEAD)
+        with open("/dev/full", "w") as full:
+            for words in (["check"], ["graph"], ["completion", "bash"], ["reach", "a"]):
+                place = [] if words[0] == "completion" else ["-f", str(app.manifest)]
+                done = subprocess.run([program, *words, *place], stdout=full, stderr=subprocess.PIPE, text=True)
+                self.assertEqual(done.returncode, 1, words)
+                self.assertIn("write to standard output: No space left on device", done.stderr)
+        reading, writing = harness.os.pipe()
+        harness.os.close(reading)
+        done = subprocess.run([program, "graph", "-f", str(app.manifest)], stdout=writing, stderr=subprocess.PIPE, text=True)
+        harness.os.close(writing)
+        self.assertEqual((done.returncode, done.stderr), (1, ""))
+
     def test_a_missing_manifest_is_said_plainly(self):
         app = self.application(MANIFEST)
         app.manifest.unlink()

@@ -9,6 +9,7 @@
 Whatever happens, the application is taken down after the test and nothing of it may be left.
 """
 
+import errno
 import http.client
 import json
 import os
@@ -26,6 +27,8 @@ import unittest
 BULKHEAD = os.environ.get("BULKHEAD", "build/release/apps/bulkhead/bulkhead")
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 SKIPPED = 77
+
+needs_root = unittest.skipUnless(os.geteuid() == 0, "only root may mount")
 
 
 def free_ports(count):
@@ -83,7 +86,7 @@ class Answer:
 
 
 class Application:
-    def __init__(self, manifest, files=None, environment=None, user=None):
+    def __init__(self, manifest, files=None, environment=None, user=None, disk=None, before_start=None):
         # Short: a Unix socket's path has 108 bytes.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="bh-", dir="/tmp"))
         os.chmod(self.directory, 0o755)
@@ -96,7 +99,12 @@ class Application:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
             path.chmod(0o755)
+        self.disk = self.directory / "b" if disk else None
+        if disk:  # the platform's files on a disk of this size
+            self.disk.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk},mode=755", "bulkhead-test", str(self.disk)], check=True)
         self.user = user
+        self.before_start = before_start  # called in the child, before the program
         self.groups = set()
         self.environment = {**os.environ, "BULKHEAD_DIR": str(self.directory / "b"), "NO_COLOR": "1", **(environment or {})}
         self.program = os.path.abspath(BULKHEAD)
@@ -110,7 +118,7 @@ class Application:
         if self.user:
             command = ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups", "--inh-caps=-all", *command]
             self.environment["HOME"] = str(self.directory)
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, preexec_fn=self.before_start)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(words)} gave {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.platform_log()}\n{self.logs()}")
         return done
@@ -166,6 +174,21 @@ class Application:
     def get(self, path, **more):
         return self.request("GET", path, **more)
 
+    def fill_disk(self):
+        with (self.disk / "filling").open("wb", buffering=0) as filling:
+            try:
+                while True:
+                    filling.write(b"x" * 4096)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+
+    def empty_disk(self):
+        (self.disk / "filling").unlink(missing_ok=True)
+
+    def lock_holder(self, role):
+        return int((self.directory / "b/run" / self.name / f"{role}.lock").read_text())
+
     def pids(self):
         """Of all that runs; remembers the control groups, too, for leftovers()."""
         instances = json.loads((self.directory / "b/run" / self.name / "instances.json").read_text())["instances"]
@@ -189,20 +212,41 @@ class Application:
                     left.append(f"process {entry.name}: {(entry / 'cmdline').read_bytes()!r}")
             except OSError:
                 continue
-        left += [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines() if token in line]
+        mounts = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+        left += [line for line in mounts if token in line and not line.startswith("bulkhead-test ")]
         run = self.directory / "b/run" / self.name
         if run.exists():
             left.append(f"{run}: {[p.name for p in run.iterdir()]}")
         left += [f"control group {group}" for group in self.groups if os.path.exists(group)]
         return left
 
+    def sanitizer_findings(self):
+        """What a build with a sanitizer wrote into the logs, if this is one."""
+        found = []
+        for path in (self.directory / "b/state" / self.name / "logs").glob("*"):
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            for sign in ("ERROR: AddressSanitizer", "runtime error: ", "WARNING: ThreadSanitizer"):
+                if sign in text:
+                    found.append(f"{path.name}: {text[max(0, text.index(sign) - 200):][:6000]}")
+        return found
+
     def close(self):
+        found = self.sanitizer_findings()
+        self.take_away()
+        if found:
+            raise AssertionError("\n".join(found))
+
+    def take_away(self):
         try:
+            if self.disk:
+                self.empty_disk()
             if (self.directory / "b/run" / self.name).exists():
                 self.run("down", check=False)
             if self.user:
                 self.run("down", "--volumes", check=False)  # they belong to ids that only this takes away
         finally:
+            if self.disk:
+                subprocess.run(["umount", "--lazy", str(self.disk)], check=True)
             shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -81,11 +81,11 @@ class Load:
 
 
 def controller_pid(app):
-    return int((app.directory / "b/run" / app.name / "controller.lock").read_text())
+    return app.lock_holder("controller")
 
 
 def warden_pid(app):
-    return int((app.directory / "b/run" / app.name / "warden.lock").read_text())
+    return app.lock_holder("warden")
 
 
 class Lifecycle(harness.Case):
@@ -101,6 +101,29 @@ class Lifecycle(harness.Case):
             load.goes_on()
         self.assertEqual(load.failed, 0, load.problems[:5])
         self.assertEqual(sorted(app.pids()), sorted(pids), "nothing was started again")
+        app.down()
+        self.assert_nothing_left(app, pids)
+
+    @harness.needs_root
+    def test_on_a_full_disk_everything_goes_on_and_the_controller_still_returns(self):
+        app = self.application(MANIFEST, disk="6m")
+        app.up()
+        pids = app.pids()
+        app.fill_disk()
+        with Load(app, "/front/x") as load:
+            killed = controller_pid(app)
+            kill(killed)
+            until(lambda: controller_pid(app) != killed and app.status().get("settled"), 20, "the controller's return")
+            service = app.instance("front-1")["service_pid"]
+            kill(service)
+            until(lambda: app.instance("front-1").get("service_pid", service) not in (service, -1), 20, "its replacement")
+            load.goes_on()
+        self.assertLessEqual(load.failed, 4, load.problems[:5])  # in flight on the killed service
+        app.wait_settled()
+        self.assertIn("No space left on device", app.run("status").stdout)
+        app.empty_disk()
+        until(lambda: "No space left" not in app.run("status").stdout, 20, "what runs to be written down")
+        pids += app.pids()
         app.down()
         self.assert_nothing_left(app, pids)
 
