@@ -19,12 +19,17 @@ using nlohmann::json;
 
 namespace {
 
+// A controller that returns has its lock a moment before its socket: that moment is waited for.
 net::Task<Result<net::FrameChannel>> open_channel(net::Loop& loop, const Places& places) {
   const auto address = net::Address::unix_socket(places.control_socket());
   if (!address) co_return fail(address.error());
-  auto stream = co_await net::connect(loop, *address, loop.in(5s));
-  if (!stream) co_return fail(std::move(stream.error()));
-  co_return net::FrameChannel(std::move(*stream));
+  const net::Deadline deadline = loop.in(5s);
+  for (;;) {
+    auto stream = co_await net::connect(loop, *address, deadline);
+    if (stream) co_return net::FrameChannel(std::move(*stream));
+    if (!is_running(places) || deadline.passed(loop.now())) co_return fail(std::move(stream.error()));
+    co_await net::sleep(loop, loop.in(20ms));
+  }
 }
 
 net::Task<Result<json>> exchange(net::Loop& loop, const Places& places, std::string request) {

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -89,7 +90,9 @@ def what_is_declared(app, caller, callee):
 
 def covers(line, method, path):
     wanted, pattern = line.split(" ")
-    return wanted in ("*", method) and (path == pattern or (pattern.endswith("/*") and path.startswith(pattern[:-1])))
+    below = pattern.endswith("/*")  # at the end anything below, elsewhere one segment
+    expression = re.escape(pattern.removesuffix("*")).replace(r"\*", "[^/]+") + (".*" if below else "")
+    return wanted in ("*", method) and re.fullmatch(expression, path) is not None
 
 
 class Host:
@@ -202,6 +205,62 @@ class Reach(harness.Case):
             subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", USER], check=True, capture_output=True)
             self.addCleanup(subprocess.run, ["userdel", "--remove", USER], capture_output=True)
         self.check(self.start(user=USER))
+
+
+# Paths that somebody might try at a service of the shop; those that no line names among them.
+SHOP_CALLS = [("GET", "/customers/ada"), ("GET", "/items"), ("GET", "/items/1"), ("POST", "/items"), ("GET", "/books/x"), ("POST", "/charges"),
+              ("POST", "/charges/1/refund"), ("DELETE", "/charges/1"), ("POST", "/orders"), ("GET", "/search"), ("GET", "/healthz"), ("GET", "/")]
+SHOP_METHODS = ["shop.inventory.v1.Inventory/Reserve", "shop.inventory.v1.Inventory/Cancel", "shop.inventory.v1.Books/Stock", "grpc.health.v1.Health/Check"]
+
+
+class Shop(harness.Case):
+    """The shop as it runs, untouched: from within each compartment's namespaces, every other service by name and by address."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("entering the namespaces of a running service needs root")
+        if not (BUILD / "examples/shop/inventory/inventory").exists():
+            self.skipTest("examples/shop is not built here")
+
+    def try_from(self, pid, attempts):
+        """For each curl command line, what became of it: allowed, denied, or why there was not even an answer."""
+        script = "".join(f"curl --silent --output /dev/null --max-time 10 --write-out '%{{http_code}} %header{{grpc-status}} %header{{proxy-status}}\\n' {words} || true\n" for words in attempts)
+        done = subprocess.run(["nsenter", "-t", str(pid), "-U", "-m", "-n", "-p", "-i", "-u", "--", "/bin/sh"], input=script, capture_output=True, text=True, check=True)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), len(attempts), done.stdout + done.stderr)
+        return lines
+
+    def test_what_each_compartment_of_the_shop_reaches_is_what_reach_says(self):
+        top = HERE.parents[1] / "examples/shop"
+        manifest = (top / "bulkhead.yaml").read_text().replace("127.0.0.1:8443", "127.0.0.1:@PORT@")
+        app = self.application(manifest.replace("dir: ./", f"dir: {top}/").replace("from: ./", f"from: {top}/"), environment={"SHOP_BIN": str(BUILD / "examples/shop")})
+        app.up()
+        services = {s["name"]: s["instances"][0]["service_pid"] for s in app.status()["services"] if not s["gateway"]}
+        rows, wrong = [], []
+        for caller, pid in services.items():
+            tried = []
+            for number, callee in enumerate(sorted(services), 1):
+                if callee == caller:
+                    continue
+                answer = json.loads(app.run("reach", caller, callee, "--json", check=False).stdout)
+                lines = answer["path"][0]["what"] if answer["verdict"] == "allowed" and len(answer["path"]) == 1 else []
+                for host in (callee, f"198.18.1.{number}"):
+                    if callee == "inventory":
+                        for method in SHOP_METHODS:
+                            should = any(line in (method, method.split("/")[0] + "/*") for line in lines)
+                            tried.append((f"--http2-prior-knowledge --request POST --header content-type:application/grpc --header te:trailers http://{host}:50051/{method}", should))
+                    else:
+                        tried += [(f"--request {method} http://{host}:8080{path}", any(covers(line, method, path) for line in lines)) for method, path in SHOP_CALLS]
+            for (words, should), line in zip(tried, self.try_from(pid, [words for words, _ in tried]), strict=True):
+                code, grpc, proxy = (line.split(" ", 2) + ["", ""])[:3]
+                outcome = "unreachable" if code == "000" else "denied" if "http_request_denied" in proxy else f"allowed ({code}{' ' + grpc if grpc else ''})"
+                rows.append(f"{caller:9} {words.split(' ', 1)[1]:90} {outcome:16} reach: {'allowed' if should else 'denied'}")
+                if outcome.startswith("allowed") != should:
+                    wrong.append(rows[-1])
+        print("\n" + "\n".join(rows))
+        print(f"{len(rows)} calls tried in the shop: {sum('reach: allowed' in row for row in rows)} allowed; {len(wrong)} differ from reach")
+        self.assertEqual(wrong, [])
+        self.assertGreater(sum("reach: allowed" in row for row in rows), 10)
 
 
 if __name__ == "__main__":
