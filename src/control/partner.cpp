@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "control/places.hpp"
+#include "net/event.hpp"
 #include "net/gate.hpp"
 #include "net/process.hpp"
 #include "net/signals.hpp"
@@ -106,6 +107,7 @@ net::Task<> Partner::keep_alive() {
       }
       continue;
     }
+    if (::access(run_directory_.c_str(), F_OK) != 0 && errno == ENOENT) co_return;  // there is no application any more
     if (missing == 0) {
       const auto started = start_role(executable_, role_, app_, log_);
       if (!started) log_line("{}", started.error().message);
@@ -123,9 +125,24 @@ void Partner::dismiss() {
 
 namespace {
 
-net::Task<> until_told(net::Signals& signals) {
+net::Task<> end_when_told(net::Signals& signals, net::Event& over) {
   const auto signal = co_await signals.next(net::Deadline::never());
   static_cast<void>(signal);
+  over.set();
+}
+
+net::Task<> end_with_the_application(Partner& controller, net::Event& over) {
+  co_await controller.keep_alive();
+  over.set();
+}
+
+net::Task<> until_over(net::Loop& loop, net::Signals& signals, Partner& controller) {
+  net::Event over(loop);
+  net::Gate gate(loop);
+  gate.spawn(end_when_told(signals, over));
+  gate.spawn(end_with_the_application(controller, over));
+  const auto ended = co_await over.wait(net::Deadline::never());
+  static_cast<void>(ended);
 }
 
 }  // namespace
@@ -141,9 +158,7 @@ int warden_main(const std::string& app, const std::string& executable) {
   auto signals = net::Signals::open(loop, {SIGTERM, SIGINT});
   if (!signals) return 1;
   Partner controller(loop, places.run, "controller", executable, app, places.platform_log());
-  net::Gate gate(loop);
-  gate.spawn(controller.keep_alive());
-  loop.run(until_told(*signals));
+  loop.run(until_over(loop, *signals, controller));
   return 0;
 }
 

@@ -30,7 +30,8 @@ class Partner {
   Partner(net::Loop& loop, std::string run_directory, std::string role, std::string executable, std::string app,
           std::string log);
 
-  // For ever: while `role` is held by a process, waits for its end; then starts another, at most one each second.
+  // While the run directory is there: waits for the end of the process that holds `role`, then starts another, at most
+  // one each second.
   net::Task<> keep_alive();
   // Ends the partner and stops looking.
   void dismiss();

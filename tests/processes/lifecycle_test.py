@@ -3,7 +3,9 @@
 import collections
 import http.client
 import os
+import shutil
 import signal
+import subprocess
 import threading
 
 import harness
@@ -152,6 +154,20 @@ class Lifecycle(harness.Case):
         self.assertRegex(said.stdout, r"running +(59|60) min")
         app.down()
         self.assert_nothing_left(app, pids)
+
+    def test_a_warden_whose_application_was_deleted_from_the_disk_ends(self):
+        app = self.application(MANIFEST)
+        run = app.directory / "b/run" / app.name
+        run.mkdir(parents=True)
+        (app.directory / "b/state" / app.name / "logs").mkdir(parents=True)
+        warden = subprocess.Popen([app.program, "warden", "--app", app.name], env=app.environment)
+        self.addCleanup(warden.kill)
+        until(lambda: (run / "control.sock").exists(), 10, "its controller")
+        warden.send_signal(signal.SIGSTOP)
+        kill(controller_pid(app))
+        shutil.rmtree(run)
+        warden.send_signal(signal.SIGCONT)
+        self.assertEqual(warden.wait(timeout=10), 0)
 
     def test_each_process_of_an_instance_is_killed_in_turn_and_the_instance_is_replaced(self):
         app = self.application(MANIFEST)
