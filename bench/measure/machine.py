@@ -1,0 +1,121 @@
+"""The machine: who runs on which processor, and what that cost."""
+
+import dataclasses
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+ELSEWHERE, PROXY = 0, 1  # the processors: everything but the proxy, and the proxy
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def pin(pid, cpu):
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {cpu})
+
+
+@dataclasses.dataclass
+class Cpu:
+    """Seconds since some moment; the difference of two is what was used between them."""
+
+    wall: float
+    idle: float  # of the proxy's processor. What is not idle is busy: interrupts, stolen time and others are in it
+    stolen: float
+    processes: float  # of the proxy's processes, kernel time on their behalf included
+
+    def __sub__(self, other):
+        return Cpu(self.wall - other.wall, self.idle - other.idle, self.stolen - other.stolen, self.processes - other.processes)
+
+    @property
+    def busy(self):
+        return max(0.0, self.wall - self.idle)
+
+
+def runtime(pid):
+    total = 0
+    for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        total += int(path.read_text().split()[0])
+    return total / 1e9
+
+
+def sample(pids):
+    with open("/proc/stat") as file:
+        line = next(line for line in file if line.startswith(f"cpu{PROXY} "))
+    wall = time.monotonic()
+    fields = [int(field) / TICK for field in line.split()[1:]]
+    return Cpu(wall, fields[3] + fields[4], fields[7], sum(runtime(pid) for pid in pids))
+
+
+def idle_load(seconds=1.0):
+    """How busy the proxy's processor is, of 1, while nothing is asked of it."""
+    before = sample([])
+    time.sleep(seconds)
+    used = sample([]) - before
+    return used.busy / used.wall
+
+
+def free_ports(count):
+    """Ports below those that the kernel hands out by itself, where nobody listens."""
+    found, held = [], []
+    for port in range(15000 + (os.getpid() * 37) % 9000, 32000):
+        with_port = socket.socket()
+        try:
+            with_port.bind(("127.0.0.1", port))
+        except OSError:
+            with_port.close()
+            continue
+        held.append(with_port)
+        found.append(port)
+        if len(found) == count:
+            break
+    for each in held:
+        each.close()
+    return found
+
+
+def wait_for_port(port, process, log, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args} ended with {process.returncode}\n{pathlib.Path(log.name).read_text()[-2000:]}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"{process.args} does not listen at {port}")
+
+
+def start(words, cpu, log):
+    """Ends with whoever started it, even if that is killed."""
+    command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), *map(str, words)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(3)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def make_certificates(directory):
+    """A CA, a server named localhost and a client, all P-256 as ours are."""
+    directory.mkdir()
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+
+    openssl("req", "-x509", *key, "-subj", "/CN=bench", "-keyout", directory / "ca.key", "-out", directory / "ca.crt")
+    for name in ("server", "client"):
+        files = {end: directory / f"{name}.{end}" for end in ("key", "crt", "ext", "csr")}
+        files["ext"].write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        openssl("req", "-new", *key[:-2], "-subj", "/CN=localhost", "-keyout", files["key"], "-out", files["csr"])
+        openssl("x509", "-req", "-in", files["csr"], "-CA", directory / "ca.crt", "-CAkey", directory / "ca.key", "-CAcreateserial",
+                "-days", "2", "-extfile", files["ext"], "-out", files["crt"])
+        (directory / f"{name}.pem").write_text(files["crt"].read_text() + files["key"].read_text())

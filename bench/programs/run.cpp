@@ -1,0 +1,106 @@
+#include "run.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_set>
+#include <vector>
+
+#include <sys/prctl.h>
+
+#include "channel.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr std::uint32_t kOpening = 2;  // connections without a first answer
+constexpr std::uint64_t kTooManyErrors = 100;
+
+class Run final : public Asker {
+ public:
+  explicit Run(const Plan& plan)
+      : plan_(plan),
+        address_(resolve(plan.host, plan.port)),
+        context_(plan.tls ? client_context(plan.protocol == "http2" ? "h2" : "http/1.1") : nullptr),
+        tally_(plan.begin, plan.length),
+        due_(plan.begin - kWarmUp) {}
+
+  std::string go() {
+    ::prctl(PR_SET_TIMERSLACK, 1);
+    open();
+    for (Nanos time = now(); time < tally_.end() && tally_.errors() < kTooManyErrors; time = now()) {
+      if (plan_.rate > 0) send_due(time);
+      poller_.wait(std::clamp(next_due() - now(), Nanos::zero(), Nanos(std::chrono::milliseconds(100))));
+    }
+    if (opened_ < plan_.connections) tally_.failed("not all connections were open at the end");
+    return tally_.json();
+  }
+
+  void answered(Channel& channel, Nanos intended) override {
+    tally_.answered(intended, now());
+    if (opening_.erase(&channel) > 0) {
+      open();
+      if (plan_.rate > 0)
+        free_.insert(free_.end(), plan_.streams, &channel);
+      else
+        for (std::uint32_t i = 1; i < plan_.streams; ++i) channel.ask(now());
+    } else if (plan_.rate > 0) {
+      free_.push_back(&channel);
+    }
+    if (plan_.rate == 0) channel.ask(now());
+  }
+
+  void failed(Channel& channel, const std::string& why) override {
+    tally_.failed(why);
+    opening_.erase(&channel);
+    std::erase(free_, &channel);
+  }
+
+ private:
+  static constexpr Nanos kWarmUp = std::chrono::milliseconds(500);
+
+  void open() {
+    while (opened_ < plan_.connections && opening_.size() < kOpening) {
+      const auto make = plan_.protocol == "http2" ? http2_channel : http1_channel;
+      channels_.push_back(make(plan_, address_, context_.get(), *this, poller_));
+      ++opened_;
+      Channel& channel = *channels_.back();
+      opening_.insert(&channel);
+      channel.ask(now());
+      channel.flush();
+    }
+  }
+
+  Nanos next_due() const {
+    if (plan_.rate <= 0 || free_.empty()) return tally_.end();
+    return due_;
+  }
+
+  // What is due and finds nobody free waits, and its latency grows from when it was due.
+  void send_due(Nanos time) {
+    const Nanos step(static_cast<std::int64_t>(1e9 / plan_.rate));
+    for (; due_ <= time && !free_.empty(); due_ += step) {
+      Channel& channel = *free_.front();
+      free_.pop_front();
+      channel.ask(due_);
+      channel.flush();
+    }
+  }
+
+  const Plan& plan_;
+  Address address_;
+  SslContext context_;
+  Poller poller_;
+  Tally tally_;
+  std::vector<std::unique_ptr<Channel>> channels_;
+  std::unordered_set<Channel*> opening_;
+  std::deque<Channel*> free_;  // once for each stream
+  std::uint32_t opened_ = 0;
+  Nanos due_;
+};
+
+}  // namespace
+
+std::string run(const Plan& plan) { return Run(plan).go(); }
+
+}  // namespace bench
