@@ -139,7 +139,7 @@ constexpr std::chrono::seconds kSaveAgain{1};
 
 net::Task<> Controller::wake_when_due() {
   for (;;) {
-    auto next = fleet_.next_wake(now());
+    auto next = fleet_.next_wake();
     if (!save_problem_.empty()) next = std::min(next.value_or(Time::max()), now() + kSaveAgain);
     const auto woken = co_await wake_.wait(next ? net::Deadline(*next) : net::Deadline::never());
     if (!woken && woken.error().cause == Cause::timeout) reconcile_soon();

@@ -258,6 +258,7 @@ void Fleet::enforce_deadlines(std::vector<Action>& actions, Time now) {
 }
 
 std::vector<Action> Fleet::decide(Time now) {
+  decided_ = now;
   std::vector<Action> actions;
   if (down_) {
     stop_in_order(actions, now);
@@ -270,10 +271,10 @@ std::vector<Action> Fleet::decide(Time now) {
   return actions;
 }
 
-std::optional<Time> Fleet::next_wake(Time now) const {
+std::optional<Time> Fleet::next_wake() const {
   std::optional<Time> next;
   const auto at = [&](Time time) {
-    if (time > now && (!next || time < *next)) next = time;
+    if (time > decided_ && (!next || time < *next)) next = time;
   };
   for (const auto& [id, slot] : slots_) {
     if (slot.phase == Phase::backoff || slot.phase == Phase::stopping) at(slot.until);

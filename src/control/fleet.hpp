@@ -105,8 +105,9 @@ class Fleet {
 
   // What to do now. Acting on it is assumed: a slot told to start is `starting` afterwards.
   std::vector<Action> decide(Time now);
-  // When `decide` wants to be asked again even if nothing happens.
-  std::optional<Time> next_wake(Time now) const;
+  // When `decide` wants to be asked again even if nothing happens. It may be past by now: what fell due since the last
+  // decision is not lost.
+  std::optional<Time> next_wake() const;
 
   const std::map<std::string, Slot>& slots() const { return slots_; }
   const std::map<std::string, Goal>& goals() const { return goals_; }
@@ -128,6 +129,7 @@ class Fleet {
 
   std::map<std::string, Goal> goals_;
   std::map<std::string, Slot> slots_;
+  Time decided_ = Time::min();
   bool down_ = false;
 };
 

@@ -76,12 +76,24 @@ TEST_F(FleetTest, ACrashIsRestartedWithGrowingWaitsAndTheReasonIsShown) {
   EXPECT_EQ(phase("a-1"), Phase::backoff);
   EXPECT_EQ(fleet.slots().at("a-1").reason, "exited with status 3");
   EXPECT_EQ(decide(), "");
-  ASSERT_EQ(*fleet.next_wake(now) - now, Millis(100));
+  ASSERT_EQ(*fleet.next_wake() - now, Millis(100));
   pass(100);
   EXPECT_EQ(decide(), "start a-1#2");
   gone("a-1");
-  EXPECT_EQ(*fleet.next_wake(now) - now, Millis(200));
+  EXPECT_EQ(*fleet.next_wake() - now, Millis(200));
   EXPECT_EQ(fleet.slots().at("a-1").restarts, 2);
+}
+
+TEST_F(FleetTest, AWaitThatEndedWhileTheLastDecisionWasCarriedOutIsNotForgotten) {
+  fleet.want({goal("a")});
+  decide();
+  gone("a-1");
+  const Time due = now + Millis(100);
+  pass(60);
+  EXPECT_EQ(decide(), "");
+  pass(60);  // a slow disk
+  ASSERT_EQ(fleet.next_wake(), due);
+  EXPECT_EQ(decide(), "start a-1#2");
 }
 
 TEST_F(FleetTest, WhatEndedIsNotReadyAnyMoreThoughItsKeeperStillRuns) {
