@@ -46,6 +46,12 @@ void forget_signal_state() {
   signal(SIGPIPE, SIG_DFL);
 }
 
+// A host that stops, and a session that ends, tell every process at once. Only the keeper hears it: without its sidecar
+// the service would be killed instead of asked.
+void leave_the_end_to_the_keeper() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) signal(number, SIG_IGN);
+}
+
 }  // namespace
 
 Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& output) {
@@ -64,6 +70,7 @@ Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& o
   if (child < 0) return os_fail("fork the sidecar");
   if (child > 0) return child;
   forget_signal_state();
+  leave_the_end_to_the_keeper();
   raise_open_files();
   if (!change_user(spec)) _exit(126);
   const int copy = fcntl(program.get(), F_DUPFD_CLOEXEC, kProgramFd + 1);

@@ -171,7 +171,10 @@ net::Task<bool> Controller::run() {
   reconcile_soon();
   const auto finished = co_await finished_.wait(net::Deadline::never());
   static_cast<void>(finished);
-  if (gone_for_good_) partner_.dismiss();
+  if (gone_for_good_)
+    partner_.dismiss();
+  else
+    partner_.leave();
   changed_.notify_all();
   co_await net::sleep(loop_, loop_.in(std::chrono::milliseconds(20)));  // lets those who watch hear of the end
   co_return gone_for_good_;

@@ -95,6 +95,12 @@ Partner::Partner(net::Loop& loop, std::string run_directory, std::string role, s
       app_(std::move(app)),
       log_(std::move(log)) {}
 
+namespace {
+
+constexpr auto kBothTold = 50ms;
+
+}  // namespace
+
 net::Task<> Partner::keep_alive() {
   int missing = 0;  // looks in a row without finding one: it may just be starting
   while (!dismissed_) {
@@ -104,6 +110,8 @@ net::Task<> Partner::keep_alive() {
       if (auto pidfd = net::open_pidfd(pid)) {
         const auto ended = co_await net::wait_exit(loop_, *pidfd, net::Deadline::never());
         static_cast<void>(ended);
+        // A host that stops tells both at once: whoever was told as well must not bring the other back.
+        co_await net::sleep(loop_, loop_.in(kBothTold));
       }
       continue;
     }

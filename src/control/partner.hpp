@@ -35,6 +35,8 @@ class Partner {
   net::Task<> keep_alive();
   // Ends the partner and stops looking.
   void dismiss();
+  // Stops looking: this process ends, what the other one does is its own affair.
+  void leave() { dismissed_ = true; }
 
  private:
   net::Loop& loop_;

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import harness
 from harness import alive, kill, until
@@ -29,6 +30,28 @@ gateway:
   routes:
     - {match: {path: /front/*}, to: front, rewrite: /}
     - {match: {path: /back/*}, to: back, rewrite: /}
+"""
+
+# Asked to end, it needs a moment; killed, it says nothing.
+SLOW_TO_END = """
+app: slow
+services:
+  slow:
+    dir: ./code
+    command: [/usr/bin/python3, slow.py]
+    port: 8080
+"""
+SLOW = """
+import http.server, os, signal, threading
+
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Event().wait(0.5)
+    print("ended in order", flush=True)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, end)
+http.server.ThreadingHTTPServer(("", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
 
 
@@ -168,6 +191,19 @@ class Lifecycle(harness.Case):
         shutil.rmtree(run)
         warden.send_signal(signal.SIGCONT)
         self.assertEqual(warden.wait(timeout=10), 0)
+
+    def test_when_the_host_stops_and_tells_every_process_at_once_services_still_end_in_order(self):
+        app = self.application(SLOW_TO_END, files={"code/slow.py": SLOW})
+        app.up()
+        pids = [warden_pid(app), controller_pid(app), *app.pids()]
+        for pid in pids:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: not [pid for pid in pids if alive(pid)], 20, "the end of everything")
+        self.assertIn("ended in order", app.logs())
+        time.sleep(0.5)  # what would be started again would be there by now
+        self.assertEqual([line for line in app.leftovers() if line.startswith("process ")], [])
+        app.down()  # of the list of what ran
+        self.assertEqual(app.leftovers(), [])
 
     def test_each_process_of_an_instance_is_killed_in_turn_and_the_instance_is_replaced(self):
         app = self.application(MANIFEST)
