@@ -177,7 +177,10 @@ int up(const Context& context, bool detach) {
     fmt::print(stderr, "  what it said: bulkhead logs -f {0}\n  take it down: bulkhead down -f {0}\n", context.file);
     return kFailed;
   }
-  return detach ? kDone : stay(places);
+  if (!detach) return stay(places);
+  if (const auto command = control::way_to_outlive_sessions())
+    say(fmt::format("\nIt ends when you log out for good; to keep it up: {}", *command));
+  return kDone;
 }
 
 namespace {

