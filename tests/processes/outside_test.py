@@ -67,7 +67,7 @@ app: order
 services:
   migrate:
     type: job
-    command: [/bin/sh, -c, "echo ready > $$HOME/state; echo migrated"]
+    command: [/bin/sh, -c, "cat $$HOME/state 2>/dev/null; echo done before > $$HOME/state; echo migrated"]
   web:
     dir: @PROGRAMS@
     command: [/usr/bin/python3, echo.py]
@@ -82,9 +82,10 @@ gateway:
         self.assertEqual(app.get("/").status, 200)
         self.assertIn("migrated", app.run("logs", "migrate").stdout)
         app.down()
-        self.assertEqual((app.directory / "b/state/order/volumes/migrate/state").read_text(), "ready\n")
+        self.assertNotIn("done before", app.run("logs", "migrate").stdout)
         app.up()
         self.assertEqual(app.get("/").status, 200)
+        self.assertIn("done before", app.run("logs", "migrate").stdout)
         app.run("down", "--volumes")
         self.assertFalse((app.directory / "b/state/order/volumes/migrate").exists())
 
