@@ -61,6 +61,10 @@ Result<Fd> bound(int type, std::string_view text, std::uint16_t port, bool trans
   Fd socket(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return os_fail("open a socket");
   if (transparent && !make_transparent(socket.get(), family)) return os_fail("make a transparent socket");
+  // Connections that the door takes have the peer's port as their own: with this a service may listen on it all the
+  // same. Not for datagrams, where it would let the service take the address.
+  const int on = 1;
+  if (type == SOCK_STREAM) setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(socket.get(), address.get(), address.size) != 0) return os_fail(fmt::format("bind {}:{}", text, port));
   if (type == SOCK_STREAM && listen(socket.get(), kBacklog) != 0) return os_fail("listen");
   return socket;

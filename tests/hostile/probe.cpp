@@ -266,9 +266,17 @@ int enter_namespace(const char* path) {
 
 int listen_on(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // as servers do
   const Address address = address_of("0.0.0.0", port);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) return errno;
   return result_of(listen(fd, 1));
+}
+
+// A connection to the peer, also one that just ended, is no reason why its port could not be listened on.
+int listen_beside_a_connection(const char* peer, int port) {
+  const int failed = dial_tcp(peer, port);
+  return failed != 0 ? failed : listen_on(port);
 }
 
 int steal_dns() {
@@ -294,7 +302,7 @@ void try_network() {
   report("declared tcp ::1:4001", [] { return dial_tcp("::1", 4001); });
   report("dns 198.18.0.53:53", ask_dns);
   report("listen on 80", [] { return listen_on(80); });
-  report("listen on the peer's port 8080", [] { return listen_on(8080); });
+  report("listen on the peer's port 8080", [] { return listen_beside_a_connection("198.18.1.1", 8080); });
   report("take the dns address", steal_dns);
   report("undeclared peer 198.18.1.9:8080", [] { return dial_tcp("198.18.1.9", 8080); });
   report("undeclared port 198.18.1.1:9999", [] { return dial_tcp("198.18.1.1", 9999); });
