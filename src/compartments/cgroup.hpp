@@ -58,7 +58,8 @@ CgroupHost detect_cgroups(const std::string& root = "/sys/fs/cgroup", const std:
 // called after `name`; empty when it has one, when it needs none (v1 as root) or when there is no way to get one.
 std::vector<std::string> delegation_prefix(const std::string& name);
 
-// Such a scope of a user's own manager ends with the user's last session: the command that changes this, where it is so.
+// Such a scope of a user's own manager ends with the user's last session: the command that changes this, where it is
+// so.
 std::optional<std::string> way_to_outlive_sessions();
 
 // The groups for one instance: `instance` is made into one path element below each base.
