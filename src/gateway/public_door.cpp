@@ -140,7 +140,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std
   visit.protocol = proxy::spoken_protocol(request);
   visit.method = request.method;
   visit.path = request.target;
-  visit.trace = proxy::carry_trace(request.fields, core_.journal.random());
+  visit.trace = proxy::carry_trace(request.fields, core_.journal.random(), proxy::TraceHop::first);
 
   const auto target = http::check_target(request.target);
   const std::string host = proxy::host_of(authority);

@@ -22,8 +22,7 @@ bool points_into(std::string_view text, const std::string& arena) {
 
 }  // namespace
 
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
+bool same_letters(std::string_view left, std::string_view right) {
   for (std::size_t i = 0; i < left.size(); ++i) {
     if (left[i] != right[i] && lower(left[i]) != lower(right[i])) return false;
   }
@@ -64,6 +63,7 @@ Fields Fields::from_block(std::string_view block, std::vector<Entry> entries) {
   if (entries.empty()) return fields;
   fields.arena_.assign(block);
   fields.entries_ = std::move(entries);
+  for (Entry& entry : fields.entries_) entry.mark = mark_of(fields.view(entry).name);
   return fields;
 }
 
@@ -77,7 +77,7 @@ Fields::Entry Fields::store(std::string_view name, std::string_view value) {
   const auto name_size = static_cast<std::uint32_t>(name.size());
   arena_.append(name);
   arena_.append(value);
-  return {at, name_size, at + name_size, static_cast<std::uint32_t>(value.size())};
+  return {at, name_size, at + name_size, static_cast<std::uint32_t>(value.size()), mark_of(name)};
 }
 
 void Fields::add(std::string_view name, std::string_view value) { entries_.push_back(store(name, value)); }
@@ -85,7 +85,7 @@ void Fields::add(std::string_view name, std::string_view value) { entries_.push_
 void Fields::set(std::string_view name, std::string_view value) {
   const Entry stored = store(name, value);
   const std::string_view stored_name = view(stored).name;
-  const auto same_name = [&](const Entry& entry) { return equal_ignoring_case(view(entry).name, stored_name); };
+  const auto same_name = [&](const Entry& entry) { return is_named(entry, stored.mark, stored_name); };
   const auto first = std::ranges::find_if(entries_, same_name);
   if (first == entries_.end()) {
     entries_.push_back(stored);
@@ -96,7 +96,8 @@ void Fields::set(std::string_view name, std::string_view value) {
 }
 
 std::size_t Fields::remove(std::string_view name) {
-  return remove_if([&](const Field& field) { return equal_ignoring_case(field.name, name); });
+  const std::uint32_t mark = mark_of(name);
+  return std::erase_if(entries_, [&](const Entry& entry) { return is_named(entry, mark, name); });
 }
 
 void Fields::clear() {
@@ -105,22 +106,24 @@ void Fields::clear() {
 }
 
 std::optional<std::string_view> Fields::find(std::string_view name) const {
-  for (const Field field : *this) {
-    if (equal_ignoring_case(field.name, name)) return field.value;
+  const std::uint32_t mark = mark_of(name);
+  for (const Entry& entry : entries_) {
+    if (is_named(entry, mark, name)) return view(entry).value;
   }
   return std::nullopt;
 }
 
 std::size_t Fields::count(std::string_view name) const {
-  std::size_t found = 0;
-  for (const Field field : *this) found += equal_ignoring_case(field.name, name) ? 1 : 0;
-  return found;
+  const std::uint32_t mark = mark_of(name);
+  const auto named = [&](const Entry& entry) { return is_named(entry, mark, name); };
+  return static_cast<std::size_t>(std::ranges::count_if(entries_, named));
 }
 
 std::vector<std::string_view> Fields::all(std::string_view name) const {
+  const std::uint32_t mark = mark_of(name);
   std::vector<std::string_view> values;
-  for (const Field field : *this) {
-    if (equal_ignoring_case(field.name, name)) values.push_back(field.value);
+  for (const Entry& entry : entries_) {
+    if (is_named(entry, mark, name)) values.push_back(view(entry).value);
   }
   return values;
 }
@@ -138,10 +141,12 @@ std::string Fields::joined(std::string_view name, std::string_view separator) co
 }
 
 bool Fields::lists(std::string_view name, std::string_view member) const {
+  const std::uint32_t mark = mark_of(name);
   bool found = false;
-  for (const Field field : *this) {
-    if (!equal_ignoring_case(field.name, name)) continue;
-    for_each_member(field.value, [&](std::string_view each) { found = found || equal_ignoring_case(each, member); });
+  for (const Entry& entry : entries_) {
+    if (!is_named(entry, mark, name)) continue;
+    for_each_member(view(entry).value,
+                    [&](std::string_view each) { found = found || equal_ignoring_case(each, member); });
   }
   return found;
 }

@@ -14,7 +14,10 @@
 
 namespace bulkhead::http {
 
-bool equal_ignoring_case(std::string_view left, std::string_view right);
+bool same_letters(std::string_view left, std::string_view right);  // of one length
+inline bool equal_ignoring_case(std::string_view left, std::string_view right) {
+  return left.size() == right.size() && same_letters(left, right);
+}
 bool is_token(std::string_view text);                     // RFC 9110 §5.6.2, not empty
 bool is_field_value(std::string_view text);               // no control byte but HTAB; bytes above 0x7f are allowed
 std::string_view trim_whitespace(std::string_view text);  // SP and HTAB at both ends
@@ -26,10 +29,16 @@ struct Field {
 
 class Fields {
  public:
-  // Offsets into the arena.
+  // Offsets into the arena, and a mark that equal names share whatever their case, so that few are compared.
   struct Entry {
     std::uint32_t name = 0, name_size = 0, value = 0, value_size = 0;
+    std::uint32_t mark = 0;
   };
+  static constexpr std::uint32_t mark_of(std::string_view name) {
+    if (name.empty()) return 0;
+    const auto letter = [](char c) { return static_cast<std::uint32_t>(static_cast<unsigned char>(c)) | 0x20U; };
+    return static_cast<std::uint32_t>(name.size()) << 16U ^ letter(name.front()) << 8U ^ letter(name.back());
+  }
 
   class Iterator {
    public:
@@ -60,7 +69,7 @@ class Fields {
 
   Fields() = default;
   Fields(std::initializer_list<Field> fields);
-  // Takes a copy of `block` as the arena that `entries` point into (for decoders).
+  // Takes a copy of `block` as the arena that `entries` point into, their marks not yet set (for decoders).
   static Fields from_block(std::string_view block, std::vector<Entry> entries);
 
   void add(std::string_view name, std::string_view value);
@@ -73,7 +82,7 @@ class Fields {
   }
   void clear();
 
-  std::optional<std::string_view> find(std::string_view name) const;  // the first
+  std::optional<std::string_view> find(std::string_view name) const;  // the first one's value
   bool has(std::string_view name) const { return find(name).has_value(); }
   std::size_t count(std::string_view name) const;
   std::vector<std::string_view> all(std::string_view name) const;
@@ -96,6 +105,9 @@ class Fields {
     return {arena.substr(entry.name, entry.name_size), arena.substr(entry.value, entry.value_size)};
   }
   Entry store(std::string_view name, std::string_view value);
+  [[gnu::always_inline]] bool is_named(const Entry& entry, std::uint32_t mark, std::string_view name) const {
+    return entry.mark == mark && equal_ignoring_case(view(entry).name, name);
+  }
 
   std::string arena_;
   std::vector<Entry> entries_;

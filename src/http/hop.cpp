@@ -52,10 +52,8 @@ void append_node(std::string_view key, std::string_view node, std::string& out) 
 void strip_hop_by_hop(Fields& fields) {
   const bool trailers = fields.lists("te", "trailers");
   std::vector<std::string> listed;
-  for (const Field field : fields) {
-    if (!equal_ignoring_case(field.name, "connection")) continue;
-    for_each_member(field.value, [&](std::string_view member) { listed.emplace_back(member); });
-  }
+  for (const std::string_view value : fields.all("connection"))
+    for_each_member(value, [&](std::string_view member) { listed.emplace_back(member); });
   fields.remove_if([&](const Field& field) {
     if (belongs_to_a_hop(field.name)) return true;
     return std::ranges::any_of(listed, [&](const std::string& name) { return equal_ignoring_case(name, field.name); });

@@ -5,7 +5,7 @@ namespace bulkhead::net {
 // The frame around a spawned task. It frees itself at the end; until then the gate can destroy it.
 class Gate::Runner {
  public:
-  struct promise_type {
+  struct promise_type : detail::PooledFrame {
     promise_type(Gate& gate, Task<>&) : gate_(gate) {
       running_.frame = std::coroutine_handle<promise_type>::from_promise(*this);
       gate_.running_.push_back(running_);

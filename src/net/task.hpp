@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "net/task_memory.hpp"
+
 namespace bulkhead::net {
 
 template <class T = void>
@@ -12,7 +14,7 @@ class Task;
 
 namespace detail {
 
-class TaskPromiseBase {
+class TaskPromiseBase : public PooledFrame {
  public:
   struct FinalAwaiter {
     bool await_ready() const noexcept { return false; }

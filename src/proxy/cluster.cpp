@@ -14,6 +14,7 @@ Cluster::Cluster(net::Loop& loop, const Upstream& upstream)
 
 void Cluster::update(const Upstream& upstream) {
   protocol_ = upstream.protocol;
+  port_text_ = std::to_string(port_);
   spiffe_id_ = upstream.spiffe_id;
   std::vector<EndpointPtr> next;
   for (const Endpoint& endpoint : upstream.endpoints) {
@@ -26,6 +27,7 @@ void Cluster::update(const Upstream& upstream) {
     EndpointPtr state = found != endpoints_.end() ? *found : std::make_shared<EndpointState>();
     state->instance = endpoint.instance;
     state->address = *address;
+    state->pool_key = fmt::format("{} {}", spiffe_id_, address->text());
     // It has just become ready: whatever was held against it is over.
     if (endpoint.ready && !state->ready) state->suspect_until = {};
     state->ready = endpoint.ready;
@@ -37,8 +39,8 @@ void Cluster::update(const Upstream& upstream) {
 }
 
 EndpointPtr Cluster::pick(net::SteadyTime now, const Draw& draw, bool even_suspects) const {
-  std::vector<Load> loads;
-  loads.reserve(endpoints_.size());
+  static thread_local std::vector<Load> loads;
+  loads.clear();
   for (const EndpointPtr& endpoint : endpoints_) {
     const bool trusted = even_suspects || endpoint->suspect_until <= now;
     loads.push_back({endpoint->outstanding, endpoint->latency.micros(now), endpoint->ready && trusted});

@@ -19,6 +19,7 @@ namespace bulkhead::proxy {
 struct EndpointState {
   std::string instance;
   net::Address address;
+  std::string pool_key;  // connections to it: its identity and its address
   bool ready = false;
   std::uint32_t outstanding = 0;
   LatencyMean latency;
@@ -60,12 +61,14 @@ class Cluster {
 
   const std::string& service() const { return service_; }
   std::uint16_t port() const { return port_; }
+  const std::string& port_text() const { return port_text_; }
   Protocol protocol() const { return protocol_; }
   const std::string& spiffe_id() const { return spiffe_id_; }
 
  private:
   std::string service_;
   std::uint16_t port_;
+  std::string port_text_;
   Protocol protocol_;
   std::string spiffe_id_;
   std::vector<EndpointPtr> endpoints_;

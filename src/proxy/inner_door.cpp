@@ -121,7 +121,8 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   visit.protocol = spoken_protocol(request);
   visit.method = request.method;
   visit.path = request.target;
-  visit.trace = carry_trace(request.fields, core_.journal.random());
+  visit.trace = carry_trace(request.fields, core_.journal.random(), TraceHop::last);
+  tell_request_id(request.fields, visit.trace);
   core_.journal.begin(visit);
 
   const ServedPort* port = config->served(visit.port);

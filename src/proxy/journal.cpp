@@ -1,7 +1,10 @@
 #include "proxy/journal.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <nlohmann/json.hpp>
-#include <openssl/rand.h>
+#include <sys/random.h>
 
 #include "proxy/defaults.hpp"
 
@@ -9,29 +12,40 @@ namespace bulkhead::proxy {
 
 namespace {
 
-// The operating system's generator does not fail once it has been seeded, and OpenSSL could not have started without.
-void fill_random(std::span<std::uint8_t> bytes) { RAND_bytes(bytes.data(), static_cast<int>(bytes.size())); }
+// Ids and draws, from the operating system's generator by the page, as each request takes some. It does not fail once
+// it has been seeded.
+void fill_random(std::span<std::uint8_t> bytes) {
+  static thread_local std::array<std::uint8_t, 4096> page;
+  static thread_local std::size_t used = page.size();
+  if (bytes.size() > page.size() - used) {
+    for (std::size_t filled = 0; filled < page.size();) {
+      const ssize_t count = ::getrandom(page.data() + filled, page.size() - filled, 0);
+      if (count > 0) filled += static_cast<std::size_t>(count);
+    }
+    used = 0;
+  }
+  std::copy_n(page.data() + used, bytes.size(), bytes.data());
+  used += bytes.size();
+}
 
 }  // namespace
 
 Journal::Journal(net::Loop& loop, std::string own_service, std::unique_ptr<telemetry::Records> records)
     : loop_(loop), own_service_(std::move(own_service)), records_(std::move(records)), random_(fill_random) {}
 
-telemetry::EdgeCounts& Journal::counts(const Visit& visit) {
-  return edges_.at({visit.side, visit.caller, visit.callee, visit.port});
-}
-
 void Journal::begin(Visit& visit) {
   visit.start = std::chrono::steady_clock::now();
   visit.wall_start = std::chrono::system_clock::now();
-  if (!paused_) ++counts(visit).open;
+  if (paused_) return;
+  visit.edge = &edges_.at({visit.side, visit.caller, visit.callee, visit.port});
+  ++visit.edge->open;
 }
 
 void Journal::finish(const Visit& visit) {
-  if (paused_) return;
+  if (visit.edge == nullptr) return;
   const auto duration = std::chrono::steady_clock::now() - visit.start;
-  telemetry::EdgeCounts& edge = counts(visit);
-  if (edge.open > 0) --edge.open;
+  telemetry::EdgeCounts& edge = *visit.edge;
+  --edge.open;
   const bool failed = visit.broke_off || visit.grpc_status > 0;
   edge.count(visit.status, failed, visit.cause, duration);
   edge.bytes_sent += visit.bytes_sent;

@@ -40,6 +40,7 @@ struct Visit {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint32_t attempts = 1;
+  telemetry::EdgeCounts* edge = nullptr;  // the journal's, from begin() on; null while it is paused
 };
 
 class Journal {
@@ -76,8 +77,6 @@ class Journal {
   void flush();
 
  private:
-  telemetry::EdgeCounts& counts(const Visit& visit);
-
   net::Loop& loop_;
   const std::string own_service_;
   const std::unique_ptr<telemetry::Records> records_;

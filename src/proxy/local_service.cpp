@@ -18,8 +18,8 @@ net::Task<Result<net::Stream>> LocalService::connect(std::uint16_t port, net::De
 net::Task<Result<std::unique_ptr<ClientExchange>>> LocalService::acquire(std::uint16_t port, Protocol protocol,
                                                                          net::Deadline deadline) {
   const bool grpc = protocol == Protocol::grpc;
-  const PoolTarget target{fmt::format("{} {}", to_string(protocol), port),
-                          grpc ? UpstreamProtocol::http2 : UpstreamProtocol::http1, 0};
+  const std::string key = fmt::format("{} {}", to_string(protocol), port);
+  const PoolTarget target{key, grpc ? UpstreamProtocol::http2 : UpstreamProtocol::http1, 0};
   const Connector connector = [this, port](net::Deadline until) { return connect(port, until); };
   auto exchange = co_await pool_.acquire(target, connector, deadline);
   co_return exchange;

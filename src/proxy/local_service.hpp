@@ -32,8 +32,8 @@ class LocalDestination final : public Destination {
  public:
   static constexpr std::uint32_t kMaxTries = 4;
 
-  LocalDestination(net::Loop& loop, LocalService& service, const ServedPort& port, std::string instance)
-      : loop_(loop), service_(service), port_(port), instance_(std::move(instance)) {}
+  LocalDestination(net::Loop& loop, LocalService& service, const ServedPort& port, std::string_view instance)
+      : loop_(loop), service_(service), port_(port), instance_(instance) {}
 
   net::Task<Attempt> next(Visit& visit) override;
   void ended(bool) override {}
@@ -42,7 +42,7 @@ class LocalDestination final : public Destination {
   net::Loop& loop_;
   LocalService& service_;
   const ServedPort port_;
-  const std::string instance_;
+  const std::string_view instance_;
   std::uint32_t tries_ = 0;
 };
 

@@ -99,8 +99,7 @@ net::Task<Attempt> MeshDestination::next(Visit& visit) {
     auto endpoint = co_await chooser_.next();
     if (!endpoint) co_return std::unexpected(std::move(endpoint.error()));
     EndpointState& state = **endpoint;
-    const PoolTarget target{fmt::format("{} {}", chooser_.cluster().spiffe_id(), state.address.text()),
-                            UpstreamProtocol::http2, mesh_.generation};
+    const PoolTarget target{state.pool_key, UpstreamProtocol::http2, mesh_.generation};
     const Connector connector = [this, &state](net::Deadline deadline) {
       return connect_to_peer(mesh_, chooser_.cluster(), state, mesh_.credentials.client_http(), deadline);
     };

@@ -156,7 +156,7 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
   visit.protocol = spoken_protocol(request);
   visit.method = request.method;
   visit.path = request.target;
-  visit.trace = carry_trace(request.fields, core_.journal.random());
+  visit.trace = carry_trace(request.fields, core_.journal.random(), TraceHop::first);
   if (door != nullptr) {
     const Behind target = behind(config->snapshot(), *door);
     visit.callee = target.callee;
@@ -194,14 +194,15 @@ net::Task<> OuterDoor::forward(ServerExchange& exchange, Visit& visit, const net
     rules.edit_answer = edit_mesh_answer;
     // HTTP/1.0 may leave Host out, HTTP/2 may not.
     if (request.authority.empty()) request.authority = visit.callee;
-    request.fields.set(kPortField, fmt::format("{}", visit.port));
     const ClusterPtr cluster = core_.clusters.find(visit.callee, visit.port);
+    request.fields.set(kPortField, cluster->port_text());
     MeshDestination destination(core_.mesh, cluster, hold_limits(config->snapshot().inbound.limits));
     co_await relay(exchange, request, destination, visit, rules, flight, core_.loop);
   } else {
     const Egress& egress = config->snapshot().egress[door.index];
     rules.edit_answer = edit_outside_answer;
     request.authority = authority_of(egress);
+    tell_request_id(request.fields, visit.trace);
     OutsideDestination destination(outside_, egress);
     co_await relay(exchange, request, destination, visit, rules, flight, core_.loop);
   }

@@ -73,9 +73,9 @@ net::Task<Attempt> OutsideDestination::next(Visit& visit) {
   if (++tries_ > kMaxTries) {
     co_return std::unexpected(Why{RefusalCause::unreachable, egress_.host + " closed every connection unanswered"});
   }
-  const PoolTarget target{
-      fmt::format("{} {}:{} {}", to_string(egress_.scheme), egress_.host, egress_.port, egress_.allow_private),
-      UpstreamProtocol::http1, 0};
+  const std::string key =
+      fmt::format("{} {}:{} {}", to_string(egress_.scheme), egress_.host, egress_.port, egress_.allow_private);
+  const PoolTarget target{key, UpstreamProtocol::http1, 0};
   const Connector connector = [this](net::Deadline deadline) { return open(deadline); };
   const auto deadline = outside_.loop().in(defaults::kOutsideConnect + defaults::kResolve);
   auto exchange = co_await outside_.pool().acquire(target, connector, deadline);

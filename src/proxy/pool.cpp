@@ -75,7 +75,7 @@ class Pool::Impl {
     Host& host;
   };
 
-  Host& host_of(const std::string& key);
+  Host& host_of(std::string_view key);
   std::unique_ptr<ClientExchange> take_kept(Host& host, const PoolTarget& target);
   std::unique_ptr<ClientExchange> take_shared(Host& host, std::uint64_t generation);
   std::unique_ptr<ClientExchange> take_idle(Host& host, std::uint64_t generation);
@@ -90,21 +90,25 @@ class Pool::Impl {
 
   net::Loop& loop_;
   PoolOptions options_;
-  std::unordered_map<std::string, std::unique_ptr<Host>> hosts_;
+  struct KeyHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>()(key); }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Host>, KeyHash, std::equal_to<>> hosts_;
   std::uint64_t oldest_generation_ = 0;
   bool closed_ = false;
   net::Timer sweep_;
   net::Gate gate_;
 };
 
-Host& Pool::Impl::host_of(const std::string& key) {
-  std::unique_ptr<Host>& host = hosts_[key];
-  if (!host) host = std::make_unique<Host>(loop_);
-  return *host;
+Host& Pool::Impl::host_of(std::string_view key) {
+  const auto found = hosts_.find(key);
+  if (found != hosts_.end()) return *found->second;
+  return *hosts_.emplace(std::string(key), std::make_unique<Host>(loop_)).first->second;
 }
 
 const Host* Pool::Impl::find(std::string_view key) const {
-  const auto found = hosts_.find(std::string(key));
+  const auto found = hosts_.find(key);
   return found == hosts_.end() ? nullptr : found->second.get();
 }
 
@@ -186,7 +190,7 @@ std::unique_ptr<ClientExchange> Pool::Impl::begin(Host& host, const PoolTarget& 
   }
   const H2ClientOptions options{options_.h2, options_.idle_timeout, options_.ping_after, options_.ping_timeout,
                                 options_.write_timeout};
-  std::function<void()> changed = [this, key = target.key] {
+  std::function<void()> changed = [this, key = std::string(target.key)] {
     const auto found = hosts_.find(key);
     if (found == hosts_.end()) return;
     found->second->changed.notify_all();

@@ -40,7 +40,7 @@ struct PoolOptions {
 using Connector = std::function<net::Task<Result<net::Stream>>(net::Deadline)>;
 
 struct PoolTarget {
-  std::string key;
+  std::string_view key;  // what it views must live until the exchange is there
   UpstreamProtocol protocol = UpstreamProtocol::http1;
   std::uint64_t generation = 0;  // of certificates; connections of an older one take no new request
 };

@@ -13,7 +13,7 @@ constexpr std::string_view kRequestId = "x-request-id";
 
 // Whether `name` begins with `prefix` (lower case, with '-'), taking '_' for '-'.
 bool reads_as(std::string_view name, std::string_view prefix) {
-  if (name.size() < prefix.size()) return false;
+  if (name.size() < prefix.size() || (name.front() | 0x20) != prefix.front()) return false;
   return std::ranges::equal(name.substr(0, prefix.size()), prefix, [](char left, char right) {
     if (left == '_') left = '-';
     if (left >= 'A' && left <= 'Z') left = static_cast<char>(left - 'A' + 'a');
@@ -48,7 +48,7 @@ std::optional<std::uint16_t> named_port(const http::Fields& fields) {
   return port;
 }
 
-RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random) {
+RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random, TraceHop hop) {
   RequestTrace trace;
   const auto parent = incoming_parent(fields);
   if (parent) trace.parent = parent->span_id;
@@ -59,9 +59,21 @@ RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random) 
   }
   const auto given = fields.find(kRequestId);
   const bool usable = given && fields.count(kRequestId) == 1 && telemetry::is_request_id(*given);
-  trace.request_id = usable ? std::string(*given) : telemetry::make_request_id(random);
-  if (!usable) fields.set(kRequestId, trace.request_id);
+  if (usable) {
+    trace.request_id = *given;
+    return trace;
+  }
+  fields.remove(kRequestId);
+  const bool begins = hop == TraceHop::last || !parent;
+  telemetry::TraceId id = trace.context.trace_id;
+  if (!begins) random(id);
+  trace.request_id = telemetry::request_id_of(id);
+  if (!begins) tell_request_id(fields, trace);
   return trace;
+}
+
+void tell_request_id(http::Fields& fields, const RequestTrace& trace) {
+  if (!fields.has(kRequestId)) fields.add(kRequestId, trace.request_id);
 }
 
 }  // namespace bulkhead::proxy

@@ -33,7 +33,7 @@ TEST(RequestFields, ThePortIsOnePlainNumber) {
 
 TEST(RequestFields, ATraceIsCarriedOnWithASpanOfOurOwn) {
   http::Fields fields{{"traceparent", kParent}, {"tracestate", "a=1"}, {"x-request-id", "r-1"}};
-  const RequestTrace trace = carry_trace(fields, kSevens);
+  const RequestTrace trace = carry_trace(fields, kSevens, TraceHop::first);
   EXPECT_EQ(trace.request_id, "r-1");
   EXPECT_EQ(telemetry::hex(*trace.parent), "b7ad6b7169203331");
   EXPECT_EQ(fields.find("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-0707070707070707-01");
@@ -42,13 +42,31 @@ TEST(RequestFields, ATraceIsCarriedOnWithASpanOfOurOwn) {
 
 TEST(RequestFields, ARepeatedOrBrokenTraceIsMadeAnew) {
   http::Fields twice{{"traceparent", kParent}, {"traceparent", kParent}, {"tracestate", "a=1"}};
-  EXPECT_FALSE(carry_trace(twice, kSevens).parent.has_value());
+  EXPECT_FALSE(carry_trace(twice, kSevens, TraceHop::first).parent.has_value());
   EXPECT_EQ(twice.count("traceparent"), 1U);
   EXPECT_FALSE(twice.has("tracestate"));
   http::Fields hostile{{"x-request-id", "a b"}, {"x-request-id", "c"}};
-  const RequestTrace made = carry_trace(hostile, kSevens);
+  const RequestTrace made = carry_trace(hostile, kSevens, TraceHop::last);
+  tell_request_id(hostile, made);
   EXPECT_EQ(hostile.count("x-request-id"), 1U);
   EXPECT_EQ(hostile.find("x-request-id"), made.request_id);
+}
+
+TEST(RequestFields, TheIdOfARequestThatBeginsATraceIsFoundAgainByTheLastHop) {
+  http::Fields fields{{"x-request-id", "not one"}};
+  const RequestTrace first = carry_trace(fields, kSevens, TraceHop::first);
+  EXPECT_FALSE(fields.has("x-request-id"));
+  const RequestTrace last = carry_trace(fields, kSevens, TraceHop::last);
+  EXPECT_EQ(last.request_id, first.request_id);
+  EXPECT_TRUE(telemetry::is_request_id(last.request_id));
+}
+
+TEST(RequestFields, ARequestWithinATraceHasAnIdOfItsOwnThatTravels) {
+  http::Fields fields{{"traceparent", kParent}};
+  const RequestTrace first = carry_trace(fields, kSevens, TraceHop::first);
+  EXPECT_EQ(fields.find("x-request-id"), first.request_id);
+  EXPECT_NE(first.request_id, telemetry::request_id_of(first.context.trace_id));
+  EXPECT_EQ(carry_trace(fields, kSevens, TraceHop::last).request_id, first.request_id);
 }
 
 }  // namespace

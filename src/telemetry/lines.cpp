@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -33,106 +36,151 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
+constexpr std::array<bool, 256> make_plain_table() {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0x20; c < 0x7f; ++c) table[c] = c != '"' && c != '\\';
+  return table;
+}
+constexpr std::array<bool, 256> kPlain = make_plain_table();
+
+// Appends the members of one JSON object. Lines are made for each request, so room is made once and filled by hand.
 class Line {
  public:
-  explicit Line(std::string_view type) { text("type", type); }
+  Line(std::string& out, std::string_view type) : out_(out), size_(out.size()) {
+    out_.resize(size_ + kFirst);
+    put("{\"type\":\"");
+    put(type);
+    put("\"");
+  }
 
-  void text(std::string_view key, std::string_view value) {
+  // `key` with what stands around it: `,"hop":`.
+  template <std::size_t Size>
+  void text(const char (&key)[Size], std::string_view value) {
     if (value.empty()) return;
-    begin(key);
+    constexpr std::size_t kWorst = 6;  // a byte as \u001f
+    make_room(Size + 2 + kWorst * value.size());
+    put(key);
+    put("\"");
     quote(value);
+    put("\"");
   }
-  void number(std::string_view key, std::int64_t value) {
-    begin(key);
-    fmt::format_to(std::back_inserter(line_), "{}", value);
+  template <std::size_t Size>
+  void number(const char (&key)[Size], std::int64_t value) {
+    const fmt::format_int digits(value);
+    make_room(Size + digits.size());
+    put(key);
+    put({digits.data(), digits.size()});
   }
-  std::string take() {
-    line_.push_back('}');
-    return std::move(line_);
+  template <std::size_t Size, std::size_t Bytes>
+  void id(const char (&key)[Size], const std::array<std::uint8_t, Bytes>& bytes) {
+    make_room(Size + 2 + 2 * Bytes);
+    put(key);
+    put("\"");
+    write_hex(bytes, std::span(out_).subspan(size_));
+    size_ += 2 * Bytes;
+    put("\"");
+  }
+  void end() {
+    make_room(1);
+    put("}");
+    out_.resize(size_);
   }
 
  private:
-  void begin(std::string_view key) {
-    line_.push_back(line_.empty() ? '{' : ',');
-    line_.append("\"").append(key).append("\":");
+  static constexpr std::size_t kFirst = 768;
+
+  void make_room(std::size_t wanted) {
+    if (out_.size() - size_ < wanted) out_.resize(2 * out_.size() + wanted);
+  }
+  template <std::size_t Size>
+  void put(const char (&text)[Size]) {
+    std::memcpy(out_.data() + size_, text, Size - 1);
+    size_ += Size - 1;
+  }
+  void put(std::string_view text) {
+    std::memcpy(out_.data() + size_, text.data(), text.size());
+    size_ += text.size();
   }
 
   void quote(std::string_view value) {
-    line_.push_back('"');
-    while (!value.empty()) {
+    while (true) {
+      std::size_t plain = 0;
+      while (plain < value.size() && kPlain[static_cast<unsigned char>(value[plain])]) ++plain;
+      put(value.substr(0, plain));
+      value.remove_prefix(plain);
+      if (value.empty()) return;
       const std::size_t length = sequence_length(value);
       const char c = value.front();
       if (length == 0) {
-        line_.append("\\ufffd");
+        put("\\ufffd");
       } else if (length > 1) {
-        line_.append(value.substr(0, length));
+        put(value.substr(0, length));
       } else if (c == '"' || c == '\\') {
-        line_.append({'\\', c});
-      } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-        fmt::format_to(std::back_inserter(line_), "\\u{:04x}", static_cast<unsigned>(c));
+        const std::array<char, 2> escaped{'\\', c};
+        put({escaped.data(), escaped.size()});
       } else {
-        line_.push_back(c);
+        put(fmt::format("\\u{:04x}", static_cast<unsigned>(c)));
       }
       value.remove_prefix(length == 0 ? 1 : length);
     }
-    line_.push_back('"');
   }
 
-  std::string line_;
+  std::string& out_;
+  std::size_t size_;  // of what is written; `out_` is longer until end()
 };
 
 }  // namespace
 
-std::string to_line(const Span& span) {
-  Line line("span");
-  line.number("start_us", micros(span.start));
-  line.number("us", std::chrono::duration_cast<std::chrono::microseconds>(span.duration).count());
-  line.text("trace", hex(span.context.trace_id));
-  line.text("span", hex(span.context.span_id));
-  if (span.parent) line.text("parent", hex(*span.parent));
-  line.text("request_id", span.request_id);
-  line.text("hop", span.hop);
-  line.text("caller", span.caller);
-  line.text("callee", span.callee);
-  line.text("instance", span.instance);
-  if (span.port != 0) line.number("port", span.port);
-  line.text("protocol", span.protocol);
-  line.text("method", span.method);
-  line.text("path", span.path.substr(0, span.path.find('?')));
-  line.number("status", span.status);
-  if (span.grpc_status >= 0) line.number("grpc_status", span.grpc_status);
-  line.text("cause", span.cause);
-  line.number("sent", static_cast<std::int64_t>(span.bytes_sent));
-  line.number("received", static_cast<std::int64_t>(span.bytes_received));
-  if (span.attempts != 1) line.number("attempts", span.attempts);
-  return line.take();
+void append_line(const Span& span, std::string& out) {
+  Line line(out, "span");
+  line.number(",\"start_us\":", micros(span.start));
+  line.number(",\"us\":", std::chrono::duration_cast<std::chrono::microseconds>(span.duration).count());
+  line.id(",\"trace\":", span.context.trace_id);
+  line.id(",\"span\":", span.context.span_id);
+  if (span.parent) line.id(",\"parent\":", *span.parent);
+  line.text(",\"request_id\":", span.request_id);
+  line.text(",\"hop\":", span.hop);
+  line.text(",\"caller\":", span.caller);
+  line.text(",\"callee\":", span.callee);
+  line.text(",\"instance\":", span.instance);
+  if (span.port != 0) line.number(",\"port\":", span.port);
+  line.text(",\"protocol\":", span.protocol);
+  line.text(",\"method\":", span.method);
+  line.text(",\"path\":", span.path.substr(0, span.path.find('?')));
+  line.number(",\"status\":", span.status);
+  if (span.grpc_status >= 0) line.number(",\"grpc_status\":", span.grpc_status);
+  line.text(",\"cause\":", span.cause);
+  line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
+  line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));
+  if (span.attempts != 1) line.number(",\"attempts\":", span.attempts);
+  line.end();
 }
 
-std::string to_line(const Denied& denied) {
-  Line line("denied");
-  line.number("time_us", micros(denied.time));
-  line.text("subject", denied.subject);
-  line.text("object", denied.object);
-  line.text("action", denied.action.substr(0, denied.action.find('?')));
-  line.text("verdict", denied.verdict);
-  line.text("rule", denied.rule);
-  line.text("reason", denied.reason);
-  line.text("allow", denied.allow);
-  line.text("hop", denied.hop);
-  line.text("trace", denied.trace_id);
-  line.text("request_id", denied.request_id);
-  return line.take();
+void append_line(const Denied& denied, std::string& out) {
+  Line line(out, "denied");
+  line.number(",\"time_us\":", micros(denied.time));
+  line.text(",\"subject\":", denied.subject);
+  line.text(",\"object\":", denied.object);
+  line.text(",\"action\":", denied.action.substr(0, denied.action.find('?')));
+  line.text(",\"verdict\":", denied.verdict);
+  line.text(",\"rule\":", denied.rule);
+  line.text(",\"reason\":", denied.reason);
+  line.text(",\"allow\":", denied.allow);
+  line.text(",\"hop\":", denied.hop);
+  line.text(",\"trace\":", denied.trace_id);
+  line.text(",\"request_id\":", denied.request_id);
+  line.end();
 }
 
-std::string to_line(const UndeclaredDial& dial) {
-  Line line("undeclared");
-  line.number("time_us", micros(dial.time));
-  line.text("caller", dial.caller);
-  line.text("target", dial.target);
-  line.text("protocol", dial.protocol);
-  line.text("allow", dial.allow);
-  if (dial.repeated != 1) line.number("repeated", static_cast<std::int64_t>(dial.repeated));
-  return line.take();
+void append_line(const UndeclaredDial& dial, std::string& out) {
+  Line line(out, "undeclared");
+  line.number(",\"time_us\":", micros(dial.time));
+  line.text(",\"caller\":", dial.caller);
+  line.text(",\"target\":", dial.target);
+  line.text(",\"protocol\":", dial.protocol);
+  line.text(",\"allow\":", dial.allow);
+  if (dial.repeated != 1) line.number(",\"repeated\":", static_cast<std::int64_t>(dial.repeated));
+  line.end();
 }
 
 }  // namespace bulkhead::telemetry

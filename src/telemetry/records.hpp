@@ -68,9 +68,15 @@ struct UndeclaredDial {
 };
 
 // One line each, without the line feed. Invalid UTF-8 is replaced.
-std::string to_line(const Span& span);
-std::string to_line(const Denied& denied);
-std::string to_line(const UndeclaredDial& dial);
+void append_line(const Span& span, std::string& out);
+void append_line(const Denied& denied, std::string& out);
+void append_line(const UndeclaredDial& dial, std::string& out);
+template <class Record>
+std::string to_line(const Record& record) {
+  std::string line;
+  append_line(record, line);
+  return line;
+}
 
 class Records {
  public:
@@ -90,9 +96,12 @@ class Records {
   // From any thread. `line` is one JSON object without a line feed.
   void append(std::string_view line);
   template <class Record>
-    requires requires(const Record& record) { to_line(record); }
+    requires requires(const Record& record, std::string& out) { append_line(record, out); }
   void append(const Record& record) {
-    append(std::string_view(to_line(record)));
+    static thread_local std::string line;
+    line.clear();
+    append_line(record, line);
+    append(std::string_view(line));
   }
 
   // Waits until what was appended has been written or dropped. For the end of a process.

@@ -21,14 +21,21 @@ constexpr std::size_t kMaxSystem = 14;
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// 16 for what is none.
+unsigned digit_value(char c) {
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  return c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10 : 16;
+}
+
 bool read_hex(std::string_view text, std::span<std::uint8_t> bytes) {
+  unsigned wrong = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::size_t high = kDigits.find(text[2 * i]);
-    const std::size_t low = kDigits.find(text[2 * i + 1]);
-    if (high == std::string_view::npos || low == std::string_view::npos) return false;
+    const unsigned high = digit_value(text[2 * i]);
+    const unsigned low = digit_value(text[2 * i + 1]);
+    wrong |= high | low;
     bytes[i] = static_cast<std::uint8_t>(high << 4U | low);
   }
-  return true;
+  return (wrong & 16U) == 0;
 }
 
 template <std::size_t Size>
@@ -74,13 +81,16 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::uint8_t byte : bytes) {
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 15U]);
+void write_hex(std::span<const std::uint8_t> bytes, std::span<char> text) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text[2 * i] = kDigits[bytes[i] >> 4U];
+    text[2 * i + 1] = kDigits[bytes[i] & 15U];
   }
+}
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+  std::string text(bytes.size() * 2, '0');
+  write_hex(bytes, text);
   return text;
 }
 
@@ -101,8 +111,13 @@ std::optional<TraceParent> parse_traceparent(std::string_view text) {
 }
 
 std::string format_traceparent(const TraceParent& parent) {
-  std::string text = "00-";
-  text.append(hex(parent.trace_id)).append("-").append(hex(parent.span_id)).append(parent.sampled ? "-01" : "-00");
+  std::string text(kVersion00Size, '-');
+  const std::span<char> place(text);
+  place[0] = place[1] = '0';
+  write_hex(parent.trace_id, place.subspan(3));
+  write_hex(parent.span_id, place.subspan(36));
+  place[53] = '0';
+  place[54] = parent.sampled ? '1' : '0';
   return text;
 }
 
@@ -140,12 +155,18 @@ bool is_request_id(std::string_view text) {
   });
 }
 
-std::string make_request_id(const Random& random) {
-  auto bytes = random_id<16>(random);
+std::string request_id_of(const TraceId& trace) {
+  auto bytes = trace;
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0fU) | 0x40U);
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3fU) | 0x80U);
-  std::string text = hex(bytes);
-  for (const std::size_t place : {8U, 13U, 18U, 23U}) text.insert(place, 1, '-');
+  std::string text(36, '-');
+  std::size_t read = 0;
+  std::size_t place = 0;
+  for (const std::size_t group : {4U, 2U, 2U, 2U, 6U}) {
+    write_hex(std::span(bytes).subspan(read, group), std::span<char>(text).subspan(place));
+    read += group;
+    place += 2 * group + 1;
+  }
   return text;
 }
 

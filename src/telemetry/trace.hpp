@@ -40,8 +40,11 @@ bool is_tracestate(std::string_view text);
 
 // 1 to 128 characters of letters, digits and "-_.:+/=@": safe in a log line, a shell and a field.
 bool is_request_id(std::string_view text);
-std::string make_request_id(const Random& random);  // a version 4 UUID (RFC 9562 §5.4)
+// A version 4 UUID (RFC 9562 §5.4) made of a trace's random id: who knows the one knows the other.
+std::string request_id_of(const TraceId& trace);
 
+// Two digits for each byte, into the beginning of `text`.
+void write_hex(std::span<const std::uint8_t> bytes, std::span<char> text);
 std::string hex(std::span<const std::uint8_t> bytes);
 
 }  // namespace bulkhead::telemetry

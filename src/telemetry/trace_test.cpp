@@ -86,7 +86,7 @@ TEST(Trace, RequestIdsAreCarriedOnOnlyIfHarmless) {
 }
 
 TEST(Trace, AMadeRequestIdIsAVersion4Uuid) {
-  const std::string id = make_request_id(counting(0));
+  const std::string id = request_id_of(start_span({}, counting(0)).trace_id);
   EXPECT_EQ(id, "00010203-0405-4607-8809-0a0b0c0d0e0f");
   EXPECT_TRUE(is_request_id(id));
 }
