@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "http/h1_decoder.hpp"
 #include "http/octets.hpp"
 
@@ -12,6 +14,48 @@ using Kind = H1Step::Kind;
 
 constexpr std::size_t kChunkLineLimit = 1024;  // a chunk's size with its extensions
 constexpr std::size_t kSizeDigits = 15;        // can't overflow, and no chunk is larger
+
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+void skip_whitespace(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+}
+
+bool take_token(std::string_view& text) {
+  std::size_t size = 0;
+  while (size < text.size() && is_token_octet(text[size])) ++size;
+  text.remove_prefix(size);
+  return size > 0;
+}
+
+// RFC 9110 §5.6.4; that no control byte is in it has been seen.
+bool take_quoted(std::string_view& text) {
+  if (!take(text, '"')) return false;
+  while (!text.empty() && text.front() != '"') text.remove_prefix(text.front() == '\\' && text.size() > 1 ? 2 : 1);
+  return take(text, '"');
+}
+
+// RFC 9112 §7.1.1: any number of `;name` and `;name=value`, with whitespace around the signs.
+bool are_extensions(std::string_view text) {
+  if (!is_field_value(text)) return false;
+  while (!text.empty()) {
+    skip_whitespace(text);
+    if (!take(text, ';')) return false;
+    skip_whitespace(text);
+    if (!take_token(text)) return false;
+    std::string_view value = text;
+    skip_whitespace(value);
+    if (!take(value, '=')) continue;
+    skip_whitespace(value);
+    if (!take_quoted(value) && !take_token(value)) return false;
+    text = value;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -58,7 +102,7 @@ H1Step H1Decoder::decode_chunked(std::string_view input) {
   }
 }
 
-// Extensions are checked for control bytes and dropped (RFC 9112 §7.1.1); nothing else may follow the size.
+// Extensions are read and dropped; nothing else may follow the size.
 H1Decoder::Line H1Decoder::read_chunk_size(std::string_view input) {
   std::string_view line;
   const Line result = read_line(input, kChunkLineLimit, "chunk's size line", line);
@@ -70,8 +114,17 @@ H1Decoder::Line H1Decoder::read_chunk_size(std::string_view input) {
     ++digits;
   }
   const std::string_view rest = line.substr(digits);
-  if (digits == 0 || digits > kSizeDigits || (!rest.empty() && rest.front() != ';') || !is_field_value(rest)) {
+  const bool ends = rest.empty() || rest.front() == ';' || rest.front() == ' ' || rest.front() == '\t';
+  if (digits > kSizeDigits) {
+    refuse(400, fmt::format("a chunk's size has more than {} digits", kSizeDigits));
+    return Line::refused;
+  }
+  if (digits == 0 || !ends) {
     refuse(400, "a chunk's size is not a plain hexadecimal number");
+    return Line::refused;
+  }
+  if (!are_extensions(rest)) {
+    refuse(400, "what follows a chunk's size is no extension");
     return Line::refused;
   }
   left_ = size;

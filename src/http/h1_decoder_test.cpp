@@ -102,7 +102,8 @@ TEST(H1Decoder, TakesPipelinedRequestsInOrder) {
 TEST(H1Decoder, JoinsChunksDropsExtensionsAndKeepsTrailers) {
   EXPECT_EQ(whole(Role::request,
                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
-                  "5;x=y\r\nhello\r\n00A\r\n, big worl\r\n1\r\nd\r\n0\r\nX-Sum: 1\r\nContent-Length: 9\r\n\r\n"),
+                  "5;x=y\r\nhello\r\n00A ; a = \"b;\\\"\" ;c\r\n, big worl\r\n1\r\nd\r\n0\r\nX-Sum: "
+                  "1\r\nContent-Length: 9\r\n\r\n"),
             "head POST a / proto= body=true length=- expect=false keep=true\nbody hello, big world\n"
             "end|X-Sum=1 keep=true\n");
 }
@@ -226,6 +227,9 @@ TEST(H1Decoder, RefusesLooseChunks) {
       "1;a\rb\r\na\r\n0\r\n\r\n", "10000000000000000\r\na",
       "1\r\na\r\n0\r\nX\r\n",     "1\r\na\r\n0\r\n X: a\r\n\r\n",
       "1\r\na\r\n0\n\n",          "1;a\nb\r\na\r\n0\r\n\r\n",
+      "1;\r\na\r\n0\r\n\r\n",     "1;=b\r\na\r\n0\r\n\r\n",
+      "1;a=\r\na\r\n0\r\n\r\n",   "1;a=\"b\r\na\r\n0\r\n\r\n",
+      "1;a;;b\r\na\r\n0\r\n\r\n", "1;a=b c\r\na\r\n0\r\n\r\n",
   };
   for (const std::string_view body : bodies) {
     const std::string input = fmt::format("{}Transfer-Encoding: chunked\r\n\r\n{}", kHead, body);
