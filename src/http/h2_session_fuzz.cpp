@@ -3,7 +3,9 @@
 
 #include "http/h2_session.hpp"
 
-// The first byte chooses the role. Whatever comes in, and whatever is done about it, nothing crashes.
+// The first byte chooses the role, and whether the rest is the connection's bytes or a list of frames: type, flags,
+// stream and length in a byte each, then the payload. Whatever comes in, and whatever is done about it, nothing
+// crashes.
 namespace {
 
 using namespace bulkhead::http;
@@ -27,12 +29,27 @@ class Reckless : public H2Events {
   H2Session* session = nullptr;
 };
 
+std::string frames_of(std::string_view list) {
+  constexpr unsigned kTypes = 10;  // RFC 9113 §6
+  std::string bytes;
+  while (list.size() >= 4) {
+    const auto at = [&](std::size_t index) { return static_cast<unsigned char>(list[index]); };
+    const std::string_view payload = list.substr(4, at(3));
+    bytes += {'\0', '\0', static_cast<char>(payload.size()), static_cast<char>(at(0) % kTypes), list[1]};
+    bytes += {'\0', '\0', '\0', list[2]};
+    bytes += payload;
+    list.remove_prefix(4 + payload.size());
+  }
+  return bytes;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const bool server = (data[0] & 1) != 0;
-  std::string input(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
+  std::string input = (data[0] & 2) != 0 ? frames_of(rest) : std::string(rest);
   Reckless events;
   H2Session session(server ? H2Session::Role::server : H2Session::Role::client, {}, events);
   events.session = &session;
