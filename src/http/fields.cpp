@@ -12,6 +12,9 @@
 namespace bulkhead::http {
 namespace {
 
+constexpr std::size_t kUsualFields = 12;
+constexpr std::size_t kUsualBytes = 384;
+
 bool is_value_octet(char c) { return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t'; }
 
 // `set` may be given views into the arena that it is about to move.
@@ -72,6 +75,10 @@ Fields::Entry Fields::store(std::string_view name, std::string_view value) {
     const std::string name_copy(name);
     const std::string value_copy(value);
     return store(name_copy, value_copy);
+  }
+  if (entries_.capacity() == 0) {  // the first of several, as a rule
+    entries_.reserve(kUsualFields);
+    arena_.reserve(kUsualBytes);
   }
   const auto at = static_cast<std::uint32_t>(arena_.size());
   const auto name_size = static_cast<std::uint32_t>(name.size());

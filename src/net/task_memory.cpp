@@ -15,7 +15,7 @@ constexpr bool kKeeps = true;
 
 constexpr std::size_t kStep = 64;
 constexpr std::size_t kLargest = 4096;        // a larger frame is rare
-constexpr std::size_t kMostKept = 256 << 10;  // bytes; what a burst needed beyond goes back to the system's allocator
+constexpr std::size_t kMostKept = 512 << 10;  // bytes; what a burst needed beyond goes back to the system's allocator
 
 struct Free {
   Free* next;

@@ -2,7 +2,7 @@
 
 // The client's end of an HTTP/2 connection: many exchanges at once. pool.hpp is the way in.
 
-#include <deque>
+#include <vector>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -101,7 +101,7 @@ class H2ClientExchange final : public ClientExchange {
 
   std::shared_ptr<H2ClientConnection> connection_;
   http::StreamId id_ = 0;
-  std::deque<http::Response> heads_;
+  std::vector<http::Response> heads_;
   std::string inbound_;  // came, not read
   std::string held_;     // handed out, not given back
   http::Fields trailers_;

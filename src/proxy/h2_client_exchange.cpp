@@ -93,7 +93,7 @@ net::Task<Result<http::Response>> H2ClientExchange::read_head(net::Deadline dead
     if (!woken) co_return fail(woken.error());
   }
   http::Response response = std::move(heads_.front());
-  heads_.pop_front();
+  heads_.erase(heads_.begin());
   co_return response;
 }
 

@@ -40,6 +40,8 @@ class Watchdog {
   net::SteadyTime last_;
 };
 
+// What is seldom needed is kept out of line: the compiler would make its frame a part of the one that every request
+// holds until its end.
 class Relay {
  public:
   Relay(ServerExchange& down, const http::Request& request, Destination& destination, Visit& visit,
@@ -147,7 +149,7 @@ class Relay {
   }
 
   // Nothing has been said to the client yet.
-  net::Task<Next> failed_before_answer(Fault fault) {
+  [[gnu::noinline]] net::Task<Next> failed_before_answer(Fault fault) {
     if (gone_ || down_.gone()) {
       note_gone();
       co_return Next::over;
@@ -228,11 +230,11 @@ class Relay {
     visit_.grpc_status = static_cast<int>(status.value_or(http::GrpcStatus::unknown));
   }
 
-  net::Task<> refuse_revoked() {
+  [[gnu::noinline]] net::Task<> refuse_revoked() {
     co_await answer_refusal({RefusalCause::denied, "the rule that allowed this has been withdrawn"});
   }
 
-  net::Task<> give_up(const Why& why) {
+  [[gnu::noinline]] net::Task<> give_up(const Why& why) {
     if (rules_.give_back && why.cause == RefusalCause::unreachable) {
       visit_.cause = facts(why.cause).name;
       down_.reset(ResetReason::refused);
@@ -241,7 +243,7 @@ class Relay {
     co_await answer_refusal(why);
   }
 
-  net::Task<> answer_refusal(Why why) {
+  [[gnu::noinline]] net::Task<> answer_refusal(Why why) {
     Refusal refusal;
     refusal.cause = why.cause;
     refusal.reason = std::move(why.detail);
@@ -278,7 +280,8 @@ net::Task<> relay(ServerExchange& down, const http::Request& request, Destinatio
   flight.unlink();
 }
 
-net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop) {
+[[gnu::noinline]] net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience,
+                                     std::string_view hop) {
   if (refusal.caller.empty()) refusal.caller = visit.caller;
   if (refusal.callee.empty()) refusal.callee = visit.callee;
   if (refusal.method.empty()) refusal.method = visit.method;
