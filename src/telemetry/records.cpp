@@ -82,11 +82,13 @@ class Records::Writer {
       wait_for_work(lock);
       if (buffer_.empty() && ending_) return;
       if (unreported_ != 0) buffer_.append(dropped_line());
-      std::string batch = std::exchange(buffer_, {});
+      std::string batch = std::exchange(buffer_, std::move(spare_));
       writing_ = true;
       lock.unlock();
       const std::uint64_t lost = write_batch(batch);
+      batch.clear();
       lock.lock();
+      spare_ = std::move(batch);
       writing_ = false;
       dropped_ += lost;
       unreported_ += lost;
@@ -95,8 +97,13 @@ class Records::Writer {
   }
 
   void wait_for_work(std::unique_lock<std::mutex>& lock) {
-    // An idle sidecar sleeps; with the first line begins the wait in which more of them gather.
-    while (buffer_.empty() && !ending_) wanted_.wait_for(lock, kIdle);
+    // An idle sidecar sleeps, and holds no buffer; with the first line begins the wait in which more of them gather.
+    const auto anything = [this] { return !buffer_.empty() || ending_; };
+    if (!wanted_.wait_for(lock, 2 * options_.flush_every, anything)) {
+      buffer_ = {};
+      spare_ = {};
+      while (!anything()) wanted_.wait_for(lock, kIdle);
+    }
     const auto urgent = [this] { return ending_ || flushing_ || buffer_.size() > options_.buffer_bytes / 2; };
     wanted_.wait_for(lock, options_.flush_every, urgent);
   }
@@ -151,6 +158,7 @@ class Records::Writer {
   std::condition_variable wanted_;
   std::condition_variable written_;
   std::string buffer_;
+  std::string spare_;  // the one that was written last, for its memory
   std::uint64_t dropped_ = 0;
   std::uint64_t unreported_ = 0;
   bool writing_ = false;
