@@ -77,7 +77,8 @@ H1Decoder::Line H1Decoder::read_line(std::string_view input, std::size_t limit, 
   const std::size_t lf = input.find('\n', std::max(position_, searched_));
   const std::size_t end = lf == std::string_view::npos ? input.size() : lf + 1;
   if (end > limit) {
-    refuse(431, fmt::format("the {} is above the limit of {} bytes", what, limit));
+    const bool of_head = state_ == State::start || state_ == State::fields;
+    refuse(of_head ? 431 : 400, fmt::format("the {} is above the limit of {} bytes", what, limit));
     return Line::refused;
   }
   searched_ = end;

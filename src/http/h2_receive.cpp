@@ -80,6 +80,14 @@ std::optional<std::uint64_t> take_length(Fields& fields) {
   return length;
 }
 
+void take_not_switched(Fields& fields, std::uint16_t& status) {
+  const std::string_view text = fields.find(kNotSwitchedField).value_or("");
+  if (text.size() == 3 && text[0] == '2' && is_digit(text[1]) && is_digit(text[2])) {
+    status = static_cast<std::uint16_t>(200 + (text[1] - '0') * 10 + (text[2] - '0'));
+  }
+  fields.remove(kNotSwitchedField);
+}
+
 }  // namespace
 
 void Impl::install(nghttp2_session_callbacks* callbacks) {
@@ -282,6 +290,7 @@ void Impl::end_response(Stream& stream, bool end) {
   if (stream.too_large || stream.status == 101) return fail_stream(stream.id);
   const bool accepted = stream.tunnel && response.status >= 200 && response.status < 300;
   if (accepted) response.status = 101;
+  if (stream.tunnel && response.status == kNotSwitched) take_not_switched(stream.fields, response.status);
   response.content_length = take_length(stream.fields);
   response.fields = std::move(stream.fields);
   stream.fields = {};

@@ -93,11 +93,14 @@ Result<StreamId> Impl::submit_request(const Request& request, bool end) {
 
 Result<> Impl::submit_response(Stream& stream, const Response& response, bool end) {
   const bool tunnel = response.status == 101;
-  const std::string status = fmt::format("{}", tunnel ? 200 : response.status);
+  const bool not_switched = stream.tunnel && response.status >= 200 && response.status < 300;
+  const std::string told = fmt::format("{}", response.status);
+  const std::string status = tunnel ? "200" : not_switched ? fmt::format("{}", kNotSwitched) : told;
   const std::string length = response.content_length && !tunnel ? fmt::format("{}", *response.content_length) : "";
   block_.clear();
   append(":status", status);
   append_fields(response.fields, false);
+  if (not_switched) append(kNotSwitchedField, told);
   if (!length.empty() && !response.interim()) append("content-length", length);
   int code = 0;
   if (response.interim()) {

@@ -176,6 +176,19 @@ TEST(H2Session, MakesATunnelOfAnExtendedConnect) {
   EXPECT_EQ(pair.server_log.take(), "1 body back\n1 end\n");
 }
 
+TEST(H2Session, KeepsAnAnswerThatIgnoredTheUpgradeApartFromATunnel) {
+  Pair pair;
+  Request request = get("/ws");
+  request.protocol = "websocket";
+  const Result<StreamId> id = pair.client.submit_request(request, false);
+  ASSERT_TRUE(id);
+  pair.exchange();
+  ASSERT_TRUE(pair.server.submit_response(*id, {.status = 204, .fields = {{"x", "y"}}}, false));
+  pair.server.send_body(*id, "", true);
+  pair.exchange();
+  EXPECT_EQ(pair.client_log.take(), "1 status 204|x=y\n1 end\n");
+}
+
 TEST(H2Session, RefusesATunnelThatThePeerDoesNotTake) {
   Log log;
   H2Session client(Role::client, {}, log);
