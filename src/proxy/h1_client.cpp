@@ -21,7 +21,10 @@ H1ClientExchange::H1ClientExchange(std::unique_ptr<H1ClientConnection> connectio
 }
 
 H1ClientExchange::~H1ClientExchange() {
-  if (!reusable()) connection_.reset();
+  if (!reusable()) {
+    if (!response_ended_) reset(ResetReason::cancelled);
+    connection_.reset();
+  }
   give_back_(this, std::move(connection_));
 }
 
@@ -32,10 +35,11 @@ bool H1ClientExchange::reusable() const {
   return request_ended_ && response_ended_ && connection_->decoder.keep_alive();
 }
 
+// Not by an orderly end, which could mean that we still wait for the answer.
 void H1ClientExchange::reset(ResetReason) {
   if (broken_) return;
   broken_ = true;
-  connection_->channel.stream().close();
+  connection_->channel.stream().reset();
 }
 
 void H1ClientExchange::encode(const http::Request& request, bool end) {

@@ -75,6 +75,7 @@ class H1ServerExchange final : public ServerExchange {
   void begin_watch();
   void end_watch();
   net::Task<> watch();
+  net::Task<> outlast_half_close();
   void client_left();
 
   H1ServerConnection& connection_;
@@ -96,6 +97,7 @@ class H1ServerExchange final : public ServerExchange {
   bool head_sent_ = false;
   bool tunnel_ = false;
   bool response_ended_ = false;
+  std::uint64_t sent_ = 0;  // of the answer; the head is one
   bool keep_alive_ = true;
   bool reset_ = false;
   http::H1Framing framing_ = http::H1Framing::none;

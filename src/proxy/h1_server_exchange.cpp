@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <poll.h>
+
 #include "http/hop.hpp"
 #include "proxy/h1_server.hpp"
 #include "proxy/websocket_key.hpp"
@@ -13,6 +15,12 @@ using http::H1Framing;
 
 constexpr std::size_t kEarlyBytes = 64U << 10U;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// Whether both sides of a socket have ended. Of TCP that is known only after a reset.
+bool hung_up(int socket) {
+  pollfd asked{socket, 0, 0};
+  return ::poll(&asked, 1, 0) > 0 && (asked.revents & (POLLHUP | POLLERR)) != 0;
+}
 
 }  // namespace
 
@@ -163,6 +171,7 @@ net::Task<Result<>> H1ServerExchange::send_head(http::Response response, bool en
   if (head_sent_) co_return fail(Cause::conflict, "the head was sent already");
   if (response.status == 101 && protocol_.empty()) co_return fail(Cause::conflict, "101 without a request to switch");
   head_sent_ = true;
+  ++sent_;
   tunnel_ = response.status == 101;
   // A client that waits for 100 Continue may send its body or not: nobody can tell where the next request begins.
   const bool body_unsure = !request_ended_ && wants_continue_;
@@ -208,6 +217,7 @@ net::Task<Result<>> H1ServerExchange::send_body(std::string_view data, bool end,
     if (end) tail = data.empty() ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
   }
   response_ended_ = end;
+  sent_ += data.size();
   const Result<> sent = co_await channel_.write(data, tail, std::min(deadline, write_deadline()));
   if (!sent) client_left();
   if (sent && end && tunnel_) {
@@ -276,8 +286,19 @@ net::Task<> H1ServerExchange::watch() {
     const Result<std::size_t> size = co_await channel_.stream().read(room, net::Deadline::never());
     early_.resize(before + size.value_or(0));
     if (size && *size > 0) continue;
+    if (size) co_await outlast_half_close();
     client_left();
     co_return;
+  }
+}
+
+// A client that ended its side still reads, as far as anyone can tell (RFC 9112 §9.6 ends a side the same way). One
+// that is gone is noticed when a write fails, or here, when there has been nothing to write for too long.
+net::Task<> H1ServerExchange::outlast_half_close() {
+  while (!hung_up(channel_.stream().fd())) {
+    const std::uint64_t before = sent_;
+    co_await net::sleep(loop_, loop_.in(connection_.options_.half_close_grace));
+    if (sent_ == before) co_return;
   }
 }
 

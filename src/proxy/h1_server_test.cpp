@@ -85,6 +85,44 @@ TEST_P(Http1, ClosesWhenABodyWasPromisedAndNotAskedFor) {
   EXPECT_EQ(answer, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\n/no");
 }
 
+TEST_P(Http1, AnswersAClientThatEndedItsSide) {
+  handler_ = name_target(loop_);
+  const auto half_close = [&](std::string requests) -> Task<std::string> {
+    auto [client, server] = stream_pair(loop_);
+    co_await client.write(requests, loop_.in(10s));
+    co_await client.shutdown_write(loop_.in(10s));
+    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    std::string answer;
+    std::array<char, 4096> buffer{};
+    while (true) {
+      const Result<std::size_t> size = co_await client.read(buffer, loop_.in(10s));
+      if (!size || *size == 0) co_return answer;
+      answer.append(buffer.data(), *size);
+    }
+  };
+  EXPECT_EQ(loop_.run(half_close(
+                "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")),
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n/1HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n/2");
+}
+
+TEST_P(Http1, TakesAClientForGoneThatEndedItsSideAndGetsNothing) {
+  options_.half_close_grace = 1ms;
+  net::Event told(loop_);
+  handler_ = [&](ServerExchange& exchange) -> Task<> {
+    exchange.on_gone([&] { told.set(); });
+    const Result<> heard = co_await told.wait(loop_.in(10s));
+    EXPECT_TRUE(heard);
+  };
+  const auto half_close = [&]() -> Task<> {
+    auto [client, server] = stream_pair(loop_);
+    co_await client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n", loop_.in(10s));
+    co_await client.shutdown_write(loop_.in(10s));
+    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    co_await told.wait(loop_.in(10s));
+  };
+  loop_.run(half_close());
+}
+
 TEST_P(Http1, HoldsATunnelsEarlyBytesUntilItIsAccepted) {
   handler_ = shout(loop_);
   const auto early = [&]() -> Task<std::string> {

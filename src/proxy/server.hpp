@@ -32,6 +32,9 @@ struct ServerOptions {
   // What is left of a request's body after its answer is read away within these, else the connection is closed.
   std::uint64_t drain_bytes = 256U << 10U;
   net::Duration drain_time = std::chrono::seconds(5);
+  // An HTTP/1 client that ended its side may wait for its answer or be gone: after so long without a byte sent, it is
+  // gone.
+  net::Duration half_close_grace = std::chrono::seconds(30);
 };
 
 // Until the connection has ended and every handler of it has returned. When `shutdown` is set, the connection ends
