@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include <malloc.h>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
 
@@ -20,6 +21,9 @@ constexpr int kUnusable = 2;
 // The keeper says hello as soon as it has forked us.
 constexpr std::chrono::seconds kHello{30};
 constexpr std::chrono::seconds kTell{5};
+constexpr std::chrono::seconds kTrimEvery{5};
+constexpr std::size_t kTrimAbove = 4U << 20U;  // free bytes of the heap, if they are more than those in use
+constexpr std::size_t kKeptOnTop = 512U << 10U;
 
 void complain(const Fault& fault) { log_text(fault.message); }
 
@@ -66,6 +70,7 @@ class Process {
     }
     instance_ = std::move(*made);
     instance_->start();
+    gate_.spawn(trim());
     const int code = co_await obey();
     co_return code;
   }
@@ -77,6 +82,15 @@ class Process {
     const auto sent = co_await keeper_.send(std::move(message), {}, loop_.in(kTell));
     // Whoever reads no more is gone, which the other direction notices.
     if (!sent) complain(sent.error());
+  }
+
+  // What a burst of connections needed goes back to the system when it has gone; the allocator alone would keep it.
+  net::Task<> trim() {
+    while (true) {
+      co_await net::sleep(loop_, loop_.in(kTrimEvery));
+      const auto heap = ::mallinfo2();
+      if (heap.fordblks > kTrimAbove && heap.fordblks > heap.uordblks) ::malloc_trim(kKeptOnTop);
+    }
   }
 
   net::Task<int> obey() {

@@ -1,0 +1,59 @@
+"""A burst of connections that has gone leaves no memory behind."""
+
+import os
+import resource
+import socket
+import ssl
+
+import harness
+from harness import until
+
+MANIFEST = """
+app: burst
+services:
+  echo:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes: [{match: {path: /*}, to: echo}]
+"""
+CONNECTIONS = 1500
+IDLE = 8 << 10  # KiB
+
+
+def memory(pid):
+    """KiB of its own and its share of what it shares."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+class Burst(harness.Case):
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root may read how much memory a sealed process has")
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if most < CONNECTIONS + 100:
+            self.skipTest(f"this host allows {most} open files")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    def test_the_gateway_gives_back_what_a_burst_of_tls_connections_needed(self):
+        app = self.application(MANIFEST)
+        app.up()
+        gateway = app.instance("_gateway-1")["sidecar_pid"]
+        context = ssl.create_default_context(cafile=str(app.directory / "b/state" / app.name / "gateway/certificate.pem"))
+        connections = []
+        try:
+            for _ in range(CONNECTIONS):
+                connections.append(context.wrap_socket(socket.create_connection(("127.0.0.1", app.port)), server_hostname="127.0.0.1"))
+            self.assertGreater(memory(gateway), IDLE, "so few connections show nothing")
+        finally:
+            for connection in connections:
+                connection.close()
+        until(lambda: memory(gateway) < IDLE, 60, f"less than {IDLE} KiB")
+        self.assertEqual(app.get("/x").status, 200)
+
+
+if __name__ == "__main__":
+    harness.main()
