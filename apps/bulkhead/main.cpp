@@ -34,8 +34,7 @@ Result<std::vector<proxy::NotEnforced>> confine(const proxy::Footprint& footprin
   auto missing = compartments::confine_platform_process({footprint.read_write, footprint.read_only});
   if (!missing) return fail(std::move(missing.error()));
   std::vector<proxy::NotEnforced> told;
-  for (auto& each : *missing)
-    told.push_back({std::move(each.what), std::move(each.reason), std::move(each.fix)});
+  for (auto& each : *missing) told.push_back({std::move(each.what), std::move(each.reason), std::move(each.fix)});
   return told;
 }
 

@@ -1,5 +1,5 @@
-// Only in builds with a sanitizer: what holds for this program there. Its processes forbid tracing, which the search for
-// leaks needs; unit tests search for them.
+// Only in builds with a sanitizer: what holds for this program there. Its processes forbid tracing, which the search
+// for leaks needs; unit tests search for them.
 
 extern "C" {
 const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier): the sanitizer's names

@@ -75,8 +75,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     Runtime* runtime = greet_keeper(*hello, credentials->pid);
     if (runtime == nullptr) {
       // A keeper that nobody here knows must not go on: its instance would be there twice.
-      log_line("refused a keeper: pid {} is not the keeper of '{}'", credentials->pid,
-                 hello->value("instance", ""));
+      log_line("refused a keeper: pid {} is not the keeper of '{}'", credentials->pid, hello->value("instance", ""));
       const auto told = channel.send(json{{"type", "stop"}, {"grace_ms", 0}}.dump());
       if (told) {
         const auto flushed = co_await channel.flush(loop_.in(1s));

@@ -74,9 +74,10 @@ json Controller::status() const {
                  {"services", json::array()},
                  {"denied", json::array()}};
   if (!save_problem_.empty())
-    result["problems"] = {fmt::format("what runs could not be written down, so a controller that returns would not know "
-                                      "instances that were started since: {}",
-                                      save_problem_)};
+    result["problems"] = {
+        fmt::format("what runs could not be written down, so a controller that returns would not know "
+                    "instances that were started since: {}",
+                    save_problem_)};
   if (!loaded_) return result;
   result["manifest"] = desired_.file;
   if (loaded_->application.gateway) result["gateway"] = gateway_json(*loaded_->application.gateway);

@@ -11,8 +11,8 @@
 
 namespace bulkhead::http {
 
-// HTTP/2 has no 2xx that does not accept a tunnel (RFC 9113 §8.5), HTTP/1 has: there the Upgrade was ignored (RFC 9110 §7.8).
-// To whoever does not know this field such an answer is a 502.
+// HTTP/2 has no 2xx that does not accept a tunnel (RFC 9113 §8.5), HTTP/1 has: there the Upgrade was ignored (RFC 9110
+// §7.8). To whoever does not know this field such an answer is a 502.
 inline constexpr std::string_view kNotSwitchedField = "x-bulkhead-not-switched";
 inline constexpr std::uint16_t kNotSwitched = 502;
 

@@ -2,12 +2,12 @@
 
 // The client's end of an HTTP/2 connection: many exchanges at once. pool.hpp is the way in.
 
-#include <vector>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "proxy/exchange.hpp"
 #include "proxy/h2_pump.hpp"

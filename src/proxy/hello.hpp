@@ -23,11 +23,11 @@ struct Hello {
   std::string service;
   Role role = Role::sidecar;
   std::string trust_domain;
-  std::string controller_socket;  // a path
-  std::string inner;              // "unix:/path"; a gateway has none
-  std::string records;            // path of the local records; empty: none are kept
+  std::string controller_socket;          // a path
+  std::string inner;                      // "unix:/path"; a gateway has none
+  std::string records;                    // path of the local records; empty: none are kept
   std::vector<NotEnforced> not_enforced;  // not told by the keeper: what this process could not take from itself
-  std::map<std::string, Fd> fds;  // by the names of net/instance_link.hpp, or "listen:0", …
+  std::map<std::string, Fd> fds;          // by the names of net/instance_link.hpp, or "listen:0", …
 };
 
 // Strict about what it knows, indifferent to further members.

@@ -28,6 +28,12 @@ BULKHEAD = os.environ.get("BULKHEAD", "build/release/apps/bulkhead/bulkhead")
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 SKIPPED = 77
 
+def is_sanitized():
+    """Whether this is a build with a sanitizer: slower, and several times larger."""
+    cache = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")) / "CMakeCache.txt"
+    return cache.exists() and any(line.startswith("BULKHEAD_SANITIZE:") and not line.rstrip().endswith("=") for line in cache.read_text().splitlines())
+
+
 needs_root = unittest.skipUnless(os.geteuid() == 0, "only root may mount")
 
 
