@@ -2,11 +2,14 @@
 
 // The inside of H2Session, shared by its receiving and its sending half. Not for anyone else.
 
+#include <array>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <nghttp2/nghttp2.h>
 
+#include "http/frame_scanner.hpp"
 #include "http/h2_session.hpp"
 
 namespace bulkhead::http {
@@ -60,6 +63,8 @@ class H2Session::Impl {
   // Receiving: h2_receive.cpp.
   void install(nghttp2_session_callbacks* callbacks);
   Result<> receive(std::string_view bytes);
+  void feed(std::string_view bytes);
+  void frame_begun(std::uint8_t type, StreamId id);
   void begin_fields(const nghttp2_frame& frame);
   int take_field(Stream& stream, std::string_view name, std::string_view value);
   void take_pseudo(Stream& stream, std::string_view name, std::string_view value);
@@ -75,6 +80,8 @@ class H2Session::Impl {
   void frame_not_sent(const nghttp2_frame& frame);
   void spend(std::uint32_t& budget, std::string_view what);
   void give_up(std::string_view why);
+  void break_connection(std::uint32_t code, std::string_view why);
+  void remember_ended(StreamId id) { ended_[ended_count_++ % ended_.size()] = id; }
   void refuse(Stream& stream, std::uint16_t status, std::string_view reason);
   void fail_stream(StreamId id);
 
@@ -98,6 +105,12 @@ class H2Session::Impl {
   std::unordered_map<StreamId, std::unique_ptr<Stream>> streams_;
   std::vector<StreamId> drained_;
   std::vector<nghttp2_nv> block_;  // scratch
+  // Server: the last streams that the peer ended or reset, the newest it opened, and the ids that it last skipped.
+  FrameScanner scanner_;
+  std::array<StreamId, 16> ended_{};
+  std::size_t ended_count_ = 0;
+  StreamId newest_ = 0;
+  std::pair<StreamId, StreamId> skipped_{};
   std::uint32_t working_ = 0;
   std::uint32_t resets_left_;
   std::uint32_t control_left_;

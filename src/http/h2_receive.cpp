@@ -102,16 +102,29 @@ void Impl::install(nghttp2_session_callbacks* callbacks) {
 }
 
 Result<> Impl::receive(std::string_view bytes) {
-  if (!state_) return state_;
+  if (role_ == Role::server) {
+    std::string_view rest = bytes;
+    while (state_ && scanner_.next(rest)) {
+      if (scanner_.type() != NGHTTP2_DATA && scanner_.type() != NGHTTP2_HEADERS) continue;
+      feed(bytes.substr(0, bytes.size() - rest.size()));
+      bytes = rest;
+      frame_begun(scanner_.type(), scanner_.stream());
+    }
+  }
+  feed(bytes);
+  return state_;
+}
+
+void Impl::feed(std::string_view bytes) {
+  if (!state_) return;
   const ssize_t read =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (!state_) return state_;
+  if (!state_) return;
   if (read == NGHTTP2_ERR_FLOODED) {
     give_up("too many frames that want an answer");
   } else if (read < 0) {
     state_ = fail(Cause::protocol, "HTTP/2: {}", nghttp2_strerror(static_cast<int>(read)));
   }
-  return state_;
 }
 
 // Nothing is told any more; the GOAWAY is for pull_output.
@@ -119,6 +132,29 @@ void Impl::give_up(std::string_view why) {
   if (!state_) return;
   nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
   state_ = fail(Cause::exhausted, "HTTP/2: {}", why);
+}
+
+void Impl::break_connection(std::uint32_t code, std::string_view why) {
+  if (!state_) return;
+  nghttp2_session_terminate_session(session_, code);
+  state_ = fail(Cause::protocol, "HTTP/2: {}", why);
+}
+
+// nghttp2 forgets closed streams and lets frames for them pass, as they may have crossed our reset. Those that the peer
+// ended itself can't have (RFC 9113 §5.1), nor may it go back to an id that it left out (§5.1.1).
+void Impl::frame_begun(std::uint8_t type, StreamId id) {
+  if (!state_ || id == 0) return;
+  const bool headers = type == NGHTTP2_HEADERS;
+  if (headers && id > newest_) {
+    if (id > newest_ + 2) skipped_ = {newest_ + 1, id - 1};
+    newest_ = id;
+    return;
+  }
+  if (std::ranges::find(ended_, id) != ended_.end()) {
+    return break_connection(NGHTTP2_STREAM_CLOSED, "a frame of a stream that the peer has ended");
+  }
+  const bool skipped = id >= skipped_.first && id <= skipped_.second;
+  if (headers && skipped) break_connection(NGHTTP2_PROTOCOL_ERROR, "a stream below one that was opened");
 }
 
 void Impl::spend(std::uint32_t& budget, std::string_view what) {
@@ -200,6 +236,7 @@ void Impl::frame_received(const nghttp2_frame& frame) {
       break;
     case NGHTTP2_RST_STREAM:
       if (role_ == Role::server) spend(resets_left_, "too many streams were reset");
+      remember_ended(frame.hd.stream_id);
       break;
     case NGHTTP2_SETTINGS:
       if (ack) break;
@@ -335,6 +372,7 @@ void Impl::stream_closed(StreamId id, std::uint32_t code) {
   streams_.erase(id);
   if (last->unconsumed > 0) nghttp2_session_consume_connection(session_, last->unconsumed);
   if (last->dead || !state_) return;
+  if (last->remote_ended && code == NGHTTP2_NO_ERROR) remember_ended(id);
   const bool whole = last->remote_ended && last->local_ended && code == NGHTTP2_NO_ERROR;
   if (whole) {
     resets_left_ = std::min(resets_left_ + 1, limits_.resets);

@@ -39,6 +39,7 @@ std::unique_ptr<nghttp2_option, DeleteOption> options_of(const H2Limits& limits)
   if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_server_fallback_rfc7540_priorities(option, 1);  // a client of old is held to PRIORITY's rules
   nghttp2_option_set_max_outbound_ack(option, limits.queued_control);
   nghttp2_option_set_max_settings(option, 32);
   nghttp2_option_set_max_continuations(option, 8);

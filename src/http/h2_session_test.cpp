@@ -434,6 +434,46 @@ TEST(H2Session, RefusesMalformedRequests) {
   }
 }
 
+TEST(H2Session, EndsAConnectionThatGoesOnWithAnEndedStream) {
+  const std::string request =
+      literal(":method", "GET") + literal(":scheme", "http") + literal(":path", "/") + literal(":authority", "a");
+  const std::string begin = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "");
+  const std::string reset = frame(3, 0, 5, std::string("\0\0\0\x08", 4));
+  struct Case {
+    std::string frames;
+    std::uint8_t code;  // of GOAWAY
+  };
+  for (const auto& [frames, code] : {
+           Case{frame(1, 4, 5, request) + reset + frame(0, 1, 5, "x"), 5},
+           Case{frame(1, 4, 5, request) + reset + frame(1, 5, 5, request), 5},
+           Case{frame(1, 5, 5, request) + frame(1, 5, 3, request), 1},
+           Case{frame(1, 5, 5, request) + frame(2, 0, 0, std::string("\0\0\0\0\1", 5)), 1},
+       }) {
+    Log log;
+    H2Session server(Role::server, {}, log);
+    EXPECT_TRUE(server.receive(begin));
+    static_cast<void>(server.receive(frames));
+    std::string out;
+    server.pull_output(out);
+    const std::string goaway = frame(7, 0, 0, std::string("\0\0\0\5\0\0\0", 7) + static_cast<char>(code));
+    EXPECT_NE(out.find(goaway.substr(3)), std::string::npos) << int{code};
+  }
+}
+
+TEST(H2Session, LetsFramesPassThatCrossedItsOwnReset) {
+  Pair pair;
+  const Result<StreamId> id = pair.client.submit_request(get(), false);
+  ASSERT_TRUE(id);
+  pair.exchange();
+  pair.server.reset(*id, h2_error::kCancel);
+  pair.client.send_body(*id, "late", true);
+  std::string late;
+  pair.client.pull_output(late);
+  std::string reset;
+  pair.server.pull_output(reset);
+  EXPECT_TRUE(pair.server.receive(late));
+}
+
 TEST(H2Session, RefusesWhatIsNotHttp2AtAll) {
   Log log;
   H2Session server(Role::server, {}, log);
