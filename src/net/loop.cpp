@@ -141,9 +141,12 @@ void Loop::remove(Source& source) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, source.fd(), nullptr);
 }
 
-void Loop::watch_writable(Source& source) {
+void Loop::watch_writable(Source& source) { change(source, kReadEvents | EPOLLOUT); }
+void Loop::ignore_writable(Source& source) { change(source, kReadEvents); }
+
+void Loop::change(Source& source, std::uint32_t events) {
   epoll_event event{};
-  event.events = kReadEvents | EPOLLOUT;
+  event.events = events;
   event.data.ptr = &source;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, source.fd(), &event);
 }

@@ -84,10 +84,12 @@ class Loop {
   void remove(Source& source);
   // Asks for writability too; sources begin without, as a Unix socket reports it each time that its peer reads.
   void watch_writable(Source& source);
+  void ignore_writable(Source& source);
   // Takes a source that left the loop; freed at the end of the batch, as events of it may still be under way.
   void retire(Source* source);
 
  private:
+  void change(Source& source, std::uint32_t events);
   void run_batch();
   void wait_for_events();
   int wait_milliseconds() const;

@@ -17,6 +17,7 @@ constexpr const char* kCiphers12 =
 constexpr const char* kCiphers13 = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr int kSecurityLevel = 2;
+constexpr std::size_t kReadBuffer = 2 * (SSL3_RT_MAX_PLAIN_LENGTH + 325);  // two whole records in one read
 
 OpensslPtr<BIO> memory_bio(std::string_view bytes) {
   if (bytes.size() > std::numeric_limits<int>::max()) return nullptr;
@@ -118,6 +119,7 @@ Result<> TlsContext::configure() {
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_default_read_buffer_len(context, kReadBuffer);
   if (SSL_CTX_set_cipher_list(context, kCiphers12) != 1 || SSL_CTX_set_ciphersuites(context, kCiphers13) != 1 ||
       SSL_CTX_set1_groups_list(context, kGroups) != 1) {
     return openssl_fail("choose ciphers", Cause::internal);

@@ -17,6 +17,7 @@ namespace bulkhead::net {
 namespace {
 
 constexpr std::size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
+constexpr std::size_t kGathered = 64U << 10U;
 
 TlsState& state_of(BIO* bio) { return *static_cast<TlsState*>(BIO_get_data(bio)); }
 
@@ -153,6 +154,11 @@ int TlsState::bio_read(char* buffer, std::size_t size) {
 }
 
 int TlsState::bio_write(const char* bytes, std::size_t size) {
+  std::string* behind = gathering_ != nullptr ? gathering_ : unsent_.empty() ? nullptr : &unsent_;
+  if (behind != nullptr) {
+    behind->append(bytes, size);
+    return static_cast<int>(size);
+  }
   const ssize_t count = source_.transmit(bytes, std::min<std::size_t>(size, INT_MAX));
   if (count >= 0) return static_cast<int>(count);
   if (errno != EAGAIN) os_error_ = errno;
@@ -307,10 +313,43 @@ std::string_view TlsState::next_chunk(const Pieces& pieces, std::span<char> scra
   return {scratch.data(), size};
 }
 
+// Hands over what is left of the last records; false when the socket takes no more.
+bool TlsState::send_records() {
+  if (unsent_.empty()) return true;
+  const ssize_t count = source_.transmit(unsent_.data(), unsent_.size());
+  if (count > 0) unsent_.erase(0, static_cast<std::size_t>(count));
+  if (unsent_.empty()) std::string().swap(unsent_);
+  return unsent_.empty();
+}
+
+// All records that fit go to the kernel in one call.
 std::optional<Result<>> TlsState::write(Pieces& pieces) {
+  static thread_local std::string records;
+  while (true) {
+    if (!send_records()) {
+      if (errno == EAGAIN || !source_.writable) return std::nullopt;
+      broken_ = true;
+      return fail(connection_fault("TLS write", errno));
+    }
+    if (pieces.done()) return Result<>{};
+    records.clear();
+    gathering_ = &records;
+    auto encrypted = encrypt(pieces);
+    gathering_ = nullptr;
+    const ssize_t count = records.empty() ? 0 : source_.transmit(records.data(), records.size());
+    if (count < 0 && errno != EAGAIN) {
+      broken_ = true;
+      return fail(connection_fault("TLS write", errno));
+    }
+    unsent_.assign(records, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (encrypted) return encrypted;
+  }
+}
+
+// Makes records of `pieces` until there are kGathered bytes of them; a Fault, or nothing.
+std::optional<Result<>> TlsState::encrypt(Pieces& pieces) {
   static thread_local std::array<char, kRecord> scratch;
-  while (!pieces.done()) {
-    // A record that met a full socket is offered again with the same bytes, as OpenSSL demands.
+  while (!pieces.done() && gathering_->size() < kGathered) {
     const std::string_view chunk = next_chunk(pieces, scratch);
     ERR_clear_error();
     std::size_t count = 0;
@@ -319,11 +358,9 @@ std::optional<Result<>> TlsState::write(Pieces& pieces) {
       pieces.advance(count);
       continue;
     }
-    const int error = SSL_get_error(ssl_.get(), result);
-    if (step_of(error)) return std::nullopt;
-    return fail(fault_of(error, "TLS write"));
+    return fail(fault_of(SSL_get_error(ssl_.get(), result), "TLS write"));
   }
-  return Result<>{};
+  return std::nullopt;
 }
 
 Result<TlsState::Step> TlsState::shut_down() {

@@ -52,6 +52,8 @@ class TlsState {
   std::optional<Step> step_of(int error) const;
   Fault fault_of(int error, const char* doing);
   std::string_view next_chunk(const Pieces& pieces, std::span<char> scratch) const;
+  std::optional<Result<>> encrypt(Pieces& pieces);
+  bool send_records();
 
   StreamSource& source_;
   std::shared_ptr<TlsContext> context_;
@@ -60,6 +62,9 @@ class TlsState {
   std::string peer_;
   std::optional<Fault> refused_;     // why we did not accept the peer
   std::optional<Fault> read_fault_;  // met after data; for the next read
+  // Encrypted and not yet with the kernel: what a write had too much of. Whatever else is to be sent comes after it.
+  std::string unsent_;
+  std::string* gathering_ = nullptr;  // where records go while write() makes several
   int os_error_ = 0;
   bool at_end_ = false;
   bool broken_ = false;

@@ -6,6 +6,13 @@
 #include <sys/epoll.h>
 
 namespace bulkhead::net {
+namespace {
+
+// A Unix socket is said to be writable each time that its peer reads: after so many for nobody, that is not asked any
+// more until a write does not fit again.
+constexpr unsigned kIdleWritable = 4;
+
+}  // namespace
 
 Source::~Source() { close(); }
 
@@ -42,7 +49,14 @@ void Source::on_events(std::uint32_t events) {
   if (read_event) readable = true;
   if (write_event) writable = true;
   if (read_event || (write_event && reader_needs_writable_)) resume_if_complete(&Source::reader_);
-  if (write_event) resume_if_complete(&Source::writer_);
+  if (!write_event) return;
+  const bool wanted = writer_ != nullptr || reader_needs_writable_ || broken;
+  idle_writable_ = wanted ? 0 : idle_writable_ + 1;
+  if (idle_writable_ >= kIdleWritable && watches_writable_ && !closed()) {
+    watches_writable_ = false;
+    loop_.ignore_writable(*this);
+  }
+  resume_if_complete(&Source::writer_);
 }
 
 void Source::resume_if_complete(Operation* Source::* slot) {
@@ -81,6 +95,7 @@ void Operation::watch_what_it_needs() {
   const bool needs_writable = direction_ == Direction::write || source_->reader_needs_writable_;
   if (!needs_writable || source_->watches_writable_) return;
   source_->watches_writable_ = true;
+  source_->idle_writable_ = 0;
   source_->loop().watch_writable(*source_);
 }
 

@@ -52,6 +52,7 @@ class Source {
   Operation* reader_ = nullptr;
   Operation* writer_ = nullptr;
   bool watches_writable_ = false;
+  unsigned idle_writable_ = 0;  // events of writability in a row that nobody waited for
   Source* next_retired_ = nullptr;
 };
 

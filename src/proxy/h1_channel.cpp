@@ -17,6 +17,7 @@ iovec piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), b
 
 H1Channel::H1Channel(net::Stream stream)
     : stream_(std::move(stream)),
+      first_capacity_(kFirstBuffer),
       written_(stream_.loop()),
       flush_(stream_.loop(),
              [this] {
@@ -29,7 +30,7 @@ void H1Channel::make_room() {
   const std::size_t held = end_ - begin_;
   if (held == 0) begin_ = end_ = 0;
   if (buffer_ && end_ < capacity_) return;
-  const std::size_t grown = !buffer_ ? kFirstBuffer : std::max(std::min(capacity_ * 4, kLargestBuffer), held * 2);
+  const std::size_t grown = !buffer_ ? first_capacity_ : std::max(std::min(capacity_ * 4, kLargestBuffer), held * 2);
   auto larger = std::make_unique_for_overwrite<char[]>(grown);
   if (held > 0) std::memcpy(larger.get(), buffer_.get() + begin_, held);
   buffer_ = std::move(larger);
@@ -50,6 +51,7 @@ net::Task<Result<std::size_t>> H1Channel::fill(net::Deadline deadline) {
   const std::span<char> room(buffer_.get() + end_, capacity_ - end_);
   const Result<std::size_t> size = co_await stream_.read(room, deadline);
   if (size) end_ += *size;
+  if (size) largest_read_ = std::max(largest_read_, *size);
   co_return size;
 }
 
@@ -65,6 +67,9 @@ void H1Channel::append(std::string_view bytes) {
 
 void H1Channel::release() {
   if (begin_ == end_) {
+    if (capacity_ > first_capacity_) first_capacity_ = capacity_;
+    if (largest_read_ < first_capacity_ / 4) first_capacity_ = kFirstBuffer;
+    largest_read_ = 0;
     buffer_.reset();
     capacity_ = begin_ = end_ = 0;
   }

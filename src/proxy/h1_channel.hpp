@@ -47,6 +47,8 @@ class H1Channel {
   net::Stream stream_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
+  std::size_t first_capacity_;  // what this peer's last message wanted
+  std::size_t largest_read_ = 0;
   std::string out_;
   std::string sending_;
   bool writing_ = false;
