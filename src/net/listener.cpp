@@ -37,8 +37,6 @@ Result<> remove_stale(const Address& address, int type) {
 Result<> set_options(int fd, const Address& address, const ListenOptions& options) {
   if (address.is_unix()) return {};
   if (const auto set = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR"); !set) return set;
-  // Accepted sockets inherit it.
-  if (const auto set = set_flag(fd, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY"); !set) return set;
   if (options.reuse_port) {
     if (const auto set = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, "SO_REUSEPORT"); !set) return set;
   }
@@ -103,6 +101,11 @@ Result<Listener> Listener::adopt(Loop& loop, Fd listening) {
   if (::getsockname(listening.get(), any, &size) != 0) return os_fail("adopt a listening socket");
   const auto address = Address::from(any, size);
   if (!address) return fail(address.error());
+  // Accepted sockets inherit it. Whoever opened this one (a keeper, a service manager) may not have thought of it.
+  if (address->is_ip()) {
+    if (const auto set = set_flag(listening.get(), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY"); !set)
+      return fail(set.error());
+  }
   auto watch = Watch::adopt(loop, std::move(listening));
   if (!watch) return fail(watch.error());
   Listener listener;

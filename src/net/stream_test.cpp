@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -371,6 +372,25 @@ TEST_P(UnixTest, AFullBacklogMeansThatNothingWasSent) {
     ADD_FAILURE() << "the backlog never filled";
   };
   loop_.run(test());
+}
+
+TEST(AdoptedListener, WhatItAcceptsDoesNotDelaySmallSegments) {
+  Loop loop;
+  Fd plain(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Address any = Address::loopback(0);
+  ASSERT_EQ(::bind(plain.get(), any.data(), any.size()), 0);
+  ASSERT_EQ(::listen(plain.get(), 1), 0);
+  loop.run([](Loop& on, Fd listening) -> Task<> {
+    auto listener = Listener::adopt(on, std::move(listening));
+    EXPECT_TRUE(listener);
+    const auto near = co_await connect(on, listener->address(), on.in(10s));
+    const auto far = co_await listener->accept();
+    EXPECT_TRUE(near && far);
+    int delays_not = 0;
+    socklen_t size = sizeof delays_not;
+    EXPECT_EQ(::getsockopt(far->fd(), IPPROTO_TCP, TCP_NODELAY, &delays_not, &size), 0);
+    EXPECT_EQ(delays_not, 1);
+  }(loop, std::move(plain)));
 }
 
 TEST_P(UnixTest, AClosedListenerRemovesItsPath) {
