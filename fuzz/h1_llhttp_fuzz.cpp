@@ -48,6 +48,7 @@ constexpr std::array kStricter = {
     Stricter{"the first line has no HTTP version", "llhttp speaks RTSP and ICE, too"},
     Stricter{"the reason holds a control byte", "RFC 9112 §4"},
     Stricter{"the method is not a token", "llhttp skips bare CR before a message"},
+    Stricter{"the Content-Length has more than", "no body is as long"},
     Stricter{"a chunk's size has more than", "leading zeros beyond any size"},
     Stricter{"what follows a chunk's size is no extension", "RFC 9112 §7.1.1: each has a name, and a value after '='"},
     Stricter{"CONNECT is not offered", "no tunnel to anywhere, whatever the target"},

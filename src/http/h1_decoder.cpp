@@ -289,10 +289,11 @@ bool H1Decoder::take_special(std::string_view name, std::string_view value, bool
 
 bool H1Decoder::take_content_length(std::string_view value) {
   if (head_.length) return refuse(400, "more than one Content-Length");
-  // 18 digits can't overflow, and no body is longer.
-  if (value.empty() || value.size() > 18 || !std::ranges::all_of(value, is_digit)) {
+  if (value.empty() || !std::ranges::all_of(value, is_digit)) {
     return refuse(400, "the Content-Length is not a plain number");
   }
+  constexpr std::size_t kDigits = 18;  // can't overflow, and no body is longer
+  if (value.size() > kDigits) return refuse(400, fmt::format("the Content-Length has more than {} digits", kDigits));
   std::uint64_t length = 0;
   for (const char c : value) length = length * 10 + static_cast<std::uint64_t>(c - '0');
   head_.length = length;
