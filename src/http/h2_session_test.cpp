@@ -434,6 +434,68 @@ TEST(H2Session, RefusesMalformedRequests) {
   }
 }
 
+TEST(H2Session, EndsAConnectionThatFloodsItWithFramesOfAnyKind) {
+  const std::string request =
+      literal(":method", "GET") + literal(":scheme", "http") + literal(":path", "/") + literal(":authority", "a");
+  const std::string open = frame(1, 4, 1, request);
+  struct Flood {
+    std::string_view of;
+    std::string once, again;
+  };
+  for (const auto& [of, once, again] : {
+           Flood{"SETTINGS", "", frame(4, 0, 0, "")},
+           Flood{"PRIORITY", "", frame(2, 0, 1, std::string("\0\0\0\0\1", 5))},
+           Flood{"empty DATA", open, frame(0, 0, 1, "")},
+           Flood{"CONTINUATION", frame(1, 0, 1, request), frame(9, 0, 1, "")},
+       }) {
+    Log log;
+    H2Session server(Role::server, {}, log);
+    Result<> state = server.receive("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") + once);
+    std::string out;
+    int sent = 0;
+    for (; state && sent < 5000; ++sent) {
+      state = server.receive(again);
+      server.pull_output(out);
+      out.clear();
+    }
+    EXPECT_FALSE(state) << of;
+    EXPECT_LE(sent, 1001) << of;
+  }
+}
+
+// CVE-2025-8671: the client only breaks rules of streams, and lets the server do the resetting.
+TEST(H2Session, EndsAConnectionThatMakesItReset) {
+  const std::string request =
+      literal(":method", "GET") + literal(":scheme", "http") + literal(":path", "/") + literal(":authority", "a");
+  H2Limits limits;
+  limits.resets = 50;
+  Log log;
+  H2Session server(Role::server, limits, log);
+  Result<> state = server.receive("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, ""));
+  std::string out;
+  int sent = 0;
+  for (; state && sent < 1000; ++sent) {
+    const StreamId id = 1 + 2 * sent;
+    state = server.receive(frame(1, 4, id, request) + frame(8, 0, id, "\x7f\xff\xff\xff"));
+    server.pull_output(out);
+    server.work_done(id);
+  }
+  EXPECT_FALSE(state);
+  EXPECT_LE(sent, 60);
+}
+
+TEST(H2Session, CountsWhatABombOfIndexedFieldsExpandsTo) {
+  const std::string value(100, 'x');
+  std::string block =
+      literal(":method", "GET") + literal(":scheme", "http") + literal(":path", "/") + literal(":authority", "a");
+  block += fmt::format("\x40\x01y\x64{}", value);  // with incremental indexing: entry 62
+  block += std::string(10000, '\xbe');             // and again by one octet each
+  Log log;
+  H2Session server(Role::server, {}, log);
+  EXPECT_TRUE(server.receive("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") + frame(1, 5, 1, block)));
+  EXPECT_EQ(log.text, "");
+}
+
 TEST(H2Session, EndsAConnectionThatGoesOnWithAnEndedStream) {
   const std::string request =
       literal(":method", "GET") + literal(":scheme", "http") + literal(":path", "/") + literal(":authority", "a");

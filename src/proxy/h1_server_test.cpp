@@ -66,6 +66,26 @@ TEST_P(Http1, EndsABodyThatComesTooSlowly) {
   EXPECT_NE(answer.find("Connection: close"), std::string::npos);
 }
 
+TEST_P(Http1, EndsAConnectionThatNobodyReads) {
+  options_.write_timeout = 1ms;
+  bool failed = false;
+  handler_ = [&](ServerExchange& exchange) -> Task<> {
+    co_await exchange.send_head(response_of(200), false);
+    const std::string piece(1U << 20U, 'x');
+    for (int i = 0; i < 256 && !failed; ++i) {
+      const Result<> sent = co_await exchange.send_body(piece, false, loop_.in(10s));
+      failed = !sent;
+    }
+  };
+  const auto never_read = [&]() -> Task<> {
+    auto [client, server] = stream_pair(loop_);
+    co_await client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n", loop_.in(10s));
+    co_await serve(std::move(server), handler_, options_, shutdown_);
+  };
+  loop_.run(never_read());
+  EXPECT_TRUE(failed);
+}
+
 TEST_P(Http1, AsksForABodyOnlyWhenItIsRead) {
   const std::string head =
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";

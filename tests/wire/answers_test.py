@@ -4,6 +4,7 @@ The gateway and the service's sidecar are between them, so each answer is read b
 written by one HTTP/1 server of ours.
 """
 
+import json
 import socket
 
 import harness
@@ -114,6 +115,13 @@ class Answers(harness.Case):
                 self.assertNotIn(b"/last", rest)
                 self.assertFalse(rest.endswith(b"0\r\n\r\n"), got)
                 self.assertLess(len(rest), 9)
+
+    def test_a_request_that_may_have_been_sent_is_not_sent_again(self):
+        for name, answer, then in (("nothing", b"", CLOSE), ("reset", b"", RESET), ("half", b"HTTP/1.1 200 O", CLOSE)):
+            with self.subTest(name):
+                self.send(request("POST /", answer, then, f"X-Id: post-{name}\r\nConnection: close\r\n"))
+                seen = json.loads(answers(self.send(LAST))[0][2])["seen"]
+                self.assertEqual(seen.count(f"post-{name}"), 1)
 
     def test_an_answer_before_the_request_is_whole_ends_the_connection(self):
         early = request("POST /", b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno", CLOSE, "X-When: head\r\nContent-Length: 900000\r\n")

@@ -16,6 +16,7 @@ import socketserver
 import struct
 
 DEADLINE = 20  # in case that an answer never ends
+seen = []  # the X-Id of every request that had one
 
 
 class Connection(socketserver.BaseRequestHandler):
@@ -67,6 +68,8 @@ class Connection(socketserver.BaseRequestHandler):
             name, _, value = line.partition(":")
             fields.setdefault(name.lower(), value.strip())
         method, target, _ = first.split(" ")
+        if "x-id" in fields:
+            seen.append(fields["x-id"])
         if "x-answer" in fields and fields.get("x-when") == "head":
             return self.write_raw(fields)
         body, trailers = self.body(fields)
@@ -75,7 +78,7 @@ class Connection(socketserver.BaseRequestHandler):
         if method == "POST" and target == "/raw":
             answer = send_raw(fields["x-to"], body, "x-end" in fields)
         else:
-            answer = json.dumps({"first": first, "lines": lines, "body": body.decode("latin-1"), "trailers": trailers}).encode()
+            answer = json.dumps({"first": first, "lines": lines, "body": body.decode("latin-1"), "trailers": trailers, "seen": seen}).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\nX-Method: {method}\r\nX-Target: {target[:100]}\r\n\r\n"
         self.request.sendall(head.encode("latin-1") + (b"" if method == "HEAD" else answer))
         return True
