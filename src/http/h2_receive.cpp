@@ -106,8 +106,11 @@ Result<> Impl::receive(std::string_view bytes) {
     std::string_view rest = bytes;
     while (state_ && scanner_.next(rest)) {
       if (scanner_.type() != NGHTTP2_DATA && scanner_.type() != NGHTTP2_HEADERS) continue;
-      feed(bytes.substr(0, bytes.size() - rest.size()));
-      bytes = rest;
+      // What precedes the head, and not the head: with it, an empty frame would be done.
+      const std::size_t read = bytes.size() - rest.size();
+      const std::size_t before = read - std::min(read, FrameScanner::kHead);
+      feed(bytes.substr(0, before));
+      bytes.remove_prefix(before);
       frame_begun(scanner_.type(), scanner_.stream());
     }
   }

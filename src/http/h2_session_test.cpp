@@ -522,6 +522,23 @@ TEST(H2Session, EndsAConnectionThatGoesOnWithAnEndedStream) {
   }
 }
 
+TEST(H2Session, TakesAnEmptyEndBehindAWholeAnswerHoweverItIsCut) {
+  const std::string request =
+      literal(":method", "POST") + literal(":scheme", "http") + literal(":path", "/") + literal(":authority", "a");
+  const std::string end = frame(0, 1, 1, "");
+  for (std::size_t cut = 0; cut <= end.size(); ++cut) {
+    Log log;
+    H2Session server(Role::server, {}, log);
+    ASSERT_TRUE(server.receive("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") + frame(1, 4, 1, request)));
+    ASSERT_TRUE(server.submit_response(1, {.status = 204}, true));
+    std::string out;
+    server.pull_output(out);
+    EXPECT_TRUE(server.receive(end.substr(0, cut))) << cut;
+    EXPECT_TRUE(server.receive(end.substr(cut) + frame(1, 5, 3, request))) << cut;
+    EXPECT_EQ(log.take(), "1 POST a/ true \n1 end\n3 POST a/ false \n3 end\n") << cut;
+  }
+}
+
 TEST(H2Session, LetsFramesPassThatCrossedItsOwnReset) {
   Pair pair;
   const Result<StreamId> id = pair.client.submit_request(get(), false);
