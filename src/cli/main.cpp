@@ -112,8 +112,7 @@ int run(int argc, char** argv) {
   sub->callback([&] { code = restart(context, service); });
 
   int count = 1;
-  sub = command(app, context, "scale",
-                "Run this many instances of a service, until the manifest is applied with --file again");
+  sub = command(app, context, "scale", "Run this many instances of a service, until `up` applies the manifest again");
   sub->add_option("SERVICE", service, "the service")->required();
   sub->add_option("N", count, "how many")->required();
   sub->callback([&] { code = scale(context, service, count); });

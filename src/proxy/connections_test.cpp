@@ -374,7 +374,8 @@ TEST_P(Connections, CarryAWebSocketThroughAHopThatChangesTheVersion) {
       servers_.spawn(serve(std::move(server), forward, options_, shutdown_));
       co_return std::move(client);
     };
-    const PoolTarget gateway{fmt::format("gateway {}", static_cast<int>(outside)), outside, 0};
+    const std::string key = fmt::format("gateway {}", static_cast<int>(outside));
+    const PoolTarget gateway{key, outside, 0};
     const auto talk = [&]() -> Task<std::string> {
       auto exchange = co_await pool_.acquire(gateway, to_gateway, loop_.in(10s));
       http::Request request = request_of("GET", "/ws");
