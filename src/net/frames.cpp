@@ -13,6 +13,7 @@ namespace bulkhead::net {
 namespace {
 
 constexpr std::size_t kMaxQueued = 4 * kMaxFrame;
+constexpr std::size_t kFirstRoom = 64U << 10U;
 constexpr std::size_t kHeader = 4;
 constexpr auto kStallLimit = std::chrono::seconds(30);
 constexpr std::size_t kControlSpace = CMSG_SPACE(sizeof(int) * kMaxFdsPerMessage);
@@ -212,14 +213,21 @@ Task<Result<Frame>> FrameChannel::State::receive(Deadline deadline) {
     close();
     co_return fail(Cause::protocol, "a frame of {} bytes, above the limit of {}", size, kMaxFrame);
   }
-  if (*header == kHeader) frame.payload.resize(size);
-  const auto body = co_await fill(frame.payload, frame.fds, stream_.loop().in(kStallLimit));
-  if (!body || *header < kHeader || *body < size) {
-    close();
-    if (!body) co_return fail(body.error());
-    co_return fail(Cause::protocol, "the peer ended inside a frame");
+  const Deadline limit = stream_.loop().in(kStallLimit);
+  bool whole = *header == kHeader;
+  // Memory follows what has come, not what four bytes promise.
+  for (std::size_t have = 0; whole && have < size; have = frame.payload.size()) {
+    frame.payload.resize(std::min(size, have + std::max(have, kFirstRoom)));
+    const auto body = co_await fill(std::span(frame.payload).subspan(have), frame.fds, limit);
+    if (!body) {
+      close();
+      co_return fail(body.error());
+    }
+    whole = have + *body == frame.payload.size();
   }
-  co_return frame;
+  if (whole) co_return frame;
+  close();
+  co_return fail(Cause::protocol, "the peer ended inside a frame");
 }
 
 FrameChannel::FrameChannel(Stream stream) : state_(std::make_unique<State>(std::move(stream))) {}

@@ -192,7 +192,8 @@ TEST_P(Http1, RefusesUpstreamsThatSmuggle) {
     auto [client, server] = stream_pair(loop_);
     net::Stream held = std::move(server);
     const Connector connector = [&](net::Deadline) -> Task<Result<net::Stream>> { co_return std::move(client); };
-    const PoolTarget target{fmt::format("bad{}", answer), UpstreamProtocol::http1, 0};
+    const std::string key = fmt::format("bad{}", answer);
+    const PoolTarget target{key, UpstreamProtocol::http1, 0};
     auto exchange = co_await pool_.acquire(target, connector, loop_.in(10s));
     co_await (*exchange)->send_head(request_of("GET", "/"), true, loop_.in(10s));
     co_await held.write(answer, loop_.in(10s));
