@@ -17,7 +17,7 @@ constexpr const char* kCiphers12 =
 constexpr const char* kCiphers13 = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr int kSecurityLevel = 2;
-constexpr std::size_t kReadBuffer = 2 * (SSL3_RT_MAX_PLAIN_LENGTH + 325);  // two whole records in one read
+constexpr std::size_t kReadBuffer = std::size_t{2} * (SSL3_RT_MAX_PLAIN_LENGTH + 325);  // two whole records in one read
 
 OpensslPtr<BIO> memory_bio(std::string_view bytes) {
   if (bytes.size() > std::numeric_limits<int>::max()) return nullptr;
