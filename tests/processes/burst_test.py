@@ -8,17 +8,6 @@ import ssl
 import harness
 from harness import until
 
-MANIFEST = """
-app: burst
-services:
-  echo:
-    dir: @PROGRAMS@
-    command: [/usr/bin/python3, echo.py]
-    port: 8080
-gateway:
-  listen: 127.0.0.1:@PORT@
-  routes: [{match: {path: /*}, to: echo}]
-"""
 CONNECTIONS = 1500
 IDLE = 8 << 10  # KiB
 
@@ -41,7 +30,7 @@ class Burst(harness.Case):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def test_the_gateway_gives_back_what_a_burst_of_tls_connections_needed(self):
-        app = self.application(MANIFEST)
+        app = self.application(harness.one_service("burst"))
         app.up()
         gateway = app.instance("_gateway-1")["sidecar_pid"]
         context = ssl.create_default_context(cafile=str(app.directory / "b/state" / app.name / "gateway/certificate.pem"))

@@ -28,6 +28,21 @@ BULKHEAD = os.environ.get("BULKHEAD", "build/release/apps/bulkhead/bulkhead")
 PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 SKIPPED = 77
 
+def one_service(app):
+    """The manifest of one echo service behind a gateway that serves every path."""
+    return f"""
+app: {app}
+services:
+  echo:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes: [{{match: {{path: /*}}, to: echo}}]
+"""
+
+
 def is_sanitized():
     """Whether this is a build with a sanitizer: slower, and several times larger."""
     cache = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")) / "CMakeCache.txt"

@@ -7,17 +7,6 @@ import unittest
 import harness
 from harness import kill, until
 
-MANIFEST = """
-app: walls
-services:
-  echo:
-    dir: @PROGRAMS@
-    command: [/usr/bin/python3, echo.py]
-    port: 8080
-gateway:
-  listen: 127.0.0.1:@PORT@
-  routes: [{match: {path: /*}, to: echo}]
-"""
 SCMP_ACT_ALLOW, SCMP_ACT_ERRNO, ENOSYS = 0x7FFF0000, 0x00050000, 38
 
 
@@ -34,7 +23,7 @@ def without_landlock():
 class Walls(harness.Case):
     @unittest.skipUnless(os.geteuid() == 0, "an ordinary user's filter takes newuidmap's rights")
     def test_a_platform_process_without_landlock_says_so_in_status_also_after_the_controllers_return(self):
-        app = self.application(MANIFEST, before_start=without_landlock)
+        app = self.application(harness.one_service("walls"), before_start=without_landlock)
         app.up()
         self.assertEqual(app.get("/x").status, 200)
         for _ in range(2):
