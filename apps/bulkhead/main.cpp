@@ -30,12 +30,8 @@ std::string own_path() {
 
 // What a sidecar or gateway takes from itself before it serves. What this kernel lacks `status` shows; what fails is
 // fatal.
-Result<std::vector<proxy::NotEnforced>> confine(const proxy::Footprint& footprint) {
-  auto missing = compartments::confine_platform_process({footprint.read_write, footprint.read_only});
-  if (!missing) return fail(std::move(missing.error()));
-  std::vector<proxy::NotEnforced> told;
-  for (auto& each : *missing) told.push_back({std::move(each.what), std::move(each.reason), std::move(each.fix)});
-  return told;
+Result<std::vector<NotEnforced>> confine(const proxy::Footprint& footprint) {
+  return compartments::confine_platform_process({footprint.read_write, footprint.read_only});
 }
 
 // `bulkhead controller --app NAME`, `bulkhead warden --app NAME`

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/not_enforced.hpp"
 #include "base/result.hpp"
 
 namespace bulkhead::compartments {
@@ -30,14 +31,6 @@ struct CgroupDirectory {
   int version = 2;
   std::vector<CgroupController> controllers;
   bool operator==(const CgroupDirectory&) const = default;
-};
-
-// Something the manifest or the design asks for that this host doesn't give: one sentence each.
-struct NotEnforced {
-  std::string what;    // "memory limit"
-  std::string reason;  // "cgroup v2 subtree is not delegated to this user"
-  std::string fix;     // "sudo loginctl enable-linger ann"
-  bool operator==(const NotEnforced&) const = default;
 };
 
 // Where this process may make groups.

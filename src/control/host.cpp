@@ -4,7 +4,7 @@
 
 namespace bulkhead::control {
 
-std::vector<compartments::NotEnforced> missing_on_host() { return compartments::check_host().fatal; }
+std::vector<NotEnforced> missing_on_host() { return compartments::check_host().fatal; }
 
 std::optional<std::string> way_to_outlive_sessions() { return compartments::way_to_outlive_sessions(); }
 

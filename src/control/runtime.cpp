@@ -72,8 +72,7 @@ void Runtime::add_not_enforced(const json& hello) {
   const auto list = hello.find("not_enforced");
   if (list == hello.end()) return;
   for (const json& each : *list) {
-    compartments::NotEnforced missing{each.at("what").get<std::string>(), each.value("reason", ""),
-                                      each.value("fix", "")};
+    NotEnforced missing{each.at("what").get<std::string>(), each.value("reason", ""), each.value("fix", "")};
     if (std::ranges::find(not_enforced, missing) == not_enforced.end()) not_enforced.push_back(std::move(missing));
   }
 }

@@ -32,7 +32,7 @@ struct Runtime {
   net::FrameChannel* sidecar_channel = nullptr;
   std::string keeper_state;
   int service_pid = -1;
-  std::vector<compartments::NotEnforced> not_enforced;
+  std::vector<NotEnforced> not_enforced;
   std::string sent_hash;  // of the last snapshot that this sidecar was sent on this connection
   std::string rejected;   // why it refused the last one; "" if it did not
   std::string serial;

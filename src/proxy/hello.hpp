@@ -4,17 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "base/not_enforced.hpp"
 #include "net/frames.hpp"
 #include "proxy/snapshot.hpp"
 
 namespace bulkhead::proxy {
-
-// A wall that the host does not give this process: one sentence each, for `status`.
-struct NotEnforced {
-  std::string what;    // "file access of platform processes"
-  std::string reason;  // "this kernel has no Landlock"
-  std::string fix;
-};
 
 // What a keeper tells its sidecar or gateway first, with the descriptors that it opened for it.
 struct Hello {
