@@ -1,3 +1,27 @@
+# Headers of others that most sources include, parsed once: one set for libraries, one with GoogleTest for tests. A source still
+# includes what it uses (-DBULKHEAD_PCH=OFF builds without them).
+set(precompiled <algorithm> <array> <charconv> <chrono> <coroutine> <cstdint> <cstring> <deque> <expected> <filesystem> <functional>
+    <map> <memory> <optional> <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h>
+    <nlohmann/json.hpp>)
+function(bulkhead_precompile target)
+  if(NOT BULKHEAD_PCH)
+    return()
+  endif()
+  if(NOT TARGET bulkhead_pch)
+    # Of each kind of target one, as position independence differs between libraries and executables.
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/pch.cpp CONTENT "int main() {}")
+    add_library(bulkhead_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cpp)
+    target_precompile_headers(bulkhead_pch PRIVATE ${precompiled})
+    target_link_libraries(bulkhead_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json)
+    if(BULKHEAD_TESTS)
+      add_executable(bulkhead_test_pch ${CMAKE_BINARY_DIR}/pch.cpp)
+      target_precompile_headers(bulkhead_test_pch PRIVATE ${precompiled} <gmock/gmock.h> <gtest/gtest.h>)
+      target_link_libraries(bulkhead_test_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json GTest::gmock)
+    endif()
+  endif()
+  target_precompile_headers(${target} REUSE_FROM bulkhead_${ARGN})
+endfunction()
+
 # bulkhead_module(<name> [LINK <modules of ours>] [USE <libraries of others>])
 #
 # One folder of src/ is one static library `bulkhead_<name>`. Its sources are every .cpp beside the call, its tests every
@@ -13,6 +37,7 @@ function(bulkhead_module name)
     add_library(bulkhead_${name} STATIC ${sources})
     target_include_directories(bulkhead_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(bulkhead_${name} PUBLIC ${arg_LINK} ${arg_USE})
+    bulkhead_precompile(bulkhead_${name} pch)
   else()
     add_library(bulkhead_${name} INTERFACE)
     target_include_directories(bulkhead_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -22,6 +47,7 @@ function(bulkhead_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE bulkhead_${name} GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE BULKHEAD_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    bulkhead_precompile(${name}_test test_pch)
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
   endif()
   if(BULKHEAD_FUZZ)
