@@ -24,6 +24,12 @@ struct Bytes {
 
 using Duration = std::chrono::milliseconds;
 
+// A part of a whole, in hundredths of a percent: 10,000 is all of it.
+struct Share {
+  std::uint32_t of_ten_thousand = 0;
+  auto operator<=>(const Share&) const = default;
+};
+
 // Each reads the whole of `text` as the manifest spells it; Cause::invalid says what was found and what is allowed.
 Result<Port> parse_port(std::string_view text);          // decimal without sign or leading zero
 Result<Duration> parse_duration(std::string_view text);  // "500ms", "10s", "1m30s", "1h"
