@@ -38,12 +38,18 @@ struct Load {
   std::uint32_t outstanding = 0;
   double latency_micros = 1;
   bool usable = true;
+  double weight = 1;  // (0, 1]: its share of the requests beside an equal of weight 1
 
   // What takes less differs by chance alone; equals share evenly.
   static constexpr double kNoiseMicros = 1000;
 
   double cost() const { return (static_cast<double>(outstanding) + 1) * std::max(latency_micros, kNoiseMicros); }
 };
+
+// Slow start: the weight of an endpoint first seen `age` ago grows from kColdWeight to 1 in `slow_start` (0: is 1), so
+// that caches, pools and compilers warm up before it has its whole share.
+inline constexpr double kColdWeight = 0.1;
+double slow_start_weight(std::chrono::nanoseconds age, std::chrono::nanoseconds slow_start);
 
 // Uniform in [0, bound).
 using Draw = std::function<std::size_t(std::size_t bound)>;

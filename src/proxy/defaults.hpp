@@ -19,7 +19,7 @@ inline constexpr milliseconds kHold = seconds(30);
 // Enough for a burst during a restart; each one costs a connection and a few KiB.
 inline constexpr std::uint32_t kMaxHeld = 1024;
 
-// --- Retries: only of what was never sent, within the hold. ---
+// --- Again: what was never sent is tried until the hold ends; what failed, as the call's `retries` say. ---
 // An endpoint that refused is passed over this long if there is any other: its successor gets another address.
 inline constexpr milliseconds kSuspect = seconds(1);
 // Between two rounds over all endpoints: doubles from the first to the last value.
@@ -28,6 +28,26 @@ inline constexpr milliseconds kRetryPauseLast{500};
 // What of a request's body is kept until the answer begins, so that it can be sent again: as much as an HTTP/2 stream
 // lets us send unasked. A longer body that was begun is not retried.
 inline constexpr std::size_t kReplayBytes = 256U << 10U;
+// Repetitions are a share of the requests of this long: a burst of failures spends what calm seconds left, no more.
+inline constexpr milliseconds kRetryWindow = seconds(10);
+// Repetitions a second that a call has anyway: of rare requests a share would be none.
+inline constexpr std::uint32_t kRetryFloor = 3;
+
+// --- A callee that fails. ---
+// A breaker's wait doubles with each failed probe, an instance's ejection grows with each: a minute and a few minutes
+// with the usual settings, which is how long a restart or a person takes.
+inline constexpr std::uint32_t kMostOpenTimes = 8;
+inline constexpr std::uint32_t kMostEjections = 30;
+
+// --- A callee that has too much to do. ---
+// Given to the program at once. Threads of common servers are fewer; gRPC's streams cost a program less.
+inline constexpr std::uint32_t kConcurrency = 256;
+inline constexpr std::uint32_t kGrpcConcurrency = 1024;
+// Controlled delay (ACM Queue 13(8), 2015): a queue that has not been empty for kQueueStanding is one that more enters
+// than leaves, and who has waited kQueueWaitStanding in it is refused while the caller can still do something else.
+inline constexpr milliseconds kQueueStanding = seconds(1);
+inline constexpr milliseconds kQueueWaitStanding{50};
+inline constexpr milliseconds kQueueWait = seconds(5);
 
 // --- Connections. ---
 // On one host a connect succeeds or fails at once; across hosts a lost SYN is repeated after 1 s and 3 s.
