@@ -5,7 +5,6 @@
 
 #include <array>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 
 namespace bulkhead::proxy {
@@ -18,7 +17,7 @@ class SlidingCounts {
     std::uint64_t second = 0;
     bool operator==(const Counts&) const = default;
   };
-  static constexpr std::size_t kSteps = 10;
+  static constexpr int kSteps = 10;
 
   explicit SlidingCounts(std::chrono::nanoseconds over);
 
