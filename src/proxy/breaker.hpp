@@ -51,7 +51,8 @@ class Breaker {
   void succeeded(Ticket ticket, Time now);
   // `why` is for people: "503", "refused the connection". At most kWhy bytes of it are kept.
   void failed(Ticket ticket, std::string_view why, Time now);
-  // It ended without telling anything of the callee: the client went away, or it never was sent for want of an instance.
+  // It ended without telling anything of the callee: the client went away, or it never was sent for want of an
+  // instance.
   void forgotten(Ticket ticket);
 
   State state(Time now) const;
