@@ -1,11 +1,11 @@
 #pragma once
 
-// Leaving alone an instance that fails again and again, while others do not. Only what was really sent to it tells of
-// it, and failures are counted in a row: any other answer starts the count anew. Pure.
+// Leaving alone an instance that fails again and again, while others do not. Failures (`is_failure` of retry.hpp) are
+// counted in a row: any other answer starts the count anew. Pure.
 //
 // It is ejected after `failures` in a row for `eject` times the ejections so far (thirty at the most), if the cap
-// allows; where the cap does not, its next failure asks again. What it answers while ejected (requests sent before) does
-// not count. Each `eject` that passes after its return without a failure takes one off the ejections.
+// allows; where the cap does not, its next failure asks again. What it answers while ejected (requests sent before)
+// does not count. Each `eject` that passes after its return without a failure takes one off the ejections.
 
 #include <chrono>
 #include <cstdint>
