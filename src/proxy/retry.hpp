@@ -4,8 +4,9 @@
 //
 //   never sent                again at once, whatever the settings say. Counts against nothing: how long a request may
 //                             wait for an instance is bounded elsewhere (the hold).
-//   refused by the callee's   again after a pause if the body can be replayed. The program saw nothing of it, so neither
-//   sidecar                   the method nor `max` matters, but it spends from the budget: repeating what an overloaded
+//   refused by the callee's   again after a pause if the body can be replayed. The program saw nothing of it, so
+//   neither sidecar                   the method nor `max` matters, but it spends from the budget: repeating what an
+//   overloaded
 //                             callee sheds is load too.
 //   any other failure         again after a pause if the body can be replayed, fewer than `max` repetitions were made,
 //                             the request is idempotent (gRPC never is) or `unsafe` is set, nothing of an answer was
@@ -41,8 +42,8 @@ bool is_failure(const TryOutcome& outcome, const manifest::Retries& settings);
 // The same for a person: "503", "gRPC 14", "no answer in time", "no answer", "never sent", "broken off".
 std::string describe(const TryOutcome& outcome);
 
-// How many repetitions one call may make: a share of the requests of the last ten seconds, or three a second if that is
-// more. It bounds what retries add to the load of a callee that is failing. One for each edge, in the caller.
+// How many repetitions one call may make: a share of the requests of the last ten seconds, and three a second beside.
+// It bounds what retries add to the load of a callee that is failing. One for each edge, in the caller.
 class RetryBudget {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -58,7 +59,7 @@ class RetryBudget {
 
   manifest::Share share_;
   SlidingCounts counts_{defaults::kRetryWindow};  // requests, repetitions that they paid for
-  double floor_ = defaults::kRetryFloor;  // repetitions that are free
+  double floor_ = defaults::kRetryFloor;          // repetitions that are free
   Time floor_at_{};
 };
 
