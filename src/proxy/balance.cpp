@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace bulkhead::proxy {
 
@@ -23,6 +24,22 @@ void LatencyMean::record(std::chrono::nanoseconds latency, Time now) {
 
 double LatencyMean::micros(Time now) const { return std::max(1.0, micros_ * kept(now)); }
 
+double slow_start_weight(std::chrono::nanoseconds age, std::chrono::nanoseconds slow_start) {
+  if (age >= slow_start) return 1;
+  return std::max(kColdWeight, static_cast<double>(age.count()) / static_cast<double>(slow_start.count()));
+}
+
+namespace {
+
+// Whether one that won keeps the request: beside a warmer one only in part of the cases.
+bool keeps(const Load& winner, const Load& loser, const Draw& draw) {
+  if (winner.weight >= loser.weight) return true;
+  constexpr std::size_t kFine = 10'000;
+  return static_cast<double>(draw(kFine)) < winner.weight / loser.weight * static_cast<double>(kFine);
+}
+
+}  // namespace
+
 std::optional<std::size_t> choose(std::span<const Load> loads, const Draw& draw) {
   const auto count = static_cast<std::size_t>(std::ranges::count_if(loads, &Load::usable));
   if (count == 0) return std::nullopt;
@@ -35,9 +52,10 @@ std::optional<std::size_t> choose(std::span<const Load> loads, const Draw& draw)
   const std::size_t first = draw(count);
   // Drawn among the others, so the two always differ.
   const std::size_t other = draw(count - 1);
-  const std::size_t left = nth(first);
-  const std::size_t right = nth(other < first ? other : other + 1);
-  return loads[right].cost() < loads[left].cost() ? right : left;
+  std::size_t winner = nth(first);
+  std::size_t loser = nth(other < first ? other : other + 1);
+  if (loads[loser].cost() < loads[winner].cost()) std::swap(winner, loser);
+  return keeps(loads[winner], loads[loser], draw) ? winner : loser;
 }
 
 }  // namespace bulkhead::proxy

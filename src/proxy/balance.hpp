@@ -1,7 +1,8 @@
 #pragma once
 
 // Power of two choices: of two endpoints drawn at random, the one with less to do. Less is outstanding requests times
-// the endpoint's recent latency, so that a slow one gets fewer, and one that is new gets some. Pure.
+// the endpoint's recent latency, so that a slow one gets fewer, and one that is new gets some. A new one starts slowly:
+// what it would win it gets in part, as a weight in the cost would give it nothing while the others idle. Pure.
 
 #include <algorithm>
 #include <chrono>
@@ -38,7 +39,7 @@ struct Load {
   std::uint32_t outstanding = 0;
   double latency_micros = 1;
   bool usable = true;
-  double weight = 1;  // (0, 1]: its share of the requests beside an equal of weight 1
+  double weight = 1;  // (0, 1]: of the choices that it wins beside one of weight 1, the part that it is given
 
   // What takes less differs by chance alone; equals share evenly.
   static constexpr double kNoiseMicros = 1000;

@@ -62,6 +62,46 @@ TEST(Balance, TheLeastBitSlowerIsNotStarved) {
   for (const int count : counts) EXPECT_GT(count, 500);
 }
 
+// Of 10,000 choices, how many the first gets.
+int chosen_first(const std::vector<Load>& loads) {
+  const Draw draw = draws(11);
+  int count = 0;
+  for (int i = 0; i < 10'000; ++i) count += choose(loads, draw) == 0U ? 1 : 0;
+  return count;
+}
+
+TEST(SlowStart, AWeightIsThePartOfWhatItWouldWin) {
+  struct Case {
+    double cold, warm;
+    int share;  // of 10,000
+  };
+  for (const auto& [cold, warm, share] :
+       {Case{1, 1, 5000}, Case{0.5, 1, 2500}, Case{0.1, 1, 500}, Case{0.1, 0.1, 5000}, Case{0.1, 0.2, 2500}}) {
+    const std::vector<Load> idle{{0, 1, true, cold}, {0, 1, true, warm}};
+    EXPECT_NEAR(chosen_first(idle), share, 200) << cold << " beside " << warm;
+  }
+}
+
+TEST(SlowStart, AColdOneIsStillSparedWhatItWouldLose) {
+  EXPECT_EQ(chosen_first({{5, 1, true, 0.5}, {0, 1, true, 1}}), 0);
+  EXPECT_NEAR(chosen_first({{0, 1, true, 0.5}, {50, 1, true, 1}}), 5000, 200);
+}
+
+TEST(SlowStart, TheOnlyOneGetsAllHoweverCold) {
+  EXPECT_EQ(chosen_first({{0, 1, true, kColdWeight}, {0, 1, false}}), 10'000);
+}
+
+TEST(SlowStart, GrowsWithAge) {
+  struct Case {
+    milliseconds age;
+    double weight;
+  };
+  for (const auto& [age, weight] : {Case{milliseconds(0), 0.1}, Case{milliseconds(999), 0.1}, Case{seconds(2), 0.2},
+                                    Case{seconds(5), 0.5}, Case{seconds(10), 1}, Case{seconds(100), 1}})
+    EXPECT_DOUBLE_EQ(slow_start_weight(age, seconds(10)), weight) << age.count();
+  EXPECT_DOUBLE_EQ(slow_start_weight(milliseconds(0), milliseconds(0)), 1);
+}
+
 LatencyMean warm() {
   LatencyMean mean;
   for (unsigned i = 0; i < LatencyMean::kWarmUp; ++i) mean.record(milliseconds(700), kStart);
