@@ -43,8 +43,9 @@ inline DeadlineTime earliest(DeadlineTime one, DeadlineTime other) { return std:
 // What is left until then, not less than 0; nothing where there is no deadline.
 std::optional<std::chrono::nanoseconds> time_left(DeadlineTime deadline, DeadlineTime now);
 
-// The inbound requests that are being served, by trace. A service's outgoing request names the span that caused it: that
-// is the one its sidecar opened for an inbound request, or one that the program opened below it, in the same trace.
+// The inbound requests that are being served, by trace. A service's outgoing request names the span that caused it:
+// that is the one its sidecar opened for an inbound request, or one that the program opened below it, in the same
+// trace.
 class OpenRequests {
  public:
   // On the frame of whoever serves; leaves by itself.
@@ -71,7 +72,8 @@ class OpenRequests {
   OpenRequests& operator=(const OpenRequests&) = delete;
   ~OpenRequests();
 
-  // `span` is the context that the service is given. Once for each entry; nothing is allocated but when the table grows.
+  // `span` is the context that the service is given. Once for each entry; nothing is allocated but when the table
+  // grows.
   void add(Entry& entry, const telemetry::TraceParent& span, DeadlineTime deadline);
 
   // For an outgoing request that carries `parent`: the deadline of the inbound request of exactly that span, else the
