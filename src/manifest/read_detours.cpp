@@ -10,9 +10,9 @@ namespace bulkhead::manifest {
 
 namespace {
 
-constexpr std::size_t kMostEntries = 64;      // of a list
-constexpr std::size_t kMostHeaders = 16;      // that one entry compares
-constexpr std::size_t kLongestValue = 1024;   // of a header
+constexpr std::size_t kMostEntries = 64;     // of a list
+constexpr std::size_t kMostHeaders = 16;     // that one entry compares
+constexpr std::size_t kLongestValue = 1024;  // of a header
 constexpr std::size_t kLongestBody = 16 << 10;
 constexpr std::string_view kHeadersAllowed = "{x-test: slow}";
 
@@ -101,7 +101,8 @@ class DetourReader {
   void refuse_choice(const Node& node, bool both) {
     context_.report
         .add(node.mark, "resilience",
-             fmt::format("'fallback' of {} has {}", draft_.owner, both ? "both 'status' and 'to'" : "no 'status' or 'to'"))
+             fmt::format("'fallback' of {} has {}", draft_.owner,
+                         both ? "both 'status' and 'to'" : "no 'status' or 'to'"))
         .help.emplace_back("{status: 200, type: application/json, body: \"[]\"} is an answer, {to: OTHER} a service");
   }
 
@@ -182,8 +183,8 @@ class DetourReader {
     std::string name = entry.key;
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     if (!is_token(name) || is_of_the_hop(name)) {
-      Mistake& mistake = context_.report.add(entry.mark, "bad-name",
-                                             fmt::format("'{}' cannot be compared in {}", name, fields.what("headers")));
+      Mistake& mistake = context_.report.add(
+          entry.mark, "bad-name", fmt::format("'{}' cannot be compared in {}", name, fields.what("headers")));
       mistake.allowed = "a header that the client chooses and that is not of one connection, such as x-canary";
       return;
     }
@@ -207,10 +208,9 @@ class DetourReader {
     for (const Split& split : value_.split)
       if (split.headers.empty()) sum += split.share.of_ten_thousand;
     if (sum <= 10'000) return;
-    Mistake& mistake = context_.report.add(
-        node.mark, "resilience",
-        fmt::format("the shares in 'split' of {} are {} together", draft_.owner,
-                    to_string(Share{static_cast<std::uint32_t>(sum)})));
+    Mistake& mistake = context_.report.add(node.mark, "resilience",
+                                           fmt::format("the shares in 'split' of {} are {} together", draft_.owner,
+                                                       to_string(Share{static_cast<std::uint32_t>(sum)})));
     mistake.help.emplace_back("those without 'headers' must be at most 100%; a split without a 'share' takes all");
   }
 

@@ -24,8 +24,8 @@ void read_statuses(Context& context, const Fields& fields, Retries& retries) {
   for (const Text& text : read_texts(context, *node, fields.what("on"), kStatusesAllowed)) {
     auto status = whole_number(text.value);
     if (!status || (*status != 429 && (*status < 500 || *status > 599))) {
-      Mistake& mistake = context.report.add(text.mark, "bad-value",
-                                            fields.what("on") + " must be statuses that another try may mend");
+      Mistake& mistake =
+          context.report.add(text.mark, "bad-value", fields.what("on") + " must be statuses that another try may mend");
       mistake.found = fmt::format("'{}'", text.value);
       mistake.allowed = kStatusesAllowed;
       mistake.help.emplace_back("502, 503, 504 and an answer that breaks off count as failed already");
@@ -86,9 +86,9 @@ class ResilienceReader {
     fields.read_duration_into("most_backoff", Duration(0), minutes(1), retries.most_backoff);
     fields.read_share_into("budget", retries.budget);
     if (retries.most_backoff < retries.backoff) {
-      context_.report.add(fields.mark("most_backoff"), "resilience",
-                          fmt::format("{} is below its 'backoff' of {}", fields.what("most_backoff"),
-                                      to_string(retries.backoff)));
+      context_.report.add(
+          fields.mark("most_backoff"), "resilience",
+          fmt::format("{} is below its 'backoff' of {}", fields.what("most_backoff"), to_string(retries.backoff)));
     }
     bool both = fields.find("per_try") && fields_.find("timeout") && value_.timeout > Duration(0);
     if (both && retries.per_try >= value_.timeout) {
@@ -155,7 +155,8 @@ void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draf
   if (!node) return;
   draft.concurrency = fields.mark("concurrency");
   Concurrency& concurrency = draft.service.concurrency;
-  if (node->kind == Node::Kind::scalar) return fields.read_number_into("concurrency", 1, kMostRequests, concurrency.max);
+  if (node->kind == Node::Kind::scalar)
+    return fields.read_number_into("concurrency", 1, kMostRequests, concurrency.max);
   if (node->kind != Node::Kind::map) {
     return refuse_value(context, *node, fields.what("concurrency"), "a number of requests or a map",
                         "64, {max: 64, per_caller: 16, queue: 1024}");

@@ -34,7 +34,8 @@ TEST(Resilience, IsTheDefaultWhereNothingIsWritten) {
 TEST(Resilience, TakesEveryNumberAsItIsWritten) {
   Resilience all = call_with(
       "timeout: 2s, slow_start: 0s,"
-      "retries: {max: 3, on: [429, 500, 429], unsafe: true, per_try: 500ms, backoff: 10ms, most_backoff: 1s, budget: 5%},"
+      "retries: {max: 3, on: [429, 500, 429], unsafe: true, per_try: 500ms, backoff: 10ms, most_backoff: 1s, budget: "
+      "5%},"
       "breaker: {errors: 25%, requests: 7, over: 3s, open: 4s}, outliers: {failures: 2, eject: 6s, most: 10%}");
   EXPECT_EQ(all.timeout, Duration(2000));
   EXPECT_EQ(all.slow_start, Duration(0));
@@ -63,9 +64,8 @@ TEST(Resilience, HasAnswersFaultsAndHeaders) {
       "fallback: {status: 200, type: application/json, body: '[]'},"
       "faults: [{delay: 200ms, share: 5%, headers: {X-Test: slow, x-n: 1}}, {abort: 503}]");
   EXPECT_EQ(all.fallback, (Fallback{200, "application/json", "[]", "", {}}));
-  EXPECT_THAT(all.faults,
-              ElementsAre(FaultInjection{Duration(200), 0, Share{500}, {{"x-test", "slow"}, {"x-n", "1"}}},
-                          FaultInjection{std::nullopt, 503, Share{10'000}, {}}));
+  EXPECT_THAT(all.faults, ElementsAre(FaultInjection{Duration(200), 0, Share{500}, {{"x-test", "slow"}, {"x-n", "1"}}},
+                                      FaultInjection{std::nullopt, 503, Share{10'000}, {}}));
   EXPECT_EQ(call_with("fallback: {status: 503, body: later}").fallback->content_type, "text/plain; charset=utf-8");
   EXPECT_EQ(call_with("fallback: {status: 204}").fallback->content_type, "");
 }

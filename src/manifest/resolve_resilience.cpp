@@ -63,7 +63,8 @@ const DeclaredPort* detour_port(Context& context, const Destination& destination
 
 void refuse_own(Context& context, const Detour& detour, const std::string& callee) {
   context.report
-      .add(detour.text.mark, "resilience", fmt::format("{} leads to '{}' itself, which has just failed", detour.what, callee))
+      .add(detour.text.mark, "resilience",
+           fmt::format("{} leads to '{}' itself, which has just failed", detour.what, callee))
       .help.emplace_back("name another service, or give an answer: {status: 200, body: \"[]\"}");
 }
 
@@ -110,9 +111,9 @@ class CallDetours {
     std::vector<std::string> names;
     for (const CallDraft& each : caller_.calls) names.push_back(each.target);
     const std::string& caller = caller_.service.name;
-    Mistake& mistake = context_.report.add(detour.text.mark, "resilience",
-                                           fmt::format("{} leads to '{}', which 'calls' of '{}' lacks", detour.what,
-                                                       name, caller));
+    Mistake& mistake =
+        context_.report.add(detour.text.mark, "resilience",
+                            fmt::format("{} leads to '{}', which 'calls' of '{}' lacks", detour.what, name, caller));
     mistake.did_you_mean = nearest(name, names);
     mistake.allowed = fmt::format("{}", fmt::join(names, ", "));
     if (draft_.find(name)) mistake.help.push_back(fmt::format("write under {}: calls: {{{}: }}", caller, name));
@@ -138,10 +139,9 @@ void check_ports(Context& context, const ResilienceDraft& written, const Service
   auto tcp = std::ranges::find_if(ports, [&](Port port) { return callee.port(port)->protocol == Protocol::tcp; });
   if (tcp == ports.end()) return;
   for (const Text& key : written.of_requests) {
-    Mistake& mistake = context.report.add(
-        key.mark, "resilience",
-        fmt::format("'{}' of {} is for requests, and port {} of '{}' speaks tcp", key.value, written.owner, tcp->number,
-                    callee.name));
+    Mistake& mistake = context.report.add(key.mark, "resilience",
+                                          fmt::format("'{}' of {} is for requests, and port {} of '{}' speaks tcp",
+                                                      key.value, written.owner, tcp->number, callee.name));
     mistake.help.push_back(ports.size() == 1 ? std::string("a tcp port has 'outliers' and 'slow_start' alone")
                                              : "say which port it is for: 'port: ...'");
   }
@@ -180,13 +180,14 @@ void resolve_route_detours(Context& context, const Draft& draft, const Resilienc
 void check_concurrency(Context& context, const ServiceDraft& draft) {
   if (!draft.concurrency || draft.service.type == ServiceType::job) return;
   const Service& service = draft.service;
-  bool requests = std::ranges::any_of(
-      service.ports, [](const DeclaredPort& port) { return port.protocol != Protocol::tcp; });
+  bool requests =
+      std::ranges::any_of(service.ports, [](const DeclaredPort& port) { return port.protocol != Protocol::tcp; });
   if (requests) return;
-  context.report.add(*draft.concurrency, "resilience",
-                     fmt::format("'concurrency' of service '{}' is for requests, and it has no port that speaks http or "
-                                 "grpc",
-                                 service.name));
+  context.report.add(
+      *draft.concurrency, "resilience",
+      fmt::format("'concurrency' of service '{}' is for requests, and it has no port that speaks http or "
+                  "grpc",
+                  service.name));
 }
 
 }  // namespace bulkhead::manifest
