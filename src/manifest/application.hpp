@@ -13,6 +13,7 @@
 #include "manifest/pattern.hpp"
 #include "manifest/position.hpp"
 #include "manifest/protocol.hpp"
+#include "manifest/resilience.hpp"
 #include "manifest/units.hpp"
 
 namespace bulkhead::manifest {
@@ -49,6 +50,7 @@ struct Call {
   std::vector<Port> ports;              // ports of that service, at least one
   std::vector<Permission> permissions;  // none: everything that those ports answer
   std::optional<WiredAddress> at;       // only where `ports` is one
+  Resilience resilience;                // `split` and a fallback's `to` only where `ports` is one
   Position position;
 };
 
@@ -108,6 +110,7 @@ struct Service {
   Limits limits;
   std::optional<Healthcheck> healthcheck;  // guessed where not written; none without a port
   std::uint32_t scale = 1;
+  Concurrency concurrency;
   std::vector<Dependency> depends_on;
   std::string owner;
   std::vector<std::string> profiles;

@@ -12,12 +12,23 @@
 
 namespace bulkhead::manifest {
 
+// What a call or a route says about failures, before it is known where its names lead.
+struct ResilienceDraft {
+  std::string owner;  // as mistakes call it: "the call of 'web' to 'api'"
+  Resilience value;
+  std::vector<Text> of_requests;        // the keys written that a tcp port has no use for
+  std::vector<Text> split_to;           // of value.split, one each: "service" or "service:port"
+  std::optional<Text> fallback_to;      // likewise
+  std::optional<Mark> fallback_answer;  // of a fallback with an answer of its own
+};
+
 struct CallDraft {
   std::string target;
   Mark mark;
   std::vector<Text> ports;  // numbers or names
   std::vector<Text> permissions;
   std::optional<WiredAddress> at;
+  ResilienceDraft resilience;
 };
 
 struct HealthDraft {
@@ -34,11 +45,13 @@ struct ServiceDraft {
   bool active = true;
   std::vector<CallDraft> calls;
   std::optional<HealthDraft> health;
+  std::optional<Mark> concurrency;
 };
 
 struct RouteDraft {
   Route route;
   Text to;  // "service" or "service:port"
+  ResilienceDraft resilience;
   Mark mark;
   bool valid = true;  // its match was understood
 };
@@ -62,6 +75,9 @@ void read_mounts(Context& context, const Node& node, Service& service);
 void read_dependencies(Context& context, const Node& node, Service& service);
 void read_health(Context& context, const Node& node, ServiceDraft& draft);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
+void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);
+void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft);  // fallback, faults, split
+void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
 
 // Judging: what the names refer to. Each fills in the service's or gateway's final values.
 void resolve_calls(Context& context, Draft& draft, ServiceDraft& service);
@@ -70,6 +86,11 @@ void check_dependencies(Context& context, const Draft& draft);
 void check_outside(Context& context, const Draft& draft, const ServiceDraft& service);
 void check_wired(Context& context, const ServiceDraft& service);
 void resolve_routes(Context& context, Draft& draft);
+void resolve_call_detours(Context& context, const Draft& draft, ServiceDraft& service);  // once its calls are resolved
+void resolve_route_detours(Context& context, const Draft& draft, const ResilienceDraft& written, Route& route);
+void check_ports(Context& context, const ResilienceDraft& written, const Service& callee,
+                 const std::vector<Port>& ports);
+void check_concurrency(Context& context, const ServiceDraft& service);
 
 // The port of `service` that `text` means, by number or name; reports where it has none.
 const DeclaredPort* find_port(Context& context, const Text& text, const Service& service);
@@ -78,6 +99,18 @@ const DeclaredPort* find_port(Context& context, const Text& text, const Service&
 // was wanted: "to call".
 const ServiceDraft* find_service(Context& context, const Draft& draft, const Text& name, bool from_active,
                                  std::string_view deed);
+
+std::string ports_of(const Service& service);  // "8080 (web), 50051 (rpc)"
+
+// Whether `target` has a port and is no job; reports otherwise. `deed` as above.
+bool can_be_called(Context& context, const Text& name, const ServiceDraft& target, std::string_view deed);
+
+// "catalog" or "catalog:8080": a service, and a port's number or name.
+struct Destination {
+  Text service;
+  std::optional<Text> port;
+};
+Destination destination_of(const Text& text);
 
 // "127.0.0.1:8443", "[::1]:8443": an address literal and a port, host without brackets.
 struct HostPort {

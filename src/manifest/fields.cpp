@@ -15,6 +15,13 @@ namespace {
 
 constexpr std::size_t kLongestShown = 60;
 
+const Advice* find_advice(std::span<const Advice> list, std::string_view key) {
+  auto found = std::ranges::find(list, key, &Advice::key);
+  return found == list.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
 std::optional<std::uint32_t> whole_number(std::string_view text) {
   std::uint32_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -22,13 +29,6 @@ std::optional<std::uint32_t> whole_number(std::string_view text) {
   if (error != std::errc{} || end != text.data() + text.size() || leading_zero) return std::nullopt;
   return value;
 }
-
-const Advice* find_advice(std::span<const Advice> list, std::string_view key) {
-  auto found = std::ranges::find(list, key, &Advice::key);
-  return found == list.end() ? nullptr : &*found;
-}
-
-}  // namespace
 
 std::string describe(const Node& node) {
   switch (node.kind) {
@@ -194,6 +194,21 @@ std::optional<Duration> Fields::duration(std::string_view key, Duration least, D
                fmt::format("a duration from {} to {}", to_string(least), to_string(most)),
                "a number with ms, s, m or h, such as 500ms, 10s or 1m30s");
   return std::nullopt;
+}
+
+void Fields::read_duration_into(std::string_view key, Duration least, Duration most, Duration& into) const {
+  if (auto read = duration(key, least, most)) into = *read;
+}
+
+void Fields::read_share_into(std::string_view key, Share& into) const {
+  auto read = text(key);
+  if (!read) return;
+  auto share = parse_share(read->value);
+  if (share)
+    into = *share;
+  else
+    refuse_value(context_, *find(key), what(key), "a share from 0.01% to 100%",
+                 "a number with at most two decimals and %, such as 10% or 0.5%");
 }
 
 }  // namespace bulkhead::manifest

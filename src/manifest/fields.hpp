@@ -25,6 +25,9 @@ struct Text {
   Mark mark;
 };
 
+// Decimal, without sign or leading zero, at most 32 bits.
+std::optional<std::uint32_t> whole_number(std::string_view text);
+
 std::string describe(const Node& node);  // "'80a'", "a list", "a map", "nothing"
 
 // Reports that `what` is not `allowed`.
@@ -59,6 +62,8 @@ class Fields {
   void read_bool_into(std::string_view key, bool& into) const;
   void read_number_into(std::string_view key, std::uint32_t least, std::uint32_t most, std::uint32_t& into) const;
   std::optional<Duration> duration(std::string_view key, Duration least, Duration most) const;
+  void read_duration_into(std::string_view key, Duration least, Duration most, Duration& into) const;
+  void read_share_into(std::string_view key, Share& into) const;
 
  private:
   void refuse_key(const Entry& entry, Section section);

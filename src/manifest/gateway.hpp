@@ -8,6 +8,7 @@
 
 #include "manifest/pattern.hpp"
 #include "manifest/position.hpp"
+#include "manifest/resilience.hpp"
 #include "manifest/units.hpp"
 
 namespace bulkhead::manifest {
@@ -38,6 +39,7 @@ struct Route {
   std::string service;
   Port port;                           // one of that service's, http or grpc
   std::optional<std::string> rewrite;  // a path prefix, "/" or "/v2"; see rewrite_path
+  Resilience resilience;
   Position position;
 };
 

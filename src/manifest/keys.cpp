@@ -6,6 +6,16 @@ namespace {
 
 using Known = std::string_view;
 
+// Other tools' words that a call and a route share.
+constexpr std::string_view kRetriesKey = "the key is 'retries', which counts the tries after the first";
+constexpr std::string_view kPerTryKey = "write it as 'per_try' inside 'retries': retries: {max: 2, per_try: 500ms}";
+constexpr std::string_view kTimeoutKey = "the key is 'timeout'";
+constexpr std::string_view kBreakerKey = "the key is 'breaker'";
+constexpr std::string_view kOutliersKey = "the key is 'outliers'";
+constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{to: OTHER, share: 10%}]";
+constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
+constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
+
 constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "gateway"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
@@ -25,9 +35,9 @@ constexpr Advice kManifestForeign[] = {
     {"configs", "'mounts' of a service adds files of the host"},
 };
 
-constexpr Known kService[] = {"type",     "dir",         "command",  "rootfs",   "mounts",    "port",   "ports",
-                              "protocol", "environment", "env_file", "calls",    "egress",    "limits", "healthcheck",
-                              "scale",    "depends_on",  "owner",    "profiles", "stop_grace"};
+constexpr Known kService[] = {"type",     "dir",         "command",    "rootfs", "mounts",   "port",      "ports",
+                              "protocol", "environment", "env_file",   "calls",  "egress",   "limits",    "healthcheck",
+                              "scale",    "concurrency", "depends_on", "owner",  "profiles", "stop_grace"};
 constexpr Advice kServiceLater[] = {
     {"image", "running a container image"},
     {"build", "building before the start"},
@@ -40,11 +50,21 @@ constexpr Advice kServiceLater[] = {
     {"schedule", "jobs at set times"},
     {"secrets", "secrets that are handed to services"},
     {"mode", "learning and auditing instead of enforcing"},
-    {"timeout", "a time limit for every request"},
-    {"retries", "retries of every request"},
     {"limit", "rate limits"},
 };
 constexpr Advice kServiceForeign[] = {
+    {"timeout", "a time limit belongs to a call: calls: {PEER: {timeout: 2s}}"},
+    {"retries", "retries belong to a call: calls: {PEER: {retries: 2}}"},
+    {"breaker", "a breaker belongs to a call: calls: {PEER: {breaker: on}}"},
+    {"circuit_breaker", "a breaker belongs to a call: calls: {PEER: {breaker: on}}"},
+    {"fallback", "a fallback belongs to a call: calls: {PEER: {fallback: {to: OTHER}}}"},
+    {"outliers", "which instances a caller leaves alone belongs to its call: calls: {PEER: {outliers: {failures: 3}}}"},
+    {"slow_start", "how a caller treats new instances belongs to its call: calls: {PEER: {slow_start: 30s}}"},
+    {"faults", "faults belong to a call: calls: {PEER: {faults: [{delay: 200ms, share: 5%}]}}"},
+    {"split", "a split belongs to a call or a route: calls: {PEER: {split: [{to: OTHER, share: 10%}]}}"},
+    {"max_connections", "the key is 'concurrency'"},
+    {"max_concurrency", "the key is 'concurrency'"},
+    {"max_requests", "the key is 'concurrency'"},
     {"entrypoint", "write the whole command line in 'command'"},
     {"args", "write the whole command line in 'command'"},
     {"cmd", "the key is 'command'"},
@@ -80,13 +100,97 @@ constexpr Advice kPortForeign[] = {
     {"target", "the key is 'number'"},
     {"published", "nothing is published by a service: a route of the gateway does that"}};
 
-constexpr Known kCall[] = {"allow", "port", "at"};
+constexpr Known kCall[] = {"allow",    "port",       "at",       "timeout", "retries", "breaker",
+                           "outliers", "slow_start", "fallback", "faults",  "split"};
 constexpr Advice kCallLater[] = {
-    {"timeout", "a time limit for each request"},
-    {"retries", "retries of what was sent"},
     {"when", "conditions on a call"},
     {"limit", "rate limits"},
     {"auth", "calls on behalf of an end user"},
+};
+constexpr Advice kCallForeign[] = {
+    {"attempts", kRetriesKey},
+    {"max_retries", kRetriesKey},
+    {"num_retries", kRetriesKey},
+    {"retry_policy", kRetriesKey},
+    {"perTryTimeout", kPerTryKey},
+    {"per_try_timeout", kPerTryKey},
+    {"per_try", kPerTryKey},
+    {"deadline", kTimeoutKey},
+    {"request_timeout", kTimeoutKey},
+    {"circuit_breaker", kBreakerKey},
+    {"circuit_breakers", kBreakerKey},
+    {"circuitBreaker", kBreakerKey},
+    {"outlier_detection", kOutliersKey},
+    {"outlierDetection", kOutliersKey},
+    {"weight", kSplitKey},
+    {"canary", kSplitKey},
+    {"fault", kFaultsKey},
+    {"delay", kFaultsKey},
+    {"abort", kFaultsKey},
+    {"concurrency", "it belongs to the service that is called: its key 'concurrency'"},
+    {"to", "a call is written under the name of the service; 'split' and 'fallback' lead to others"},
+};
+
+constexpr Known kRetries[] = {"max", "on", "unsafe", "per_try", "backoff", "most_backoff", "budget"};
+constexpr Advice kRetriesForeign[] = {
+    {"attempts", "the key is 'max', which counts the tries after the first"},
+    {"count", "the key is 'max', which counts the tries after the first"},
+    {"timeout", "the key is 'per_try'; the limit of all tries together is 'timeout' beside 'retries'"},
+    {"perTryTimeout", "the key is 'per_try'"},
+    {"per_try_timeout", "the key is 'per_try'"},
+    {"retryOn", kRetryOnKey},
+    {"retry_on", kRetryOnKey},
+    {"statuses", kRetryOnKey},
+    {"codes", kRetryOnKey},
+    {"max_backoff", "the key is 'most_backoff'"},
+    {"idempotent", "methods that are not idempotent are repeated with 'unsafe: true' alone"},
+};
+
+constexpr Known kBreaker[] = {"errors", "requests", "over", "open"};
+constexpr Advice kBreakerForeign[] = {
+    {"threshold", "the key is 'errors', a share of the requests: errors: 50%"},
+    {"failures", "the key is 'errors', a share of the requests; failures in a row are counted by 'outliers'"},
+    {"window", "the key is 'over'"},
+    {"interval", "the key is 'over'"},
+    {"timeout", "the key is 'open'"},
+    {"sleep_window", "the key is 'open'"},
+    {"max_connections", "how much a service takes at once is its own key 'concurrency'"},
+};
+
+constexpr Known kOutliers[] = {"failures", "eject", "most"};
+constexpr Advice kOutliersForeign[] = {
+    {"consecutive5xxErrors", "the key is 'failures'"}, {"consecutive_5xx", "the key is 'failures'"},
+    {"consecutiveErrors", "the key is 'failures'"},    {"baseEjectionTime", "the key is 'eject'"},
+    {"base_ejection_time", "the key is 'eject'"},      {"maxEjectionPercent", "the key is 'most'"},
+    {"max_ejection_percent", "the key is 'most'"},     {"interval", "every answer counts at once: remove it"},
+};
+
+constexpr Known kFallback[] = {"status", "type", "body", "to"};
+constexpr Advice kFallbackForeign[] = {
+    {"code", "the key is 'status'"}, {"content_type", "the key is 'type'"}, {"service", "the key is 'to'"}};
+
+constexpr Known kFault[] = {"delay", "abort", "share", "headers"};
+constexpr Advice kFaultForeign[] = {{"latency", "the key is 'delay'"}, {"fixedDelay", "the key is 'delay'"},
+                                    {"status", "the key is 'abort'"},  {"httpStatus", "the key is 'abort'"},
+                                    {"error", "the key is 'abort'"},   {"percentage", "the key is 'share'"},
+                                    {"percent", "the key is 'share'"}, {"probability", "the key is 'share'"}};
+
+constexpr Known kSplit[] = {"to", "share", "headers"};
+constexpr Advice kSplitForeign[] = {
+    {"weight", "the key is 'share', a percentage: share: 10%"},
+    {"percentage", "the key is 'share'"},
+    {"percent", "the key is 'share'"},
+    {"service", "the key is 'to'"},
+    {"destination", "the key is 'to'"},
+    {"match", "the key is 'headers'"},
+};
+
+constexpr Known kConcurrency[] = {"max", "per_caller", "queue"};
+constexpr Advice kConcurrencyForeign[] = {
+    {"limit", "the key is 'max'"},
+    {"max_connections", "the key is 'max'"},
+    {"max_requests", "the key is 'max'"},
+    {"max_pending_requests", "the key is 'queue'"},
 };
 
 constexpr Known kMount[] = {"from", "to", "read_only"};
@@ -118,18 +222,36 @@ constexpr Advice kGatewayLater[] = {{"auth", "end-user authentication"},
 constexpr Known kTls[] = {"cert", "key"};
 constexpr Advice kTlsForeign[] = {{"certificate", "the key is 'cert'"}};
 
-constexpr Known kRoute[] = {"match", "to", "rewrite"};
+constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout", "retries", "breaker",
+                            "outliers", "slow_start", "fallback", "faults",  "split"};
 constexpr Advice kRouteLater[] = {{"auth", "end-user authentication"},
                                   {"limit", "rate limits"},
-                                  {"timeout", "a time limit for each request"},
-                                  {"retries", "retries of what was sent"},
                                   {"contract", "checking requests against a contract"},
-                                  {"cors", "CORS answers"},
-                                  {"weight", "splitting traffic"}};
+                                  {"cors", "CORS answers"}};
 constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"host", "write it inside 'match'"},
                                     {"methods", "write it inside 'match'"},
-                                    {"service", "the key is 'to'"}};
+                                    {"service", "the key is 'to'"},
+                                    {"attempts", kRetriesKey},
+                                    {"max_retries", kRetriesKey},
+                                    {"num_retries", kRetriesKey},
+                                    {"retry_policy", kRetriesKey},
+                                    {"perTryTimeout", kPerTryKey},
+                                    {"per_try_timeout", kPerTryKey},
+                                    {"per_try", kPerTryKey},
+                                    {"deadline", kTimeoutKey},
+                                    {"request_timeout", kTimeoutKey},
+                                    {"circuit_breaker", kBreakerKey},
+                                    {"circuit_breakers", kBreakerKey},
+                                    {"circuitBreaker", kBreakerKey},
+                                    {"outlier_detection", kOutliersKey},
+                                    {"outlierDetection", kOutliersKey},
+                                    {"weight", kSplitKey},
+                                    {"canary", kSplitKey},
+                                    {"fault", kFaultsKey},
+                                    {"delay", kFaultsKey},
+                                    {"abort", kFaultsKey},
+                                    {"concurrency", "it belongs to the service that answers: its key 'concurrency'"}};
 
 constexpr Known kMatch[] = {"host", "path", "methods"};
 constexpr Advice kMatchLater[] = {{"headers", "routing by header"}, {"query", "routing by query"}};
@@ -140,7 +262,7 @@ constexpr Keys kKeys[] = {
     {"manifest", kManifest, kManifestLater, kManifestForeign},
     {"service", kService, kServiceLater, kServiceForeign},
     {"port", kPort, {}, kPortForeign},
-    {"call", kCall, kCallLater, {}},
+    {"call", kCall, kCallLater, kCallForeign},
     {"mount", kMount, {}, kMountForeign},
     {"limits", kLimits, {}, kLimitsForeign},
     {"healthcheck", kHealthcheck, {}, kHealthcheckForeign},
@@ -149,6 +271,13 @@ constexpr Keys kKeys[] = {
     {"tls", kTls, {}, kTlsForeign},
     {"route", kRoute, kRouteLater, kRouteForeign},
     {"match", kMatch, kMatchLater, kMatchForeign},
+    {"retries", kRetries, {}, kRetriesForeign},
+    {"breaker", kBreaker, {}, kBreakerForeign},
+    {"outliers", kOutliers, {}, kOutliersForeign},
+    {"fallback", kFallback, {}, kFallbackForeign},
+    {"fault", kFault, {}, kFaultForeign},
+    {"split", kSplit, {}, kSplitForeign},
+    {"concurrency", kConcurrency, {}, kConcurrencyForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

@@ -23,11 +23,20 @@ enum class Section : std::uint8_t {
   tls,
   route,
   match,
+  retries,
+  breaker,
+  outliers,
+  fallback,
+  fault,
+  split,
+  concurrency,
 };
 
 inline constexpr std::array kSections{Section::manifest, Section::service, Section::port,        Section::call,
                                       Section::mount,    Section::limits,  Section::healthcheck, Section::dependency,
-                                      Section::gateway,  Section::tls,     Section::route,       Section::match};
+                                      Section::gateway,  Section::tls,     Section::route,       Section::match,
+                                      Section::retries,  Section::breaker, Section::outliers,    Section::fallback,
+                                      Section::fault,    Section::split,   Section::concurrency};
 
 struct Advice {
   std::string_view key;

@@ -54,6 +54,8 @@ void resolve(Context& context, Draft& draft) {
   for (ServiceDraft& service : draft.services) {
     resolve_health(context, service);
     resolve_calls(context, draft, service);
+    resolve_call_detours(context, draft, service);
+    check_concurrency(context, service);
     check_outside(context, draft, service);
     check_wired(context, service);
   }

@@ -38,6 +38,8 @@ void read_call_map(Context& context, const Node& node, const std::string& owner,
   if (const Node* allow = fields.find("allow")) read_permissions(context, *allow, fields.what("allow"), call);
   if (const Node* port = fields.find("port")) call.ports = read_texts(context, *port, fields.what("port"));
   call.at = read_wired(context, fields);
+  call.resilience.owner = owner;
+  read_resilience(context, fields, call.resilience);
 }
 
 void read_call(Context& context, const Entry& entry, ServiceDraft& draft) {

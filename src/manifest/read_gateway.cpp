@@ -128,6 +128,8 @@ class GatewayReader {
     draft.valid = context_.report.size() == before;
     fields.require("to", "the service that answers: to: catalog");
     if (auto rewrite = fields.text("rewrite")) read_rewrite(*rewrite, owner, draft.route);
+    draft.resilience.owner = owner;
+    read_resilience(context_, fields, draft.resilience);
     auto to = fields.text("to");
     if (!to) return;
     draft.to = std::move(*to);

@@ -22,21 +22,21 @@ struct HeaderMatch {
 // What has failed: the callee gave no whole answer, or answered 502, 503, 504 or gRPC UNAVAILABLE. `on` adds statuses.
 // What was never sent is repeated whatever stands here, as long as a request may wait for an instance.
 struct Retries {
-  std::uint32_t max = 1;            // further tries of one request; 0 is none
-  std::vector<std::uint16_t> on;    // further statuses that count as failed: 429, 500 to 599
-  bool unsafe = false;              // also methods that are not idempotent, and gRPC
-  Duration per_try{0};              // a try without an answer's head by then has failed; 0: only `timeout` ends it
-  Duration backoff{25};             // before the first repetition, at random up to this; doubles with each
-  Duration most_backoff{250};       // up to this
-  Share budget{2000};               // of the call's requests that may be repetitions
+  std::uint32_t max = 1;          // further tries of one request; 0 is none
+  std::vector<std::uint16_t> on;  // further statuses that count as failed: 429, 500 to 599
+  bool unsafe = false;            // also methods that are not idempotent, and gRPC
+  Duration per_try{0};            // a try without an answer's head by then has failed; 0: only `timeout` ends it
+  Duration backoff{25};           // before the first repetition, at random up to this; doubles with each
+  Duration most_backoff{250};     // up to this
+  Share budget{2000};             // of the call's requests that may be repetitions
   bool operator==(const Retries&) const = default;
 };
 
 struct Breaker {
-  Share errors{5000};          // of the requests of the last `over`: then it opens
-  std::uint32_t requests = 20; // that must have been made in that time
+  Share errors{5000};           // of the requests of the last `over`: then it opens
+  std::uint32_t requests = 20;  // that must have been made in that time
   Duration over{10000};
-  Duration open{5000};         // before it lets one request try again; doubles while that fails, to eight times
+  Duration open{5000};  // before it lets one request try again; doubles while that fails, to eight times
   bool operator==(const Breaker&) const = default;
 };
 
@@ -49,10 +49,10 @@ struct Outliers {
 
 // Instead of a failure: an answer of its own, or another service's.
 struct Fallback {
-  std::uint16_t status = 0;    // 0: `to` is given
+  std::uint16_t status = 0;  // 0: `to` is given
   std::string content_type;
   std::string body;
-  std::string to;              // a service that is declared to be called too
+  std::string to;  // a service that is declared to be called too
   Port port;
   bool operator==(const Fallback&) const = default;
 };

@@ -19,12 +19,6 @@ std::vector<std::string> active_names(const Draft& draft) {
   return names;
 }
 
-std::string ports_of(const Service& service) {
-  std::vector<std::string> texts;
-  for (const DeclaredPort& port : service.ports) texts.push_back(fmt::format("{} ({})", port.number.number, port.name));
-  return fmt::format("{}", fmt::join(texts, ", "));
-}
-
 std::vector<Port> called_ports(Context& context, const CallDraft& call, const Service& target) {
   std::vector<Port> ports;
   if (call.ports.empty()) {
@@ -80,18 +74,6 @@ std::vector<Permission> permissions(Context& context, const CallDraft& draft, co
   return result;
 }
 
-bool can_be_called(Context& context, const Text& name, const ServiceDraft& target, std::string_view deed) {
-  if (target.service.type == ServiceType::job) {
-    context.report.add(name.mark, "job",
-                       fmt::format("'{}' is a job, and there is nothing {}", target.service.name, deed));
-    return false;
-  }
-  if (!target.service.ports.empty()) return true;
-  context.report.add(name.mark, "no-port", fmt::format("'{}' has no port {}", target.service.name, deed))
-      .help.push_back(fmt::format("give service '{}' a 'port'", target.service.name));
-  return false;
-}
-
 std::string methods_text(const Match& match) {
   return match.methods.empty() ? "any method" : fmt::format("{}", fmt::join(match.methods, ", "));
 }
@@ -120,6 +102,31 @@ void check_conflict(Context& context, const std::vector<Route>& earlier, const R
 }
 
 }  // namespace
+
+std::string ports_of(const Service& service) {
+  std::vector<std::string> texts;
+  for (const DeclaredPort& port : service.ports) texts.push_back(fmt::format("{} ({})", port.number.number, port.name));
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+bool can_be_called(Context& context, const Text& name, const ServiceDraft& target, std::string_view deed) {
+  if (target.service.type == ServiceType::job) {
+    context.report.add(name.mark, "job",
+                       fmt::format("'{}' is a job, and there is nothing {}", target.service.name, deed));
+    return false;
+  }
+  if (!target.service.ports.empty()) return true;
+  context.report.add(name.mark, "no-port", fmt::format("'{}' has no port {}", target.service.name, deed))
+      .help.push_back(fmt::format("give service '{}' a 'port'", target.service.name));
+  return false;
+}
+
+Destination destination_of(const Text& text) {
+  std::size_t colon = text.value.find(':');
+  Destination destination{{text.value.substr(0, colon), text.mark}, {}};
+  if (colon != std::string::npos) destination.port = Text{text.value.substr(colon + 1), text.mark};
+  return destination;
+}
 
 const DeclaredPort* find_port(Context& context, const Text& text, const Service& service) {
   auto number = parse_port(text.value);
@@ -164,9 +171,13 @@ void resolve_calls(Context& context, Draft& draft, ServiceDraft& service) {
     }
     const ServiceDraft* target = find_service(context, draft, name, service.active, "to call");
     if (!target || !can_be_called(context, name, *target, "to call")) continue;
-    Call call{.service = each.target, .at = each.at, .position = context.report.position(each.mark)};
+    Call call{.service = each.target,
+              .at = each.at,
+              .resilience = each.resilience.value,
+              .position = context.report.position(each.mark)};
     call.ports = called_ports(context, each, target->service);
     call.permissions = permissions(context, each, call.ports, target->service);
+    check_ports(context, each.resilience, target->service, call.ports);
     if (call.at && call.ports.size() > 1) {
       Mistake& mistake = context.report.add(
           each.mark, "call", fmt::format("'at' is one address, and '{}' has {} ports", each.target, call.ports.size()));
@@ -213,13 +224,12 @@ void resolve_routes(Context& context, Draft& draft) {
   std::vector<Route>& routes = draft.application.gateway->routes;
   for (RouteDraft& each : draft.routes) {
     if (each.valid) check_conflict(context, routes, each);
-    std::size_t colon = each.to.value.find(':');
-    Text name{each.to.value.substr(0, colon), each.to.mark};
+    Destination destination = destination_of(each.to);
+    const Text& name = destination.service;
     const ServiceDraft* target = find_service(context, draft, name, true, "to route to");
     if (!target || !can_be_called(context, name, *target, "to route to")) continue;
     const DeclaredPort* port = &target->service.ports.front();
-    if (colon != std::string::npos)
-      port = find_port(context, {each.to.value.substr(colon + 1), each.to.mark}, target->service);
+    if (destination.port) port = find_port(context, *destination.port, target->service);
     if (!port) continue;
     if (port->protocol == Protocol::tcp) {
       context.report.add(
@@ -229,6 +239,8 @@ void resolve_routes(Context& context, Draft& draft) {
     }
     each.route.service = name.value;
     each.route.port = port->number;
+    each.route.resilience = each.resilience.value;
+    resolve_route_detours(context, draft, each.resilience, each.route);
     routes.push_back(each.route);
   }
 }

@@ -97,6 +97,26 @@ Result<Bytes> parse_bytes(std::string_view text) {
               text);
 }
 
+Result<Share> parse_share(std::string_view text) {
+  constexpr std::uint64_t kAll = 10'000;
+  std::string_view rest = text;
+  bool leading_zero = rest.size() > 1 && rest[0] == '0' && is_digit(rest[1]);
+  auto whole = take_number(rest);
+  std::uint64_t hundredths = 0;
+  std::size_t decimals = 0;
+  if (whole && rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    for (; !rest.empty() && is_digit(rest.front()); rest.remove_prefix(1), ++decimals)
+      if (decimals < 2) hundredths += static_cast<std::uint64_t>(rest.front() - '0') * (decimals == 0 ? 10 : 1);
+    if (decimals == 0) whole.reset();
+  }
+  if (whole && !leading_zero && decimals <= 2 && rest == "%" && *whole <= 100) {
+    std::uint64_t share = *whole * 100 + hundredths;
+    if (share > 0 && share <= kAll) return Share{static_cast<std::uint32_t>(share)};
+  }
+  return fail(Cause::invalid, "'{}' is no share: 0.01% to 100% is, such as 10% or 0.5%", text);
+}
+
 std::string to_string(Port port) { return std::to_string(port.number); }
 
 std::string to_string(Duration duration) {
@@ -117,6 +137,14 @@ std::string to_string(Bytes bytes) {
     }
   }
   return fmt::format("{}B", bytes.count);
+}
+
+std::string to_string(Share share) {
+  std::uint32_t whole = share.of_ten_thousand / 100;
+  std::uint32_t hundredths = share.of_ten_thousand % 100;
+  if (hundredths == 0) return fmt::format("{}%", whole);
+  if (hundredths % 10 == 0) return fmt::format("{}.{}%", whole, hundredths / 10);
+  return fmt::format("{}.{:02}%", whole, hundredths);
 }
 
 }  // namespace bulkhead::manifest

@@ -34,9 +34,11 @@ struct Share {
 Result<Port> parse_port(std::string_view text);          // decimal without sign or leading zero
 Result<Duration> parse_duration(std::string_view text);  // "500ms", "10s", "1m30s", "1h"
 Result<Bytes> parse_bytes(std::string_view text);        // "64MiB", "1GiB", "512k" (powers of 1024), "1GB" (of 1000)
+Result<Share> parse_share(std::string_view text);        // "10%", "0.5%": two decimals at most, 0.01% to 100%
 
 std::string to_string(Port port);
 std::string to_string(Duration duration);  // the shortest exact spelling: "1m30s"
 std::string to_string(Bytes bytes);        // the largest binary unit that divides it: "64MiB"
+std::string to_string(Share share);        // without needless decimals: "0.5%"
 
 }  // namespace bulkhead::manifest

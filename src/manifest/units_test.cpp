@@ -38,12 +38,30 @@ TEST(Bytes, AreWholeNumbersWithUnits) {
   }
 }
 
+TEST(Share, IsAPercentageWithAtMostTwoDecimals) {
+  EXPECT_EQ(parse_share("10%"), Share{1000});
+  EXPECT_EQ(parse_share("0.5%"), Share{50});
+  EXPECT_EQ(parse_share("0.01%"), Share{1});
+  EXPECT_EQ(parse_share("12.34%"), Share{1234});
+  EXPECT_EQ(parse_share("12.30%"), Share{1230});
+  EXPECT_EQ(parse_share("100%"), Share{10'000});
+  EXPECT_EQ(parse_share("100.00%"), Share{10'000});
+  for (std::string_view text : {"", "%", "10", "0%", "0.00%", "0.001%", "100.01%", "101%", "1.%", ".5%", "010%", "-1%",
+                                "+1%", "1 %", "1%%", "1,5%", "1e1%", "99999999999999999999%"}) {
+    EXPECT_FALSE(parse_share(text)) << text;
+  }
+}
+
 TEST(Units, AreSpelledAsTheyAreRead) {
   EXPECT_EQ(to_string(Duration(90'000)), "1m30s");
   EXPECT_EQ(to_string(Duration(500)), "500ms");
   EXPECT_EQ(to_string(Duration(0)), "0s");
   EXPECT_EQ(to_string(Bytes{128U << 20U}), "128MiB");
   EXPECT_EQ(to_string(Bytes{1000}), "1000B");
+  EXPECT_EQ(to_string(Share{10'000}), "100%");
+  EXPECT_EQ(to_string(Share{50}), "0.5%");
+  EXPECT_EQ(to_string(Share{1234}), "12.34%");
+  EXPECT_EQ(to_string(Share{1}), "0.01%");
 }
 
 TEST(Nearest, FindsMisspellingsAndNothingElse) {

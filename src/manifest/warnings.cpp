@@ -13,10 +13,16 @@ namespace bulkhead::manifest {
 
 namespace {
 
+bool leads_to(const Route& route, const std::string& name) {
+  const Resilience& resilience = route.resilience;
+  bool by_split = std::ranges::find(resilience.split, name, &Split::to) != resilience.split.end();
+  return route.service == name || by_split || (resilience.fallback && resilience.fallback->to == name);
+}
+
 bool is_called(const Application& application, const std::string& name) {
   bool by_service = std::ranges::any_of(application.services, [&](const Service& other) { return other.call(name); });
   bool by_route = application.gateway && std::ranges::any_of(application.gateway->routes,
-                                                             [&](const Route& route) { return route.service == name; });
+                                                             [&](const Route& route) { return leads_to(route, name); });
   return by_service || by_route;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "policy/model.hpp"
 
@@ -46,12 +47,12 @@ void add_egress(const std::string& from, const manifest::Egress& egress, std::ve
   edges.push_back(std::move(edge));
 }
 
-// A route is the gateway's call, with the paths that the service sees after the rewrite.
-void add_route(const manifest::Application& application, const manifest::Route& route, std::size_t index,
-               std::vector<Edge>& edges) {
-  Edge edge{.kind = Edge::Kind::route, .from = std::string(kGateway), .to = route.service, .port = route.port};
-  edge.id = fmt::format("gateway.routes[{}]", index);
-  edge.protocol = protocol_at(application, route.service, route.port);
+// A way of a route is the gateway's call, with the paths that the service sees after the rewrite.
+void add_way(const manifest::Application& application, const manifest::Route& route, const std::string& to, Port port,
+             std::string id, std::vector<Edge>& edges) {
+  Edge edge{.kind = Edge::Kind::route, .from = std::string(kGateway), .to = to, .port = port};
+  edge.id = std::move(id);
+  edge.protocol = protocol_at(application, to, port);
   edge.position = route.position;
   PathPattern seen = rewritten_pattern(route);
   std::vector<std::string> methods = edge.protocol == Protocol::http ? route.match.methods : std::vector<std::string>();
@@ -61,6 +62,22 @@ void add_route(const manifest::Application& application, const manifest::Route& 
     edge.permissions.push_back({edge.id + ".match", std::move(methods), seen, std::move(text), route.position});
   }
   edges.push_back(std::move(edge));
+}
+
+// The route's own way first, then one to each other place that its splits and its fallback lead to.
+void add_route(const manifest::Application& application, const manifest::Route& route, std::size_t index,
+               std::vector<Edge>& edges) {
+  std::string id = fmt::format("gateway.routes[{}]", index);
+  std::set<std::pair<std::string, Port>> ways;
+  auto add = [&](const std::string& to, Port port, std::string way) {
+    if (ways.emplace(to, port).second) add_way(application, route, to, port, std::move(way), edges);
+  };
+  add(route.service, route.port, id);
+  const manifest::Resilience& resilience = route.resilience;
+  for (std::size_t i = 0; i < resilience.split.size(); ++i)
+    add(resilience.split[i].to, resilience.split[i].port, fmt::format("{}.split[{}]", id, i));
+  if (resilience.fallback && !resilience.fallback->to.empty())
+    add(resilience.fallback->to, resilience.fallback->port, id + ".fallback");
 }
 
 Node describe(const manifest::Service& service) {

@@ -61,7 +61,9 @@ struct Edge {
   std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
   std::optional<LocalAddress> at;       // calls only
   std::optional<Outside> outside;       // egress only
-  std::string id;     // the rule: "checkout.calls.payments", "gateway.routes[2]", "checkout.egress.mail"
+  // The rule: "checkout.calls.payments", "checkout.egress.mail", "gateway.routes[2]". A route has an edge more for each
+  // other service and port that it may lead to: "gateway.routes[2].split[0]", "gateway.routes[2].fallback".
+  std::string id;
   Position position;  // of the rule in the manifest
   bool operator==(const Edge&) const = default;
 };

@@ -66,6 +66,58 @@ TEST(Compile, SeesRoutesAsTheServiceDoes) {
   EXPECT_TRUE(compiled.edges[11].permissions.empty());
 }
 
+TEST(Compile, GivesARouteAnEdgeToEachPlaceThatItsSplitsAndFallbackLeadTo) {
+  Model compiled = compile(*manifest::parse(R"(app: shop
+services:
+  web: {command: [./web], port: 8080}
+  next: {command: [./next], ports: {web: 8080, more: 9090}}
+  static: {command: [./static], port: 80}
+gateway:
+  routes:
+    - {match: {path: /static/*}, to: static}
+    - match: {path: /api/*, methods: [GET]}
+      to: web
+      rewrite: /v2
+      split:
+        - {to: web, headers: {x-pin: old}}
+        - {to: next, share: 10%}
+        - {to: next, headers: {x-canary: "1"}}
+        - {to: "next:more", headers: {x-canary: "2"}}
+      fallback: {to: static}
+    - {match: {path: /b/*}, to: web, split: [{to: next, share: 1%}], fallback: {to: next}}
+    - {match: {path: /c/*}, to: web, fallback: {status: 503}}
+)")
+                                .application);
+  std::string all;
+  for (const Edge& edge : compiled.edges) {
+    all += fmt::format("{} {}->{}:{} {}\n", edge.id, edge.from, edge.to, edge.port.number,
+                       edge.permissions.empty() ? "" : edge.permissions[0].id + " " + edge.permissions[0].text);
+  }
+  EXPECT_EQ(all,
+            "gateway.routes[0] _gateway->static:80 gateway.routes[0].match * /static/*\n"
+            "gateway.routes[1] _gateway->web:8080 gateway.routes[1].match GET /v2/*\n"
+            "gateway.routes[1].split[1] _gateway->next:8080 gateway.routes[1].split[1].match GET /v2/*\n"
+            "gateway.routes[1].split[3] _gateway->next:9090 gateway.routes[1].split[3].match GET /v2/*\n"
+            "gateway.routes[1].fallback _gateway->static:80 gateway.routes[1].fallback.match GET /v2/*\n"
+            "gateway.routes[2] _gateway->web:8080 gateway.routes[2].match * /b/*\n"
+            "gateway.routes[2].split[0] _gateway->next:8080 gateway.routes[2].split[0].match * /b/*\n"
+            "gateway.routes[3] _gateway->web:8080 gateway.routes[3].match * /c/*\n");
+  std::string graph = graph_text(compiled);
+  EXPECT_NE(graph.find("next:9090  http  GET /v2/*"), std::string::npos) << graph;
+}
+
+TEST(Compile, GivesACallNoFurtherEdge) {
+  std::string_view services = R"(  next: {command: [./next], port: 8080}
+  api: {command: [./api], port: 8080}
+)";
+  auto edges = [&](std::string_view keys) {
+    std::string text = fmt::format("app: a\nservices:\n  web: {{command: [./web], calls: {{next: , api: {{{}}}}}}}\n{}",
+                                   keys, services);
+    return compile(*manifest::parse(text).application).edges.size();
+  };
+  EXPECT_EQ(edges("split: [{to: next, share: 10%}], fallback: {to: next}"), edges(""));
+}
+
 TEST(Json, BringsEveryEdgeBackAsItWas) {
   for (const Edge& edge : model().edges) {
     auto value = read_json(to_json(edge).dump());

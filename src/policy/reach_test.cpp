@@ -40,6 +40,17 @@ TEST_P(Reaching, DistinguishesDirectFromThrough) {
   EXPECT_FALSE(answer->why.empty());
 }
 
+TEST(Reach, GoesWhereASplitOrAFallbackOfARouteLeads) {
+  std::string text(kText);
+  text.replace(text.find(", to: web}"), 10, ", to: web, split: [{to: island, share: 1%}], fallback: {to: catalog}}");
+  Model model = compile(*manifest::parse(text).application);
+  for (std::string_view to : {"web", "island", "catalog"}) {
+    EXPECT_EQ(reach(shop(), "gateway", to)->verdict, to == "web" ? Verdict::allowed : Verdict::denied) << to;
+    EXPECT_EQ(reach(model, "gateway", to)->verdict, Verdict::allowed) << to;
+  }
+  EXPECT_EQ(reach(model, "gateway", "island")->rule->id, "gateway.routes[0].split[0]");
+}
+
 INSTANTIATE_TEST_SUITE_P(Table, Reaching,
                          testing::Values(Case{"web", "checkout", Verdict::allowed, Verdict::unknown},
                                          Case{"web", "payments", Verdict::denied, Verdict::allowed},
