@@ -1,0 +1,166 @@
+#pragma once
+
+// The members of each struct of a snapshot with their names in JSON, once, for reading and for writing: calls
+// `visit(name, member)` for each. `Struct` is const when it is written.
+
+#include <concepts>
+#include <type_traits>
+
+#include "proxy/snapshot.hpp"
+
+namespace bulkhead::proxy {
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, ServedPort>
+void members(Visit& visit, Struct& port) {
+  visit("number", port.number);
+  visit("protocol", port.protocol);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Limits>
+void members(Visit& visit, Struct& limits) {
+  visit("max_in_flight", limits.max_in_flight);
+  visit("max_held", limits.max_held);
+  visit("hold_ms", limits.hold_ms);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Inbound>
+void members(Visit& visit, Struct& inbound) {
+  visit("ports", inbound.ports);
+  visit("edges", inbound.edges);
+  visit("limits", inbound.limits);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Health>
+void members(Visit& visit, Struct& health) {
+  visit("kind", health.kind);
+  visit("guessed", health.guessed);
+  visit("port", health.port);
+  visit("path", health.path);
+  visit("interval_ms", health.interval_ms);
+  visit("timeout_ms", health.timeout_ms);
+  visit("retries", health.retries);
+  visit("start_period_ms", health.start_period_ms);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Endpoint>
+void members(Visit& visit, Struct& endpoint) {
+  visit("instance", endpoint.instance);
+  visit("address", endpoint.address);
+  visit("ready", endpoint.ready);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Upstream>
+void members(Visit& visit, Struct& upstream) {
+  visit("service", upstream.service);
+  visit("port", upstream.port);
+  visit("protocol", upstream.protocol);
+  visit("spiffe_id", upstream.spiffe_id);
+  visit("edge", upstream.edge);
+  visit("endpoints", upstream.endpoints);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Door>
+void members(Visit& visit, Struct& door) {
+  visit("address", door.address);
+  visit("port", door.port);
+  visit("kind", door.kind);
+  visit("index", door.index);
+  visit("handling", door.handling);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Name>
+void members(Visit& visit, Struct& name) {
+  visit("name", name.name);
+  visit("address", name.address);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Egress>
+void members(Visit& visit, Struct& egress) {
+  visit("name", egress.name);
+  visit("scheme", egress.scheme);
+  visit("host", egress.host);
+  visit("port", egress.port);
+  visit("allow_private", egress.allow_private);
+  visit("edge", egress.edge);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Listener>
+void members(Visit& visit, Struct& listener) {
+  visit("name", listener.name);
+  visit("tls", listener.tls);
+  visit("redirect_to_https", listener.redirect_to_https);
+  visit("https_port", listener.https_port);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Certificate>
+void members(Visit& visit, Struct& certificate) {
+  visit("hosts", certificate.hosts);
+  visit("chain_pem", certificate.chain_pem);
+  visit("key_pem", certificate.key_pem);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Route>
+void members(Visit& visit, Struct& route) {
+  visit("host", route.host);
+  visit("path", route.path);
+  visit("methods", route.methods);
+  visit("upstream", route.upstream);
+  visit("rewrite", route.rewrite);
+  visit("rule", route.rule);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Gateway>
+void members(Visit& visit, Struct& gateway) {
+  visit("listeners", gateway.listeners);
+  visit("certificates", gateway.certificates);
+  visit("routes", gateway.routes);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, ServiceHint>
+void members(Visit& visit, Struct& hint) {
+  visit("service", hint.service);
+  visit("owner", hint.owner);
+  visit("line", hint.line);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Hints>
+void members(Visit& visit, Struct& hints) {
+  visit("manifest", hints.manifest);
+  visit("services", hints.services);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Snapshot>
+void members(Visit& visit, Struct& snapshot) {
+  visit("app", snapshot.app);
+  visit("service", snapshot.service);
+  visit("instance", snapshot.instance);
+  visit("trust_domain", snapshot.trust_domain);
+  visit("spiffe_id", snapshot.spiffe_id);
+  visit("role", snapshot.role);
+  visit("inbound", snapshot.inbound);
+  visit("health", snapshot.health);
+  visit("upstreams", snapshot.upstreams);
+  visit("doors", snapshot.doors);
+  visit("names", snapshot.names);
+  visit("egress", snapshot.egress);
+  visit("gateway", snapshot.gateway);
+  visit("hints", snapshot.hints);
+}
+
+}  // namespace bulkhead::proxy
