@@ -1,5 +1,6 @@
 #include "proxy/admission.hpp"
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <set>

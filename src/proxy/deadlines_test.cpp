@@ -1,5 +1,6 @@
 #include "proxy/deadlines.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 

@@ -1,5 +1,7 @@
 #include "proxy/outliers.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace bulkhead::proxy {
