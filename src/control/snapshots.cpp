@@ -24,7 +24,8 @@ proxy::Health health_of(const manifest::Service& service) {
   return health;
 }
 
-proxy::Upstream upstream_of(const policy::Model& model, const discovery::Registry& registry, const policy::Edge& edge) {
+proxy::Upstream upstream_of(const policy::Model& model, const discovery::Registry& registry, const policy::Edge& edge,
+                            const manifest::Resilience& resilience) {
   proxy::Upstream upstream;
   upstream.service = edge.to;
   upstream.port = edge.port.number;
@@ -33,14 +34,25 @@ proxy::Upstream upstream_of(const policy::Model& model, const discovery::Registr
   upstream.edge = edge;
   for (const discovery::Instance& each : registry.of(edge.to))
     upstream.endpoints.push_back({each.id, each.address, each.ready});
+  upstream.resilience = resilience;
   return upstream;
+}
+
+// What of a route's resilience is also that of the services its splits and fallback lead to: a request that was sent
+// there stays there.
+manifest::Resilience after_detour(manifest::Resilience resilience) {
+  resilience.fallback.reset();
+  resilience.faults.clear();
+  resilience.split.clear();
+  return resilience;
 }
 
 // The doors of a service's plan, and which upstream or egress of the snapshot stands behind each.
 class Doors {
  public:
-  Doors(proxy::Snapshot& snapshot, const policy::Model& model, const discovery::Registry& registry)
-      : snapshot_(snapshot), model_(model), registry_(registry) {}
+  Doors(proxy::Snapshot& snapshot, const manifest::Service& service, const policy::Model& model,
+        const discovery::Registry& registry)
+      : snapshot_(snapshot), service_(service), model_(model), registry_(registry) {}
 
   void add(const std::string& address, const policy::Answering& answering) {
     if (!taken_.insert({address, answering.port.number}).second) return;
@@ -65,13 +77,14 @@ class Doors {
                                   edge.outside->is_address || edge.outside->host == "localhost", edge});
     } else {
       index = static_cast<std::uint32_t>(snapshot_.upstreams.size());
-      snapshot_.upstreams.push_back(upstream_of(model_, registry_, edge));
+      snapshot_.upstreams.push_back(upstream_of(model_, registry_, edge, service_.call(edge.to)->resilience));
     }
     indices_.emplace(edge_index, index);
     return index;
   }
 
   proxy::Snapshot& snapshot_;
+  const manifest::Service& service_;
   const policy::Model& model_;
   const discovery::Registry& registry_;
   std::map<std::size_t, std::uint32_t> indices_;
@@ -116,10 +129,11 @@ proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const
     snapshot.inbound.ports.push_back({port.number.number, port.protocol});
   for (const policy::Edge& edge : model.edges)
     if (edge.kind != policy::Edge::Kind::egress && edge.to == service.name) snapshot.inbound.edges.push_back(edge);
+  snapshot.inbound.concurrency = service.concurrency;
   snapshot.health = health_of(service);
 
   const policy::Plan plan = policy::plan(model, service.name);
-  Doors doors(snapshot, model, registry);
+  Doors doors(snapshot, service, model, registry);
   for (const policy::Name& name : plan.names) {
     snapshot.names.push_back({name.name, policy::to_string(name.address)});
     for (const policy::Answering& answering : name.ports) doors.add(policy::to_string(name.address), answering);
@@ -155,9 +169,15 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
     const auto edge = routes.find(fmt::format("gateway.routes[{}]", i));
     if (edge == routes.end()) continue;
     const auto index = static_cast<std::uint32_t>(snapshot.upstreams.size());
-    snapshot.upstreams.push_back(upstream_of(model, registry, *edge->second));
+    snapshot.upstreams.push_back(upstream_of(model, registry, *edge->second, route.resilience));
     snapshot.gateway.routes.push_back(
         {route.match.host, route.match.path.text(), route.match.methods, index, route.rewrite, edge->second->id});
+    // The route's further edges stand behind its own, here as in the model: proxy::detour finds them there.
+    const policy::Edge* end = model.edges.data() + model.edges.size();
+    for (const policy::Edge* further = edge->second + 1; further != end; ++further) {
+      if (!further->id.starts_with(edge->first + ".")) break;
+      snapshot.upstreams.push_back(upstream_of(model, registry, *further, after_detour(route.resilience)));
+    }
   }
   add_hints(snapshot, application);
   return snapshot;

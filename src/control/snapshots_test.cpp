@@ -41,15 +41,18 @@ gateway:
 class SnapshotsTest : public testing::Test {
  protected:
   SnapshotsTest() {
-    Desired desired;
-    desired.file = "bulkhead.yaml";
-    desired.text = kManifest;
-    auto result = load(desired);
-    EXPECT_TRUE(result) << (result ? "" : manifest::render(result.error().mistakes));
-    loaded = std::move(*result);
+    declare(kManifest);
     registry.put({"payments-1", "payments", "unix:/d/p1", true});
     registry.put({"payments-2", "payments", "unix:/d/p2", false});
     registry.put({"aside-1", "aside", "unix:/d/a1", true});
+  }
+  void declare(std::string_view text) {
+    Desired desired;
+    desired.file = "bulkhead.yaml";
+    desired.text = text;
+    auto result = load(desired);
+    ASSERT_TRUE(result) << (result ? "" : manifest::render(result.error().mistakes));
+    loaded = std::move(*result);
   }
   proxy::Snapshot of(const std::string& service) {
     return sidecar_snapshot(loaded.application, loaded.model, registry, *loaded.application.service(service),
@@ -103,6 +106,72 @@ TEST_F(SnapshotsTest, TheGatewayIsToldItsRoutesAndServesTls) {
   EXPECT_EQ(snapshot.upstreams.at(snapshot.gateway.routes[0].upstream).service, "checkout");
   EXPECT_TRUE(snapshot.gateway.listeners.at(0).tls);
   EXPECT_EQ(of("checkout").inbound.edges.at(0).from, policy::kGateway);
+}
+
+constexpr std::string_view kResilient = R"(
+app: shop
+services:
+  checkout:
+    command: [/usr/bin/true]
+    port: 8080
+    concurrency: {max: 8, per_caller: 2, queue: 0}
+    calls:
+      payments: {timeout: 2s, split: [{to: aside, share: 10%}], fallback: {to: "aside:9000"}}
+      aside: {retries: off}
+  payments: {command: [/usr/bin/true], port: 9000}
+  aside: {command: [/usr/bin/true], ports: [9000, 9001]}
+gateway:
+  tls: off
+  routes:
+    - match: {path: /pay/*}
+      to: payments
+      rewrite: /
+      timeout: 3s
+      faults: [{abort: 503, share: 1%}]
+      split: [{to: aside, share: 20%}, {to: "aside:9001", headers: {x-canary: "1"}}]
+      fallback: {to: checkout}
+    - {match: {path: /aside/*}, to: payments, split: [{to: aside, share: 1%}]}
+)";
+
+TEST_F(SnapshotsTest, TellsACallsResilienceAndTheServicesConcurrency) {
+  declare(kResilient);
+  const proxy::Snapshot snapshot = of("checkout");
+  EXPECT_EQ(snapshot.inbound.concurrency, (manifest::Concurrency{8, 2, 0}));
+  for (const proxy::Upstream& upstream : snapshot.upstreams)
+    EXPECT_EQ(upstream.resilience, loaded.application.service("checkout")->call(upstream.service)->resilience);
+  const auto payments = std::ranges::find(snapshot.upstreams, "payments", &proxy::Upstream::service);
+  ASSERT_NE(payments, snapshot.upstreams.end());
+  EXPECT_EQ(payments->resilience.timeout, manifest::Duration(2000));
+  const auto read = proxy::parse_snapshot(proxy::to_json(snapshot).dump());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, snapshot);
+}
+
+TEST_F(SnapshotsTest, GivesTheGatewayAnUpstreamForEachPlaceThatARouteMayLeadTo) {
+  declare(kResilient);
+  const auto snapshot = gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {});
+  std::string all;
+  for (const proxy::Upstream& upstream : snapshot.upstreams) {
+    all += fmt::format("{} {}:{} {}ms {} {} {} {} endpoints\n", upstream.edge.id, upstream.service, upstream.port,
+                       upstream.resilience.timeout.count(), upstream.resilience.split.size(),
+                       upstream.resilience.faults.size(), upstream.resilience.fallback ? "fallback" : "-",
+                       upstream.endpoints.size());
+  }
+  EXPECT_EQ(all,
+            "gateway.routes[0] payments:9000 3000ms 2 1 fallback 2 endpoints\n"
+            "gateway.routes[0].split[0] aside:9000 3000ms 0 0 - 1 endpoints\n"
+            "gateway.routes[0].split[1] aside:9001 3000ms 0 0 - 1 endpoints\n"
+            "gateway.routes[0].fallback checkout:8080 3000ms 0 0 - 0 endpoints\n"
+            "gateway.routes[1] payments:9000 0ms 1 0 - 2 endpoints\n"
+            "gateway.routes[1].split[0] aside:9000 0ms 0 0 - 1 endpoints\n");
+  ASSERT_EQ(snapshot.gateway.routes.size(), 2U);
+  EXPECT_EQ(snapshot.gateway.routes[0].upstream, 0U);
+  EXPECT_EQ(snapshot.gateway.routes[1].upstream, 4U);
+  EXPECT_EQ(proxy::detour(snapshot, 4, "aside", 9000), 5U);
+  const auto read = proxy::parse_snapshot(proxy::to_json(snapshot).dump());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, snapshot);
+  EXPECT_EQ(proxy::content_hash(*read), proxy::content_hash(snapshot));
 }
 
 TEST_F(SnapshotsTest, EqualInputIsAnEqualHashAndAChangedEndpointIsNot) {

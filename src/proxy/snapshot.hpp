@@ -54,6 +54,7 @@ struct Inbound {
   std::vector<ServedPort> ports;
   std::vector<policy::Edge> edges;  // every edge whose callee is this service; empty denies everybody
   Limits limits;
+  manifest::Concurrency concurrency;
 
   bool operator==(const Inbound&) const = default;
 };
@@ -89,6 +90,7 @@ struct Upstream {
   std::string spiffe_id;  // the identity that every endpoint has to prove
   policy::Edge edge;      // this caller's edge, judged here too
   std::vector<Endpoint> endpoints;
+  manifest::Resilience resilience;  // `to` and `port` of its splits and fallback: see detour()
 
   bool operator==(const Upstream&) const = default;
 };
@@ -199,6 +201,12 @@ struct Snapshot {
 };
 
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+// The upstream that a split or fallback of upstream `from` leads to; nothing where there is none. A gateway may have
+// several for one service and port, each with the edge of another route: a route's stand behind its own, so that the
+// first from there on is the one. Elsewhere there is one at most.
+std::optional<std::uint32_t> detour(const Snapshot& snapshot, std::uint32_t from, std::string_view service,
+                                    std::uint16_t port);
 
 nlohmann::json to_json(const Snapshot& snapshot);
 

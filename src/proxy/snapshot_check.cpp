@@ -127,6 +127,7 @@ Result<> check_snapshot(const Snapshot& snapshot) {
   for (const Upstream& upstream : snapshot.upstreams) {
     if (auto checked = check_upstream(snapshot, upstream); !checked) return checked;
   }
+  if (auto checked = check_resilience(snapshot); !checked) return checked;
   if (auto checked = check_doors(snapshot); !checked) return checked;
   if (auto checked = check_names(snapshot); !checked) return checked;
   for (const Egress& egress : snapshot.egress) {

@@ -18,6 +18,12 @@ namespace {
 
 constexpr std::size_t kMaxText = 256U << 10U;
 constexpr std::size_t kMaxList = 10'000;
+constexpr manifest::Duration kMaxDuration = std::chrono::days(366);
+
+template <class T>
+constexpr bool kIsOptional = false;
+template <class T>
+constexpr bool kIsOptional<std::optional<T>> = true;
 
 template <class Enum>
 struct Values;
@@ -54,8 +60,14 @@ class Writer {
       return json(std::string(to_string(value)));
     } else if constexpr (std::is_same_v<T, policy::Edge>) {
       return policy::to_json(value);
-    } else if constexpr (std::is_same_v<T, std::optional<std::string>>) {
-      return value ? json(*value) : json(nullptr);
+    } else if constexpr (kIsOptional<T>) {
+      return value ? write(*value) : json(nullptr);
+    } else if constexpr (std::is_same_v<T, manifest::Duration>) {
+      return json(static_cast<std::uint64_t>(value.count()));
+    } else if constexpr (std::is_same_v<T, manifest::Share>) {
+      return json(value.of_ten_thousand);
+    } else if constexpr (std::is_same_v<T, manifest::Port>) {
+      return json(value.number);
     } else if constexpr (std::is_same_v<T, std::string> || std::is_arithmetic_v<T>) {
       return json(value);
     } else if constexpr (requires { value.begin(); }) {
@@ -114,9 +126,18 @@ class Reader {
     } else if constexpr (std::is_same_v<T, bool>) {
       if (!value.is_boolean()) return refuse(path, "is neither true nor false");
       member = value.get<bool>();
-    } else if constexpr (std::is_same_v<T, std::optional<std::string>>) {
+    } else if constexpr (kIsOptional<T>) {
       if (value.is_null()) return member.reset();
-      read_text(value, path, member.emplace());
+      read(value, path, member.emplace());
+    } else if constexpr (std::is_same_v<T, manifest::Duration>) {
+      std::uint64_t count = 0;
+      read(value, path, count);
+      if (count > static_cast<std::uint64_t>(kMaxDuration.count())) return refuse(path, "is longer than a year");
+      member = manifest::Duration(static_cast<std::int64_t>(count));
+    } else if constexpr (std::is_same_v<T, manifest::Share>) {
+      read(value, path, member.of_ten_thousand);
+    } else if constexpr (std::is_same_v<T, manifest::Port>) {
+      read(value, path, member.number);
     } else if constexpr (std::is_enum_v<T>) {
       read_enum(value, path, member);
     } else if constexpr (std::is_unsigned_v<T>) {

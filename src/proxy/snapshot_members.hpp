@@ -25,12 +25,99 @@ void members(Visit& visit, Struct& limits) {
   visit("hold_ms", limits.hold_ms);
 }
 
+// Durations are numbers of milliseconds, shares of hundredths of a percent.
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::HeaderMatch>
+void members(Visit& visit, Struct& header) {
+  visit("name", header.name);
+  visit("value", header.value);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Retries>
+void members(Visit& visit, Struct& retries) {
+  visit("max", retries.max);
+  visit("on", retries.on);
+  visit("unsafe", retries.unsafe);
+  visit("per_try_ms", retries.per_try);
+  visit("backoff_ms", retries.backoff);
+  visit("most_backoff_ms", retries.most_backoff);
+  visit("budget", retries.budget);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Breaker>
+void members(Visit& visit, Struct& breaker) {
+  visit("errors", breaker.errors);
+  visit("requests", breaker.requests);
+  visit("over_ms", breaker.over);
+  visit("open_ms", breaker.open);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Outliers>
+void members(Visit& visit, Struct& outliers) {
+  visit("failures", outliers.failures);
+  visit("eject_ms", outliers.eject);
+  visit("most", outliers.most);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Fallback>
+void members(Visit& visit, Struct& fallback) {
+  visit("status", fallback.status);
+  visit("content_type", fallback.content_type);
+  visit("body", fallback.body);
+  visit("to", fallback.to);
+  visit("port", fallback.port);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::FaultInjection>
+void members(Visit& visit, Struct& fault) {
+  visit("delay_ms", fault.delay);
+  visit("abort", fault.abort);
+  visit("share", fault.share);
+  visit("headers", fault.headers);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Split>
+void members(Visit& visit, Struct& split) {
+  visit("to", split.to);
+  visit("port", split.port);
+  visit("share", split.share);
+  visit("headers", split.headers);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Resilience>
+void members(Visit& visit, Struct& resilience) {
+  visit("timeout_ms", resilience.timeout);
+  visit("retries", resilience.retries);
+  visit("breaker", resilience.breaker);
+  visit("outliers", resilience.outliers);
+  visit("slow_start_ms", resilience.slow_start);
+  visit("fallback", resilience.fallback);
+  visit("faults", resilience.faults);
+  visit("split", resilience.split);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Concurrency>
+void members(Visit& visit, Struct& concurrency) {
+  visit("max", concurrency.max);
+  visit("per_caller", concurrency.per_caller);
+  visit("queue", concurrency.queue);
+}
+
 template <class Visit, class Struct>
   requires std::same_as<std::remove_const_t<Struct>, Inbound>
 void members(Visit& visit, Struct& inbound) {
   visit("ports", inbound.ports);
   visit("edges", inbound.edges);
   visit("limits", inbound.limits);
+  visit("concurrency", inbound.concurrency);
 }
 
 template <class Visit, class Struct>
@@ -63,6 +150,7 @@ void members(Visit& visit, Struct& upstream) {
   visit("spiffe_id", upstream.spiffe_id);
   visit("edge", upstream.edge);
   visit("endpoints", upstream.endpoints);
+  visit("resilience", upstream.resilience);
 }
 
 template <class Visit, class Struct>
