@@ -102,6 +102,24 @@ void add_not_enforced(std::string& text, const json& status) {
   }
 }
 
+double seconds_of(const json& each) { return static_cast<double>(each.value("ms_left", std::int64_t{0})) / 1000; }
+
+// Calls that do not go through for now, and instances that a caller leaves alone.
+void add_calls(std::string& text, const json& status) {
+  for (const json& call : status.value("calls", json::array())) {
+    const std::string who = fmt::format("\n{}: {} to {}:{}: ", call.value("seen_by", ""), call.value("rule", ""),
+                                        call.value("to", ""), call.value("port", 0));
+    if (call.contains("breaker")) {
+      const json& breaker = call["breaker"];
+      text += who + tinted("circuit " + breaker.value("state", ""), Tone::yellow) + ": " + breaker.value("reason", "");
+      if (const double left = seconds_of(breaker); left > 0) text += fmt::format(", tried again in {:.1f} s", left);
+    }
+    for (const json& each : call.value("ejected", json::array()))
+      text += who + fmt::format("{} failed in a row and is left alone for {:.1f} s", each.value("instance", ""),
+                                seconds_of(each));
+  }
+}
+
 void add_denied(std::string& text, const json& status) {
   std::map<std::string, std::uint64_t> kinds;
   for (const json& denial : status["denied"])
@@ -123,6 +141,7 @@ std::string status_text(const json& status, std::int64_t unix_now) {
   std::string notes;
   add_reasons(notes, status);
   add_not_enforced(notes, status);
+  add_calls(notes, status);
   add_denied(notes, status);
   for (const json& problem : status.value("problems", json::array()))
     notes += "\n" + tinted("problem: ", Tone::red) + problem.get<std::string>();

@@ -72,6 +72,7 @@ json Controller::status() const {
                  {"down", gone_for_good_},
                  {"settled", settled()},
                  {"services", json::array()},
+                 {"calls", json::array()},
                  {"denied", json::array()}};
   if (!save_problem_.empty())
     result["problems"] = {
@@ -102,11 +103,13 @@ json Controller::status() const {
                                   {"totals", totals_json(totals)}});
   }
   for (const auto& [id, runtime] : runtimes_) {
-    if (!runtime.stats.is_object() || !runtime.stats.contains("denied")) continue;
-    for (json denial : runtime.stats["denied"]) {
-      if (!denial.is_object()) continue;
-      denial["seen_by"] = id;
-      result["denied"].push_back(std::move(denial));
+    for (const std::string_view part : {"calls", "denied"}) {
+      if (!runtime.stats.is_object() || !runtime.stats.contains(part)) continue;
+      for (json each : runtime.stats[part]) {
+        if (!each.is_object()) continue;
+        each["seen_by"] = id;
+        result[part].push_back(std::move(each));
+      }
     }
   }
   return result;

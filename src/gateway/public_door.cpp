@@ -145,9 +145,13 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std
   const auto target = http::check_target(request.target);
   const std::string host = proxy::host_of(authority);
   const proxy::Route* route = target ? config->route(host, request.method, target->path) : nullptr;
+  const proxy::Snapshot& snapshot = config->snapshot();
+  const proxy::Upstream* upstream = nullptr;
   if (route != nullptr) {
-    visit.callee = config->snapshot().upstreams[route->upstream].service;
-    visit.port = config->snapshot().upstreams[route->upstream].port;
+    const proxy::Upstream& declared = snapshot.upstreams[route->upstream];
+    upstream = &proxy::choose_target(snapshot, declared, request.fields, core_.journal);
+    visit.callee = upstream->service;
+    visit.port = upstream->port;
   }
   core_.journal.begin(visit);
   const bool connect = request.method == "CONNECT" && request.protocol.empty();
@@ -156,15 +160,14 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std
   } else if (route == nullptr) {
     co_await refuse(exchange, visit, RefusalCause::no_route);
   } else {
-    co_await forward(exchange, visit, config, *route);
+    co_await forward(exchange, visit, config, *route, *upstream);
   }
   core_.journal.finish(visit);
 }
 
 net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& visit, const proxy::ConfigPtr& config,
-                                const proxy::Route& route) {
+                                const proxy::Route& route, const proxy::Upstream& upstream) {
   const proxy::Snapshot& snapshot = config->snapshot();
-  const proxy::Upstream& upstream = snapshot.upstreams[route.upstream];
   http::Request request = std::move(exchange.request());
   const http::Target asked = http::split_target(request.target);
   std::string target = config->rewrite(route, asked.path);
@@ -178,7 +181,6 @@ net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& v
   }
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (request.authority.empty()) request.authority = upstream.service;
-  request.fields.set(proxy::kPortField, fmt::format("{}", upstream.port));
   proxy::RelayRules rules;
   rules.audience = proxy::Audience::stranger;
   rules.hop_name = kHop;
@@ -192,11 +194,9 @@ net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& v
       return same && proxy::judge(now.snapshot(), {&each.edge, 1}, attempt_of(each, visit, target)).allowed;
     });
   };
-  flight.revoke = [] {};
-  core_.flights.add(flight);
-  const proxy::ClusterPtr cluster = core_.clusters.find(upstream.service, upstream.port);
-  proxy::MeshDestination destination(core_.mesh, cluster, proxy::hold_limits(snapshot.inbound.limits));
-  co_await proxy::relay(exchange, request, destination, visit, rules, flight, core_.loop);
+  const proxy::Upstream& declared = snapshot.upstreams[route.upstream];
+  proxy::Outgoing outgoing{exchange, std::move(request), visit, config, declared, upstream, net::Deadline::never()};
+  co_await proxy::carry(core_, outgoing, flight, rules);
 }
 
 net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, RefusalCause cause) {

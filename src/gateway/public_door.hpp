@@ -9,7 +9,7 @@
 
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
-#include "proxy/relay.hpp"
+#include "proxy/outgoing.hpp"
 
 namespace bulkhead::gateway {
 
@@ -31,7 +31,7 @@ class PublicDoor {
   net::Task<> redirect(proxy::ServerExchange& exchange, std::uint16_t https_port);
   net::Task<> serve_request(proxy::ServerExchange& exchange, const std::string& client, bool tls);
   net::Task<> forward(proxy::ServerExchange& exchange, proxy::Visit& visit, const proxy::ConfigPtr& config,
-                      const proxy::Route& route);
+                      const proxy::Route& route, const proxy::Upstream& upstream);
   net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause);
 
   proxy::Core& core_;

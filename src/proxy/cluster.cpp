@@ -8,7 +8,7 @@
 namespace bulkhead::proxy {
 
 Cluster::Cluster(net::Loop& loop, const Upstream& upstream)
-    : service_(upstream.service), port_(upstream.port), protocol_(upstream.protocol), changed_(loop) {
+    : loop_(loop), service_(upstream.service), port_(upstream.port), protocol_(upstream.protocol), changed_(loop) {
   update(upstream);
 }
 
@@ -29,7 +29,11 @@ void Cluster::update(const Upstream& upstream) {
     state->address = *address;
     state->pool_key = fmt::format("{} {}", spiffe_id_, address->text());
     // It has just become ready: whatever was held against it is over.
-    if (endpoint.ready && !state->ready) state->suspect_until = {};
+    if (endpoint.ready && !state->ready) {
+      state->suspect_until = {};
+      state->outliers = {};
+      state->ready_since = loop_.now();
+    }
     state->ready = endpoint.ready;
     next.push_back(std::move(state));
   }
@@ -38,15 +42,32 @@ void Cluster::update(const Upstream& upstream) {
   changed_.notify_all();
 }
 
-EndpointPtr Cluster::pick(net::SteadyTime now, const Draw& draw, bool even_suspects) const {
+EndpointPtr Cluster::pick(const Pick& how, const Draw& draw) const {
   static thread_local std::vector<Load> loads;
   loads.clear();
+  bool any = false;
   for (const EndpointPtr& endpoint : endpoints_) {
-    const bool trusted = even_suspects || endpoint->suspect_until <= now;
-    loads.push_back({endpoint->outstanding, endpoint->latency.micros(now), endpoint->ready && trusted});
+    const bool trusted =
+        how.even_suspects || (endpoint->suspect_until <= how.now && !is_ejected(endpoint->outliers, how.now));
+    Load load{endpoint->outstanding, endpoint->latency.micros(how.now), endpoint->ready && trusted};
+    load.weight = slow_start_weight(how.now - endpoint->ready_since, how.slow_start);
+    any = any || (load.usable && endpoint.get() != how.avoid);
+    loads.push_back(load);
+  }
+  for (std::size_t i = 0; any && how.avoid != nullptr && i < loads.size(); ++i) {
+    if (endpoints_[i].get() == how.avoid) loads[i].usable = false;
   }
   const auto chosen = choose(loads, draw);
   return chosen ? endpoints_[*chosen] : nullptr;
+}
+
+Crowd Cluster::crowd(net::SteadyTime now) const {
+  Crowd crowd;
+  for (const EndpointPtr& endpoint : endpoints_) {
+    crowd.ready += endpoint->ready ? 1 : 0;
+    crowd.ejected += endpoint->ready && is_ejected(endpoint->outliers, now) ? 1 : 0;
+  }
+  return crowd;
 }
 
 bool Cluster::has_ready() const {

@@ -12,6 +12,7 @@
 #include "net/event.hpp"
 #include "net/tls.hpp"
 #include "proxy/balance.hpp"
+#include "proxy/outliers.hpp"
 #include "proxy/snapshot.hpp"
 
 namespace bulkhead::proxy {
@@ -24,6 +25,8 @@ struct EndpointState {
   std::uint32_t outstanding = 0;
   LatencyMean latency;
   net::SteadyTime suspect_until;
+  net::SteadyTime ready_since;
+  OutlierRecord outliers;
   std::shared_ptr<net::TlsSession> session = std::make_shared<net::TlsSession>();
 };
 using EndpointPtr = std::shared_ptr<EndpointState>;
@@ -35,9 +38,16 @@ class Cluster {
   // Takes the endpoints of a new snapshot; those that stay keep what is known of them. Wakes who waits.
   void update(const Upstream& upstream);
 
-  // A ready endpoint by power of two choices, or null. Those that refused lately are passed over unless
-  // `even_suspects`.
-  EndpointPtr pick(net::SteadyTime now, const Draw& draw, bool even_suspects) const;
+  struct Pick {
+    net::SteadyTime now;
+    net::Duration slow_start{};
+    bool even_suspects = false;            // those that refused lately, and those that were ejected
+    const EndpointState* avoid = nullptr;  // passed over where there is another
+  };
+  // A ready endpoint by power of two choices, or null.
+  EndpointPtr pick(const Pick& how, const Draw& draw) const;
+  const std::vector<EndpointPtr>& endpoints() const { return endpoints_; }
+  Crowd crowd(net::SteadyTime now) const;
   bool has_ready() const;
   void suspect(EndpointState& endpoint, net::SteadyTime now);
   // The snapshot names this service no more: whoever waits gives up.
@@ -66,6 +76,7 @@ class Cluster {
   const std::string& spiffe_id() const { return spiffe_id_; }
 
  private:
+  net::Loop& loop_;
   std::string service_;
   std::uint16_t port_;
   std::string port_text_;

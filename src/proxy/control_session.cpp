@@ -76,9 +76,10 @@ void ControlSession::send_health() {
 void ControlSession::send_stats() {
   json message = core_.journal.stats();
   message["type"] = "stats";
+  message["calls"] = core_.calls.to_json();
   const auto left = core_.credentials.plan().left(identity::moment_now()).count();
   message["identity"] = {{"spiffe_id", core_.credentials.own().text()}, {"seconds_left", left}};
-  if (link_.send(message)) stats_sent_ = core_.journal.version();
+  if (link_.send(message)) stats_sent_ = core_.journal.version() + core_.calls.version();
 }
 
 void ControlSession::take(const std::string& type, const json& message) {
@@ -164,7 +165,7 @@ net::Task<> ControlSession::renew() {
 net::Task<> ControlSession::report() {
   while (!gate_.is_closed()) {
     co_await net::sleep(core_.loop, core_.loop.in(defaults::kStatsEvery));
-    if (core_.journal.version() != stats_sent_) send_stats();
+    if (core_.journal.version() + core_.calls.version() != stats_sent_) send_stats();
   }
 }
 

@@ -15,6 +15,7 @@ std::string spoken_protocol(const http::Request& request) {
 void Core::take(ConfigPtr next) {
   config = std::move(next);
   clusters.apply(config->snapshot());
+  calls.apply(config->snapshot(), clusters);
   close_connections_to_others(config->snapshot());
   flights.review(*config);
 }

@@ -5,7 +5,9 @@
 
 #include "net/event.hpp"
 #include "net/gate.hpp"
+#include "proxy/call.hpp"
 #include "proxy/config.hpp"
+#include "proxy/deadlines.hpp"
 #include "proxy/flights.hpp"
 #include "proxy/hello.hpp"
 #include "proxy/mesh.hpp"
@@ -24,7 +26,10 @@ struct Core {
         credentials(the_loop, std::move(own)),
         pool(the_loop, PoolOptions{}),
         mesh{the_loop, credentials, pool, journal},
-        clusters(the_loop) {}
+        clusters(the_loop),
+        calls(the_loop),
+        draw([this](std::size_t bound) { return journal.draw(bound); }),
+        open_requests(journal.draw(~std::uint32_t{0})) {}
 
   std::string_view service() const { return credentials.own().service(); }
 
@@ -40,6 +45,9 @@ struct Core {
   Pool pool;
   Mesh mesh;
   Clusters clusters;
+  Calls calls;
+  const Draw draw;  // of the journal
+  OpenRequests open_requests;
   Flights flights;
   ConfigPtr config;  // null until the first snapshot
 

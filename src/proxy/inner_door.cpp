@@ -1,7 +1,12 @@
 #include "proxy/inner_door.hpp"
 
+#include <algorithm>
+#include <set>
+
+#include "http/grpc.hpp"
 #include "http/target.hpp"
 #include "proxy/authorize.hpp"
+#include "proxy/deadlines.hpp"
 #include "proxy/defaults.hpp"
 #include "proxy/request_fields.hpp"
 #include "proxy/splice.hpp"
@@ -24,6 +29,24 @@ policy::Attempt attempt_of(const Visit& visit, Protocol protocol) {
   return {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path};
 }
 
+// Until when the caller waits; nothing if what it says can't be read.
+std::optional<net::Deadline> caller_waits_until(const http::Fields& fields, net::SteadyTime now) {
+  const bool grpc = http::is_grpc(fields);
+  const std::string_view name = grpc ? kGrpcTimeout : kTimeoutField;
+  const auto text = fields.find(name);
+  if (!text) return net::Deadline::never();
+  const auto left = grpc ? parse_grpc_timeout(*text) : parse_timeout(*text);
+  if (!left || fields.count(name) != 1) return std::nullopt;
+  return net::Deadline(deadline_after(*left, now));
+}
+
+// How many services may call.
+std::size_t callers_of(const Inbound& inbound) {
+  std::set<std::string_view> callers;
+  for (const policy::Edge& edge : inbound.edges) callers.insert(edge.from);
+  return callers.size();
+}
+
 class Counted {
  public:
   explicit Counted(std::uint32_t& count) : count_(count) { ++count_; }
@@ -38,7 +61,7 @@ class Counted {
 }  // namespace
 
 InnerDoor::InnerDoor(Core& core, LocalService& service)
-    : core_(core), service_(service), shutdown_(core.loop), gate_(core.loop) {
+    : core_(core), service_(service), doorkeeper_(core.loop), shutdown_(core.loop), gate_(core.loop) {
   options_.scheme = "https";
   rules_.audience = Audience::mesh;
   rules_.hop_name = core.instance;
@@ -108,6 +131,7 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   const auto& ports = config->snapshot().inbound.ports;
   const auto named = named_port(request.fields);
   const bool only_one = !request.fields.has(kPortField) && ports.size() == 1;
+  const auto deadline = caller_waits_until(request.fields, core_.loop.now());
   strip_identity(request.fields);
 
   Visit visit;
@@ -136,21 +160,52 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
     visit.cause = facts(judged.refusal->cause).name;
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
     co_await refuse(exchange, std::move(*judged.refusal), visit, Audience::mesh, core_.instance);
-  } else if (port == nullptr || full) {
-    Refusal refusal;
-    refusal.cause = full ? RefusalCause::overloaded : RefusalCause::misdirected;
-    visit.status = facts(refusal.cause).status;
-    visit.cause = facts(refusal.cause).name;
-    co_await refuse(exchange, std::move(refusal), visit, Audience::mesh, core_.instance);
+  } else if (port == nullptr) {
+    co_await refuse_with(exchange, visit, {RefusalCause::misdirected, {}});
+  } else if (full) {
+    co_await refuse_with(exchange, visit, {RefusalCause::overloaded, fmt::format("{} are served already", in_flight_)});
+  } else if (!deadline) {
+    co_await refuse_with(exchange, visit, {RefusalCause::bad_request, "the time that it has can't be read"});
   } else {
-    co_await forward(exchange, visit, *port);
+    learn(config);
+    co_await admit(exchange, visit, *port, *deadline);
   }
   core_.journal.finish(visit);
 }
 
-net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const ServedPort& port) {
+[[gnu::noinline]] net::Task<> InnerDoor::refuse_with(ServerExchange& exchange, Visit& visit, Why why) {
+  Refusal refusal;
+  refusal.cause = why.cause;
+  refusal.reason = std::move(why.detail);
+  visit.status = facts(refusal.cause).status;
+  visit.cause = facts(refusal.cause).name;
+  if (visit.protocol == "grpc") visit.grpc_status = static_cast<int>(facts(refusal.cause).grpc);
+  co_await refuse(exchange, std::move(refusal), visit, Audience::mesh, core_.instance);
+}
+
+void InnerDoor::learn(const ConfigPtr& config) {
+  if (learned_ == config) return;
+  learned_ = config;
+  const Inbound& inbound = config->snapshot().inbound;
+  const bool grpc = std::ranges::find(inbound.ports, Protocol::grpc, &ServedPort::protocol) != inbound.ports.end();
+  doorkeeper_.configure(admission_limits(inbound.concurrency, grpc, callers_of(inbound)));
+}
+
+// A tunnel may stay for days: it takes no place among requests.
+net::Task<> InnerDoor::admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline) {
   const Counted counted(in_flight_);
-  const http::Request request = std::move(exchange.request());
+  Doorkeeper::Place place;
+  if (exchange.request().protocol.empty()) {
+    auto refused = co_await doorkeeper_.enter(place, visit.caller, exchange, deadline);
+    if (refused) co_return co_await refuse_with(exchange, visit, std::move(*refused));
+  }
+  OpenRequests::Entry open;
+  if (!deadline.is_never()) core_.open_requests.add(open, visit.trace.context, deadline.time());
+  co_await forward(exchange, visit, port, deadline);
+}
+
+net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline) {
+  http::Request request = std::move(exchange.request());
   LocalDestination destination(core_.loop, service_, port, core_.instance);
   Flight flight;
   flight.still_allowed = [&visit, protocol = port.protocol](const Config& config) {
@@ -158,7 +213,8 @@ net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const Ser
   };
   flight.revoke = [] {};
   core_.flights.add(flight);
-  co_await relay(exchange, request, destination, visit, rules_, flight, core_.loop);
+  const RelayTerms terms{.deadline = deadline, .deadline_is_inherited = true};
+  co_await relay(exchange, request, destination, visit, rules_, terms, flight, core_.loop);
 }
 
 net::Task<> InnerDoor::serve_tcp(net::Stream stream, identity::SpiffeId peer) {

@@ -5,6 +5,7 @@
 
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
+#include "proxy/doorkeeper.hpp"
 #include "proxy/local_service.hpp"
 #include "proxy/relay.hpp"
 
@@ -27,7 +28,10 @@ class InnerDoor {
   net::Task<> serve_connection(net::Stream stream);
   net::Task<> serve_http(net::Stream stream, identity::SpiffeId peer);
   net::Task<> serve_request(ServerExchange& exchange, const identity::SpiffeId& peer);
-  net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port);
+  net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
+  net::Task<> admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
+  net::Task<> refuse_with(ServerExchange& exchange, Visit& visit, Why why);
+  void learn(const ConfigPtr& config);
   net::Task<> serve_tcp(net::Stream stream, identity::SpiffeId peer);
   net::Task<> tunnel(net::Stream& stream, Visit& visit);
   bool is_of_our_app(const identity::SpiffeId& peer) const;
@@ -37,6 +41,8 @@ class InnerDoor {
   ServerOptions options_;
   RelayRules rules_;
   std::uint32_t in_flight_ = 0;
+  Doorkeeper doorkeeper_;
+  ConfigPtr learned_;  // that the doorkeeper's limits are of
   net::Listener listener_;
   net::Event shutdown_;
   net::Gate gate_;

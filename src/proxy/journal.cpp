@@ -67,6 +67,7 @@ void Journal::finish(const Visit& visit) {
   span.status = visit.status;
   span.grpc_status = visit.grpc_status;
   span.cause = visit.cause;
+  span.fell_back = visit.fell_back;
   span.start = visit.wall_start;
   span.duration = duration;
   span.bytes_sent = visit.bytes_sent;

@@ -35,7 +35,8 @@ struct Visit {
   std::string instance;
   std::uint16_t status = 0;
   int grpc_status = -1;
-  std::string_view cause;  // static
+  std::string_view cause;      // static
+  std::string_view fell_back;  // static: why another answer than the callee's was given
   bool broke_off = false;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;

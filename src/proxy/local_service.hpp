@@ -35,8 +35,9 @@ class LocalDestination final : public Destination {
   LocalDestination(net::Loop& loop, LocalService& service, const ServedPort& port, std::string_view instance)
       : loop_(loop), service_(service), port_(port), instance_(instance) {}
 
-  net::Task<Attempt> next(Visit& visit) override;
-  void ended(bool) override {}
+  net::Task<Attempt> next(Visit& visit, net::Deadline deadline) override;
+  void prepare(http::Request& request, net::Deadline deadline) override;
+  void ended(const std::optional<TryOutcome>&) override {}
 
  private:
   net::Loop& loop_;

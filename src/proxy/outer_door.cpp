@@ -27,7 +27,7 @@ std::optional<RefusalCause> edit_outside_answer(http::Response& head) {
   return std::nullopt;
 }
 
-// What stands behind a door, in policy's words.
+// What a request meets behind a door, in policy's words.
 struct Behind {
   std::string_view callee;
   std::uint16_t port = 0;
@@ -35,26 +35,33 @@ struct Behind {
   const policy::Edge* edge = nullptr;
 };
 
+Behind behind(const Upstream& upstream) { return {upstream.service, upstream.port, upstream.protocol, &upstream.edge}; }
+
+Behind behind(const Egress& egress) { return {egress.name, egress.port, egress.edge.protocol, &egress.edge}; }
+
 Behind behind(const Snapshot& snapshot, const Door& door) {
-  if (door.kind == DoorKind::upstream) {
-    const Upstream& upstream = snapshot.upstreams[door.index];
-    return {upstream.service, upstream.port, upstream.protocol, &upstream.edge};
-  }
-  const Egress& egress = snapshot.egress[door.index];
-  return {egress.name, egress.port, egress.edge.protocol, &egress.edge};
+  if (door.kind == DoorKind::upstream) return behind(snapshot.upstreams[door.index]);
+  return behind(snapshot.egress[door.index]);
 }
 
-Judgement judge_visit(const Config& config, const Door& door, const Visit& visit) {
-  const Behind target = behind(config.snapshot(), door);
+Judgement judge_visit(const Snapshot& snapshot, const Behind& target, const Visit& visit) {
   const std::string_view path = http::split_target(visit.path).path;
   const policy::Attempt attempt{visit.caller, target.callee, {target.port}, target.protocol, visit.method, path};
-  return judge(config.snapshot(), {target.edge, 1}, attempt);
+  return judge(snapshot, {target.edge, 1}, attempt);
 }
 
+// The door still leads to where the visit is, and the way is still allowed.
 bool still_allowed(const Config& config, const net::Address& dialled, const Visit& visit) {
   const Door* door = config.door(dialled);
-  if (door == nullptr || behind(config.snapshot(), *door).callee != visit.callee) return false;
-  return judge_visit(config, *door, visit).allowed;
+  if (door == nullptr) return false;
+  const Snapshot& snapshot = config.snapshot();
+  if (door->kind == DoorKind::egress) {
+    const Behind target = behind(snapshot.egress[door->index]);
+    return target.callee == visit.callee && judge_visit(snapshot, target, visit).allowed;
+  }
+  if (!leads_to(snapshot.upstreams[door->index], visit.callee)) return false;
+  const Upstream* upstream = find_upstream(snapshot, visit.callee, visit.port);
+  return upstream != nullptr && judge_visit(snapshot, behind(*upstream), visit).allowed;
 }
 
 std::string_view hop_of(const Door& door) { return door.kind == DoorKind::upstream ? "outer" : "egress"; }
@@ -70,8 +77,11 @@ std::string authority_of(const Egress& egress) {
 
 OuterDoor::OuterDoor(Core& core, Outside& outside)
     : core_(core), outside_(outside), shutdown_(core.loop), gate_(core.loop) {
-  rules_.audience = Audience::local;
-  rules_.hop_name = core.instance;
+  mesh_rules_.audience = Audience::local;
+  mesh_rules_.hop_name = core.instance;
+  mesh_rules_.edit_answer = edit_mesh_answer;
+  outside_rules_ = mesh_rules_;
+  outside_rules_.edit_answer = edit_outside_answer;
 }
 
 Result<> OuterDoor::adopt(Fd listening) {
@@ -157,18 +167,25 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
   visit.method = request.method;
   visit.path = request.target;
   visit.trace = carry_trace(request.fields, core_.journal.random(), TraceHop::first);
-  if (door != nullptr) {
-    const Behind target = behind(config->snapshot(), *door);
-    visit.callee = target.callee;
-    visit.port = target.port;
+  const Upstream* declared = nullptr;
+  const Upstream* upstream = nullptr;
+  Behind target;
+  if (door != nullptr && door->kind == DoorKind::upstream) {
+    declared = &config->snapshot().upstreams[door->index];
+    upstream = &choose_target(config->snapshot(), *declared, request.fields, core_.journal);
+    target = behind(*upstream);
+  } else if (door != nullptr) {
+    target = behind(config->snapshot(), *door);
   }
+  visit.callee = target.callee;
+  visit.port = target.port;
   core_.journal.begin(visit);
   std::optional<Refusal> refusal;
   if (door == nullptr) {
     refusal.emplace().reason = "the call is no longer declared";
   } else if (request.method == "CONNECT" && request.protocol.empty()) {
     refusal.emplace().cause = RefusalCause::bad_request;
-  } else if (Judgement judged = judge_visit(*config, *door, visit); !judged.allowed) {
+  } else if (Judgement judged = judge_visit(config->snapshot(), target, visit); !judged.allowed) {
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
     refusal = std::move(judged.refusal);
   }
@@ -176,36 +193,43 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
     visit.status = facts(refusal->cause).status;
     visit.cause = facts(refusal->cause).name;
     co_await refuse(exchange, std::move(*refusal), visit, Audience::local, core_.instance);
+  } else if (upstream != nullptr) {
+    Outgoing outgoing{exchange, std::move(request), visit, config, *declared, *upstream, caused_until(visit)};
+    co_await forward(outgoing, dialled);
   } else {
-    co_await forward(exchange, visit, dialled, config, *door);
+    co_await forward_outside(exchange, visit, dialled, config->snapshot().egress[door->index]);
   }
   core_.journal.finish(visit);
 }
 
-net::Task<> OuterDoor::forward(ServerExchange& exchange, Visit& visit, const net::Address& dialled,
-                               const ConfigPtr& config, const Door& door) {
+// A program that carries on the trace of what it serves shares the time that its caller gave it.
+net::Deadline OuterDoor::caused_until(const Visit& visit) const {
+  if (!visit.trace.parent || core_.open_requests.size() == 0) return net::Deadline::never();
+  const telemetry::TraceParent parent{visit.trace.context.trace_id, *visit.trace.parent};
+  return net::Deadline(core_.open_requests.deadline_of(parent));
+}
+
+net::Task<> OuterDoor::forward(Outgoing& outgoing, const net::Address& dialled) {
+  const Visit& visit = outgoing.visit;
+  Flight flight;
+  flight.still_allowed = [&visit, &dialled](const Config& now) { return still_allowed(now, dialled, visit); };
+  // HTTP/1.0 may leave Host out, HTTP/2 may not.
+  if (outgoing.request.authority.empty()) outgoing.request.authority = visit.callee;
+  co_await proxy::carry(core_, outgoing, flight, mesh_rules_);
+}
+
+net::Task<> OuterDoor::forward_outside(ServerExchange& exchange, Visit& visit, const net::Address& dialled,
+                                       const Egress& egress) {
   http::Request request = std::move(exchange.request());
   Flight flight;
   flight.still_allowed = [&visit, &dialled](const Config& now) { return still_allowed(now, dialled, visit); };
   flight.revoke = [] {};
   core_.flights.add(flight);
-  RelayRules rules = rules_;
-  if (door.kind == DoorKind::upstream) {
-    rules.edit_answer = edit_mesh_answer;
-    // HTTP/1.0 may leave Host out, HTTP/2 may not.
-    if (request.authority.empty()) request.authority = visit.callee;
-    const ClusterPtr cluster = core_.clusters.find(visit.callee, visit.port);
-    request.fields.set(kPortField, cluster->port_text());
-    MeshDestination destination(core_.mesh, cluster, hold_limits(config->snapshot().inbound.limits));
-    co_await relay(exchange, request, destination, visit, rules, flight, core_.loop);
-  } else {
-    const Egress& egress = config->snapshot().egress[door.index];
-    rules.edit_answer = edit_outside_answer;
-    request.authority = authority_of(egress);
-    tell_request_id(request.fields, visit.trace);
-    OutsideDestination destination(outside_, egress);
-    co_await relay(exchange, request, destination, visit, rules, flight, core_.loop);
-  }
+  request.authority = authority_of(egress);
+  tell_request_id(request.fields, visit.trace);
+  const RelayTerms terms{.deadline = caused_until(visit), .deadline_is_inherited = true};
+  OutsideDestination destination(outside_, egress);
+  co_await relay(exchange, request, destination, visit, outside_rules_, terms, flight, core_.loop);
 }
 
 net::Task<> OuterDoor::serve_tcp(net::Stream stream, net::Address dialled) {
@@ -221,7 +245,7 @@ net::Task<> OuterDoor::serve_tcp(net::Stream stream, net::Address dialled) {
   visit.protocol = "tcp";
   visit.trace.context = telemetry::start_span(std::nullopt, core_.journal.random());
   core_.journal.begin(visit);
-  const Judgement judged = judge_visit(*config, *door, visit);
+  const Judgement judged = judge_visit(config->snapshot(), target, visit);
   Flight flight;
   flight.still_allowed = [&](const Config& now) { return still_allowed(now, dialled, visit); };
   flight.revoke = [&] { stream.reset(); };
@@ -253,10 +277,11 @@ net::Task<> OuterDoor::carry(net::Stream& stream, net::Stream& far, Visit& visit
 }
 
 net::Task<> OuterDoor::tunnel_to_peer(net::Stream& stream, Visit& visit, Flight& flight) {
-  const ClusterPtr cluster = core_.clusters.find(visit.callee, visit.port);
-  Chooser chooser(core_.mesh, cluster, hold_limits(core_.config->snapshot().inbound.limits));
+  const Snapshot& snapshot = core_.config->snapshot();
+  const CallPtr call = core_.calls.find(*find_upstream(snapshot, visit.callee, visit.port));
+  Chooser chooser(core_.mesh, call, hold_limits(snapshot.inbound.limits));
   while (true) {
-    const auto chosen = co_await chooser.next();
+    const auto chosen = co_await chooser.next(net::Deadline::never());
     if (!chosen) {
       visit.cause = facts(chosen.error().cause).name;
       visit.broke_off = true;
@@ -265,7 +290,7 @@ net::Task<> OuterDoor::tunnel_to_peer(net::Stream& stream, Visit& visit, Flight&
       co_return;
     }
     EndpointState& endpoint = **chosen;
-    auto far = co_await open_tunnel(core_.mesh, *cluster, endpoint, {visit.port, visit.trace.context});
+    auto far = co_await open_tunnel(core_.mesh, call->cluster(), endpoint, {visit.port, visit.trace.context});
     if (far) {
       visit.instance = endpoint.instance;
       co_return co_await carry(stream, *far, visit, flight, {});

@@ -8,8 +8,8 @@
 
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
+#include "proxy/outgoing.hpp"
 #include "proxy/outside.hpp"
-#include "proxy/relay.hpp"
 
 namespace bulkhead::proxy {
 
@@ -30,8 +30,10 @@ class OuterDoor {
   net::Task<> serve_connection(net::Stream stream);
   net::Task<> serve_http(net::Stream stream, net::Address dialled);
   net::Task<> serve_request(ServerExchange& exchange, const net::Address& dialled);
-  net::Task<> forward(ServerExchange& exchange, Visit& visit, const net::Address& dialled, const ConfigPtr& config,
-                      const Door& door);
+  net::Deadline caused_until(const Visit& visit) const;
+  net::Task<> forward(Outgoing& outgoing, const net::Address& dialled);
+  net::Task<> forward_outside(ServerExchange& exchange, Visit& visit, const net::Address& dialled,
+                              const Egress& egress);
   net::Task<> serve_tcp(net::Stream stream, net::Address dialled);
   net::Task<> tunnel_to_peer(net::Stream& stream, Visit& visit, Flight& flight);
   net::Task<> tunnel_outside(net::Stream& stream, Visit& visit, Flight& flight, const ConfigPtr& config,
@@ -41,7 +43,8 @@ class OuterDoor {
   Core& core_;
   Outside& outside_;
   ServerOptions options_;
-  RelayRules rules_;
+  RelayRules mesh_rules_;
+  RelayRules outside_rules_;
   net::Event shutdown_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   net::Gate gate_;

@@ -68,7 +68,7 @@ net::Task<Result<net::Stream>> OutsideDestination::open(net::Deadline deadline) 
   co_return fail(Cause::unreachable, "{}", stream.error().detail);
 }
 
-net::Task<Attempt> OutsideDestination::next(Visit& visit) {
+net::Task<Attempt> OutsideDestination::next(Visit& visit, net::Deadline deadline) {
   visit.instance = egress_.host;
   if (++tries_ > kMaxTries) {
     co_return std::unexpected(Why{RefusalCause::unreachable, egress_.host + " closed every connection unanswered"});
@@ -76,9 +76,9 @@ net::Task<Attempt> OutsideDestination::next(Visit& visit) {
   const std::string key =
       fmt::format("{} {}:{} {}", to_string(egress_.scheme), egress_.host, egress_.port, egress_.allow_private);
   const PoolTarget target{key, UpstreamProtocol::http1, 0};
-  const Connector connector = [this](net::Deadline deadline) { return open(deadline); };
-  const auto deadline = outside_.loop().in(defaults::kOutsideConnect + defaults::kResolve);
-  auto exchange = co_await outside_.pool().acquire(target, connector, deadline);
+  const Connector connector = [this](net::Deadline connected) { return open(connected); };
+  const auto until = std::min(deadline, outside_.loop().in(defaults::kOutsideConnect + defaults::kResolve));
+  auto exchange = co_await outside_.pool().acquire(target, connector, until);
   if (!exchange) co_return std::unexpected(Why{cause_, std::move(exchange.error().message)});
   co_return std::move(*exchange);
 }

@@ -50,8 +50,9 @@ class OutsideDestination final : public Destination {
   static constexpr std::uint32_t kMaxTries = 3;
 
   OutsideDestination(Outside& outside, const Egress& egress) : outside_(outside), egress_(egress) {}
-  net::Task<Attempt> next(Visit& visit) override;
-  void ended(bool) override {}
+  net::Task<Attempt> next(Visit& visit, net::Deadline deadline) override;
+  void prepare(http::Request&, net::Deadline) override {}
+  void ended(const std::optional<TryOutcome>&) override {}
 
  private:
   net::Task<Result<net::Stream>> open(net::Deadline deadline);

@@ -100,27 +100,27 @@ const Draw kFirst = [](std::size_t) { return std::size_t{0}; };
 TEST(Cluster, OnlyReadyEndpointsAreChosenAndSuspectsLast) {
   net::Loop loop;
   Cluster cluster(loop, upstream_with({{"a", "unix:/a", true}, {"b", "unix:/b", false}}));
-  const EndpointPtr chosen = cluster.pick(loop.now(), kFirst, false);
+  const EndpointPtr chosen = cluster.pick({.now = loop.now()}, kFirst);
   ASSERT_NE(chosen, nullptr);
   EXPECT_EQ(chosen->instance, "a");
   cluster.suspect(*chosen, loop.now());
-  EXPECT_EQ(cluster.pick(loop.now(), kFirst, false), nullptr);
-  EXPECT_EQ(cluster.pick(loop.now(), kFirst, true), chosen);
+  EXPECT_EQ(cluster.pick({.now = loop.now()}, kFirst), nullptr);
+  EXPECT_EQ(cluster.pick({.now = loop.now(), .even_suspects = true}, kFirst), chosen);
 }
 
 TEST(Cluster, AnEndpointThatStaysKeepsWhatIsKnownOfIt) {
   net::Loop loop;
   Cluster cluster(loop, upstream_with({{"a", "unix:/a", true}}));
-  const EndpointPtr before = cluster.pick(loop.now(), kFirst, false);
+  const EndpointPtr before = cluster.pick({.now = loop.now()}, kFirst);
   cluster.update(upstream_with({{"b", "unix:/b", true}, {"a", "unix:/a", true}}));
   bool kept = false;
   for (std::size_t i = 0; i < 2; ++i) {
     const Draw nth = [i](std::size_t bound) { return i % bound; };
-    kept = kept || cluster.pick(loop.now(), nth, false) == before;
+    kept = kept || cluster.pick({.now = loop.now()}, nth) == before;
   }
   EXPECT_TRUE(kept);
   cluster.update(upstream_with({{"a", "unix:/elsewhere", true}}));
-  EXPECT_NE(cluster.pick(loop.now(), kFirst, false), before);
+  EXPECT_NE(cluster.pick({.now = loop.now()}, kFirst), before);
 }
 
 TEST(Clusters, AServiceThatIsNoLongerDeclaredIsWithdrawn) {

@@ -76,7 +76,7 @@ net::Task<Result<>> prove_inner_door_denies(Core& core, net::Address address) {
   if (!stranger) co_return stranger;
   Cluster cluster(core.loop, ourselves(core, address));
   const Draw first = [](std::size_t) { return std::size_t{0}; };
-  const EndpointPtr endpoint = cluster.pick(core.loop.now(), first, true);
+  const EndpointPtr endpoint = cluster.pick({.now = core.loop.now(), .even_suspects = true}, first);
   if (!endpoint) co_return fail(Cause::internal, "the inner door has no address");
   const auto request = co_await request_is_refused(core, cluster, endpoint);
   core.pool.close_all("proof");

@@ -14,7 +14,7 @@ namespace {
 using http::GrpcStatus;
 
 // In the order of RefusalCause.
-constexpr std::array<CauseFacts, 18> kFacts{{
+constexpr std::array<CauseFacts, 20> kFacts{{
     {403, "denied", "http_request_denied", GrpcStatus::permission_denied},
     {400, "ambiguous_path", "http_request_error", GrpcStatus::invalid_argument},
     {400, "bad_request", "http_request_error", GrpcStatus::internal},
@@ -33,6 +33,8 @@ constexpr std::array<CauseFacts, 18> kFacts{{
     {502, "name_not_resolved", "dns_error", GrpcStatus::unavailable},
     {502, "outside_tls", "tls_certificate_error", GrpcStatus::unavailable},
     {502, "unsupported_upgrade", "http_upgrade_failed", GrpcStatus::unimplemented},
+    {503, "circuit_open", "destination_unavailable", GrpcStatus::unavailable},
+    {503, "fault_injected", "http_request_error", GrpcStatus::unavailable},
 }};
 
 constexpr std::string_view kAfterUnavailable = "1";
@@ -82,23 +84,25 @@ std::string sentence(const Refusal& refusal) {
 RefusalAnswer render(const Refusal& refusal, Audience audience, std::string_view hop, bool grpc) {
   const CauseFacts& known = facts(refusal.cause);
   const bool stranger = audience == Audience::stranger;
-  const std::string_view plain = http::reason_phrase(known.status);
+  const std::uint16_t status = refusal.status != 0 ? refusal.status : known.status;
+  const std::string_view plain = http::reason_phrase(status);
   RefusalAnswer answer;
   if (grpc) {
-    answer.head = http::grpc_error(known.grpc, stranger ? std::string(plain) : sentence(refusal));
+    const GrpcStatus code = refusal.status != 0 ? http::grpc_status_of(status) : known.grpc;
+    answer.head = http::grpc_error(code, stranger ? std::string(plain) : sentence(refusal));
   } else {
-    answer.head.status = known.status;
+    answer.head.status = status;
     answer.body = stranger ? std::string(plain) + "\n" : explained(refusal);
     answer.head.content_length = answer.body.size();
     answer.head.body = true;
     answer.head.fields.add("content-type", stranger ? "text/plain" : "application/json");
-    if (known.status == 503) answer.head.fields.add("retry-after", kAfterUnavailable);
+    if (status == 503) answer.head.fields.add("retry-after", kAfterUnavailable);
   }
   // Where nothing is, nobody needs to know that a proxy said so.
-  if (!stranger || known.status >= 500) {
+  if (!stranger || status >= 500) {
     const std::string_view name = stranger ? "gateway" : hop;
-    const std::string status = http::format_proxy_status({.proxy = name, .error = known.proxy_error});
-    answer.head.fields.add("proxy-status", status);
+    const std::string said = http::format_proxy_status({.proxy = name, .error = known.proxy_error});
+    answer.head.fields.add("proxy-status", said);
   }
   if (audience == Audience::mesh) answer.head.fields.add(kRefusalField, known.name);
   return answer;

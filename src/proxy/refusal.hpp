@@ -33,6 +33,8 @@ enum class RefusalCause : std::uint8_t {
   name_not_resolved,    // egress
   outside_tls,          // egress: the peer did not prove its name
   unsupported_upgrade,  // the upstream can't take this protocol
+  circuit_open,         // too many of the last requests failed: none is sent for a while
+  fault_injected,       // the manifest asks for this failure
 };
 
 struct CauseFacts {
@@ -49,12 +51,13 @@ struct Refusal {
   std::string caller;
   std::string callee;
   std::string method;
-  std::string path;    // without query
-  std::string reason;  // one sentence, from whoever refused
-  std::string rule;    // the nearest rule that did not allow it
-  std::string allow;   // the manifest's line that would
-  std::string where;   // "bulkhead.yaml:12"
-  std::string owner;   // of the callee
+  std::string path;          // without query
+  std::string reason;        // one sentence, from whoever refused
+  std::string rule;          // the nearest rule that did not allow it
+  std::string allow;         // the manifest's line that would
+  std::string where;         // "bulkhead.yaml:12"
+  std::string owner;         // of the callee
+  std::uint16_t status = 0;  // instead of the cause's own
 };
 
 enum class Audience : std::uint8_t {

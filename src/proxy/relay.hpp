@@ -1,14 +1,17 @@
 #pragma once
 
 // Carries one request to a destination and its answer back, the same for every door: bodies both ways at once, interim
-// answers, trailers, early answers, tunnels with half-close, cancellation from both sides, and another try for what was
-// never sent. What differs between doors is told in RelayRules.
+// answers, trailers, early answers, tunnels with half-close, cancellation from both sides, a deadline, further tries,
+// and another answer where all of them failed. What differs between doors is told in RelayRules, what differs between
+// requests in RelayTerms.
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "proxy/call.hpp"
 #include "proxy/destination.hpp"
 #include "proxy/flights.hpp"
 
@@ -26,9 +29,20 @@ struct RelayRules {
   bool replace_refusals = false;
 };
 
+// The default: no deadline, and only what was never sent is sent again. What is pointed at outlives the relay.
+struct RelayTerms {
+  net::Deadline deadline = net::Deadline::never();  // of the whole answer; a tunnel's, of its beginning
+  bool deadline_is_inherited = false;               // of whoever caused this request: it blames no destination
+  Call* call = nullptr;                             // whose retries it may use
+  const Draw* draw = nullptr;                       // with `call`
+  const manifest::Fallback* fallback = nullptr;
+  // Makes the destination that `fallback` names; null if it may not be called.
+  std::function<std::unique_ptr<Destination>()> fall_back_to;
+};
+
 // `request` is what is sent, edited already. Returns when everything is over and `visit` says how it was.
-net::Task<> relay(ServerExchange& down, const http::Request& request, Destination& destination, Visit& visit,
-                  const RelayRules& rules, Flight& flight, net::Loop& loop);
+net::Task<> relay(ServerExchange& down, http::Request& request, Destination& destination, Visit& visit,
+                  const RelayRules& rules, const RelayTerms& terms, Flight& flight, net::Loop& loop);
 
 // Answers a request with a refusal. Caller, callee, method and path are taken from the visit where the refusal has
 // none.

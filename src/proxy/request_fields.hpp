@@ -13,6 +13,7 @@ namespace bulkhead::proxy {
 
 // The callee's port, said by the caller's sidecar to the callee's, which authorizes it.
 inline constexpr std::string_view kPortField = "x-bulkhead-port";
+inline constexpr std::string_view kGrpcTimeout = "grpc-timeout";
 
 // Fields by which a peer might claim to be somebody: x-forwarded-client-cert and whatever begins with x-bulkhead-, also
 // spelled with '_', which many servers read as '-'.

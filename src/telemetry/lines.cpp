@@ -150,6 +150,7 @@ void append_line(const Span& span, std::string& out) {
   line.number(",\"status\":", span.status);
   if (span.grpc_status >= 0) line.number(",\"grpc_status\":", span.grpc_status);
   line.text(",\"cause\":", span.cause);
+  if (!span.fell_back.empty()) line.text(",\"fell_back\":", span.fell_back);
   line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
   line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));
   if (span.attempts != 1) line.number(",\"attempts\":", span.attempts);

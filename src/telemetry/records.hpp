@@ -31,10 +31,11 @@ struct Span {
   std::uint16_t port = 0;
   std::string_view protocol;  // "http/1.1", "h2", "grpc", "websocket", "tcp"
   std::string_view method;
-  std::string_view path;     // a query is cut off here
-  std::uint16_t status = 0;  // 0: ended without one
-  int grpc_status = -1;      // -1: not gRPC
-  std::string_view cause;    // of a refusal made here, or why it broke off
+  std::string_view path;       // a query is cut off here
+  std::uint16_t status = 0;    // 0: ended without one
+  int grpc_status = -1;        // -1: not gRPC
+  std::string_view cause;      // of a refusal made here, or why it broke off
+  std::string_view fell_back;  // why another answer than the callee's was given; "" where none was
   WallTime start;
   std::chrono::nanoseconds duration{};
   std::uint64_t bytes_sent = 0;
