@@ -6,16 +6,11 @@ import socket
 import ssl
 
 import harness
+from bystander import memory
 from harness import until
 
 CONNECTIONS = 1500
 IDLE = 8 << 10  # KiB
-
-
-def memory(pid):
-    """KiB of its own and its share of what it shares."""
-    with open(f"/proc/{pid}/smaps_rollup") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
 
 
 class Burst(harness.Case):

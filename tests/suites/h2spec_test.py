@@ -27,15 +27,15 @@ TIMEOUT = 5  # seconds that h2spec waits for what must come
 OF_A_SHARED_PORT = {"Sends invalid connection preface"}
 
 
-def build():
-    """Gives the program, or why there is none."""
-    program = BUILD / "h2spec"
+def build(name="h2spec"):
+    """Gives the program of that name, or why there is none."""
+    program = BUILD / name
     if program.exists():
         return program, ""
     if not shutil.which("go"):
         return None, "go is not installed"
     shutil.copytree(HERE / "h2spec", BUILD / "source", dirs_exist_ok=True)
-    command = ["go", "build", "-trimpath", "-o", str(program), "github.com/summerwind/h2spec/cmd/h2spec"]
+    command = ["go", "build", "-trimpath", "-o", str(program), f"github.com/summerwind/h2spec/cmd/{name}"]
     try:
         done = subprocess.run(command, cwd=BUILD / "source", env={**os.environ, "CGO_ENABLED": "0"}, capture_output=True, text=True, timeout=240)
     except subprocess.TimeoutExpired:

@@ -149,6 +149,14 @@ class Answers(harness.Case):
         got = answers(self.send(get % 1 + get % 2 + post, True))
         self.assertEqual([fields["x-target"] for _, fields, _ in got], ["/1", "/2", "/3"])
 
+    def test_trailers_go_both_ways(self):
+        answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\nX-Sum: 8\r\n\r\n"
+        got = self.send(request("GET /", answer, CLOSE, "TE: trailers\r\nConnection: close, te\r\n"))
+        self.assertRegex(got, rb"(?i)\r\n0\r\nx-sum: 7\r\nx-sum: 8\r\n\r\n$")
+        chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\n\r\n"
+        seen = json.loads(answers(self.send(chunked))[0][2])
+        self.assertEqual((seen["body"], [each.lower() for each in seen["trailers"]]), ("a", ["x-sum: 7"]))
+
     def test_a_field_says_nothing_twice_behind_the_gateway(self):
         got = answers(self.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 127.0.0.1\r\nX-Bulkhead-Caller: admin\r\nConnection: close\r\n\r\n"))
         self.assertNotIn(b"admin", got[0][2])

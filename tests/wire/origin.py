@@ -5,7 +5,7 @@ as it is instead; X-Then says what comes next: `keep` (the connection, the defau
 body was read; X-Fill makes it an answer with so large a field.
 
 POST /raw sends the request's body to the name in X-To, as it is, and answers with all that comes back until that end closes; with
-X-End: yes it ends its own side first.
+X-End: yes it ends its own side first, with X-Hear: yes it says nothing until it has heard a line.
 """
 
 import json
@@ -16,6 +16,7 @@ import socketserver
 import struct
 
 DEADLINE = 20  # in case that an answer never ends
+SELF = os.urandom(8).hex()  # tells instances apart
 seen = []  # the X-Id of every request that had one
 
 
@@ -76,9 +77,9 @@ class Connection(socketserver.BaseRequestHandler):
         if "x-answer" in fields:
             return self.write_raw(fields)
         if method == "POST" and target == "/raw":
-            answer = send_raw(fields["x-to"], body, "x-end" in fields)
+            answer = send_raw(fields["x-to"], body, "x-end" in fields, "x-hear" in fields)
         else:
-            answer = json.dumps({"first": first, "lines": lines, "body": body.decode("latin-1"), "trailers": trailers, "seen": seen}).encode()
+            answer = json.dumps({"first": first, "lines": lines, "body": body.decode("latin-1"), "trailers": trailers, "seen": seen, "self": SELF}).encode()
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\nX-Method: {method}\r\nX-Target: {target[:100]}\r\n\r\n"
         self.request.sendall(head.encode("latin-1") + (b"" if method == "HEAD" else answer))
         return True
@@ -96,9 +97,15 @@ class Connection(socketserver.BaseRequestHandler):
         return then == "keep"
 
 
-def send_raw(to, data, end):
+def send_raw(to, data, end, hear=False):
     with socket.create_connection((to, 8080), timeout=DEADLINE) as far:
-        return exchange(far, data, end)
+        heard = b""
+        while hear and not heard.endswith(b"\n"):
+            piece = far.recv(1)
+            if not piece:
+                break
+            heard += piece
+        return heard + exchange(far, data, end)
 
 
 def exchange(far, data, end):

@@ -4,9 +4,11 @@ GET /...            what arrived, as JSON
 GET /call?url=URL   calls URL, and answers with what came back
 GET /sleep?s=N      answers after N seconds
 GET /status?code=N  answers with that status
+GET /fill?n=N       answers with N bytes
 POST /...           the same with the body
 """
 
+import functools
 import http.server
 import json
 import os
@@ -17,8 +19,15 @@ import urllib.parse
 import urllib.request
 
 
+@functools.lru_cache(maxsize=4)
+def filling(size):
+    """The same bytes for all who ask, however many they are."""
+    return b"x" * size
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def answer(self, value, status=200):
         body = json.dumps(value).encode()
@@ -28,6 +37,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def fill(self, size):
+        self.send_response(200)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(filling(size))
 
     def call(self, url):
         try:
@@ -45,6 +61,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         if url.path == "/call":
             return self.answer(self.call(query["url"]))
+        if url.path == "/fill":
+            return self.fill(int(query["n"]))
         if url.path == "/sleep":
             time.sleep(float(query["s"]))
         if url.path == "/status":
