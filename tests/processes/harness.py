@@ -153,6 +153,16 @@ class Application:
     def status(self):
         return json.loads(self.run("status", "--json", check=False).stdout)
 
+    def ask(self, verb, timeout=10, **more):
+        """One request of the control API, as the command line makes them, and its answer."""
+        content = json.dumps({"verb": verb, **more}).encode()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(timeout)
+            control.connect(str(self.directory / "b/run" / self.name / "control.sock"))
+            control.sendall(len(content).to_bytes(4, "big") + content)
+            with control.makefile("rb") as answers:
+                return json.loads(answers.read(int.from_bytes(answers.read(4), "big")))
+
     def service(self, name):
         return next(s for s in self.status()["services"] if s["name"] == name)
 
