@@ -106,7 +106,7 @@ def of_the_service(failure, evidence, spans):
     began, ended = failure["began"] / 1000, failure["ended"] / 1000
     own = [span for span in spans if span["hop"] == "outer"] or \
         [span for key, others in evidence.spans.items() if key.startswith(first) for span in others if span["hop"] == "outer"] or \
-        [span for when, span in evidence.calls if began <= when <= ended + RECORDED_LATE and span["caller"] == "checkout"]
+        [span for when, span in evidence.calls if span["caller"] == "checkout" and began <= when and when - span["us"] / 1e6 - RECORDED_LATE <= ended]
     return f"answer: checkout is not ready with it, for {said(own[-1])}" if own else None
 
 

@@ -13,11 +13,11 @@ SPAN = {"type": "span", "request_id": "o-1.0", "hop": "gateway", "caller": "_gat
 FAILURE = {"order": "o-1", "request_id": "o-1.0", "began": 10_000, "ended": 12_000, "port": 4711}
 
 
-def evidence_of(*spans, lost=(), gateway_ends=()):
+def evidence_of(*spans, lost=(), gateway_ends=(), read=11):
     found = evidence.Evidence("/nowhere")
     for span in spans:
         if evidence.is_bad(span):
-            found.take(span, 11)
+            found.take(span, read)
     found.lost, found.gateway_ends = list(lost), list(gateway_ends)
     return found
 
@@ -52,6 +52,11 @@ class Explain(unittest.TestCase):
         ("an answer of checkout's own, by a call that took long",
          evidence_of({**SPAN, "status": 503}, {**SPAN, "hop": "outer", "caller": "checkout", "callee": "accounts", "us": 5_100_000}), {},
          "answer: checkout is not ready with it, for checkout → accounts: answered late"),
+        ("an answer of checkout's own, by a call for all orders that went on beyond it",
+         evidence_of({**SPAN, "status": 503}, {**SPAN, "request_id": "x", "hop": "outer", "caller": "checkout", "callee": "catalog", "us": 7_000_000}, read=18), {},
+         "answer: checkout is not ready with it, for checkout → catalog: answered late"),
+        ("an answer of checkout's own, and a call for all orders of another time",
+         evidence_of({**SPAN, "status": 503}, {**SPAN, "request_id": "x", "hop": "outer", "caller": "checkout", "callee": "catalog", "us": 2_000_000}, read=18), {}, None),
         ("an answer of checkout's own that no call explains", evidence_of({**SPAN, "status": 503}), {}, None),
         ("the path was harmed", evidence_of(), {4711: [(11, "cut")]}, "path: cut between client and gateway, by this run"),
         ("another connection was harmed", evidence_of(), {4712: [(11, "cut")]}, None),
