@@ -51,6 +51,8 @@ class FakeController {
   // As if the instance had asked with this request.
   void resign(const std::string& instance, const std::string& request);
   std::size_t signed_count() const { return signed_; }
+  // Of the certificates that it signs from now on.
+  void set_life(std::chrono::seconds life) { life_ = life; }
 
  private:
   net::Task<> accept();
@@ -66,6 +68,7 @@ class FakeController {
   std::map<std::string, std::map<std::string, nlohmann::json>> heard_;
   bool refusing_ = false;
   std::size_t signed_ = 0;
+  std::chrono::seconds life_ = std::chrono::hours(1);
   net::Notify news_;
   net::Gate gate_;
 };

@@ -90,7 +90,7 @@ net::Task<> FakeController::serve(net::Stream stream) {
 void FakeController::resign(const std::string& instance, const std::string& request) {
   const std::string service = instance.substr(0, instance.rfind('-'));
   const auto id = expect_value(identity::SpiffeId::parse(spiffe_of(service)));
-  const auto svid = expect_value(authority_->sign(request, id, std::chrono::hours(1)));
+  const auto svid = expect_value(authority_->sign(request, id, life_));
   ++signed_;
   ask(instance, {{"type", "svid"}, {"chain", svid.chain_pem}, {"bundle", authority_->bundle_pem()}});
 }

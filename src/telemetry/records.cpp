@@ -36,7 +36,7 @@ class Records::Writer {
   Writer(Options options, Fd file) : options_(std::move(options)), file_(std::move(file)) {
     struct stat status{};
     if (::fstat(file_.get(), &status) == 0) size_ = static_cast<std::size_t>(status.st_size);
-    broken_line_ = ends_within_a_line(file_.get(), size_);
+    mid_line_ = ends_within_a_line(file_.get(), size_);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -81,19 +81,41 @@ class Records::Writer {
     while (true) {
       wait_for_work(lock);
       if (buffer_.empty() && ending_) return;
-      if (unreported_ != 0) buffer_.append(dropped_line());
+      const std::uint64_t unreported = unreported_;
       std::string batch = std::exchange(buffer_, std::move(spare_));
       writing_ = true;
       lock.unlock();
-      const std::uint64_t lost = write_batch(batch);
-      batch.clear();
+      batch.erase(0, write_batch(batch));
+      const bool reported = unreported != 0 && batch.empty() && report(unreported);
       lock.lock();
-      spare_ = std::move(batch);
       writing_ = false;
-      dropped_ += lost;
-      unreported_ += lost;
+      if (reported) unreported_ -= unreported;
+      keep(std::move(batch));
       written_.notify_all();
     }
+  }
+
+  // What could not be written is tried again with what comes next, as a full disk is freed some time; unless somebody
+  // waits for the end of this.
+  void keep(std::string rest) {
+    failing_ = !rest.empty();
+    rest_continues_ = failing_ && mid_line_ && !ending_ && !flushing_;
+    if (!failing_) {
+      spare_ = std::move(rest);
+      return;
+    }
+    if (ending_ || flushing_) return drop(rest);
+    if (rest.size() + buffer_.size() > options_.buffer_bytes) {
+      drop(buffer_);
+      buffer_.clear();
+    }
+    buffer_.insert(0, rest);
+  }
+
+  void drop(std::string_view lines) {
+    const auto lost = static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
+    dropped_ += lost;
+    unreported_ += lost;
   }
 
   void wait_for_work(std::unique_lock<std::mutex>& lock) {
@@ -104,24 +126,28 @@ class Records::Writer {
       spare_ = {};
       while (!anything()) wanted_.wait_for(lock, kIdle);
     }
-    const auto urgent = [this] { return ending_ || flushing_ || buffer_.size() > options_.buffer_bytes / 2; };
+    const auto urgent = [this] {
+      return ending_ || flushing_ || (!failing_ && buffer_.size() > options_.buffer_bytes / 2);
+    };
     wanted_.wait_for(lock, options_.flush_every, urgent);
   }
 
-  std::string dropped_line() {
-    return fmt::format("{{\"type\":\"dropped\",\"lines\":{}}}\n", std::exchange(unreported_, 0));
+  bool report(std::uint64_t dropped) {
+    const std::string line = fmt::format("{{\"type\":\"dropped\",\"lines\":{}}}\n", dropped);
+    return write_batch(line) == line.size();
   }
 
-  // How many lines could not be written.
-  std::uint64_t write_batch(std::string_view batch) {
-    if (size_ >= options_.file_bytes) rotate();
-    if (broken_line_ && write_some("\n") == 1) broken_line_ = false;
-    const std::size_t done = broken_line_ ? 0 : write_some(batch);
+  // How many bytes could be written.
+  std::size_t write_batch(std::string_view batch) {
+    if (size_ >= options_.file_bytes && !rest_continues_) rotate();
+    if (mid_line_ && !rest_continues_) {
+      if (write_some("\n") != 1) return 0;
+      mid_line_ = false;
+    }
+    const std::size_t done = write_some(batch);
     size_ += done;
-    if (done == batch.size()) return 0;
-    broken_line_ = broken_line_ || (done > 0 && batch[done - 1] != '\n');
-    const std::string_view rest = batch.substr(done);
-    return static_cast<std::uint64_t>(std::ranges::count(rest, '\n'));
+    if (done > 0) mid_line_ = batch[done - 1] != '\n';
+    return done;
   }
 
   std::size_t write_some(std::string_view bytes) {
@@ -152,7 +178,8 @@ class Records::Writer {
   const Options options_;
   Fd file_;
   std::size_t size_ = 0;
-  bool broken_line_ = false;
+  bool mid_line_ = false;        // the file ends within a line,
+  bool rest_continues_ = false;  // which the next batch goes on with
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wanted_;
@@ -162,6 +189,7 @@ class Records::Writer {
   std::uint64_t dropped_ = 0;
   std::uint64_t unreported_ = 0;
   bool writing_ = false;
+  bool failing_ = false;  // not all of the last batch could be written
   bool flushing_ = false;
   bool ending_ = false;
 

@@ -3,8 +3,8 @@
 // The local, bounded, append-only record of one sidecar: a file of JSON lines, rotated by size, readable by its owner
 // alone. What happened is kept here first; whoever collects it comes later. A line never holds a query string, a header
 // value or a body. Appending copies into a bounded buffer that a thread of its own writes out, so that the data path
-// never waits for a disk; what does not fit, or meets a full disk, is dropped and counted, and a later line says how
-// many ("type":"dropped").
+// never waits for a disk; what meets a full disk stays there and is tried again, what does not fit is dropped and
+// counted, and a later line says how many ("type":"dropped").
 
 #include <chrono>
 #include <cstdint>
@@ -105,7 +105,7 @@ class Records {
     append(std::string_view(line));
   }
 
-  // Waits until what was appended has been written or dropped. For the end of a process.
+  // Waits until what was appended has been written, or dropped where it can't be. For the end of a process.
   void flush();
   std::uint64_t dropped() const;
 

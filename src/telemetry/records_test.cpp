@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/fd.hpp"
@@ -94,6 +96,47 @@ TEST_F(RecordsTest, AFullDiskIsCounted) {
   (*records)->append("{}");
   (*records)->flush();
   EXPECT_EQ((*records)->dropped(), 2U);
+}
+
+// A limit on the size of files stands for the full disk: it refuses the rest of a write in the same way.
+TEST_F(RecordsTest, WhatAFullDiskRefusedIsWrittenOnceThereIsRoom) {
+  ::signal(SIGXFSZ, SIG_IGN);  // NOLINT(cert-err33-c)
+  const auto records = *Records::open(options());
+  records->append(R"({"n":1})");
+  records->flush();
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit full = before;
+  full.rlim_cur = content().size() + 3;
+  ::setrlimit(RLIMIT_FSIZE, &full);
+  records->append(R"({"n":2})");
+  while (content().size() < full.rlim_cur) std::this_thread::yield();
+  records->append(R"({"n":3})");
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  const std::string all = "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n";
+  while (content().size() < all.size()) std::this_thread::yield();
+  EXPECT_EQ(content(), all);
+  EXPECT_EQ(records->dropped(), 0U);
+}
+
+TEST_F(RecordsTest, WhatAFullDiskRefusesTooLongIsBounded) {
+  ::signal(SIGXFSZ, SIG_IGN);  // NOLINT(cert-err33-c)
+  auto small = options();
+  small.buffer_bytes = 1000;
+  const auto records = *Records::open(small);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit full = before;
+  full.rlim_cur = 3;
+  ::setrlimit(RLIMIT_FSIZE, &full);
+  for (int i = 0; i < 200; ++i) records->append(R"({"n":0})");
+  EXPECT_GE(records->dropped(), 75U);
+  records->flush();
+  EXPECT_EQ(records->dropped(), 200U);
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  records->append("{}");
+  records->flush();
+  EXPECT_EQ(content(), "{\"n\n{}\n{\"type\":\"dropped\",\"lines\":200}\n");
 }
 
 TEST_F(RecordsTest, HalfALineOfAKilledProcessDoesNotSpoilTheNext) {

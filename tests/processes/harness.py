@@ -9,6 +9,7 @@
 Whatever happens, the application is taken down after the test and nothing of it may be left.
 """
 
+import collections
 import errno
 import http.client
 import json
@@ -21,6 +22,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -120,6 +122,7 @@ class Application:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
             path.chmod(0o755)
+        self.certificate = self.directory / "b/state" / self.name / "gateway/certificate.pem"  # what its clients trust
         self.disk = self.directory / "b" if disk else None
         if disk:  # the platform's files on a disk of this size
             self.disk.mkdir()
@@ -153,6 +156,16 @@ class Application:
     def status(self):
         return json.loads(self.run("status", "--json", check=False).stdout)
 
+    def ask(self, verb, timeout=10, **more):
+        """One request of the control API, as the command line makes them, and its answer."""
+        content = json.dumps({"verb": verb, **more}).encode()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(timeout)
+            control.connect(str(self.directory / "b/run" / self.name / "control.sock"))
+            control.sendall(len(content).to_bytes(4, "big") + content)
+            with control.makefile("rb") as answers:
+                return json.loads(answers.read(int.from_bytes(answers.read(4), "big")))
+
     def service(self, name):
         return next(s for s in self.status()["services"] if s["name"] == name)
 
@@ -180,9 +193,11 @@ class Application:
                 lines += [json.loads(line) for line in each.read_text().splitlines() if line]
         return lines
 
+    def tls(self):
+        return ssl.create_default_context(cafile=str(self.certificate))
+
     def connection(self, timeout=60):
-        context = ssl.create_default_context(cafile=str(self.directory / "b/state" / self.name / "gateway/certificate.pem"))
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=timeout)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=self.tls(), timeout=timeout)
 
     def request(self, method, path, body=None, headers=None, timeout=60):
         connection = self.connection(timeout)
@@ -269,6 +284,58 @@ class Application:
             if self.disk:
                 subprocess.run(["umount", "--lazy", str(self.disk)], check=True)
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Load:
+    """A few clients that call one path without a pause and remember what came back."""
+
+    def __init__(self, app, path, clients=4):
+        self.app, self.path, self.clients = app, path, clients
+        self.connections = 0
+        self.outcomes = collections.Counter()
+        self.problems = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.work) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        until(lambda: self.outcomes[200] > 20, what="load")
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def work(self):
+        connection = self.app.connection()
+        while not self.stopping.is_set():
+            self.connections += connection.sock is None
+            try:
+                connection.request("GET", self.path)
+                response = connection.getresponse()
+                body = response.read()
+                self.outcomes[response.status] += 1
+                if response.status != 200:
+                    self.problems.append((response.status, dict(response.headers), body[:500]))
+            except OSError as error:
+                self.outcomes["broken"] += 1
+                self.problems.append(repr(error))
+                connection.close()
+            except Exception as error:  # http.client's own
+                self.outcomes["broken"] += 1
+                self.problems.append(repr(error))
+                connection.close()
+        connection.close()
+
+    def goes_on(self):
+        before = self.outcomes[200]
+        until(lambda: self.outcomes[200] > before + 50, 30, "answers to go on")
+
+    @property
+    def failed(self):
+        return sum(n for outcome, n in self.outcomes.items() if outcome != 200)
 
 
 class Case(unittest.TestCase):

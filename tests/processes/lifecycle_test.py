@@ -1,16 +1,14 @@
 """Kill anything: only what was in flight on the killed instance may fail, and it is replaced. The controller may be away."""
 
-import collections
 import http.client
 import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 
 import harness
-from harness import alive, kill, until
+from harness import Load, alive, kill, until
 
 MANIFEST = """
 app: life
@@ -53,56 +51,6 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 http.server.ThreadingHTTPServer(("", 8080), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
-
-
-class Load:
-    """A few clients that call one path without a pause and remember what came back."""
-
-    def __init__(self, app, path, clients=4):
-        self.app, self.path = app, path
-        self.outcomes = collections.Counter()
-        self.problems = []
-        self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.work) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        until(lambda: self.outcomes[200] > 20, what="load")
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
-
-    def work(self):
-        connection = self.app.connection()
-        while not self.stopping.is_set():
-            try:
-                connection.request("GET", self.path)
-                response = connection.getresponse()
-                body = response.read()
-                self.outcomes[response.status] += 1
-                if response.status != 200:
-                    self.problems.append((response.status, dict(response.headers), body[:500]))
-            except OSError as error:
-                self.outcomes["broken"] += 1
-                self.problems.append(repr(error))
-                connection.close()
-            except Exception as error:  # http.client's own
-                self.outcomes["broken"] += 1
-                self.problems.append(repr(error))
-                connection.close()
-        connection.close()
-
-    def goes_on(self):
-        before = self.outcomes[200]
-        until(lambda: self.outcomes[200] > before + 50, 30, "answers to go on")
-
-    @property
-    def failed(self):
-        return sum(n for outcome, n in self.outcomes.items() if outcome != 200)
 
 
 def controller_pid(app):

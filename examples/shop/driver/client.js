@@ -30,9 +30,12 @@ class Client {
     return new URL(this.url + (path.startsWith('/books/') ? BOOKS(service, path) : ROUTES[service](path)));
   }
 
-  // Resolves to {status, headers, content}, content undefined where the body is no JSON; rejects where no whole answer came.
+  // Resolves to {status, headers, content, port}, content undefined where the body is no JSON; rejects where no whole answer
+  // came. `port`, of the error too, is the own one of the connection.
   request(method, service, path, { headers = {}, content } = {}) {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, refuse) => {
+      let port;
+      const reject = (error) => refuse(Object.assign(error, { port }));
       const url = this.locate(service, path);
       const body = content === undefined ? undefined : Buffer.from(JSON.stringify(content));
       const all = body ? { ...headers, 'content-type': 'application/json', 'content-length': body.length } : headers;
@@ -42,7 +45,12 @@ class Client {
         response.on('data', (chunk) => chunks.push(chunk));
         response.on('error', reject);
         response.on('aborted', () => reject(Object.assign(new Error('cut off'), { code: 'CUT_OFF' })));
-        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, content: json(chunks) }));
+        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, content: json(chunks), port }));
+      });
+      request.on('socket', (socket) => {
+        const learn = () => { port = socket.localPort; };
+        if (socket.connecting) socket.once('connect', learn);
+        else learn();
       });
       request.on('timeout', () => request.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })));
       request.on('error', reject);

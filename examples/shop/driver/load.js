@@ -1,5 +1,8 @@
 'use strict';
-// Places the orders. Every order has an id of its own and is repeated under it until the shop says what became of it.
+// Places the orders. Every order has an id of its own and is repeated under it until the shop says what became of it. Each
+// attempt has an x-request-id of its own, so that the records of whoever carried it can be found.
+
+const fs = require('fs');
 
 const { pause } = require('./client.js');
 
@@ -48,6 +51,7 @@ class Load {
     this.placed = [];
     this.repeated = {};  // how many attempts failed, by cause
     this.stopped = false;
+    this.nextTurn = 0;
   }
 
   stop() { this.stopped = true; }
@@ -66,32 +70,54 @@ class Load {
       const id = `${this.run}-${String(this.placed.length).padStart(7, '0')}`;
       const order = { id, ...this.baskets.next(), outcome: 'lost' };
       this.placed.push(order);
+      await this.turn();
       await this.place(order);
     }
+  }
+
+  // At most `rate` orders a second begin.
+  async turn() {
+    if (!this.options.rate) return;
+    const now = Date.now();
+    const turn = Math.max(now, this.nextTurn);
+    this.nextTurn = turn + 1000 / this.options.rate;
+    if (turn > now) await pause(turn - now);
   }
 
   async place(order) {
     const begin = Date.now();
     const content = { customer: order.customer, lines: order.lines };
-    for (let delay = 50; ; delay = Math.min(delay * 2, 1000)) {
-      const failure = await this.attempt(order, content);
+    for (let delay = 50, number = 0; ; delay = Math.min(delay * 2, 1000), ++number) {
+      const began = Date.now();
+      const attempt = { order: order.id, request_id: `${order.id}.${number}`, began };
+      const failure = await this.attempt(order, content, attempt);
       order.ms = Date.now() - begin;
       if (!failure) return;
       this.repeated[failure] = (this.repeated[failure] || 0) + 1;
+      this.note({ ...attempt, ended: Date.now(), failure });
       if (order.ms + delay > this.options.patience * 1000) return;
       await pause(delay);
     }
   }
 
-  // Why the attempt settled nothing, or nothing.
-  async attempt(order, content) {
+  note(failed) {
+    if (this.options.failures) fs.appendFileSync(this.options.failures, `${JSON.stringify(failed)}\n`);
+  }
+
+  // Why the attempt settled nothing, or nothing. Tells `attempt` which connection carried it, and what the shop said.
+  async attempt(order, content, attempt) {
     try {
-      const answer = await this.client.request('POST', 'checkout', '/orders', { headers: { 'idempotency-key': order.id }, content });
+      const headers = { 'idempotency-key': order.id, 'x-request-id': attempt.request_id };
+      const answer = await this.client.request('POST', 'checkout', '/orders', { headers, content });
       const final = verdict(order.id, answer);
-      if (!final) return cause(answer);
+      if (!final) {
+        Object.assign(attempt, { port: answer.port, status: answer.status, said: answer.content && answer.content.error });
+        return cause(answer);
+      }
       Object.assign(order, final);
       return undefined;
     } catch (error) {
+      attempt.port = error.port;
       return error.code || error.message;
     }
   }

@@ -14,15 +14,17 @@ how much
   --orders N           so many orders (default 200)
   --seconds N          or for so long; --until-stopped: until SIGINT or SIGTERM
   --concurrency N      so many at once (default 64)
+  --rate N             so many a second at most (default: no bound)
   --patience N         repeat an order for up to so many seconds (default 60); 0: never
   --seed N             the same number, the same orders
 how to report
   --no-verify          place orders only
+  --failures FILE      append a line of JSON for each attempt that failed: when, which x-request-id, which own port, why
   --json               one JSON object on standard output; --quiet: nothing but what is wrong
 
 exit status: 0 when every order went through and all books agree, 1 when not, 2 for a wrong command line`;
 
-const NUMBERS = { '--orders': 'orders', '--seconds': 'seconds', '--concurrency': 'concurrency', '--patience': 'patience', '--seed': 'seed' };
+const NUMBERS = { '--orders': 'orders', '--seconds': 'seconds', '--concurrency': 'concurrency', '--rate': 'rate', '--patience': 'patience', '--seed': 'seed' };
 const FLAGS = { '--insecure': 'insecure', '--until-stopped': 'untilStopped', '--json': 'json', '--quiet': 'quiet', '--no-verify': 'noVerify', '--verify': 'verify' };
 
 class Usage extends Error {}
@@ -42,6 +44,7 @@ function parse(words) {
     else if (at + 1 === words.length) throw new Usage(`${word}: unknown, or its value is missing`);
     else if (word === '--url') options.url = words[++at].replace(/\/$/, '');
     else if (word === '--ca') options.ca = fs.readFileSync(words[++at]);
+    else if (word === '--failures') options.failures = words[++at];
     else if (word === '--direct') Object.assign(options.direct, Object.fromEntries([words[++at].split('=')]));
     else throw new Usage(`${word} is unknown`);
   }

@@ -1,0 +1,103 @@
+"""bench/chaos: what it draws, what it counts as explained, how it finds that memory grows."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
+
+from disorder import evidence, memory, schedule  # noqa: E402
+
+SPAN = {"type": "span", "request_id": "o-1.0", "hop": "gateway", "caller": "_gateway", "callee": "checkout", "status": 200, "us": 5000}
+FAILURE = {"order": "o-1", "request_id": "o-1.0", "began": 10_000, "ended": 12_000, "port": 4711}
+
+
+def evidence_of(*spans, lost=(), gateway_ends=(), read=11):
+    found = evidence.Evidence("/nowhere")
+    for span in spans:
+        if evidence.is_bad(span):
+            found.take(span, read)
+    found.lost, found.gateway_ends = list(lost), list(gateway_ends)
+    return found
+
+
+class Schedule(unittest.TestCase):
+    def test_one_seed_is_one_schedule_and_another_is_another(self):
+        kinds = list(schedule.KINDS)
+        self.assertEqual(schedule.schedule(7, 600, kinds), schedule.schedule(7, 600, kinds))
+        self.assertNotEqual(schedule.schedule(7, 600, kinds), schedule.schedule(8, 600, kinds))
+
+    def test_every_kind_comes_up_and_nothing_breaks_at_the_end(self):
+        faults = schedule.schedule(1, 1200, list(schedule.KINDS))
+        self.assertEqual({fault.kind for fault in faults}, set(schedule.KINDS))
+        self.assertLess(max(fault.end for fault in faults), 1200 - schedule.QUIET_END + 2)
+
+    def test_a_clock_is_not_stepped_twice_at_a_time(self):
+        steps = [fault for fault in schedule.schedule(3, 3600, list(schedule.KINDS)) if fault.kind == "clock"]
+        self.assertGreater(len(steps), 5)
+        for one, next_one in zip(steps, steps[1:]):
+            self.assertLessEqual(one.end, next_one.begin)
+
+
+class Explain(unittest.TestCase):
+    CASES = [
+        ("the gateway's record has the cause", evidence_of({**SPAN, "status": 502, "cause": "broken_off"}), {}, "record: _gateway → checkout: broken_off"),
+        ("a record of another request has not", evidence_of({**SPAN, "request_id": "o-1.1", "status": 502, "cause": "broken_off"}), {}, None),
+        ("a record that says all was well explains nothing", evidence_of(SPAN), {}, None),
+        ("nothing at all", evidence_of(), {}, None),
+        ("an answer of checkout's own, by a call that failed",
+         evidence_of({**SPAN, "status": 503}, {**SPAN, "hop": "outer", "caller": "checkout", "callee": "payments", "status": 503, "cause": "unreachable"}), {},
+         "answer: checkout is not ready with it, for checkout → payments: unreachable"),
+        ("an answer of checkout's own, by a call that took long",
+         evidence_of({**SPAN, "status": 503}, {**SPAN, "hop": "outer", "caller": "checkout", "callee": "accounts", "us": 5_100_000}), {},
+         "answer: checkout is not ready with it, for checkout → accounts: answered late"),
+        ("an answer of checkout's own, by a call for all orders that went on beyond it",
+         evidence_of({**SPAN, "status": 503}, {**SPAN, "request_id": "x", "hop": "outer", "caller": "checkout", "callee": "catalog", "us": 7_000_000}, read=18), {},
+         "answer: checkout is not ready with it, for checkout → catalog: answered late"),
+        ("an answer of checkout's own, and a call for all orders of another time",
+         evidence_of({**SPAN, "status": 503}, {**SPAN, "request_id": "x", "hop": "outer", "caller": "checkout", "callee": "catalog", "us": 2_000_000}, read=18), {}, None),
+        ("an answer of checkout's own that no call explains", evidence_of({**SPAN, "status": 503}), {}, None),
+        ("the path was harmed", evidence_of(), {4711: [(11, "cut")]}, "path: cut between client and gateway, by this run"),
+        ("another connection was harmed", evidence_of(), {4712: [(11, "cut")]}, None),
+        ("the connection was harmed at another time", evidence_of(), {4711: [(20, "cut")]}, None),
+        ("the gateway was killed", evidence_of(gateway_ends=[(11, 5)]), {}, "killed: the gateway that had accepted it, by this run"),
+        ("the gateway was killed before", evidence_of(gateway_ends=[(9, 5)]), {}, None),
+    ]
+
+    def test_only_what_was_recorded_or_done_explains(self):
+        for name, found, harmed, expected in self.CASES:
+            with self.subTest(name):
+                self.assertEqual(evidence.explain(FAILURE, found, harmed), expected)
+
+    def test_a_failure_belongs_to_faults_that_were_not_healed_before_it_began(self):
+        faults = [schedule.Fault(1, "kill", "a", 1, 0, 0, healed=4), schedule.Fault(2, "kill", "b", 9, 0, 0, healed=20), schedule.Fault(3, "kill", "c", 13, 0, 0)]
+        self.assertEqual([fault.target for fault in evidence.faults_at(FAILURE, faults, 0)], ["b"])
+
+
+class Tail(unittest.TestCase):
+    def test_lines_are_read_once_through_rotations_and_torn_lines_when_they_are_whole(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "a"
+            tail = evidence.Tail(folder)
+            path.write_bytes(b"1\n2\nto")
+            self.assertEqual(list(tail.lines()), [b"1", b"2"])
+            with path.open("ab") as file:
+                file.write(b"rn\n3\n")
+            path.rename(pathlib.Path(folder) / "a.1")
+            path.write_bytes(b"4\n")
+            self.assertEqual(list(tail.lines()), [b"torn", b"3", b"4"])
+            self.assertEqual(list(tail.lines()), [])
+
+
+class Memory(unittest.TestCase):
+    def test_growth_is_found_and_the_difference_of_two_processes_is_none(self):
+        flat = [("one", second, 1000) for second in range(60)] + [("two", second, 5000) for second in range(60, 120)]
+        grows = [("one", second, 1000 + second) for second in range(60)] + [("two", second, 5000 + second) for second in range(60, 120)]
+        self.assertAlmostEqual(memory.slope(flat), 0)
+        self.assertAlmostEqual(memory.slope(grows), 60)
+        self.assertIsNone(memory.slope([]))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
