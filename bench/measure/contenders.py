@@ -61,7 +61,7 @@ class Direct(Contender):
 
 def run_load(place, words):
     command = [place.programs / "load", *(f"{name}={value}" for name, value in words.items())]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
     return json.loads(done.stdout)

