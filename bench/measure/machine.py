@@ -1,19 +1,48 @@
 """The machine: who runs on which processor, and what that cost."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
+import resource
 import socket
 import subprocess
 import time
 
 ELSEWHERE, PROXY = 0, 1  # the processors: everything but the proxy, and the proxy
+BOTH = (ELSEWHERE, PROXY)
 TICK = os.sysconf("SC_CLK_TCK")
 
 
-def pin(pid, cpu):
+def cpus(kind):
+    """Where the proxies of a set run: two workers need a processor each, and share one of them with everything else."""
+    return BOTH if kind == "workers" else (PROXY,)
+
+
+def pin(pid, to):
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cpu})
+        os.sched_setaffinity(int(task.name), to)
+
+
+def family(pid):
+    """A process and all that came of it."""
+    children = [int(child) for task in pathlib.Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    return [pid, *(each for child in children for each in family(child))]
+
+
+def wait_until_traced(pids, seconds=5):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if all("TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text() for pid in pids):
+            return
+        time.sleep(0.02)
+    raise RuntimeError("strace could not attach")
+
+
+def pss(pid):
+    """KiB."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
 
 
 @dataclasses.dataclass
@@ -56,6 +85,16 @@ def idle_load(seconds=1.0):
     return used.busy / used.wall
 
 
+def files():
+    """Descriptors that a process may have from now on: the most that can be had. Beyond the hard limit only some may go."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit in (max(hard, 60000), hard):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return limit
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 def free_ports(count):
     """Ports below those that the kernel hands out by itself, where nobody listens."""
     found, held = [], []
@@ -88,10 +127,11 @@ def wait_for_port(port, process, log, seconds=10):
     raise RuntimeError(f"{process.args} does not listen at {port}")
 
 
-def start(words, cpu, log):
-    """Ends with whoever started it, even if that is killed."""
-    command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", str(cpu), *map(str, words)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def start(words, to, log):
+    """Ends with whoever started it, even if that is killed. In a session of its own, as ours are: where others compete for the
+    processor, the kernel shares it by session."""
+    command = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", ",".join(map(str, to)), *map(str, words)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
 def stop(process):
@@ -103,19 +143,21 @@ def stop(process):
         process.wait()
 
 
+NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+
+
 def make_certificates(directory):
     """A CA, a server named localhost and a client, all P-256 as ours are."""
     directory.mkdir()
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-
-    def openssl(*words):
-        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
-
-    openssl("req", "-x509", *key, "-subj", "/CN=bench", "-keyout", directory / "ca.key", "-out", directory / "ca.crt")
+    openssl("req", "-x509", *NEW_KEY, "-days", "2", "-subj", "/CN=bench", "-keyout", directory / "ca.key", "-out", directory / "ca.crt")
     for name in ("server", "client"):
         files = {end: directory / f"{name}.{end}" for end in ("key", "crt", "ext", "csr")}
         files["ext"].write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-        openssl("req", "-new", *key[:-2], "-subj", "/CN=localhost", "-keyout", files["key"], "-out", files["csr"])
+        openssl("req", "-new", *NEW_KEY, "-subj", "/CN=localhost", "-keyout", files["key"], "-out", files["csr"])
         openssl("x509", "-req", "-in", files["csr"], "-CA", directory / "ca.crt", "-CAkey", directory / "ca.key", "-CAcreateserial",
                 "-days", "2", "-extfile", files["ext"], "-out", files["crt"])
         (directory / f"{name}.pem").write_text(files["crt"].read_text() + files["key"].read_text())

@@ -1,61 +1,115 @@
-"""The table, and the same as JSON."""
+"""Results in markdown: one table with what was reached, all figures behind it, and what has no request in tables of its own."""
 
-import dataclasses
 import os
 import statistics
 
-def spread(values, digits=1):
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})"
+from . import verdicts
+from .scenarios import MANY
+from .verdicts import OURS
 
-
-def ratios(figures, peer):
-    """Ours to the peer's, round by round."""
-    return [ours.cpu_us / theirs.cpu_us for ours, theirs in zip(figures.get("bulkhead", []), figures.get(peer, []))]
-
-
-def best_peer(figures):
-    peers = {name: statistics.median(f.cpu_us for f in made) for name, made in figures.items() if name not in ("bulkhead", "floor")}
-    return min(peers, key=peers.get) if peers else None
-
-
-def verdicts(case, figures):
-    """Each goal with what was reached: [(words, reached)]."""
-    made = []
-    for name, goal in case.goals.items():
-        peer = best_peer(figures) if name == "best" else name
-        if not ratios(figures, peer):
-            continue
-        reached = statistics.median(ratios(figures, peer))
-        made.append((f"{reached:.2f} of {peer}, goal {goal:.2f}", reached <= goal))
-    return made
-
-
-def table(case, figures, failed, notes):
-    lines = [f"{case.scenario} {case.title}",
-             f"  {'':10} {'CPU µs a request':>26} {'processes':>10} {'requests/CPU-s':>15} {'load reached':>13}   bulkhead to it"]
-    for name, made in figures.items():
-        cpu = [figure.cpu_us for figure in made]
-        ratio = ratios(figures, name) if name != "bulkhead" else []
-        lines.append(f"  {name:10} {spread(cpu):>26} {statistics.median(f.process_us for f in made):>10.1f} "
-                     f"{1e6 / statistics.median(cpu):>15.0f} {statistics.median(f.per_second for f in made):>11.0f}/s"
-                     + (f"   {spread(ratio, 2)}" if ratio else ""))
-    lines += [f"  {name:10} {why}" for name, why in failed.items()]
-    lines += [f"  {words}: {'reached' if good else 'not reached'}" for words, good in verdicts(case, figures)]
-    lines += [f"  {name}: {note}" for name, note in notes.items()]
-    shared = sum(figure.shared for made in figures.values() for figure in made)
-    if shared:
-        lines.append(f"  {shared} of {sum(map(len, figures.values()))} rounds shared the proxy's processor with others: there the "
-                     "proxy's processes are counted instead")
-    return "\n".join(lines)
-
-
-def as_json(case, figures, failed):
-    return {
-        "scenario": case.scenario, "title": case.title, "words": case.words, "goals": case.goals, "failed": failed,
-        "rounds": {name: [dataclasses.asdict(figure) for figure in made] for name, made in figures.items()},
-        "ratios": {name: ratios(figures, name) for name in figures if name != "bulkhead"}}
+HEAD = ["#", "scenario", "who", "CPU µs each", "each CPU second", "answered/s", "bulkhead to it", "p50 µs", "p99 µs", "p99.9 µs",
+        "system calls each"]
 
 
 def machine_name():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     return f"{model}, {os.cpu_count()} processors, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}"
+
+
+def spread(values, digits=1):
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} … {max(values):.{digits}f})" if values else ""
+
+
+def markdown(head, rows):
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
+def cell(case, name):
+    """`17.3 (1.38)`: the figure, and ours to it."""
+    made = case["costs"].get(name)
+    if not made:
+        return "failed" if name in case["failed"] else ""
+    value = f"{statistics.median(each[verdicts.figure_of(case)] for each in made):,.1f}"
+    ratios = verdicts.ratios(case, name)
+    return value if name == OURS or not ratios else f"{value} ({statistics.median(ratios):.2f})"
+
+
+def summary(results):
+    names = list(dict.fromkeys(name for case in results["cases"] for name in [*case["costs"], *case["failed"]]))
+    rows = []
+    for case in results["cases"]:
+        goals = [(f"{goal} of {name}", good) for name, (goal, good) in verdicts.judged(case).items()]
+        unit = "MiB/s" if case["throughput"] else f"µs a {case['unit']}"
+        rows.append([case["scenario"], f"{case['title']}, {unit}", *(cell(case, name) for name in names),
+                     "; ".join(goal for goal, _ in goals), "; ".join(good for _, good in goals)])
+    return markdown(["#", "scenario", *names, "goal", "reached"], rows) if rows else ""
+
+
+def latency_of(made, field):
+    if not made:
+        return ""
+    values = [each[field] for each in made]
+    return f"{spread(values, 0)}{'' if all(each['held'] for each in made) else ', rate not held'}"
+
+
+def rows_of(case):
+    for name, made in case["costs"].items():
+        cpu = [each["cpu_us"] for each in made]
+        latencies = case["latencies"].get(name, [])
+        calls = case["calls"].get(name)
+        yield [case["scenario"], f"{case['title']}, a {case['unit']}", name, spread(cpu), f"{1e6 / max(statistics.median(cpu), 1e-9):,.0f}",
+               f"{statistics.median(each['per_second'] for each in made):,.0f}",
+               spread(verdicts.ratios(case, name), 2) if name != OURS else "",
+               *(latency_of(latencies, field) for field in ("p50", "p99", "p999")), f"{calls['each']:.2f}" if calls else ""]
+
+
+def remarks(cases):
+    lines = []
+    for case in cases:
+        title = f"{case['scenario']} {case['title']}"
+        lines += [f"{title}: {name} has no figure: {why}" for name, why in case["failed"].items()]
+        lines += [f"{title}: {name}: {note}" for name, note in case["notes"].items() if name in case["costs"]]
+        if case["latencies"]:
+            lines.append(f"{title}: latencies at {case['rate']:,.0f}/s, half of what bulkhead reached")
+        shared = sum(each["shared"] for made in case["costs"].values() for each in made)
+        if shared:
+            lines.append(f"{title}: {shared} of {sum(map(len, case['costs'].values()))} rounds shared the proxy's processor with others: "
+                         "there the proxy's processes are counted instead")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def growth(results):
+    rows = [[name, *(spread(values, 2) for values in made), *verdict] for name, made, verdict in verdicts.growths(results["cases"])]
+    return markdown(["who", "1,000 connections to 10", f"{MANY:,} to 10", "goal", "reached"], rows) if rows else ""
+
+
+def added(results):
+    rows = [[name, spread(p50, 0), spread(p99, 0), *verdict] for name, p50, p99, verdict in verdicts.added(results["added"])]
+    return markdown(["who", "added to p50, µs", "added to p99, µs", "goal", "reached"], rows) if rows else ""
+
+
+def memory(results):
+    rows = []
+    for each in results["memory"]:
+        for name, figure in each["figures"].items():
+            rows.append([each["title"], name, f"{figure['idle_mib']:.1f} ({figure['processes']})",
+                         "" if each["burst"] else f"{figure['connection_kib']:.1f}", f"{figure['after_mib']:.1f}",
+                         *verdicts.memory(each, name, figure)])
+    return markdown(["of", "who", "MiB before (processes)", "KiB an idle connection", "MiB after", "goal", "reached"], rows) if rows else ""
+
+
+def everything(results):
+    rows = [row for case in results["cases"] for row in rows_of(case)]
+    return markdown(HEAD, rows) if rows else ""
+
+
+def text(results):
+    sections = [
+        ("CPU, or throughput where it says so; medians, in brackets ours to it, round by round", summary(results)),
+        ("Everything; median (min … max)", everything(results)),
+        ("CPU of a request with the number of connections (8)", growth(results)),
+        ("What a proxy adds to a direct connection at 2,000 requests/s (10)", added(results)),
+        ("Memory, PSS (9)", memory(results)),
+        ("Remarks", remarks(results["cases"]))]
+    head = f"{results['machine']}; {results['rounds']} rounds of {results['seconds']:g} s"
+    return "\n\n".join([head, *(f"{title}\n\n{body}" for title, body in sections if body)]) + "\n"

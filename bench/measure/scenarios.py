@@ -1,18 +1,24 @@
-"""What is measured. Each case is one row group of the table; cases of one set share their contenders."""
+"""What is measured. Each case is one row group of the table; cases of one set of contenders (`kind`) run after each other."""
 
 import dataclasses
 
-from . import contenders
+from . import machine
+
+# A forwarder has two descriptors for each connection, and not every machine lets us have 20,000 and a few.
+MANY = min(10000, machine.files() // 2 - 20)
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
     scenario: int
     title: str
-    kind: str  # which set of contenders: gateway, gateway-tls, mesh
+    kind: str  # which set: gateway, gateway-tls, mesh, workers, grpc, tcp, door
     words: dict  # for the client
-    goals: dict  # the ratio of CPU a request to reach, by peer; "best" is the cheapest peer of the run
-    without: tuple = ()  # peers that have no such thing
+    goals: dict  # by peer; "best" is the best peer of the run: at most this ratio of CPU, or with `throughput` at least of it
+    unit: str = "request"
+    throughput: bool = False
+    latency: bool = False  # and system calls: they are looked at once for each path
+    connections: int = 0  # where growth with their number is the point
 
 
 def bytes_of(size):
@@ -23,24 +29,39 @@ def sizes(size):
     return "128 B" if size == 128 else f"{size // 1024} KiB"
 
 
+def gateway(scenario, title, kind, more, goals):
+    return [Case(scenario, f"gateway, {title}, {sizes(size)}", kind, {**bytes_of(size), **more}, goals, latency=size == 128)
+            for size in (128, 16384)]
+
+
+MESH = {"haproxy": 0.80, "envoy": 0.35}
+GRPC = {"protocol": "grpc", "body": 128, "connections": 1}
+SHAKE = {"protocol": "handshake", "tls": 1, "connections": 16}
+
 CASES = [
-    *(Case(1, f"gateway, HTTP/1.1, {sizes(size)}", "gateway", {**bytes_of(size), "connections": 64}, {"best": 0.80})
+    *gateway(1, "HTTP/1.1", "gateway", {"connections": 64}, {"best": 0.80}),
+    *gateway(2, "TLS 1.3, HTTP/1.1", "gateway-tls", {"connections": 64, "tls": 1}, {"best": 0.85}),
+    *gateway(3, "TLS 1.3, HTTP/2 to HTTP/1.1", "gateway-tls", {"connections": 8, "streams": 8, "tls": 1, "protocol": "http2"},
+             {"haproxy": 0.80}),
+    *(Case(4, f"mesh, HTTP/1.1, {sizes(size)}", "mesh", {**bytes_of(size), "connections": 64}, MESH, latency=size == 128)
       for size in (128, 16384)),
-    *(Case(2, f"gateway, TLS 1.3, HTTP/1.1, {sizes(size)}", "gateway-tls", {**bytes_of(size), "connections": 64, "tls": 1},
-           {"best": 0.85}, ("floor",))
-      for size in (128, 16384)),
-    *(Case(3, f"gateway, TLS 1.3, HTTP/2 to HTTP/1.1, {sizes(size)}", "gateway-tls",
-           {**bytes_of(size), "connections": 8, "streams": 8, "tls": 1, "protocol": "http2"}, {"haproxy": 0.80}, ("floor",))
-      for size in (128, 16384)),
-    *(Case(4, f"mesh, HTTP/1.1, both sidecars, {sizes(size)}", "mesh", {**bytes_of(size), "connections": 64},
-           {"haproxy": 0.80, "envoy": 0.35})
-      for size in (128, 16384)),
+    *(Case(8, f"mesh, HTTP/1.1, 128 B, {count:,} connections", "mesh", {**bytes_of(128), "connections": count}, {}, connections=count)
+      for count in (10, 1000, MANY)),
+    Case(8, "mesh, HTTP/1.1, 128 B, two workers each", "workers", {**bytes_of(128), "connections": 64}, MESH),
+    *(Case(5, f"mesh, gRPC {name}, {count} in flight", "grpc", {**GRPC, "protocol": protocol, "streams": count}, {"best": 0.80},
+           unit=unit, latency=count == 64)
+      for name, protocol, unit in (("unary", "grpc", "request"), ("streaming", "grpc-stream", "message"))
+      for count in (1, 64)),
+    *(Case(6, f"mesh, raw TCP, {count} stream{'s' * (count > 1)}", "tcp", {"protocol": "tcp", "connections": count}, {"best": 1.00},
+           unit="MiB", throughput=True)
+      for count in (1, 64)),
+    *(Case(7, f"mTLS handshake, {name}", "door", {**SHAKE, "resume": resume}, {"best": 1.00}, unit="handshake")
+      for resume, name in enumerate(("full", "resumed"))),
 ]
+SCENARIOS = {*(case.scenario for case in CASES), 9, 10}  # 9: memory; 10: the latency that the mesh adds
 
 
-def start_ours(kind, place):
-    return contenders.OurMesh(place) if kind == "mesh" else contenders.OurGateway(place, kind == "gateway-tls")
-
-
-def start_peer(name, kind, place):
-    return contenders.peer(name, place, kind == "mesh")
+def wanted(case, scenarios):
+    """Whether its set of contenders is needed: 9 looks at their memory, 10 at the mesh."""
+    return case.scenario in scenarios or (9 in scenarios and case.kind in ("gateway", "gateway-tls", "mesh")) or (
+        10 in scenarios and case.kind == "mesh")

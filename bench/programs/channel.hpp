@@ -29,9 +29,8 @@ class Asker {
 };
 
 // Of `plan`, `context` and `asker` only references are kept.
-std::unique_ptr<Channel> http1_channel(const Plan& plan, const Address& address, SSL_CTX* context, Asker& asker,
-                                       Poller& poller);
-std::unique_ptr<Channel> http2_channel(const Plan& plan, const Address& address, SSL_CTX* context, Asker& asker,
-                                       Poller& poller);
+using MakeChannel = std::unique_ptr<Channel>(const Plan& plan, const Address& address, SSL_CTX* context, Asker& asker,
+                                             Poller& poller);
+MakeChannel http1_channel, http2_channel, grpc_channel, tcp_channel, handshake_channel;
 
 }  // namespace bench

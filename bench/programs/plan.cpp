@@ -22,6 +22,10 @@ bool set(Plan& plan, const std::string& name, const std::string& value) {
     plan.path = value;
   else if (name == "tls")
     plan.tls = value == "1";
+  else if (name == "certificate")
+    plan.certificate = value;
+  else if (name == "resume")
+    plan.resume = value == "1";
   else if (name == "body")
     plan.body = std::stoull(value);
   else if (name == "connections")
@@ -57,8 +61,7 @@ Plan read_plan(const std::vector<std::string>& words) {
     if (equals == word.npos || !set(plan, word.substr(0, equals), word.substr(equals + 1)))
       throw std::runtime_error("what is " + word + "?");
   }
-  if (plan.protocol != "http1" && plan.protocol != "http2") throw std::runtime_error("no protocol " + plan.protocol);
-  if (plan.protocol == "http1") plan.streams = 1;
+  if (!plan.protocol.starts_with("grpc") && plan.protocol != "http2") plan.streams = 1;
   if (plan.begin == Nanos::zero()) plan.begin = now() + std::chrono::seconds(1);
   return plan;
 }
@@ -71,10 +74,11 @@ std::string Tally::json() {
     return static_cast<double>(latencies_[static_cast<std::size_t>(part * last)]) / 1e3;
   };
   return fmt::format(
-      "{{\"done\": {}, \"seconds\": {}, \"errors\": {}, \"first_error\": {}, \"p50_us\": {:.1f}, \"p99_us\": {:.1f}, "
+      "{{\"done\": {}, \"answered\": {}, \"seconds\": {}, \"errors\": {}, \"first_error\": {}, \"p50_us\": {:.1f}, "
+      "\"p99_us\": {:.1f}, "
       "\"p999_us\": {:.1f}, \"max_us\": {:.1f}}}\n",
-      latencies_.size(), static_cast<double>((end_ - begin_).count()) / 1e9, errors_, quoted(first_error_), micros(0.5),
-      micros(0.99), micros(0.999), micros(1));
+      latencies_.size(), answered_, static_cast<double>((end_ - begin_).count()) / 1e9, errors_, quoted(first_error_),
+      micros(0.5), micros(0.99), micros(0.999), micros(1));
 }
 
 }  // namespace bench

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <stdexcept>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <sys/prctl.h>
@@ -13,15 +15,33 @@ namespace bench {
 
 namespace {
 
-constexpr std::uint32_t kOpening = 2;  // connections without a first answer
+// Connections without a first answer. Raw streams wait for theirs behind all that flows, and are few.
+std::uint32_t opening_of(const Plan& plan) { return plan.protocol == "tcp" ? plan.connections : 32; }
+
 constexpr std::uint64_t kTooManyErrors = 100;
+
+MakeChannel* maker(const std::string& protocol) {
+  if (protocol == "http1") return http1_channel;
+  if (protocol == "http2") return http2_channel;
+  if (protocol.starts_with("grpc")) return grpc_channel;
+  if (protocol == "tcp") return tcp_channel;
+  if (protocol == "handshake") return handshake_channel;
+  throw std::runtime_error("no protocol " + protocol);
+}
+
+SslContext context_for(const Plan& plan) {
+  if (!plan.tls) return nullptr;
+  if (plan.protocol == "handshake") return client_context({"h2", "http/1.1"}, plan.certificate);
+  return client_context({plan.protocol == "http1" ? "http/1.1" : "h2"}, plan.certificate);
+}
 
 class Run final : public Asker {
  public:
   explicit Run(const Plan& plan)
       : plan_(plan),
         address_(resolve(plan.host, plan.port)),
-        context_(plan.tls ? client_context(plan.protocol == "http2" ? "h2" : "http/1.1") : nullptr),
+        make_(maker(plan.protocol)),
+        context_(context_for(plan)),
         tally_(plan.begin, plan.length),
         due_(plan.begin - kWarmUp) {}
 
@@ -39,15 +59,14 @@ class Run final : public Asker {
   void answered(Channel& channel, Nanos intended) override {
     tally_.answered(intended, now());
     if (opening_.erase(&channel) > 0) {
+      free_.insert(free_.end(), plan_.streams, &channel);
       open();
-      if (plan_.rate > 0)
-        free_.insert(free_.end(), plan_.streams, &channel);
-      else
-        for (std::uint32_t i = 1; i < plan_.streams; ++i) channel.ask(now());
+      if (plan_.rate == 0 && opening_.empty()) ask_all();
     } else if (plan_.rate > 0) {
       free_.push_back(&channel);
+    } else {
+      channel.ask(now());
     }
-    if (plan_.rate == 0) channel.ask(now());
   }
 
   void failed(Channel& channel, const std::string& why) override {
@@ -60,14 +79,21 @@ class Run final : public Asker {
   static constexpr Nanos kWarmUp = std::chrono::milliseconds(500);
 
   void open() {
-    while (opened_ < plan_.connections && opening_.size() < kOpening) {
-      const auto make = plan_.protocol == "http2" ? http2_channel : http1_channel;
-      channels_.push_back(make(plan_, address_, context_.get(), *this, poller_));
+    while (opened_ < plan_.connections && opening_.size() < opening_of(plan_)) {
+      channels_.push_back(make_(plan_, address_, context_.get(), *this, poller_));
       ++opened_;
       Channel& channel = *channels_.back();
       opening_.insert(&channel);
       channel.ask(now());
       channel.flush();
+    }
+  }
+
+  // Only once all are open, since thousands would not be if those before kept the proxy busy.
+  void ask_all() {
+    for (Channel* channel : std::exchange(free_, {})) {
+      channel->ask(now());
+      channel->flush();
     }
   }
 
@@ -89,6 +115,7 @@ class Run final : public Asker {
 
   const Plan& plan_;
   Address address_;
+  MakeChannel* make_;
   SslContext context_;
   Poller poller_;
   Tally tally_;

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace bench {
@@ -22,6 +23,15 @@ int open_socket(const Address& address) {
   return fd;
 }
 
+Address unix_address(const std::string& path) {
+  sockaddr_un at{.sun_family = AF_UNIX};
+  if (path.size() >= sizeof at.sun_path) throw std::runtime_error(path + " is too long for a Unix socket");
+  std::memcpy(at.sun_path, path.c_str(), path.size() + 1);
+  Address result{.size = sizeof at};
+  std::memcpy(&result.storage, &at, sizeof at);
+  return result;
+}
+
 void no_delay(int fd) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -30,6 +40,7 @@ void no_delay(int fd) {
 }  // namespace
 
 Address resolve(const std::string& host, const std::string& port) {
+  if (host.starts_with('/')) return unix_address(host);
   const addrinfo hints{.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
   if (const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0)

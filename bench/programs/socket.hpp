@@ -1,6 +1,6 @@
 #pragma once
 
-// TCP sockets, never blocking, without delay.
+// TCP and Unix sockets, never blocking, without delay.
 
 #include <cstdint>
 #include <string>
@@ -14,7 +14,7 @@ struct Address {
   socklen_t size = 0;
 };
 
-// Throws where the name has no address.
+// `host` is a name, or the path of a Unix socket. Throws where the name has no address.
 Address resolve(const std::string& host, const std::string& port);
 
 int listen_at(const Address& address);   // throws where it can not

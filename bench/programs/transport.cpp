@@ -20,14 +20,18 @@ Io outcome_of(SSL* ssl, int result) {
 
 }  // namespace
 
-SslContext client_context(const std::string& alpn) {
+SslContext client_context(const std::vector<std::string>& alpn, const std::string& certificate) {
   SslContext context(SSL_CTX_new(TLS_client_method()));
-  const std::string wire = static_cast<char>(alpn.size()) + alpn;
+  std::string wire;
+  for (const std::string& name : alpn) wire += static_cast<char>(name.size()) + name;
   if (!context || SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_ciphersuites(context.get(), "TLS_AES_128_GCM_SHA256") != 1 ||
       SSL_CTX_set_alpn_protos(context.get(), reinterpret_cast<const unsigned char*>(wire.data()),
                               static_cast<unsigned>(wire.size())) != 0)
     throw std::runtime_error("OpenSSL gives no context");
+  if (!certificate.empty() && (SSL_CTX_use_certificate_chain_file(context.get(), certificate.c_str()) != 1 ||
+                               SSL_CTX_use_PrivateKey_file(context.get(), certificate.c_str(), SSL_FILETYPE_PEM) != 1))
+    throw std::runtime_error(certificate + " has no certificate and key");
   SSL_CTX_set_read_ahead(context.get(), 1);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   return context;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <openssl/ssl.h>
 
@@ -19,14 +20,16 @@ struct FreeSsl {
 };
 using SslContext = std::unique_ptr<SSL_CTX, FreeSsl>;
 
-// A client that takes any certificate: what is measured is the proxy. `alpn` is h2 or http/1.1.
-SslContext client_context(const std::string& alpn);
+// A client that takes any certificate: what is measured is the proxy. `alpn`: h2 and http/1.1; `certificate` a file of
+// its own and its key, or empty.
+SslContext client_context(const std::vector<std::string>& alpn, const std::string& certificate);
 
 enum class Io { done, later, closed };
 
 class Transport {
  public:
   Transport(const Address& address, SSL_CTX* context);  // null: without TLS
+  explicit Transport(int accepted) : fd_(accepted) {}   // which is closed with it
   ~Transport();
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;

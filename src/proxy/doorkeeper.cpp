@@ -47,9 +47,9 @@ net::Task<std::optional<Why>> Doorkeeper::wait(std::string_view caller, Admissio
   arm();
   if (!waiter.expired) co_return Why{RefusalCause::timed_out, "its time was over before it had a place"};
   const AdmissionLimits& limits = admission_.limits();
-  co_return Why{RefusalCause::overloaded, fmt::format("no place in time: {} of {} serve {}, of {} at most, and {} wait",
-                                                      admission_.running(), limits.max, caller, limits.per_caller,
-                                                      admission_.waiting())};
+  co_return Why{RefusalCause::overloaded,
+                fmt::format("no place in time: {} of {} serve {}, of {} at most, and {} wait", admission_.running(),
+                            limits.max, caller, limits.per_caller, admission_.waiting())};
 }
 
 Why Doorkeeper::full(Admission::Answer answer, std::string_view caller) const {

@@ -328,8 +328,9 @@ TEST_F(MeshResilience, ACallIsSplitByShareAndByHeader) {
     controller_->set_snapshot(declare_other(pair, next));
     next.start();
     co_await controller_->until([&] { return next.said("ready"); });
-    pair.caller.upstreams[0].resilience.split = {{.to = "next", .port = {8080}, .share = kAll, .headers = {{"x-canary", "1"}}},
-                                                 {.to = "next", .port = {8080}, .share = {5000}}};
+    pair.caller.upstreams[0].resilience.split = {
+        {.to = "next", .port = {8080}, .share = kAll, .headers = {{"x-canary", "1"}}},
+        {.to = "next", .port = {8080}, .share = {5000}}};
     co_await start(checkout, payments, pair);
     Client client(loop_, checkout.door());
     http::Request marked = request_of("GET", "/charges");

@@ -1,4 +1,5 @@
-// Certificates that live ten seconds are replaced again and again under load. 25 s; BULKHEAD_ROTATION_SECONDS for longer.
+// Certificates that live ten seconds are replaced again and again under load. 25 s; BULKHEAD_ROTATION_SECONDS for
+// longer.
 
 #include <cstdlib>
 

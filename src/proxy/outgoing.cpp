@@ -76,8 +76,8 @@ std::unique_ptr<Destination> make_fallback(Core& core, const Outgoing& outgoing)
   const CallPtr call = upstream != nullptr ? core.calls.find(*upstream) : nullptr;
   if (!call) return nullptr;
   const std::string_view path = http::split_target(outgoing.request.target).path;
-  const policy::Attempt attempt{outgoing.visit.caller, upstream->service, {upstream->port}, upstream->protocol,
-                                outgoing.request.method, path};
+  const policy::Attempt attempt{outgoing.visit.caller, upstream->service,       {upstream->port},
+                                upstream->protocol,    outgoing.request.method, path};
   if (!judge(snapshot, {&upstream->edge, 1}, attempt).allowed) return nullptr;
   return std::make_unique<MeshDestination>(core.mesh, call, hold_limits(snapshot.inbound.limits));
 }
@@ -95,8 +95,7 @@ const Upstream& choose_target(const Snapshot& snapshot, const Upstream& declared
   const auto& splits = declared.resilience.split;
   if (splits.empty()) return declared;
   const auto index = choose_split(splits, fields, static_cast<std::uint32_t>(journal.draw(kWhole)));
-  const Upstream* other =
-      index ? find_named(snapshot, declared, splits[*index].to, splits[*index].port) : nullptr;
+  const Upstream* other = index ? find_named(snapshot, declared, splits[*index].to, splits[*index].port) : nullptr;
   return other != nullptr ? *other : declared;
 }
 
