@@ -27,8 +27,8 @@ Call::Pass Call::pass() {
   if (!breaker_) return {};
   const Breaker::Admission admission = breaker_->admit(loop_.now());
   if (admission.verdict != Breaker::Admission::Verdict::allowed) ++version_;
-  if (!admission.refused()) return {admission.ticket, {}};
-  return {std::nullopt, fmt::format("{}; {}", breaker_->reason(), to_string(admission))};
+  if (!admission.refused()) return {admission.ticket, admission.verdict == Breaker::Admission::Verdict::probe, {}};
+  return {std::nullopt, false, fmt::format("{}; {}", breaker_->reason(), to_string(admission))};
 }
 
 void Call::judge(const Pass& pass, EndpointState& endpoint, const TryOutcome& outcome) {

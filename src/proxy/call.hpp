@@ -31,6 +31,7 @@ class Call {
   // Whether the breaker lets a request through now, and if not, why.
   struct Pass {
     std::optional<Breaker::Ticket> ticket;
+    bool probe = false;
     std::string refusal;
     bool refused() const { return !refusal.empty(); }
   };

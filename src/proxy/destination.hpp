@@ -32,7 +32,7 @@ class Destination {
   virtual net::Task<Attempt> next(Visit& visit, net::Deadline deadline) = 0;
   // Makes the request's fields those that this destination is to see, before each try.
   virtual void prepare(http::Request& request, net::Deadline deadline) = 0;
-  // The final head of the last try came. `stays`: a stream or tunnel, whose end may be far.
+  // The final head of the last try came. `stays`: a tunnel, whose end tells nothing.
   virtual void answered(const TryOutcome& outcome, bool stays) {
     static_cast<void>(outcome);
     static_cast<void>(stays);

@@ -159,7 +159,8 @@ void MeshDestination::judge(const TryOutcome& outcome) {
 void MeshDestination::answered(const TryOutcome& outcome, bool stays) {
   if (!endpoint_) return;
   endpoint_->latency.record(mesh_.loop.now() - began_, mesh_.loop.now());
-  if (stays) judge(outcome);
+  // A probe that lasts would keep the others out.
+  if (stays || (pass_ && pass_->probe)) judge(outcome);
 }
 
 void MeshDestination::ended(const std::optional<TryOutcome>& outcome) {

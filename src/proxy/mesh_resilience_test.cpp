@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "http/grpc.hpp"
 #include "proxy/mesh_harness.hpp"
 
 namespace bulkhead::proxy::testing {
@@ -176,6 +177,63 @@ TEST_F(MeshResilience, WhereTheManifestSaysSoAlsoAPostIsRepeated) {
     EXPECT_TRUE(reply && reply->status == 200 && reply->body == "a card");
   }());
   EXPECT_EQ(asked, 3U);
+}
+
+TEST_F(MeshResilience, ATryThatTakesTooLongIsFollowedByAnother) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  std::uint32_t asked = 0;
+  net::Event left(loop_);
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    if (exchange.request().target == "/") co_return co_await reply_text(exchange, 200, "ok");
+    if (++asked > 1) co_return co_await reply_text(exchange, 200, "the second");
+    exchange.on_gone([&] { left.set(); });
+    static_cast<void>(co_await left.wait(net::Deadline::never()));
+    exchange.on_gone({});
+  });
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::http);
+    pair.caller.upstreams[0].resilience.timeout = std::chrono::seconds(10);
+    pair.caller.upstreams[0].resilience.retries.per_try = milliseconds(50);
+    co_await start(checkout, payments, pair);
+    Client client(loop_, checkout.door());
+    const auto reply = co_await client.get("/charges");
+    EXPECT_TRUE(reply && reply->status == 200 && reply->body == "the second");
+  }());
+  EXPECT_EQ(asked, 2U);
+  EXPECT_TRUE(left.is_set());
+}
+
+TEST_F(MeshResilience, AnUnavailableGrpcCallIsRepeatedOnlyWhereTheManifestSaysSo) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  std::uint32_t asked = 0;
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    ++asked;
+    static_cast<void>(co_await read_request_body(exchange));
+    const auto status = asked % 2 == 1 ? http::GrpcStatus::unavailable : http::GrpcStatus::ok;
+    static_cast<void>(co_await exchange.send_head(http::grpc_error(status, ""), true));
+  });
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::grpc);
+    pair.callee.health = {};
+    co_await start(checkout, payments, pair);
+    Client client(loop_, checkout.door(), UpstreamProtocol::http2);
+    http::Request request = request_of("POST", "/shop.Payments/Charge");
+    request.fields.add("content-type", "application/grpc");
+    request.fields.add("te", "trailers");
+    const auto once = co_await client.send(request, std::string(5, '\0'));
+    EXPECT_TRUE(once && once->fields.find("grpc-status") == "14");
+    EXPECT_EQ(asked, 1U);
+    asked = 0;
+    pair.caller.upstreams[0].resilience.retries.unsafe = true;
+    controller_->forget(checkout.instance());
+    controller_->set_snapshot(pair.caller);
+    co_await controller_->until_applied(checkout.instance());
+    const auto again = co_await client.send(request, std::string(5, '\0'));
+    EXPECT_TRUE(again && again->fields.find("grpc-status") == "0");
+    EXPECT_EQ(asked, 2U);
+  }());
 }
 
 TEST_F(MeshResilience, RepetitionsSpendFromABudget) {

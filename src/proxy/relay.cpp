@@ -51,6 +51,7 @@ class Relay {
       if (attempt) {
         up_ = std::move(*attempt);
         const Next next = co_await try_once();
+        watchdog_.stop();
         destination_->ended(outcome_);
         up_.reset();
         if (next == Next::over) co_return;
@@ -87,9 +88,10 @@ class Relay {
     if (answering_) down_.reset(ResetReason::timeout);
   }
 
+  bool bounds_tries() const { return terms_.call != nullptr && terms_.call->settings().retries.per_try.count() > 0; }
   net::Deadline end_of_try() const {
-    const auto per_try = terms_.call != nullptr ? terms_.call->settings().retries.per_try : manifest::Duration(0);
-    return per_try.count() == 0 ? terms_.deadline : std::min(terms_.deadline, loop_.in(per_try));
+    if (!bounds_tries()) return terms_.deadline;
+    return std::min(terms_.deadline, loop_.in(terms_.call->settings().retries.per_try));
   }
 
   net::Task<Next> try_once() {
@@ -105,7 +107,7 @@ class Relay {
     if (!head) co_return co_await failed_before_answer(head.error());
     const auto cause = rules_.edit_answer ? rules_.edit_answer(*head) : std::nullopt;
     outcome_ = outcome_of(*head, cause);
-    destination_->answered(*outcome_, is_stream());
+    destination_->answered(*outcome_, is_tunnel());
     if (terms_.call != nullptr && is_failure(*outcome_, terms_.call->settings().retries)) {
       const Next next = co_await reconsider(cause);
       if (next == Next::again || answered_instead_) co_return next;
@@ -216,6 +218,8 @@ class Relay {
   [[gnu::noinline]] net::Task<bool> may_repeat(TryOutcome outcome) {
     if (past_deadline() || fallback_) co_return false;
     if (outcome.never_sent) co_return body_.replayable();
+    // Who waited for minutes in vain does not wait as long again.
+    if (timed_out_ && !bounds_tries()) co_return false;
     if (!retry_ || retry_->repetitions() >= terms_.call->settings().retries.max) co_return false;
     if (!body_.replayable()) retry_->not_replayable();
     constexpr std::size_t kFine = std::size_t{1} << 24U;

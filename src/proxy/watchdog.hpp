@@ -23,6 +23,7 @@ class Watchdog {
     loop_.arm(timer_, due());
   }
   void moved() { last_ = loop_.now(); }
+  void stop() { timer_.cancel(); }
 
  private:
   net::Deadline due() const { return std::min(net::Deadline(last_ + silence_), end_); }
