@@ -1,6 +1,6 @@
 """A lot of bytes up and down, over HTTP/1.1, HTTP/2 and raw TCP: whole, and within bounded memory of the gateway and the sidecars.
 
-    volume_test.py [--mib N]    256 unless given
+    volume_test.py [--mib N]    256 unless given, 32 of a sanitized build
 """
 
 import argparse
@@ -141,7 +141,7 @@ if __name__ == "__main__":
         print("skipped: curl is not installed (scripts/packages.txt)")
         sys.exit(harness.SKIPPED)
     parser = argparse.ArgumentParser()
-    parser.add_argument("--mib", type=int, default=256)
+    parser.add_argument("--mib", type=int, default=32 if harness.is_sanitized() else 256)
     options, sys.argv[1:] = parser.parse_known_args()
     MIB = options.mib
     harness.main()
