@@ -42,6 +42,7 @@ class Evidence:
         self.calls = []                             # (when it was read, span) of services' calls among them
         self.lost = []                              # when lines of records were lost
         self.gateway_ends = []                      # (when, pid) of gateways that we killed
+        self.full = []                              # [from, to] of the disk
         self.read = 0
 
     def collect(self):
@@ -95,6 +96,11 @@ def explain(failure, evidence, harmed):
     for when, _ in evidence.gateway_ends:
         if began - 0.1 <= when <= ended + 0.1:
             return "killed: the gateway that had accepted it, by this run"
+    for when, _ in evidence.gateway_ends:
+        if ended <= when <= ended + RECORDED_LATE:
+            return "killed: the gateway, before it wrote its record, by this run"
+        if any(begin <= ended + RECORDED_LATE and ended <= when <= end + RECORDED_LATE for begin, end in evidence.full):
+            return "killed: the gateway, while a full disk kept its record in memory, by this run"
     if any(began - 1 <= when <= ended + 10 * RECORDED_LATE for when in evidence.lost):
         return "record lost: the disk was full"
     return None

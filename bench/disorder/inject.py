@@ -87,7 +87,13 @@ class Injector:
 
     def disk(self, fault):
         self.shop.fill_disk()
-        self.undo[fault.number] = self.shop.empty_disk
+        full = [time.time(), float("inf")]
+        self.evidence.full.append(full)
+
+        def empty():
+            self.shop.empty_disk()
+            full[1] = time.time()
+        self.undo[fault.number] = empty
 
     def clock(self, fault):
         self.wall.set(fault.amount)

@@ -13,12 +13,12 @@ SPAN = {"type": "span", "request_id": "o-1.0", "hop": "gateway", "caller": "_gat
 FAILURE = {"order": "o-1", "request_id": "o-1.0", "began": 10_000, "ended": 12_000, "port": 4711}
 
 
-def evidence_of(*spans, lost=(), gateway_ends=(), read=11):
+def evidence_of(*spans, lost=(), gateway_ends=(), full=(), read=11):
     found = evidence.Evidence("/nowhere")
     for span in spans:
         if evidence.is_bad(span):
             found.take(span, read)
-    found.lost, found.gateway_ends = list(lost), list(gateway_ends)
+    found.lost, found.gateway_ends, found.full = list(lost), list(gateway_ends), list(full)
     return found
 
 
@@ -62,6 +62,10 @@ class Explain(unittest.TestCase):
         ("another connection was harmed", evidence_of(), {4712: [(11, "cut")]}, None),
         ("the connection was harmed at another time", evidence_of(), {4711: [(20, "cut")]}, None),
         ("the gateway was killed", evidence_of(gateway_ends=[(11, 5)]), {}, "killed: the gateway that had accepted it, by this run"),
+        ("the gateway was killed a moment later", evidence_of(gateway_ends=[(12.5, 5)]), {}, "killed: the gateway, before it wrote its record, by this run"),
+        ("the gateway was killed later", evidence_of(gateway_ends=[(16, 5)]), {}, None),
+        ("the gateway was killed later, and the disk was full", evidence_of(gateway_ends=[(16, 5)], full=[[11, 17]]), {},
+         "killed: the gateway, while a full disk kept its record in memory, by this run"),
         ("the gateway was killed before", evidence_of(gateway_ends=[(9, 5)]), {}, None),
     ]
 
