@@ -1,436 +1,328 @@
-// What comes in on an HTTP/2 connection: frames become events, broken rules become resets and refusals.
+// Frames as they come in, however they are cut (RFC 9113 §4, §6). What breaks a rule of the connection ends it.
 
 #include <algorithm>
+#include <cstring>
 
 #include "http/h2_impl.hpp"
-#include "http/hop.hpp"
-#include "http/octets.hpp"
 
 namespace bulkhead::http {
-namespace {
 
 using Impl = H2Session::Impl;
-
-Impl& impl_of(void* user_data) { return *static_cast<Impl*>(user_data); }
-
-std::string_view text_of(nghttp2_rcbuf* buffer) {
-  const nghttp2_vec bytes = nghttp2_rcbuf_get_buf(buffer);
-  return {reinterpret_cast<const char*>(bytes.base), bytes.len};
-}
-
-int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
-  impl_of(user_data).begin_fields(*frame);
-  return 0;
-}
-
-int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value, std::uint8_t,
-              void* user_data) {
-  Impl& impl = impl_of(user_data);
-  Impl::Stream* stream = impl.live(frame->hd.stream_id);
-  return stream != nullptr ? impl.take_field(*stream, text_of(name), text_of(value)) : 0;
-}
-
-// nghttp2 would drop such a field; whoever sends one may mean to be read in two ways.
-int on_invalid_header(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf*, nghttp2_rcbuf*,
-                      std::uint8_t, void*) {
-  nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
-  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-int on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
-  impl_of(user_data).frame_received(*frame);
-  return 0;
-}
-
-int on_data(nghttp2_session* session, std::uint8_t, StreamId id, const std::uint8_t* data, std::size_t size,
-            void* user_data) {
-  bool consumed = false;
-  impl_of(user_data).data_received(id, {reinterpret_cast<const char*>(data), size}, consumed);
-  if (consumed) nghttp2_session_consume(session, id, size);
-  return 0;
-}
-
-int on_stream_close(nghttp2_session*, StreamId id, std::uint32_t code, void* user_data) {
-  impl_of(user_data).stream_closed(id, code);
-  return 0;
-}
-
-int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
-  impl_of(user_data).frame_sent(*frame);
-  return 0;
-}
-
-int on_frame_not_send(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
-  impl_of(user_data).frame_not_sent(*frame);
-  return 0;
-}
-
-bool is_target(std::string_view path) {
-  return !path.empty() && (path.front() == '/' || path == "*") &&
-         std::ranges::all_of(path, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
-}
-
-// nghttp2 has checked that it is a number and stands once.
-std::optional<std::uint64_t> take_length(Fields& fields) {
-  const std::optional<std::string_view> text = fields.find("content-length");
-  if (!text) return std::nullopt;
-  std::uint64_t length = 0;
-  for (const char c : *text) length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  fields.remove("content-length");
-  return length;
-}
-
-void take_not_switched(Fields& fields, std::uint16_t& status) {
-  const std::string_view text = fields.find(kNotSwitchedField).value_or("");
-  if (text.size() == 3 && text[0] == '2' && is_digit(text[1]) && is_digit(text[2])) {
-    status = static_cast<std::uint16_t>(200 + (text[1] - '0') * 10 + (text[2] - '0'));
-  }
-  fields.remove(kNotSwitchedField);
-}
-
-}  // namespace
-
-void Impl::install(nghttp2_session_callbacks* callbacks) {
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-  nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
-  nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
-  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
-}
+using h2::Head;
 
 Result<> Impl::receive(std::string_view bytes) {
-  if (role_ == Role::server) {
-    std::string_view rest = bytes;
-    while (state_ && scanner_.next(rest)) {
-      if (scanner_.type() != NGHTTP2_DATA && scanner_.type() != NGHTTP2_HEADERS) continue;
-      // What precedes the head, and not the head: with it, an empty frame would be done.
-      const std::size_t read = bytes.size() - rest.size();
-      const std::size_t before = read - std::min(read, FrameScanner::kHead);
-      feed(bytes.substr(0, before));
-      bytes.remove_prefix(before);
-      frame_begun(scanner_.type(), scanner_.stream());
+  if (terminated_ || !take_preface(bytes)) return state_;
+  while (state_ && !terminated_ && !bytes.empty()) {
+    if (in_data_) {
+      take_body(bytes);
+    } else if (!partial_.empty() || bytes.size() < h2::kHead) {
+      gather_frame(bytes);
+    } else {
+      const Head head = h2::read_head(bytes);
+      if (!check_head(head)) break;
+      if (head.type == h2::kData) {
+        bytes.remove_prefix(h2::kHead);
+        begin_data(head);
+      } else if (bytes.size() - h2::kHead < head.length) {
+        partial_.assign(bytes);
+        break;
+      } else {
+        const std::string_view payload = bytes.substr(h2::kHead, head.length);
+        bytes.remove_prefix(h2::kHead + head.length);
+        take_frame(head, payload);
+      }
     }
   }
-  feed(bytes);
   return state_;
 }
 
-void Impl::feed(std::string_view bytes) {
-  if (!state_) return;
-  const ssize_t read =
-      nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (!state_) return;
-  if (read == NGHTTP2_ERR_FLOODED) {
-    give_up("too many frames that want an answer");
-  } else if (read < 0) {
-    state_ = fail(Cause::protocol, "HTTP/2: {}", nghttp2_strerror(static_cast<int>(read)));
+bool Impl::take_preface(std::string_view& bytes) {
+  if (preface_left_ == 0) return state_.has_value();
+  const std::string_view rest = h2::kPreface.substr(h2::kPreface.size() - preface_left_);
+  const std::size_t size = std::min(rest.size(), bytes.size());
+  if (!state_) return false;
+  if (bytes.substr(0, size) != rest.substr(0, size)) {
+    break_connection(h2_error::kProtocol, "the connection does not begin with the preface");
+    return false;
+  }
+  preface_left_ -= size;
+  bytes.remove_prefix(size);
+  return true;
+}
+
+// A frame that the input ended in: its head, then its payload.
+void Impl::gather_frame(std::string_view& bytes) {
+  const bool has_head = partial_.size() >= h2::kHead;
+  const std::size_t whole = h2::kHead + (has_head ? h2::read_head(partial_).length : 0);
+  const std::size_t size = std::min(whole - partial_.size(), bytes.size());
+  partial_.append(bytes.substr(0, size));
+  bytes.remove_prefix(size);
+  if (partial_.size() < whole) return;
+  const Head head = h2::read_head(partial_);
+  if (!has_head && !check_head(head)) return;
+  if (head.type == h2::kData) {
+    partial_.clear();
+    begin_data(head);
+  } else if (has_head || head.length == 0) {
+    const std::string frame = std::exchange(partial_, {});
+    take_frame(head, std::string_view(frame).substr(h2::kHead));
   }
 }
 
-// Nothing is told any more; the GOAWAY is for pull_output.
-void Impl::give_up(std::string_view why) {
-  if (!state_) return;
-  nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
-  state_ = fail(Cause::exhausted, "HTTP/2: {}", why);
+// What is wrong whatever the payload says.
+bool Impl::check_head(const Head& head) {
+  if (head.length > h2::kMaxFrame) {
+    break_connection(h2_error::kFrameSize, "a frame is longer than 16384 bytes");
+  } else if (!settings_received_ && (head.type != h2::kSettings || head.has(h2::kAck))) {
+    break_connection(h2_error::kProtocol, "the first frame is not SETTINGS");
+  } else if (block_stream_ != 0 && (head.type != h2::kContinuation || head.stream != block_stream_)) {
+    break_connection(h2_error::kProtocol, "a field block is interrupted by another frame");
+  }
+  return state_.has_value();
 }
 
-void Impl::break_connection(std::uint32_t code, std::string_view why) {
-  if (!state_) return;
-  nghttp2_session_terminate_session(session_, code);
-  state_ = fail(Cause::protocol, "HTTP/2: {}", why);
+void Impl::take_frame(const Head& head, std::string_view payload) {
+  switch (head.type) {
+    case h2::kHeaders: return take_headers(head, payload);
+    case h2::kContinuation: return take_continuation(head, payload);
+    case h2::kPriority: return take_priority(head, payload);
+    case h2::kRstStream: return take_rst_stream(head, payload);
+    case h2::kSettings: return take_settings(head, payload);
+    case h2::kPing: return take_ping(head, payload);
+    case h2::kGoaway: return take_goaway(head, payload);
+    case h2::kWindowUpdate: return take_window_update(head, payload);
+    case h2::kPushPromise: return break_connection(h2_error::kProtocol, "PUSH_PROMISE is not enabled");
+    default: return spend(control_left_, "too many frames of unknown types");
+  }
 }
 
-// nghttp2 forgets closed streams and lets frames for them pass, as they may have crossed our reset. Those that the peer
-// ended itself can't have (RFC 9113 §5.1), nor may it go back to an id that it left out (§5.1.1).
-void Impl::frame_begun(std::uint8_t type, StreamId id) {
-  if (!state_ || id == 0) return;
-  const bool headers = type == NGHTTP2_HEADERS;
-  if (headers && id > newest_) {
+bool Impl::idle(StreamId id) const {
+  const bool of_client = id % 2 == 1;
+  if (role_ == Role::server) return !of_client || id > newest_;
+  return !of_client || id >= next_id_;
+}
+
+void Impl::begin_data(const Head& head) {
+  if (head.stream == 0 || idle(head.stream)) {
+    return break_connection(h2_error::kProtocol, "DATA on a stream that is not open");
+  }
+  if (head.length > receive_window_) {
+    return break_connection(h2_error::kFlowControl, "DATA beyond the connection's window");
+  }
+  const Stream* stream = find(head.stream);
+  const bool ended = stream != nullptr ? stream->remote_ended : std::ranges::find(ended_, head.stream) != ended_.end();
+  if (ended) return break_connection(h2_error::kStreamClosed, "a frame of a stream that the peer has ended");
+  receive_window_ -= head.length;
+  in_data_ = true;
+  data_ = head;
+  data_left_ = head.length;
+  padding_left_ = 0;
+  pad_length_due_ = head.has(h2::kPadded);
+  if (pad_length_due_ && head.length == 0) return break_connection(h2_error::kFrameSize, "DATA without its padding");
+  if (!pad_length_due_) begin_body();
+}
+
+// The peer ends its side early or late: the stream's fault. What is not told is given back at once.
+void Impl::begin_body() {
+  if (data_left_ == 0 && !data_.has(h2::kEndStream)) spend(control_left_, "too many empty DATA frames");
+  if (!state_) return;
+  Stream* stream = live(data_.stream);
+  if (stream != nullptr) {
+    const bool beyond = data_.length > 0 && data_.length > stream->receive_window;
+    stream->receive_window -= data_.length;
+    if (beyond) {
+      fail_stream(data_.stream, h2_error::kFlowControl);
+    } else if (role_ == Role::client && !stream->final_head) {
+      fail_stream(data_.stream, h2_error::kProtocol);
+    } else if (stream->expected && data_left_ > *stream->expected) {
+      fail_stream(data_.stream, h2_error::kProtocol);
+    } else if (stream->expected) {
+      *stream->expected -= data_left_;
+    }
+  }
+  stream = live(data_.stream);
+  const std::size_t untold = data_.length - data_left_;
+  if (stream != nullptr && untold > 0) {
+    give_back(*stream, untold);
+  } else if (untold > 0) {
+    give_back(untold);
+  }
+  if (data_left_ + padding_left_ == 0) end_data();
+}
+
+void Impl::take_body(std::string_view& bytes) {
+  if (pad_length_due_) {
+    pad_length_due_ = false;
+    padding_left_ = h2::octet(bytes, 0);
+    bytes.remove_prefix(1);
+    if (padding_left_ > --data_left_) return break_connection(h2_error::kProtocol, "the padding is the whole frame");
+    data_left_ -= padding_left_;
+    return begin_body();
+  }
+  const std::string_view data = bytes.substr(0, data_left_);
+  bytes.remove_prefix(data.size());
+  data_left_ -= data.size();
+  if (!data.empty()) {
+    Stream* stream = live(data_.stream);
+    if (stream != nullptr && told(*stream)) {
+      stream->unconsumed += data.size();
+      events_.on_body(data_.stream, data);
+    } else {
+      give_back(data.size());
+    }
+  }
+  const std::size_t padding = std::min(bytes.size(), padding_left_);
+  bytes.remove_prefix(padding);
+  padding_left_ -= padding;
+  if (state_ && data_left_ + padding_left_ == 0) end_data();
+}
+
+void Impl::end_data() {
+  in_data_ = false;
+  if (!data_.has(h2::kEndStream)) return;
+  Stream* stream = find(data_.stream);
+  if (stream == nullptr) return;
+  if (stream->expected.value_or(0) > 0) return fail_stream(data_.stream, h2_error::kProtocol);
+  end_stream(*stream, {});
+}
+
+void Impl::take_headers(const Head& head, std::string_view payload) {
+  if (head.has(h2::kPadded)) {
+    if (payload.empty()) return break_connection(h2_error::kFrameSize, "HEADERS without its padding");
+    const std::size_t padding = h2::octet(payload, 0);
+    payload.remove_prefix(1);
+    if (padding > payload.size()) return break_connection(h2_error::kProtocol, "the padding is the whole frame");
+    payload.remove_suffix(padding);
+  }
+  if (head.has(h2::kHasPriority)) {
+    if (payload.size() < 5) return break_connection(h2_error::kFrameSize, "HEADERS without its priority");
+    if (h2::read_u31(payload) == head.stream) {
+      return break_connection(h2_error::kProtocol, "a stream that depends on itself");
+    }
+    payload.remove_prefix(5);
+  }
+  if (!check_headers(head.stream)) return;
+  if (head.has(h2::kEndHeaders)) return end_block(head.stream, head.has(h2::kEndStream), payload);
+  block_stream_ = head.stream;
+  block_ends_stream_ = head.has(h2::kEndStream);
+  continuations_ = 0;
+  block_.assign(payload);
+}
+
+// Whether a field block may begin here. Streams that ended are forgotten, and frames for them may have crossed our
+// reset; but not for those that the peer ended itself (§5.1), nor may it go back to an id that it left out (§5.1.1).
+bool Impl::check_headers(StreamId id) {
+  const bool of_client = id % 2 == 1;
+  if (!of_client || (role_ == Role::client && id >= next_id_)) {
+    break_connection(h2_error::kProtocol, "HEADERS on a stream that can't be");
+    return false;
+  }
+  if (role_ == Role::server && id > newest_) {
     if (id > newest_ + 2) skipped_ = {newest_ + 1, id - 1};
     newest_ = id;
-    return;
+    opening_ = true;
+    return true;
   }
-  if (std::ranges::find(ended_, id) != ended_.end()) {
-    return break_connection(NGHTTP2_STREAM_CLOSED, "a frame of a stream that the peer has ended");
+  const Stream* stream = find(id);
+  const bool ended = stream != nullptr ? stream->remote_ended : std::ranges::find(ended_, id) != ended_.end();
+  if (ended) {
+    break_connection(h2_error::kStreamClosed, "a frame of a stream that the peer has ended");
+  } else if (stream == nullptr && id >= skipped_.first && id <= skipped_.second) {
+    break_connection(h2_error::kProtocol, "a stream below one that was opened");
   }
-  const bool skipped = id >= skipped_.first && id <= skipped_.second;
-  if (headers && skipped) break_connection(NGHTTP2_PROTOCOL_ERROR, "a stream below one that was opened");
+  return state_.has_value();
 }
 
-void Impl::spend(std::uint32_t& budget, std::string_view what) {
-  if (budget == 0) {
-    give_up(what);
-  } else {
-    --budget;
-  }
+void Impl::take_continuation(const Head& head, std::string_view payload) {
+  constexpr std::uint32_t kContinuations = 8;
+  if (block_stream_ == 0) return break_connection(h2_error::kProtocol, "CONTINUATION of nothing");
+  if (++continuations_ > kContinuations) return give_up("too many CONTINUATION frames");
+  block_.append(payload);
+  if (!head.has(h2::kEndHeaders)) return;
+  block_stream_ = 0;
+  const std::string block = std::exchange(block_, {});
+  end_block(head.stream, block_ends_stream_, block);
 }
 
-Impl::Stream& Impl::add(StreamId id) {
-  std::unique_ptr<Stream>& stream = streams_[id];
-  if (!stream) stream = std::make_unique<Stream>();
-  stream->id = id;
-  return *stream;
-}
-
-void Impl::begin_fields(const nghttp2_frame& frame) {
-  if (!state_ || frame.hd.type != NGHTTP2_HEADERS) return;
-  const bool request = role_ == Role::server && frame.headers.cat == NGHTTP2_HCAT_REQUEST;
-  Stream* stream = request ? &add(frame.hd.stream_id) : live(frame.hd.stream_id);
-  if (stream == nullptr) return;
-  stream->fields.clear();
-  stream->status = 0;
-  stream->field_count = stream->field_bytes = 0;
-}
-
-int Impl::take_field(Stream& stream, std::string_view name, std::string_view value) {
-  if (!state_) return 0;
-  ++stream.field_count;
-  stream.field_bytes += name.size() + value.size() + 32;
-  const FieldLimits& fields = limits_.fields;
-  if (stream.field_count > fields.count || stream.field_bytes > fields.bytes) {
-    stream.too_large = true;
-    // The refusal is sent at the block's end, but a bomb is not decoded that far.
-    const bool bomb = stream.field_count > 4 * fields.count || stream.field_bytes > 4 * fields.bytes;
-    return bomb ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
-  }
-  if (name.starts_with(':')) {
-    take_pseudo(stream, name, value);
-  } else {
-    stream.fields.add(name, value);
-  }
-  return 0;
-}
-
-void Impl::take_pseudo(Stream& stream, std::string_view name, std::string_view value) {
-  if (name == ":method") {
-    stream.method.assign(value);
-  } else if (name == ":path") {
-    stream.path.assign(value);
-  } else if (name == ":scheme") {
-    stream.scheme.assign(value);
-  } else if (name == ":authority") {
-    stream.authority.assign(value);
-  } else if (name == ":protocol") {
-    stream.protocol.assign(value);
-  } else if (name == ":status" && value.size() == 3) {
-    stream.status = static_cast<std::uint16_t>((value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0'));
-  }
-}
-
-void Impl::frame_received(const nghttp2_frame& frame) {
+void Impl::take_rst_stream(const Head& head, std::string_view payload) {
+  if (payload.size() != 4) return break_connection(h2_error::kFrameSize, "RST_STREAM is four bytes");
+  if (head.stream == 0 || idle(head.stream)) return break_connection(h2_error::kProtocol, "RST_STREAM of no stream");
+  if (role_ == Role::server) spend(resets_left_, "too many streams were reset");
   if (!state_) return;
-  const bool ack = (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0;
-  const bool end = (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-  Stream* stream = live(frame.hd.stream_id);
-  if (stream == nullptr && end) {
-    Stream* untold = find(frame.hd.stream_id);
-    if (untold != nullptr) untold->remote_ended = true;
-  }
-  switch (frame.hd.type) {
-    case NGHTTP2_HEADERS:
-      if (stream != nullptr) end_fields(*stream, end);
-      break;
-    case NGHTTP2_DATA:
-      if (frame.hd.length == 0 && !end) spend(control_left_, "too many empty DATA frames");
-      if (stream != nullptr && end) end_body(*stream);
-      break;
-    case NGHTTP2_RST_STREAM:
-      if (role_ == Role::server) spend(resets_left_, "too many streams were reset");
-      remember_ended(frame.hd.stream_id);
-      break;
-    case NGHTTP2_SETTINGS:
-      if (ack) break;
-      spend(control_left_, "too many SETTINGS");
-      settings_received_ = true;
-      if (state_) events_.on_settings();
-      break;
-    case NGHTTP2_PING:
-      if (!ack) {
-        spend(control_left_, "too many PINGs");
-        break;
-      }
-      {
-        std::uint64_t opaque = 0;
-        std::copy_n(frame.ping.opaque_data, sizeof opaque, reinterpret_cast<std::uint8_t*>(&opaque));
-        events_.on_pong(opaque);
-      }
-      break;
-    case NGHTTP2_PRIORITY: spend(control_left_, "too many PRIORITY frames"); break;
-    case NGHTTP2_GOAWAY: events_.on_goaway(frame.goaway.last_stream_id, frame.goaway.error_code); break;
-    default: break;
-  }
+  remember_ended(head.stream);
+  Stream* stream = find(head.stream);
+  if (stream == nullptr) return;
+  const std::uint32_t code = h2::read_u32(payload);
+  const bool tell = !stream->abandoned && told(*stream);
+  const bool never = role_ == Role::client && code == h2_error::kRefused && !stream->final_head;
+  close(*stream);
+  if (tell) events_.on_reset(head.stream, code, never);
 }
 
-void Impl::end_fields(Stream& stream, bool end) {
-  if (role_ == Role::server) {
-    if (stream.counted) {
-      end_trailers(stream);
-    } else {
-      end_request(stream, end);
-    }
-  } else if (!stream.final_head && stream.status != 0) {
-    end_response(stream, end);
-  } else {
-    end_trailers(stream);
-  }
-}
-
-void Impl::end_request(Stream& stream, bool end) {
-  const FieldLimits& limits = limits_.fields;
-  if (stream.too_large) {
-    const std::string reason = fmt::format("the fields take {} bytes in {} fields; the limits are {} and {}",
-                                           stream.field_bytes, stream.field_count, limits.bytes, limits.count);
-    return refuse(stream, 431, reason);
-  }
-  if (working_ >= limits_.max_streams) {
-    spend(resets_left_, "too many streams beyond the limit");
-    return reset(stream, NGHTTP2_REFUSED_STREAM);
-  }
-  Fields& fields = stream.fields;
-  const std::vector<std::string_view> hosts = fields.all("host");
-  if (stream.authority.empty() && hosts.size() == 1) stream.authority.assign(hosts.front());
-  for (const std::string_view host : hosts) {
-    if (!equal_ignoring_case(host, stream.authority)) return refuse(stream, 400, ":authority and Host differ");
-  }
-  if (!is_authority(stream.authority)) return refuse(stream, 400, ":authority is not a host and a port");
-  if (stream.method == "CONNECT" && stream.protocol.empty()) return refuse(stream, 405, "CONNECT is not offered");
-  if (!is_target(stream.path)) return refuse(stream, 400, ":path holds a byte that targets can't");
-  if (stream.scheme != "http" && stream.scheme != "https")
-    return refuse(stream, 400, ":scheme is neither http nor https");
-  fields.remove("host");
-  join_cookies(fields);
-  Request request;
-  request.version = Version::http2;
-  request.method = stream.protocol.empty() ? std::move(stream.method) : "GET";
-  request.scheme = std::move(stream.scheme);
-  request.authority = std::move(stream.authority);
-  request.target = std::move(stream.path);
-  request.protocol = std::move(stream.protocol);
-  stream.tunnel = !request.protocol.empty();
-  request.content_length = take_length(fields);
-  request.body = !end && !stream.tunnel && request.content_length.value_or(1) > 0;
-  request.expect_continue = fields.remove("expect") > 0 && request.body;
-  request.fields = std::move(fields);
-  fields = {};
-  stream.counted = true;
-  ++working_;
-  const StreamId id = stream.id;
-  events_.on_request(id, std::move(request));
-  Stream* still = live(id);
-  if (end && still != nullptr) end_body(*still);
-}
-
-void Impl::end_response(Stream& stream, bool end) {
-  Response response;
-  response.version = Version::http2;
-  response.status = stream.status;
-  if (stream.too_large || stream.status == 101) return fail_stream(stream.id);
-  const bool accepted = stream.tunnel && response.status >= 200 && response.status < 300;
-  if (accepted) response.status = 101;
-  if (stream.tunnel && response.status == kNotSwitched) take_not_switched(stream.fields, response.status);
-  response.content_length = take_length(stream.fields);
-  response.fields = std::move(stream.fields);
-  stream.fields = {};
-  stream.final_head = !response.interim();
-  response.body = accepted || (stream.final_head && !end && response.content_length.value_or(1) > 0);
-  const StreamId id = stream.id;
-  events_.on_response(id, std::move(response));
-  Stream* still = live(id);
-  if (end && still != nullptr) end_body(*still);
-}
-
-void Impl::end_trailers(Stream& stream) {
-  if (stream.too_large) return fail_stream(stream.id);
-  Fields trailers = std::move(stream.fields);
-  stream.fields = {};
-  trailers.remove_if([](const Field& field) { return forbidden_in_trailers(field.name); });
-  stream.remote_ended = true;
-  events_.on_end(stream.id, std::move(trailers));
-}
-
-void Impl::end_body(Stream& stream) {
-  if (stream.remote_ended) return;
-  stream.remote_ended = true;
-  events_.on_end(stream.id, {});
-}
-
-void Impl::data_received(StreamId id, std::string_view data, bool& consumed) {
-  Stream* stream = state_ ? live(id) : nullptr;
-  const bool told = stream != nullptr && (role_ == Role::client ? stream->final_head : stream->counted);
-  if (!told) {
-    consumed = true;
+void Impl::take_window_update(const Head& head, std::string_view payload) {
+  if (payload.size() != 4) return break_connection(h2_error::kFrameSize, "WINDOW_UPDATE is four bytes");
+  const std::int64_t increment = h2::read_u31(payload);
+  if (head.stream == 0) {
+    if (increment == 0) return break_connection(h2_error::kProtocol, "WINDOW_UPDATE of nothing");
+    send_window_ += increment;
+    if (send_window_ > h2::kMaxWindow) break_connection(h2_error::kFlowControl, "the connection's window is too large");
     return;
   }
-  stream->unconsumed += data.size();
-  events_.on_body(id, data);
-}
-
-void Impl::stream_closed(StreamId id, std::uint32_t code) {
-  Stream* stream = find(id);
+  if (idle(head.stream)) return break_connection(h2_error::kProtocol, "WINDOW_UPDATE of no stream");
+  Stream* stream = find(head.stream);
   if (stream == nullptr) return;
-  const std::unique_ptr<Stream> last = std::move(streams_[id]);
-  streams_.erase(id);
-  if (last->unconsumed > 0) nghttp2_session_consume_connection(session_, last->unconsumed);
-  if (last->dead || !state_) return;
-  if (last->remote_ended && code == NGHTTP2_NO_ERROR) remember_ended(id);
-  const bool whole = last->remote_ended && last->local_ended && code == NGHTTP2_NO_ERROR;
-  if (whole) {
-    resets_left_ = std::min(resets_left_ + 1, limits_.resets);
-    return;
+  if (increment == 0) return fail_stream(head.stream, h2_error::kProtocol);
+  stream->send_window += increment;
+  if (stream->send_window > h2::kMaxWindow) return fail_stream(head.stream, h2_error::kFlowControl);
+  note_output(*stream);
+}
+
+void Impl::take_priority(const Head& head, std::string_view payload) {
+  if (payload.size() != 5) return break_connection(h2_error::kFrameSize, "PRIORITY is five bytes");
+  if (head.stream == 0) return break_connection(h2_error::kProtocol, "PRIORITY of no stream");
+  if (h2::read_u31(payload) == head.stream) {
+    return break_connection(h2_error::kProtocol, "a stream that depends on itself");
   }
-  if (last->abandoned || (role_ == Role::server && !last->counted)) return;
-  events_.on_reset(id, code, role_ == Role::client && code == NGHTTP2_REFUSED_STREAM && !last->final_head);
+  spend(control_left_, "too many PRIORITY frames");
 }
 
-void Impl::frame_sent(const nghttp2_frame& frame) {
-  Stream* stream = find(frame.hd.stream_id);
-  const bool may_end = frame.hd.type == NGHTTP2_HEADERS || frame.hd.type == NGHTTP2_DATA;
-  if (may_end && stream != nullptr) stream->head_sent = true;
-  if (may_end && stream != nullptr && (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-    stream->local_ended = true;
-    // Nobody waits for the rest of a request that was refused or answered.
-    const bool unwanted = role_ == Role::server && (!stream->counted || stream->abandoned);
-    if (unwanted && !stream->remote_ended && !stream->dead) reset(*stream, NGHTTP2_NO_ERROR);
+void Impl::take_ping(const Head& head, std::string_view payload) {
+  if (payload.size() != 8) return break_connection(h2_error::kFrameSize, "PING is eight bytes");
+  if (head.stream != 0) return break_connection(h2_error::kProtocol, "PING on a stream");
+  if (head.has(h2::kAck)) {
+    std::uint64_t opaque = 0;
+    std::memcpy(&opaque, payload.data(), sizeof opaque);
+    return events_.on_pong(opaque);
   }
-  // A reset that the peer's own mistake made us send costs the peer as much as one of its own (CVE-2025-8671).
-  const bool ours = stream != nullptr && stream->dead;
-  if (role_ == Role::server && frame.hd.type == NGHTTP2_RST_STREAM && !ours) {
-    spend(resets_left_, "too many broken streams");
-  }
-}
-
-void Impl::frame_not_sent(const nghttp2_frame& frame) {
-  if (frame.hd.type != NGHTTP2_HEADERS) return;
-  Stream* stream = find(frame.hd.stream_id);
-  if (stream == nullptr) return;
-  if (role_ == Role::server) return fail_stream(stream->id);
-  // A request that did not leave.
-  const StreamId id = stream->id;
-  const bool dead = stream->dead || !state_;
-  streams_.erase(id);
-  if (!dead) events_.on_reset(id, NGHTTP2_REFUSED_STREAM, true);
-}
-
-// Ends a stream whose peer, or whose encoder, broke a rule.
-void Impl::fail_stream(StreamId id) {
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_PROTOCOL_ERROR);
-}
-
-// Answers a request that nobody is told of.
-void Impl::refuse(Stream& stream, std::uint16_t status, std::string_view reason) {
-  spend(resets_left_, "too many refused requests");
+  spend(control_left_, "too many PINGs");
   if (!state_) return;
-  Response response;
-  response.status = status;
-  response.content_length = reason.size();
-  response.body = true;
-  response.fields.add("content-type", "text/plain");
-  const Result<> submitted = submit_response(stream, response, false);
-  if (!submitted) return reset(stream, NGHTTP2_INTERNAL_ERROR);
-  send_body(stream, reason, true);
+  if (++queued_answers_ > limits_.queued_control) return give_up("too many frames that want an answer");
+  h2::append_head({8, h2::kPing, h2::kAck, 0}, queue_);
+  queue_.append(payload);
+}
+
+void Impl::take_goaway(const Head& head, std::string_view payload) {
+  if (payload.size() < 8) return break_connection(h2_error::kFrameSize, "GOAWAY is too short");
+  if (head.stream != 0) return break_connection(h2_error::kProtocol, "GOAWAY on a stream");
+  const StreamId last = h2::read_u31(payload);
+  if (last > last_of_peer_) return break_connection(h2_error::kProtocol, "GOAWAY with a later stream than before");
+  spend(control_left_, "too many GOAWAY frames");
+  if (!state_) return;
+  goaway_received_ = true;
+  last_of_peer_ = last;
+  events_.on_goaway(last, h2::read_u32(payload.substr(4)));
+  if (role_ == Role::server) return;
+  std::vector<StreamId> unprocessed;
+  streams_.for_each([&](const Stream& stream) {
+    if (stream.id > last) unprocessed.push_back(stream.id);
+  });
+  for (const StreamId id : unprocessed) {
+    Stream* stream = find(id);
+    if (stream == nullptr) continue;
+    const bool tell = !stream->abandoned;
+    close(*stream);
+    if (tell) events_.on_reset(id, h2_error::kRefused, true);
+  }
 }
 
 }  // namespace bulkhead::http

@@ -3,67 +3,33 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 
 #include "http/h2_impl.hpp"
 
 namespace bulkhead::http {
-namespace {
-
-using Settings = std::vector<nghttp2_settings_entry>;
-
-Settings settings_of(H2Session::Role role, const H2Limits& limits) {
-  Settings settings{
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
-      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.fields.bytes)},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-  };
-  if (role == H2Session::Role::server) {
-    settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.max_streams});
-    settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
-  } else {
-    settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
-  }
-  return settings;
-}
-
-struct DeleteOption {
-  void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
-};
-struct DeleteCallbacks {
-  void operator()(nghttp2_session_callbacks* callbacks) const { nghttp2_session_callbacks_del(callbacks); }
-};
-
-std::unique_ptr<nghttp2_option, DeleteOption> options_of(const H2Limits& limits) {
-  nghttp2_option* option = nullptr;
-  if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
-  nghttp2_option_set_no_auto_window_update(option, 1);
-  nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_server_fallback_rfc7540_priorities(option, 1);  // a client of old is held to PRIORITY's rules
-  nghttp2_option_set_max_outbound_ack(option, limits.queued_control);
-  nghttp2_option_set_max_settings(option, 32);
-  nghttp2_option_set_max_continuations(option, 8);
-  nghttp2_option_set_stream_reset_rate_limit(option, 4ULL * limits.resets, limits.resets);
-  nghttp2_option_set_max_send_header_block_length(option, 4 * limits.fields.bytes);
-  return std::unique_ptr<nghttp2_option, DeleteOption>(option);
-}
-
-}  // namespace
 
 H2Session::Impl::Impl(Role role, const H2Limits& limits, H2Events& events)
-    : role_(role), limits_(limits), events_(events), resets_left_(limits.resets), control_left_(limits.control_frames) {
-  const auto options = options_of(limits);
-  nghttp2_session_callbacks* made = nullptr;
-  if (nghttp2_session_callbacks_new(&made) != 0) throw std::bad_alloc();
-  const std::unique_ptr<nghttp2_session_callbacks, DeleteCallbacks> callbacks(made);
-  install(callbacks.get());
-  const int code = role == Role::server ? nghttp2_session_server_new2(&session_, callbacks.get(), this, options.get())
-                                        : nghttp2_session_client_new2(&session_, callbacks.get(), this, options.get());
-  if (code != 0) throw std::bad_alloc();
-  const Settings settings = settings_of(role, limits);
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
-                                        static_cast<std::int32_t>(limits.connection_window));
+    : role_(role),
+      limits_(limits),
+      events_(events),
+      preface_left_(role == Role::server ? h2::kPreface.size() : 0),
+      resets_left_(limits.resets),
+      control_left_(limits.control_frames) {
+  queue_first_settings();
+}
+
+bool H2Session::Impl::accepts_streams() const {
+  return role_ == Role::client && state_ && !terminated_ && !goaway_sent_ && !goaway_received_ &&
+         next_id_ <= h2::kMaxStream - 2;
+}
+
+bool H2Session::Impl::want_write() const {
+  return !queue_.empty() || (!terminated_ && send_window_ > 0 && !waiting_.empty());
+}
+
+bool H2Session::Impl::finished() const {
+  const bool ending = goaway_sent_ || goaway_received_;
+  return !want_write() && (terminated_ || (ending && streams_.size() == 0));
 }
 
 H2Session::H2Session(Role role, const H2Limits& limits, H2Events& events)
@@ -71,9 +37,9 @@ H2Session::H2Session(Role role, const H2Limits& limits, H2Events& events)
 H2Session::~H2Session() = default;
 
 Result<> H2Session::receive(std::string_view bytes) { return impl_->receive(bytes); }
-bool H2Session::want_write() const { return nghttp2_session_want_write(impl_->session_) != 0; }
+bool H2Session::want_write() const { return impl_->want_write(); }
 void H2Session::pull_output(std::string& out, std::size_t limit) { impl_->pull_output(out, limit); }
-bool H2Session::finished() const { return nghttp2_session_want_read(impl_->session_) == 0 && !want_write(); }
+bool H2Session::finished() const { return impl_->finished(); }
 
 Result<StreamId> H2Session::submit_request(const Request& request, bool end) {
   if (open_streams() >= peer_max_streams()) {
@@ -83,21 +49,10 @@ Result<StreamId> H2Session::submit_request(const Request& request, bool end) {
 }
 
 std::size_t H2Session::open_streams() const { return impl_->streams_.size(); }
-
-std::uint32_t H2Session::peer_max_streams() const {
-  if (!impl_->settings_received_) return 100;
-  return nghttp2_session_get_remote_settings(impl_->session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-}
-
+std::uint32_t H2Session::peer_max_streams() const { return impl_->settings_received_ ? impl_->peer_max_streams_ : 100; }
 bool H2Session::peer_settings_received() const { return impl_->settings_received_; }
-
-bool H2Session::peer_allows_extended_connect() const {
-  return nghttp2_session_get_remote_settings(impl_->session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
-}
-
-bool H2Session::accepts_streams() const {
-  return impl_->state_ && nghttp2_session_check_request_allowed(impl_->session_) != 0;
-}
+bool H2Session::peer_allows_extended_connect() const { return impl_->peer_connect_; }
+bool H2Session::accepts_streams() const { return impl_->accepts_streams(); }
 
 Result<> H2Session::submit_response(StreamId stream, const Response& response, bool end) {
   Impl::Stream* found = impl_->live(stream);
@@ -112,10 +67,7 @@ void H2Session::send_body(StreamId stream, std::string_view data, bool end) {
 
 void H2Session::send_trailers(StreamId stream, const Fields& trailers) {
   Impl::Stream* found = impl_->live(stream);
-  if (found == nullptr || found->out_ended) return;
-  found->trailers = trailers;
-  found->has_trailers = true;
-  impl_->send_body(*found, {}, true);
+  if (found != nullptr) impl_->send_trailers(*found, trailers);
 }
 
 std::size_t H2Session::send_room(StreamId stream) const {
@@ -129,12 +81,12 @@ void H2Session::consume(StreamId stream, std::size_t size) {
   if (found == nullptr) return;
   const std::size_t given = std::min(size, found->unconsumed);
   found->unconsumed -= given;
-  nghttp2_session_consume(impl_->session_, stream, given);
+  impl_->give_back(*found, given);
 }
 
 void H2Session::reset(StreamId stream, std::uint32_t code) {
   Impl::Stream* found = impl_->find(stream);
-  if (found != nullptr && !found->dead) impl_->reset(*found, code);
+  if (found != nullptr) impl_->reset(*found, code);
 }
 
 void H2Session::abandon(StreamId stream) {
@@ -144,33 +96,36 @@ void H2Session::abandon(StreamId stream) {
 
 bool H2Session::sending(StreamId stream) const {
   const Impl::Stream* found = impl_->find(stream);
-  return found != nullptr && !found->dead && !found->local_ended;
+  if (found != nullptr) return !found->local_ended || found->last_at > impl_->pulled_;
+  return std::ranges::find(impl_->leaving_, stream) != impl_->leaving_.end();
 }
 
 bool H2Session::request_sent(StreamId stream) const {
   const Impl::Stream* found = impl_->find(stream);
-  return found != nullptr && found->head_sent;
+  return found != nullptr && found->head_at <= impl_->pulled_;
 }
 
 void H2Session::work_done(StreamId) {
   if (impl_->working_ > 0) --impl_->working_;
 }
 
-void H2Session::shutdown_notice() { nghttp2_submit_shutdown_notice(impl_->session_); }
+void H2Session::shutdown_notice() {
+  if (!impl_->terminated_) impl_->queue_goaway(h2::kMaxStream, h2_error::kNone);
+}
 
 void H2Session::goaway(std::uint32_t code) {
-  if (code != NGHTTP2_NO_ERROR) {
-    nghttp2_session_terminate_session(impl_->session_, code);
-    return;
-  }
-  const StreamId last = nghttp2_session_get_last_proc_stream_id(impl_->session_);
-  nghttp2_submit_goaway(impl_->session_, NGHTTP2_FLAG_NONE, last, code, nullptr, 0);
+  if (code != h2_error::kNone) return impl_->terminate(code);
+  if (impl_->terminated_) return;
+  impl_->goaway_sent_ = true;
+  impl_->last_taken_ = std::min(impl_->last_taken_, impl_->newest_);
+  impl_->queue_goaway(impl_->last_taken_, code);
 }
 
 void H2Session::ping(std::uint64_t opaque) {
-  std::array<std::uint8_t, 8> bytes{};
+  std::array<char, 8> bytes{};
   std::memcpy(bytes.data(), &opaque, bytes.size());
-  nghttp2_submit_ping(impl_->session_, NGHTTP2_FLAG_NONE, bytes.data());
+  h2::append_head({8, h2::kPing, 0, 0}, impl_->queue_);
+  impl_->queue_.append(bytes.data(), bytes.size());
 }
 
 void H2Session::refill_budgets() {

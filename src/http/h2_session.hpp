@@ -1,6 +1,6 @@
 #pragma once
 
-// One HTTP/2 connection (RFC 9113, 8441) without I/O, over libnghttp2. Bytes go in by receive(), come out by
+// One HTTP/2 connection (RFC 9113, 8441) without I/O. Bytes go in by receive(), come out by
 // pull_output(), and what happens is told to H2Events while receive() runs.
 //
 // - Streams are known by id. After on_end and a complete answer, or after on_reset or reset(), nothing more is told of
@@ -30,7 +30,7 @@ using StreamId = std::int32_t;
 
 namespace h2_error {  // RFC 9113 §7
 inline constexpr std::uint32_t kNone = 0, kProtocol = 1, kInternal = 2, kFlowControl = 3, kStreamClosed = 5,
-                               kRefused = 7, kCancel = 8, kCalm = 11;
+                               kFrameSize = 6, kRefused = 7, kCancel = 8, kCompression = 9, kCalm = 11;
 }
 
 class H2Events {
@@ -58,7 +58,7 @@ struct H2Limits {
   std::uint32_t connection_window = 4U << 20U;
   std::size_t send_buffer = 64U << 10U;  // per stream
   std::uint32_t resets = 200;            // burst; a quarter comes back by each refill
-  std::uint32_t control_frames = 1000;   // SETTINGS, PING, PRIORITY and empty DATA
+  std::uint32_t control_frames = 1000;   // SETTINGS, PING, PRIORITY, GOAWAY, unknown types, empty DATA
   std::size_t queued_control = 256;      // answers to those, not yet pulled
 };
 
