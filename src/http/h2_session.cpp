@@ -102,7 +102,7 @@ bool H2Session::sending(StreamId stream) const {
 
 bool H2Session::request_sent(StreamId stream) const {
   const Impl::Stream* found = impl_->find(stream);
-  return found != nullptr && found->head_at <= impl_->pulled_;
+  return found == nullptr || found->head_at <= impl_->pulled_;
 }
 
 void H2Session::work_done(StreamId) {

@@ -103,7 +103,7 @@ class H2Session {
   void abandon(StreamId stream);
   // Whether some of what was submitted has not been pulled, for want of window or of pulling.
   bool sending(StreamId stream) const;
-  // Client: whether the request's head has been pulled; if not, nobody can have seen it.
+  // Client: whether the request's head may have been pulled; if not, nobody can have seen it.
   bool request_sent(StreamId stream) const;
   // Server: the handler of a stream that on_request told has ended (also after its reset).
   void work_done(StreamId stream);
