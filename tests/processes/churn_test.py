@@ -163,13 +163,14 @@ class Churn(harness.Case):
         text = numbered(number).replace("@PORT@", str(app.port)).replace("@PROGRAMS@", str(harness.PROGRAMS))
         self.assertEqual(app.ask("apply", desired={**self.desired, "text": text}), {"ok": True, "changed": True})
 
-    def change(self, app):
-        """One change after the other; the last one's number."""
+    def change(self, app, seldom):
+        """One change after the other; the last one's number. `seldom` is called now and then."""
         pace, begin = threading.Event(), time.monotonic()
         for number in range(1, round(SECONDS / EVERY) + 1):
             self.apply(app, number)
             if number % SCALES == 0:
                 self.assertTrue(app.ask("scale", service="back", count=2 + number // SCALES % 2)["ok"])
+                seldom()
             pace.wait(begin + number * EVERY - time.monotonic())
         return number
 
@@ -177,12 +178,17 @@ class Churn(harness.Case):
         app = self.start()
         self.desired = json.loads((app.directory / "b/state/churn/desired.json").read_text())
         long_lived = {name: app.service(name)["instances"][0]["service_pid"] for name in ("front", "sockets", "streams")}
-        quiet = app.connection()  # kept alive, and not used meanwhile
-        quiet.request("GET", "/back/x")
-        self.assertEqual(quiet.getresponse().read() != b"", True)
+        quiet = app.connection()  # kept alive, and idle most of the time
+        quiet.connect()
+        own = quiet.sock
+
+        def ask_quietly():
+            quiet.request("GET", "/back/x")
+            answer = harness.Answer(quiet.getresponse())
+            self.assertEqual((answer.status, quiet.sock), (200, own), "the idle connection is still there")
         with Talks(app, app.certificate.read_bytes()) as talks, Load(app, "/front/call?url=http://back/x") as called, Load(app, "/back/x") as load, \
                 Greetings(app) as greetings:
-            number = self.change(app)
+            number = self.change(app, ask_quietly)
             load.goes_on()
             called.goes_on()
             until(lambda: app.get(f"/mark/{number}").status == 200 and app.get(f"/mark/{number - 1}").status == 404, what="the last change")
@@ -195,9 +201,6 @@ class Churn(harness.Case):
         self.assertEqual(load.failed, 0, load.problems[:5])
         self.assertEqual(called.failed, 0, called.problems[:5])
         self.assertEqual(greetings.problems[:5], [])
-        own = quiet.sock
-        quiet.request("GET", "/back/x")
-        self.assertEqual((quiet.getresponse().status, quiet.sock), (200, own), "the idle connection is still there")
         quiet.close()
         after = {name: app.service(name)["instances"][0]["service_pid"] for name in long_lived}
         self.assertEqual(after, long_lived, "nothing was started again")
