@@ -1,12 +1,9 @@
 #include "http/fields.hpp"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include <algorithm>
 #include <functional>
 
+#include "base/octet_scan.hpp"
 #include "http/octets.hpp"
 
 namespace bulkhead::http {
@@ -15,7 +12,9 @@ namespace {
 constexpr std::size_t kUsualFields = 12;
 constexpr std::size_t kUsualBytes = 384;
 
-bool is_value_octet(char c) { return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t'; }
+[[maybe_unused]] bool is_value_octet(char c) {
+  return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
+}
 
 // `set` may be given views into the arena that it is about to move.
 bool points_into(std::string_view text, const std::string& arena) {
@@ -39,16 +38,13 @@ bool is_field_value(std::string_view text) {
   const __m128i last_control = _mm_set1_epi8(0x1f);
   const __m128i tab = _mm_set1_epi8('\t');
   const __m128i del = _mm_set1_epi8(0x7f);
-  while (text.size() >= 16) {
-    const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data()));
+  return !any_octet(text, [&](__m128i octets) {
     const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(octets, last_control), octets);
-    const __m128i bad =
-        _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(octets, tab), control), _mm_cmpeq_epi8(octets, del));
-    if (_mm_movemask_epi8(bad) != 0) return false;
-    text.remove_prefix(16);
-  }
-#endif
+    return _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(octets, tab), control), _mm_cmpeq_epi8(octets, del));
+  });
+#else
   return std::ranges::all_of(text, is_value_octet);
+#endif
 }
 
 std::string_view trim_whitespace(std::string_view text) {

@@ -1,5 +1,7 @@
 #include "net/address.hpp"
 
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <functional>
@@ -23,6 +25,19 @@ Result<std::uint16_t> parse_port(std::string_view text) {
   }
   if (port > 65535) return fail(Cause::invalid, "\"{}\" is not a port from 0 to 65535", text);
   return static_cast<std::uint16_t>(port);
+}
+
+// inet_ntop goes through printf for what each request is told about its client.
+std::string ipv4_text(const in_addr& address) {
+  std::array<std::uint8_t, 4> bytes{};
+  std::memcpy(bytes.data(), &address, sizeof bytes);
+  std::array<char, INET_ADDRSTRLEN> text{};
+  char* end = text.data();
+  for (const std::uint8_t byte : bytes) {
+    end = std::to_chars(end, text.data() + text.size(), byte).ptr;
+    *end++ = '.';
+  }
+  return {text.data(), end - 1};
 }
 
 struct Network {
@@ -163,9 +178,9 @@ Address Address::with_port(std::uint16_t port) const {
 
 std::string Address::ip_text() const {
   if (is_unix()) return {};
+  if (family() == AF_INET) return ipv4_text(storage_.v4.sin_addr);
   char text[INET6_ADDRSTRLEN] = {};
-  const void* bytes = family() == AF_INET ? static_cast<const void*>(&storage_.v4.sin_addr) : &storage_.v6.sin6_addr;
-  ::inet_ntop(family(), bytes, text, sizeof text);
+  ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, text, sizeof text);
   return text;
 }
 

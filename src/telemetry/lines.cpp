@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/octet_scan.hpp"
 #include "telemetry/records.hpp"
 
 namespace bulkhead::telemetry {
@@ -42,6 +43,23 @@ constexpr std::array<bool, 256> make_plain_table() {
   return table;
 }
 constexpr std::array<bool, 256> kPlain = make_plain_table();
+
+// Most values need no escape: seen sixteen octets at a time.
+bool is_plain(std::string_view value) {
+#if defined(__SSE2__)
+  const __m128i space = _mm_set1_epi8(0x20);
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const __m128i del = _mm_set1_epi8(0x7f);
+  return !any_octet(value, [&](__m128i octets) {
+    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(octets, quote), _mm_cmpeq_epi8(octets, backslash));
+    const __m128i outside = _mm_or_si128(_mm_cmplt_epi8(octets, space), _mm_cmpeq_epi8(octets, del));  // as signed
+    return _mm_or_si128(marks, outside);
+  });
+#else
+  return std::ranges::all_of(value, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
+#endif
+}
 
 // Appends the members of one JSON object. Lines are made for each request, so room is made once and filled by hand.
 class Line {
@@ -103,6 +121,7 @@ class Line {
   }
 
   void quote(std::string_view value) {
+    if (is_plain(value)) return put(value);
     while (true) {
       std::size_t plain = 0;
       while (plain < value.size() && kPlain[static_cast<unsigned char>(value[plain])]) ++plain;
