@@ -3,16 +3,16 @@
 // Sixteen octets at once, for checks that every byte of a message passes.
 
 #if defined(__SSE2__)
-#include <emmintrin.h>
-
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 
+#include <emmintrin.h>
+
 namespace bulkhead {
 
-// Whether `bad`, which marks octets of a vector with ones, marks any of `text`. What is no multiple of sixteen is looked
-// at twice in part.
+// Whether `bad`, which marks octets of a vector with ones, marks any of `text`. What is no multiple of sixteen is
+// looked at twice in part.
 template <class Bad>  // __m128i(__m128i)
 bool any_octet(std::string_view text, Bad bad) {
   const char* at = text.data();

@@ -121,7 +121,10 @@ TEST(H2Frames, EndAConnectionThatBreaksItsRules) {
       {whole + whole, h2_error::kStreamClosed},
       {frame(h2::kHeaders, h2::kEndHeaders, 2, request_block()), h2_error::kProtocol},
       {frame(h2::kHeaders, h2::kEndHeaders, 0, request_block()), h2_error::kProtocol},
-      {frame(h2::kHeaders, h2::kEndHeaders | h2::kPadded, 1, "\x0f" "abc"), h2_error::kProtocol},
+      {frame(h2::kHeaders, h2::kEndHeaders | h2::kPadded, 1,
+             "\x0f"
+             "abc"),
+       h2_error::kProtocol},
       {frame(h2::kHeaders, h2::kEndHeaders | h2::kHasPriority, 1, "\0\0\0\1x"s + request_block()), h2_error::kProtocol},
       {frame(h2::kHeaders, h2::kEndHeaders, 1, "\x80"), h2_error::kCompression},
       {frame(h2::kHeaders, 0, 1, request_block()) + frame(h2::kPing, 0, 0, std::string(8, 'x')), h2_error::kProtocol},
@@ -152,7 +155,8 @@ TEST(H2Frames, MeanTheSameHoweverTheyAreCut) {
   const std::string block = request_block();
   const std::string input =
       kBegin + frame(h2::kHeaders, h2::kHasPriority, 1, "\0\0\0\0\7"s + block.substr(0, 5)) +
-      frame(h2::kContinuation, 0, 1, block.substr(5, 10)) + frame(h2::kContinuation, h2::kEndHeaders, 1, block.substr(15)) +
+      frame(h2::kContinuation, 0, 1, block.substr(5, 10)) +
+      frame(h2::kContinuation, h2::kEndHeaders, 1, block.substr(15)) +
       frame(h2::kData, h2::kPadded, 1, "\3hel\0\0\0"s) + frame(0xbe, 0xff, 77, "of no known type") +
       frame(h2::kData, 0, 1, "lo") + frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, literal("x-sum", "5")) +
       frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream | h2::kPadded, 3, "\2"s + block + "\0\0"s);
@@ -212,7 +216,8 @@ TEST(H2Frames, AnswersAreJudgedToo) {
            {"GET", head(h2::kEndStream, five), "1 reset 1"},
            {"HEAD", head(h2::kEndStream, five), "1 200 false\n1 end"},
            {"HEAD", head(0, five) + frame(h2::kData, 0, 1, "hello"), "1 200 true\n1 reset 1"},
-           {"GET", head(h2::kEndStream, literal(":status", "304") + literal("content-length", "5")), "1 304 false\n1 end"},
+           {"GET", head(h2::kEndStream, literal(":status", "304") + literal("content-length", "5")),
+            "1 304 false\n1 end"},
            {"GET", head(0, literal(":status", "100")) + head(h2::kEndStream, literal(":status", "204")),
             "1 100 false\n1 204 false\n1 end"},
            {"GET", head(h2::kEndStream, literal(":status", "100")), "1 reset 1"},
