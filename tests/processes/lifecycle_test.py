@@ -57,6 +57,11 @@ def controller_pid(app):
     return app.lock_holder("controller")
 
 
+def stopped(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "T"
+
+
 def warden_pid(app):
     return app.lock_holder("warden")
 
@@ -116,11 +121,12 @@ class Lifecycle(harness.Case):
         pids = app.pids()
         warden, controller = warden_pid(app), controller_pid(app)
         os.kill(warden, signal.SIGSTOP)
+        until(lambda: stopped(warden), 10, "the warden to be stopped, so that it starts no controller")
         kill(controller)
         kill(warden)
         self.assertEqual(app.get("/front/x").status, 200)
         said = app.run("status", check=False)
-        self.assertEqual(said.returncode, 3)
+        self.assertEqual(said.returncode, 3, said)
         self.assertIn("front-2", said.stdout)
         self.assertRegex(said.stdout, r"running +(59|60) min")
         app.down()
