@@ -47,7 +47,7 @@ class ResilienceReader {
     read_breaker();
     read_outliers();
     fields_.read_duration_into("slow_start", Duration(0), hours(1), value_.slow_start);
-    for (std::string_view key : {"timeout", "retries", "breaker", "fallback", "faults", "split"})
+    for (std::string_view key : {"timeout", "retries", "breaker", "outliers", "fallback", "faults", "split"})
       if (fields_.find(key)) draft_.of_requests.push_back({std::string(key), fields_.mark(key)});
   }
 

@@ -142,7 +142,7 @@ void check_ports(Context& context, const ResilienceDraft& written, const Service
     Mistake& mistake = context.report.add(key.mark, "resilience",
                                           fmt::format("'{}' of {} is for requests, and port {} of '{}' speaks tcp",
                                                       key.value, written.owner, tcp->number, callee.name));
-    mistake.help.push_back(ports.size() == 1 ? std::string("a tcp port has 'outliers' and 'slow_start' alone")
+    mistake.help.push_back(ports.size() == 1 ? std::string("a tcp port has 'slow_start' alone")
                                              : "say which port it is for: 'port: ...'");
   }
 }
