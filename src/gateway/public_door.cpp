@@ -149,7 +149,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std
   const proxy::Upstream* upstream = nullptr;
   if (route != nullptr) {
     const proxy::Upstream& declared = snapshot.upstreams[route->upstream];
-    upstream = &proxy::choose_target(snapshot, declared, request.fields, core_.journal);
+    upstream = proxy::choose_target(snapshot, &declared, request.fields, core_.journal);
     visit.callee = upstream->service;
     visit.port = upstream->port;
   }

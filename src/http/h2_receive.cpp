@@ -129,12 +129,12 @@ void Impl::begin_body() {
   Stream* stream = live(data_.stream);
   if (stream != nullptr) {
     const bool beyond = data_.length > 0 && data_.length > stream->receive_window;
+    const bool before_head = role_ == Role::client && !stream->final_head;
+    const bool too_long = stream->expected && data_left_ > *stream->expected;
     stream->receive_window -= data_.length;
     if (beyond) {
       fail_stream(data_.stream, h2_error::kFlowControl);
-    } else if (role_ == Role::client && !stream->final_head) {
-      fail_stream(data_.stream, h2_error::kProtocol);
-    } else if (stream->expected && data_left_ > *stream->expected) {
+    } else if (before_head || too_long) {
       fail_stream(data_.stream, h2_error::kProtocol);
     } else if (stream->expected) {
       *stream->expected -= data_left_;

@@ -8,18 +8,19 @@
 namespace bulkhead::http::hpack {
 namespace {
 
-std::uint64_t load(const char* text, std::size_t size) {
+// Of the first eight bytes, or of fewer.
+std::uint64_t load(std::string_view text) {
   std::uint64_t word = 0;
-  std::memcpy(&word, text, std::min<std::size_t>(size, sizeof word));
+  std::memcpy(&word, text.data(), std::min<std::size_t>(text.size(), sizeof word));
   return word;
 }
 
 // Length, beginning and end: what differs between fields as a rule, and soon done. Equality is asked for afterwards.
 std::uint64_t mix(std::string_view text) {
   constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
-  if (text.size() < sizeof(std::uint64_t)) return (load(text.data(), text.size()) ^ text.size()) * kOdd;
-  const std::uint64_t begin = load(text.data(), 8);
-  const std::uint64_t end = load(text.data() + text.size() - 8, 8);
+  if (text.size() < sizeof(std::uint64_t)) return (load(text) ^ text.size()) * kOdd;
+  const std::uint64_t begin = load(text);
+  const std::uint64_t end = load(text.substr(text.size() - sizeof(std::uint64_t)));
   return (begin ^ (end * kOdd >> 7U) ^ text.size()) * kOdd;
 }
 

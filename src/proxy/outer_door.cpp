@@ -172,7 +172,7 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
   Behind target;
   if (door != nullptr && door->kind == DoorKind::upstream) {
     declared = &config->snapshot().upstreams[door->index];
-    upstream = &choose_target(config->snapshot(), *declared, request.fields, core_.journal);
+    upstream = choose_target(config->snapshot(), declared, request.fields, core_.journal);
     target = behind(*upstream);
   } else if (door != nullptr) {
     target = behind(config->snapshot(), *door);

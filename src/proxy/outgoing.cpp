@@ -90,13 +90,14 @@ const Upstream* find_upstream(const Snapshot& snapshot, std::string_view service
   return found == snapshot.upstreams.end() ? nullptr : &*found;
 }
 
-const Upstream& choose_target(const Snapshot& snapshot, const Upstream& declared, const http::Fields& fields,
+const Upstream* choose_target(const Snapshot& snapshot, const Upstream* declared, const http::Fields& fields,
                               const Journal& journal) {
-  const auto& splits = declared.resilience.split;
+  const auto& splits = declared->resilience.split;
   if (splits.empty()) return declared;
   const auto index = choose_split(splits, fields, static_cast<std::uint32_t>(journal.draw(kWhole)));
-  const Upstream* other = index ? find_named(snapshot, declared, splits[*index].to, splits[*index].port) : nullptr;
-  return other != nullptr ? *other : declared;
+  if (!index) return declared;
+  const Upstream* other = find_named(snapshot, *declared, splits[*index].to, splits[*index].port);
+  return other != nullptr ? other : declared;
 }
 
 bool leads_to(const Upstream& declared, std::string_view service) {

@@ -18,8 +18,9 @@ struct Outgoing {
   net::Deadline caused_by;   // until when the request that caused this one must be answered
 };
 
-// Where a call goes: to what was called, or to the split of it that takes this request.
-const Upstream& choose_target(const Snapshot& snapshot, const Upstream& declared, const http::Fields& fields,
+// Where a call goes: to what was called (one of the snapshot's upstreams), or to the split of it that takes this
+// request.
+const Upstream* choose_target(const Snapshot& snapshot, const Upstream* declared, const http::Fields& fields,
                               const Journal& journal);
 // One of the snapshot's upstreams, or null.
 const Upstream* find_upstream(const Snapshot& snapshot, std::string_view service, std::uint16_t port);
