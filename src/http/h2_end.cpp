@@ -56,6 +56,7 @@ void Impl::close_if_done(StreamId id) {
 
 void Impl::close(Stream& stream) {
   if (stream.unconsumed > 0) give_back(stream.unconsumed);
+  if (stream.work_done) --busy_;
   leaving_.push_back(stream.id);
   streams_.erase(stream.id);
 }

@@ -164,7 +164,7 @@ void Impl::end_request(StreamId id, bool end) {
   if ((message.pseudo & 1U << static_cast<unsigned>(Kind::method)) == 0) message.method.clear();
   if ((message.pseudo & 1U << static_cast<unsigned>(Kind::protocol)) == 0) message.protocol.clear();
   if (!is_request()) return fail_stream(id, h2_error::kProtocol);
-  if (working_ >= limits_.max_streams) {
+  if (busy_ >= limits_.max_streams) {
     spend(resets_left_, "too many streams beyond the limit");
     if (state_) queue_rst_stream(id, h2_error::kRefused);
     return;
@@ -199,7 +199,7 @@ void Impl::end_request(StreamId id, bool end) {
   stream.counted = true;
   stream.tunnel = tunnel;
   if (!tunnel) stream.expected = request.content_length;
-  ++working_;
+  ++busy_;
   events_.on_request(id, std::move(request));
   if (!end) return;
   Stream* still = find(id);

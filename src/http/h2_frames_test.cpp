@@ -183,6 +183,31 @@ TEST(H2Frames, PaddingIsGivenBackThoughNobodyConsumesIt) {
   EXPECT_EQ(log.text.find("reset"), std::string::npos);
 }
 
+TEST(H2Frames, AnAnswerThatWaitsForTheWindowCountsAsAStream) {
+  H2Limits limits;
+  limits.max_streams = 2;
+  Log log;
+  H2Session server(Role::server, limits, log);
+  const auto request = [](StreamId id) {
+    return frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, id, request_block());
+  };
+  ASSERT_TRUE(server.receive(kBegin + frame(h2::kSettings, 0, 0, "\0\4\0\0\0\0"s) + request(1) + request(3)));
+  for (const StreamId id : {1, 3}) {
+    ASSERT_TRUE(server.submit_response(id, {.status = 200, .body = true}, false));
+    server.send_body(id, "answer", true);
+    server.abandon(id);
+    server.work_done(id);
+  }
+  EXPECT_TRUE(server.receive(request(5)));
+  std::string out;
+  server.pull_output(out);
+  EXPECT_NE(out.find(frame(h2::kRstStream, 0, 5, "\0\0\0\7"s)), std::string::npos);
+  EXPECT_TRUE(server.receive(frame(h2::kWindowUpdate, 0, 1, "\0\0\0\x10"s)));
+  server.pull_output(out);
+  EXPECT_TRUE(server.receive(request(7)));
+  EXPECT_EQ(log.text, "1 POST /\n1 end\n3 POST /\n3 end\n7 POST /\n7 end");
+}
+
 TEST(H2Frames, BeyondAWindowEndTheStreamOrTheConnection) {
   const std::string data = frame(h2::kData, 0, 1, std::string(10000, 'x'));
   {

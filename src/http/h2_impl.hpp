@@ -174,7 +174,7 @@ class H2Session::Impl {
   bool settings_received_ = false;
   bool settings_acknowledged_ = false;
 
-  std::uint32_t working_ = 0;
+  std::uint32_t busy_ = 0;  // streams that were told and are open, or whose work goes on
   std::uint32_t resets_left_;
   std::uint32_t control_left_;
   bool goaway_sent_ = false, goaway_received_ = false, terminated_ = false;

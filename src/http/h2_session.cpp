@@ -105,8 +105,13 @@ bool H2Session::request_sent(StreamId stream) const {
   return found == nullptr || found->head_at <= impl_->pulled_;
 }
 
-void H2Session::work_done(StreamId) {
-  if (impl_->working_ > 0) --impl_->working_;
+void H2Session::work_done(StreamId stream) {
+  Impl::Stream* found = impl_->find(stream);
+  if (found != nullptr) {
+    found->work_done = true;
+  } else if (impl_->busy_ > 0) {
+    --impl_->busy_;
+  }
 }
 
 void H2Session::shutdown_notice() {

@@ -4,17 +4,16 @@
 // pull_output(), and what happens is told to H2Events while receive() runs.
 //
 // - Streams are known by id. After on_end and a complete answer, or after on_reset or reset(), nothing more is told of
-// one.
+//   one.
 // - Every submit and reset may be called from within an event; receive() and pull_output() may not.
 // - Flow control is manual: the owner gives bytes back with consume() when it has passed them on. What a stream that
-// was
-//   reset still held is given back to the connection by the session.
+//   was reset still held is given back to the connection by the session.
 // - Requests are validated as RFC 9113 §8 says; what breaks a rule of one stream resets that stream with
-// PROTOCOL_ERROR,
-//   and is not told.
-// - Bounds: concurrent streams whose work goes on (a reset alone does not end work: work_done does), the decoded field
-//   list in bytes and count with cookie crumbs counted, resets of both sides and control frames in one budget each,
-//   that refill_budgets() renews. Whoever exceeds a budget gets GOAWAY with ENHANCE_YOUR_CALM.
+//   PROTOCOL_ERROR, and is not told.
+// - Bounds: concurrent streams, each until it is closed and its work is done (a reset does not end work, and the end of
+//   work does not end a stream whose answer waits for the peer's window), the decoded field list in bytes and count
+//   with cookie crumbs counted, resets of both sides and control frames in one budget each, that refill_budgets()
+//   renews. Whoever exceeds a budget gets GOAWAY with ENHANCE_YOUR_CALM.
 
 #include <cstdint>
 #include <memory>

@@ -15,6 +15,7 @@ namespace bulkhead::http::h2 {
 struct Stream {
   std::int32_t id = 0;
   bool counted = false;     // on_request was told
+  bool work_done = false;   // and its handler has ended
   bool final_head = false;  // on_response was, with what is not interim
   bool tunnel = false;
   bool bodiless = false;  // client: the answer has no body whatever its content-length says (HEAD)

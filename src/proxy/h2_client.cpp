@@ -5,12 +5,18 @@
 #include <vector>
 
 namespace bulkhead::proxy {
+namespace {
+
+constexpr auto kLinger = std::chrono::seconds(1);  // no answer depends on it
+
+}  // namespace
 
 H2ClientConnection::H2ClientConnection(net::Stream stream, const H2ClientOptions& options,
                                        std::function<void()> changed)
     : options_(options),
       changed_(std::move(changed)),
-      pump_(std::move(stream), http::H2Session::Role::client, options.limits, *this, options.write_timeout),
+      pump_(std::move(stream), http::H2Session::Role::client, options.limits, *this, options.write_timeout,
+            kLinger),
       settings_(pump_.loop()),
       idle_since_(pump_.loop().now()),
       timer_(&H2ClientConnection::on_timer, this) {}
@@ -22,7 +28,6 @@ net::Task<> H2ClientConnection::run() {
   const Fault over = co_await pump_.run({}, std::move(after_receive));
   over_ = true;
   timer_.cancel();
-  pump_.stream().close();
   std::vector<std::pair<H2ClientExchange*, bool>> orphans;
   orphans.reserve(exchanges_.size());
   for (const auto& [id, exchange] : exchanges_) orphans.emplace_back(exchange, !pump_.session().request_sent(id));
@@ -31,6 +36,7 @@ net::Task<> H2ClientConnection::run() {
   }
   settings_.notify_all();
   changed_();
+  co_await pump_.linger();
 }
 
 bool H2ClientConnection::usable() const { return !retired_ && !over_ && pump_.session().accepts_streams(); }

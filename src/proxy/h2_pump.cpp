@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t kFirstBuffer = 16U << 10U;
 constexpr std::size_t kLargestBuffer = 64U << 10U;
 constexpr std::size_t kGathered = 64U << 10U;
+constexpr std::size_t kLingerBytes = 1U << 20U;
 
 }  // namespace
 
@@ -23,22 +24,19 @@ std::uint32_t h2_code_of(ResetReason reason) {
 }
 
 H2Pump::H2Pump(net::Stream stream, http::H2Session::Role role, const http::H2Limits& limits, http::H2Events& events,
-               net::Duration write_timeout)
+               net::Duration write_timeout, net::Duration linger_time)
     : stream_(std::move(stream)),
       session_(role, limits, events),
       write_timeout_(write_timeout),
+      linger_time_(linger_time),
       last_heard_(stream_.loop().now()),
       last_refill_(last_heard_),
+      linger_timer_([](void* self) { static_cast<H2Pump*>(self)->stream_.close(); }, this),
       flush_(stream_.loop(), [this] { flush_now(); }),
       gate_(stream_.loop()) {}
 
 void H2Pump::flush_now() {
-  if (writing_) return;
-  if (session_.want_write()) {
-    gate_.spawn(flush());
-  } else if (session_.finished()) {
-    stream_.close();
-  }
+  if (!writing_ && !ended_ && (session_.want_write() || session_.finished())) gate_.spawn(flush());
 }
 
 net::Task<Result<std::size_t>> H2Pump::read_some() {
@@ -64,6 +62,7 @@ net::Task<Fault> H2Pump::run(std::string early, std::function<void()> after_rece
     const Result<std::size_t> size = co_await read_some();
     if (!size) co_return size.error();
     if (*size == 0) co_return Fault{Cause::closed, "the peer ended the connection"};
+    if (ended_) co_return Fault{Cause::closed, "ended by this side"};
     last_heard_ = loop().now();
     refill();
     state = session_.receive({buffer_.get(), *size});
@@ -74,15 +73,20 @@ net::Task<Fault> H2Pump::run(std::string early, std::function<void()> after_rece
       buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
     }
   }
-  // The GOAWAY that says why.
-  const net::Deadline deadline = loop().in(std::chrono::seconds(1));
-  std::string last;
-  session_.pull_output(last);
-  if (!last.empty() && !writing_) {
-    writing_ = true;
-    co_await stream_.write(last, deadline);
-  }
   co_return state.error();
+}
+
+net::Task<> H2Pump::linger() {
+  if (!linger_timer_.armed()) loop().arm(linger_timer_, loop().in(linger_time_));
+  if (!writing_ && !ended_) co_await flush();
+  if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(capacity_ = kFirstBuffer);
+  for (std::size_t total = 0; total < kLingerBytes;) {
+    const Result<std::size_t> size = co_await stream_.read({buffer_.get(), capacity_}, net::Deadline::never());
+    if (!size || *size == 0) break;
+    total += *size;
+  }
+  linger_timer_.cancel();
+  stream_.close();
 }
 
 void H2Pump::refill() {
@@ -105,8 +109,16 @@ net::Task<> H2Pump::flush() {
   }
   writing_ = false;
   if (out_.capacity() > kFirstBuffer) out_ = {};
-  if (session_.finished()) stream_.close();
   if (after_flush_) after_flush_();
+  if (session_.finished()) co_await end();
+}
+
+net::Task<> H2Pump::end() {
+  ended_ = true;
+  const net::Deadline deadline = loop().in(linger_time_);
+  loop().arm(linger_timer_, deadline);
+  const Result<> ended = co_await stream_.shutdown_write(deadline);
+  if (!ended) stream_.close();
 }
 
 }  // namespace bulkhead::proxy

@@ -19,7 +19,7 @@ class H2Pump {
  public:
   // `events` gets the session's events; it and `after_receive`, which runs after each piece of input, outlive the pump.
   H2Pump(net::Stream stream, http::H2Session::Role role, const http::H2Limits& limits, http::H2Events& events,
-         net::Duration write_timeout);
+         net::Duration write_timeout, net::Duration linger_time);
 
   http::H2Session& session() { return session_; }
   const http::H2Session& session() const { return session_; }
@@ -28,6 +28,9 @@ class H2Pump {
 
   // Reads until the connection's end, of which it tells the reason; `early` was read before.
   net::Task<Fault> run(std::string early, std::function<void()> after_receive);
+  // After run(): sends what is left (the GOAWAY that says why), ends our side, and reads what still comes, within a bound
+  // of bytes and time, lest the kernel's reset overtake what was sent. Then the stream is closed.
+  net::Task<> linger();
   void flush_later() { flush_.schedule(); }
   void after_flush(std::function<void()> call) { after_flush_ = std::move(call); }
   net::SteadyTime last_heard() const { return last_heard_; }
@@ -38,18 +41,22 @@ class H2Pump {
   net::Task<Result<std::size_t>> read_some();
   void flush_now();
   net::Task<> flush();
+  net::Task<> end();
   void refill();
 
   net::Stream stream_;
   http::H2Session session_;
   net::Duration write_timeout_;
+  net::Duration linger_time_;
   std::function<void()> after_flush_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
   std::string out_;
   bool writing_ = false;
+  bool ended_ = false;  // our side
   net::SteadyTime last_heard_;
   net::SteadyTime last_refill_;
+  net::Timer linger_timer_;
   net::Deferred flush_;
   net::Gate gate_;
 };

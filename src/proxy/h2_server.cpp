@@ -27,7 +27,8 @@ H2ServerConnection::H2ServerConnection(net::Stream stream, const Handler& handle
     : handler_(handler),
       options_(options),
       shutdown_(shutdown),
-      pump_(std::move(stream), http::H2Session::Role::server, limits_of(options), *this, options.write_timeout),
+      pump_(std::move(stream), http::H2Session::Role::server, limits_of(options), *this, options.write_timeout,
+            options.drain_time),
       idle_timer_(&H2ServerConnection::idle_too_long, this),
       linger_timer_(&H2ServerConnection::lingered_too_long, this),
       drain_answered_(pump_.loop()),
@@ -43,11 +44,11 @@ net::Task<> H2ServerConnection::run(std::string early) {
   [[maybe_unused]] const Fault over = co_await pump_.run(std::move(early), std::move(after_receive));
   idle_timer_.cancel();
   linger_timer_.cancel();
-  pump_.stream().close();
   std::vector<H2ServerExchange*> orphans;
   orphans.reserve(exchanges_.size());
   for (const auto& [id, exchange] : exchanges_) orphans.push_back(exchange);
   for (H2ServerExchange* exchange : orphans) exchange->client_left();
+  co_await pump_.linger();
   co_await handlers_.close();
 }
 

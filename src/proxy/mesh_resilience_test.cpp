@@ -538,5 +538,30 @@ TEST_F(MeshResilience, AGrpcDeadlineIsCarriedOnAndKept) {
   }());
 }
 
+TEST_F(MeshResilience, AGrpcProgramThatKeepsTheDeadlineItselfExceededIt) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    const auto told = parse_grpc_timeout(exchange.request().fields.find("grpc-timeout").value_or(""));
+    if (!told) co_return;
+    co_await net::sleep(loop_, loop_.in(*told - std::chrono::milliseconds(2)));
+    exchange.reset(ResetReason::cancelled);
+  });
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::grpc);
+    pair.callee.health = {};
+    co_await start(checkout, payments, pair);
+    Client client(loop_, checkout.door(), UpstreamProtocol::http2);
+    http::Request request = request_of("POST", "/shop.Payments/Charge");
+    request.fields.add("content-type", "application/grpc");
+    request.fields.add("te", "trailers");
+    request.fields.add("grpc-timeout", "30m");
+    for (int i = 0; i < 5; ++i) {
+      const auto late = co_await client.send(request, std::string(5, '\0'));
+      EXPECT_TRUE(late && late->fields.find("grpc-status") == "4");
+    }
+  }());
+}
+
 }  // namespace
 }  // namespace bulkhead::proxy::testing

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kGrpcStatus = "grpc-status";
 constexpr std::string_view kClientGone = "client_gone";
 constexpr std::string_view kRevoked = "revoked";
+constexpr net::Duration kClockGrain = std::chrono::milliseconds(5);
 
 // Said by the callee's sidecar before its program saw anything of the request.
 bool is_untouched(RefusalCause cause) {
@@ -74,7 +75,8 @@ class Relay {
 
   bool is_tunnel() const { return !request_.protocol.empty(); }
   bool is_stream() const { return is_tunnel() || grpc_; }
-  bool past_deadline() const { return terms_.deadline.passed(loop_.now()); }
+  // A gRPC program was told the deadline: its clock may be a little ahead, and what it breaks off then is no failure.
+  bool past_deadline() const { return terms_.deadline.passed(loop_.now() + (grpc_ ? kClockGrain : net::Duration(0))); }
 
   void stop(bool& why) {
     why = true;
@@ -209,8 +211,8 @@ class Relay {
     if (fault.cause == Cause::protocol) why.cause = RefusalCause::bad_answer;
     if (fault.cause == Cause::unsupported) why.cause = RefusalCause::unsupported_upgrade;
     if (timed_out_ || fault.cause == Cause::timeout) why.cause = RefusalCause::timed_out;
-    if (timed_out_ && past_deadline()) why.detail = "no answer in the time that this request had";
     if (!timed_out_ && up_->never_sent()) why.cause = RefusalCause::unreachable;
+    if (past_deadline()) why = {RefusalCause::timed_out, "no answer in the time that this request had"};
     return why;
   }
 
@@ -277,7 +279,7 @@ class Relay {
     if (gone_ || revoked_) outcome_.reset();
     if (gone_) return note_gone();
     if (outcome_) outcome_->broken_off = true;
-    if (timed_out_ && terms_.deadline_is_inherited && past_deadline()) outcome_.reset();
+    if (terms_.deadline_is_inherited && past_deadline()) outcome_.reset();
     visit_.broke_off = true;
     visit_.cause = revoked_ ? kRevoked : facts(timed_out_ ? RefusalCause::timed_out : RefusalCause::broken_off).name;
     down_.reset(revoked_ ? ResetReason::cancelled : timed_out_ ? ResetReason::timeout : ResetReason::internal);
