@@ -70,9 +70,13 @@ Response grpc_error(GrpcStatus status, std::string_view message) {
   Response response;
   response.status = 200;
   response.fields.add("content-type", kContentType);
-  response.fields.add("grpc-status", fmt::format("{}", static_cast<unsigned>(status)));
-  if (!message.empty()) response.fields.add("grpc-message", encode_message(message));
+  add_grpc_status(response.fields, status, message);
   return response;
+}
+
+void add_grpc_status(Fields& fields, GrpcStatus status, std::string_view message) {
+  fields.add("grpc-status", fmt::format("{}", static_cast<unsigned>(status)));
+  if (!message.empty()) fields.add("grpc-message", encode_message(message));
 }
 
 std::optional<GrpcStatus> parse_grpc_status(std::string_view value) {

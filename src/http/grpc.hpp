@@ -43,6 +43,8 @@ GrpcStatus grpc_status_of(std::uint16_t http_status);
 
 // "Trailers-Only": HTTP 200 whose head carries grpc-status and the percent-encoded message. Send it with `end`.
 Response grpc_error(GrpcStatus status, std::string_view message);
+// grpc-status, and grpc-message unless `message` is empty: what trailers say, too.
+void add_grpc_status(Fields& fields, GrpcStatus status, std::string_view message);
 
 // The value of a grpc-status field; nothing if it is not one of the seventeen.
 std::optional<GrpcStatus> parse_grpc_status(std::string_view value);

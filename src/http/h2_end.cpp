@@ -49,7 +49,7 @@ void Impl::fail_stream(StreamId id, std::uint32_t code) {
 void Impl::close_if_done(StreamId id) {
   Stream* stream = find(id);
   if (stream == nullptr || !stream->remote_ended || !stream->local_ended) return;
-  remember_ended(id);
+  remember(id, h2::HowEnded::whole);
   resets_left_ = std::min(resets_left_ + 1, limits_.resets);
   close(*stream);
 }

@@ -183,6 +183,41 @@ TEST(H2Frames, PaddingIsGivenBackThoughNobodyConsumesIt) {
   EXPECT_EQ(log.text.find("reset"), std::string::npos);
 }
 
+TEST(H2Frames, AfterItsOwnResetAreTheStreamsFault) {
+  const std::string reset = frame(h2::kRstStream, 0, 1, "\0\0\0\x8"s);
+  const std::string refusal = frame(h2::kRstStream, 0, 1, "\0\0\0\5"s);
+  const std::string open = frame(h2::kHeaders, h2::kEndHeaders, 1, request_block());
+  for (const std::string& late : {frame(h2::kData, 0, 1, "x"), open}) {
+    Log log;
+    H2Session server(Role::server, {}, log);
+    EXPECT_TRUE(server.receive(kBegin + open + reset + late));
+    EXPECT_TRUE(server.receive(frame(h2::kHeaders, h2::kEndHeaders, 3, request_block())));
+    EXPECT_EQ(log.text, "1 POST /\n1 reset 8\n3 POST /");
+    std::string out;
+    server.pull_output(out);
+    EXPECT_NE(out.find(refusal), std::string::npos);
+  }
+}
+
+TEST(H2Frames, OfAServerAfterItsOwnResetAreThrownAway) {
+  const std::string begin = frame(h2::kSettings, 0, 0, "");
+  const std::string head = literal(":status", "200");
+  for (const std::string& late :
+       {frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, head), frame(h2::kData, 0, 1, "x")}) {
+    Log log;
+    H2Session client(Role::client, {}, log);
+    Request request;
+    request.scheme = "http";
+    request.method = "POST";
+    request.authority = "a";
+    request.target = "/";
+    ASSERT_TRUE(client.receive(begin) && client.submit_request(request, false) && client.submit_request(request, true));
+    EXPECT_TRUE(client.receive(frame(h2::kRstStream, 0, 1, "\0\0\0\x8"s) + late));
+    EXPECT_TRUE(client.receive(frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 3, head)));
+    EXPECT_EQ(log.text, "1 reset 8\n3 200 false\n3 end");
+  }
+}
+
 TEST(H2Frames, AnAnswerThatWaitsForTheWindowCountsAsAStream) {
   H2Limits limits;
   limits.max_streams = 2;

@@ -50,6 +50,7 @@ class H2Session::Impl {
   void end_data();
   void take_headers(const h2::Head& head, std::string_view payload);
   void take_continuation(const h2::Head& head, std::string_view payload);
+  bool check_open(StreamId id);
   bool check_headers(StreamId id);
   void take_rst_stream(const h2::Head& head, std::string_view payload);
   void take_window_update(const h2::Head& head, std::string_view payload);
@@ -82,7 +83,7 @@ class H2Session::Impl {
   void give_up(std::string_view why);
   void break_connection(std::uint32_t code, std::string_view why);
   void terminate(std::uint32_t code);
-  void remember_ended(StreamId id) { ended_[ended_count_++ % ended_.size()] = id; }
+  void remember(StreamId id, h2::HowEnded how) { ended_[ended_count_++ % ended_.size()] = {id, how}; }
   void fail_stream(StreamId id, std::uint32_t code);
   void close_if_done(StreamId id);
   void close(Stream& stream);
@@ -136,7 +137,7 @@ class H2Session::Impl {
   std::int64_t receive_window_ = h2::kInitialWindow;
   std::size_t credit_ = 0;
   // Server: the last streams that the peer ended or reset, the newest it opened, and the ids that it last skipped.
-  std::array<StreamId, 16> ended_{};
+  std::array<h2::Ended, 16> ended_{};
   std::size_t ended_count_ = 0;
   StreamId newest_ = 0;
   std::pair<StreamId, StreamId> skipped_{};

@@ -109,9 +109,7 @@ void Impl::begin_data(const Head& head) {
   if (head.length > receive_window_) {
     return break_connection(h2_error::kFlowControl, "DATA beyond the connection's window");
   }
-  const Stream* stream = find(head.stream);
-  const bool ended = stream != nullptr ? stream->remote_ended : std::ranges::find(ended_, head.stream) != ended_.end();
-  if (ended) return break_connection(h2_error::kStreamClosed, "a frame of a stream that the peer has ended");
+  if (!check_open(head.stream)) return;
   receive_window_ -= head.length;
   in_data_ = true;
   data_ = head;
@@ -209,8 +207,22 @@ void Impl::take_headers(const Head& head, std::string_view payload) {
   block_.assign(payload);
 }
 
-// Whether a field block may begin here. Streams that ended are forgotten, and frames for them may have crossed our
-// reset; but not for those that the peer ended itself (§5.1), nor may it go back to an id that it left out (§5.1.1).
+// Frames of streams that ended may have crossed our reset, and are thrown away. None may follow the peer's own end,
+// which is the connection's fault, or its own reset, which is the stream's (§5.1); but grpc++ as a server writes what
+// it had queued, and no other stream shall suffer for that.
+bool Impl::check_open(StreamId id) {
+  const Stream* stream = find(id);
+  const auto known = std::ranges::find(ended_, id, &h2::Ended::id);
+  const bool was_reset = stream == nullptr && known != ended_.end() && known->how == h2::HowEnded::reset;
+  if (stream != nullptr ? stream->remote_ended : known != ended_.end() && !was_reset) {
+    break_connection(h2_error::kStreamClosed, "a frame of a stream that the peer has ended");
+  } else if (was_reset && role_ == Role::server) {
+    fail_stream(id, h2_error::kStreamClosed);
+  }
+  return state_.has_value();
+}
+
+// Whether a field block may begin here. The peer may not go back to an id that it left out (§5.1.1).
 bool Impl::check_headers(StreamId id) {
   const bool of_client = id % 2 == 1;
   if (!of_client || (role_ == Role::client && id >= next_id_)) {
@@ -223,11 +235,8 @@ bool Impl::check_headers(StreamId id) {
     opening_ = true;
     return true;
   }
-  const Stream* stream = find(id);
-  const bool ended = stream != nullptr ? stream->remote_ended : std::ranges::find(ended_, id) != ended_.end();
-  if (ended) {
-    break_connection(h2_error::kStreamClosed, "a frame of a stream that the peer has ended");
-  } else if (stream == nullptr && id >= skipped_.first && id <= skipped_.second) {
+  if (!check_open(id)) return false;
+  if (find(id) == nullptr && id >= skipped_.first && id <= skipped_.second) {
     break_connection(h2_error::kProtocol, "a stream below one that was opened");
   }
   return state_.has_value();
@@ -249,7 +258,7 @@ void Impl::take_rst_stream(const Head& head, std::string_view payload) {
   if (head.stream == 0 || idle(head.stream)) return break_connection(h2_error::kProtocol, "RST_STREAM of no stream");
   if (role_ == Role::server) spend(resets_left_, "too many streams were reset");
   if (!state_) return;
-  remember_ended(head.stream);
+  remember(head.stream, h2::HowEnded::reset);
   Stream* stream = find(head.stream);
   if (stream == nullptr) return;
   const std::uint32_t code = h2::read_u32(payload);

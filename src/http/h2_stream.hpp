@@ -40,6 +40,12 @@ struct Stream {
   std::size_t pending() const { return out.size() - sent; }
 };
 
+enum class HowEnded : std::uint8_t { whole, reset };
+struct Ended {
+  std::int32_t id = 0;
+  HowEnded how = HowEnded::whole;
+};
+
 // Open addressing by id. Streams that ended are kept for the next ones, a few.
 class StreamTable {
  public:

@@ -15,8 +15,7 @@ H2ClientConnection::H2ClientConnection(net::Stream stream, const H2ClientOptions
                                        std::function<void()> changed)
     : options_(options),
       changed_(std::move(changed)),
-      pump_(std::move(stream), http::H2Session::Role::client, options.limits, *this, options.write_timeout,
-            kLinger),
+      pump_(std::move(stream), http::H2Session::Role::client, options.limits, *this, options.write_timeout, kLinger),
       settings_(pump_.loop()),
       idle_since_(pump_.loop().now()),
       timer_(&H2ClientConnection::on_timer, this) {}

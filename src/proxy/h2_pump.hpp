@@ -28,8 +28,8 @@ class H2Pump {
 
   // Reads until the connection's end, of which it tells the reason; `early` was read before.
   net::Task<Fault> run(std::string early, std::function<void()> after_receive);
-  // After run(): sends what is left (the GOAWAY that says why), ends our side, and reads what still comes, within a bound
-  // of bytes and time, lest the kernel's reset overtake what was sent. Then the stream is closed.
+  // After run(): sends what is left (the GOAWAY that says why), ends our side, and reads what still comes, within a
+  // bound of bytes and time, lest the kernel's reset overtake what was sent. Then the stream is closed.
   net::Task<> linger();
   void flush_later() { flush_.schedule(); }
   void after_flush(std::function<void()> call) { after_flush_ = std::move(call); }

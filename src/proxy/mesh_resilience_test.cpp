@@ -563,5 +563,57 @@ TEST_F(MeshResilience, AGrpcProgramThatKeepsTheDeadlineItselfExceededIt) {
   }());
 }
 
+// The head, one message's bytes or as many as are taken, and no end.
+net::Task<> begin_stream(ServerExchange& exchange, bool without_end) {
+  http::Response head;
+  head.body = true;
+  head.fields.add("content-type", "application/grpc");
+  const auto sent = co_await exchange.send_head(std::move(head), false);
+  if (!sent) co_return;
+  const std::string data = without_end ? std::string(60000, 'x') : "part";
+  do {
+    const auto written = co_await exchange.send_body(data, false, net::Deadline::never());
+    if (!written) co_return;
+  } while (without_end);
+}
+
+TEST_F(MeshResilience, AGrpcAnswerThatIsNotWholeEndsInAStatus) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  net::Event left(loop_);
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    const std::string target = exchange.request().target;
+    co_await begin_stream(exchange, target.ends_with("Flood"));
+    if (target.ends_with("Hang")) co_await hang(exchange, left);
+    exchange.reset(ResetReason::internal);
+  });
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::grpc);
+    pair.callee.health = {};
+    co_await start(checkout, payments, pair);
+    Client client(loop_, checkout.door(), UpstreamProtocol::http2);
+    const auto request_for = [](std::string target) {
+      http::Request request = request_of("POST", std::move(target));
+      request.fields.add("content-type", "application/grpc");
+      request.fields.add("te", "trailers");
+      request.fields.add("grpc-timeout", "60m");
+      return request;
+    };
+    const auto late = co_await client.send(request_for("/shop.Payments/Hang"), std::string(5, '\0'));
+    EXPECT_TRUE(late && late->body == "part" && late->trailers.find("grpc-status") == "4");
+    const auto cut = co_await client.send(request_for("/shop.Payments/Cut"), std::string(5, '\0'));
+    EXPECT_TRUE(cut && cut->trailers.find("grpc-status") == "14");
+    EXPECT_TRUE(cut && cut->trailers.find("grpc-message").value_or("").find("payments") != std::string_view::npos);
+    // Whoever does not read what came can't be told: a reset.
+    auto deaf = co_await client.open();
+    EXPECT_TRUE(deaf && co_await (*deaf)->send_head(request_for("/shop.Payments/Flood"), true, soon()));
+    if (!deaf) co_return;
+    co_await net::sleep(loop_, loop_.in(std::chrono::milliseconds(200)));
+    const auto reply = co_await read_reply(loop_, **deaf);
+    EXPECT_TRUE(!reply && reply.error().message.find("code 8") != std::string::npos)
+        << (reply ? "" : reply.error().message);
+  }());
+}
+
 }  // namespace
 }  // namespace bulkhead::proxy::testing

@@ -108,4 +108,13 @@ RefusalAnswer render(const Refusal& refusal, Audience audience, std::string_view
   return answer;
 }
 
+http::Fields render_trailers(const Refusal& refusal, Audience audience) {
+  const CauseFacts& known = facts(refusal.cause);
+  const bool stranger = audience == Audience::stranger;
+  http::Fields trailers;
+  http::add_grpc_status(trailers, known.grpc,
+                        stranger ? std::string(http::reason_phrase(known.status)) : sentence(refusal));
+  return trailers;
+}
+
 }  // namespace bulkhead::proxy

@@ -77,6 +77,9 @@ struct RefusalAnswer {
 // `hop` is this proxy's name in proxy-status; to a stranger it is "gateway".
 RefusalAnswer render(const Refusal& refusal, Audience audience, std::string_view hop, bool grpc);
 
+// What ends a gRPC answer whose head is with the client already.
+http::Fields render_trailers(const Refusal& refusal, Audience audience);
+
 // "POST /charges to payments: no_ready_instance: ...", or the policy's sentence where it denied.
 std::string sentence(const Refusal& refusal);
 

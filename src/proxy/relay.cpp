@@ -12,11 +12,19 @@ namespace {
 constexpr std::string_view kGrpcStatus = "grpc-status";
 constexpr std::string_view kClientGone = "client_gone";
 constexpr std::string_view kRevoked = "revoked";
+constexpr std::string_view kWithdrawn = "the rule that allowed this has been withdrawn";
 constexpr net::Duration kClockGrain = std::chrono::milliseconds(5);
 
 // Said by the callee's sidecar before its program saw anything of the request.
 bool is_untouched(RefusalCause cause) {
   return cause == RefusalCause::overloaded || cause == RefusalCause::draining || cause == RefusalCause::unreachable;
+}
+
+void name_parties(Refusal& refusal, const Visit& visit) {
+  if (refusal.caller.empty()) refusal.caller = visit.caller;
+  if (refusal.callee.empty()) refusal.callee = visit.callee;
+  if (refusal.method.empty()) refusal.method = visit.method;
+  if (refusal.path.empty()) refusal.path = visit.path;
 }
 
 // What is seldom needed is kept out of line: the compiler would make its frame a part of the one that every request
@@ -34,6 +42,7 @@ class Relay {
         loop_(loop),
         body_(down),
         grpc_(http::is_grpc(request.fields)),
+        takes_status_(grpc_ && request.version == http::Version::http2),
         watchdog_(loop, [this] { expire(); }) {
     down_.on_gone([this] { stop(gone_); });
     if (terms.call == nullptr) return;
@@ -87,7 +96,7 @@ class Relay {
   void expire() {
     timed_out_ = true;
     if (up_) up_->reset(ResetReason::timeout);
-    if (answering_) down_.reset(ResetReason::timeout);
+    if (answering_ && !(takes_status_ && awaits_body_)) down_.reset(ResetReason::timeout);
   }
 
   bool bounds_tries() const { return terms_.call != nullptr && terms_.call->settings().retries.per_try.count() > 0; }
@@ -254,8 +263,10 @@ class Relay {
 
   net::Task<> relay_answer_body() {
     while (true) {
+      awaits_body_ = true;
       const auto part = co_await up_->read_body(net::Deadline::never());
-      if (!part) co_return break_off();
+      awaits_body_ = false;
+      if (!part) co_return co_await end_early();
       watchdog_.moved();
       visit_.bytes_received += part->data.size();
       const bool end = part->end;
@@ -275,14 +286,37 @@ class Relay {
 
   // In the middle of an answer there is nothing left to say but that it is not whole.
   void break_off() {
+    note_broken();
+    if (gone_) return;
+    down_.reset(revoked_ ? ResetReason::cancelled : timed_out_ ? ResetReason::timeout : ResetReason::internal);
+  }
+
+  // The upstream did not end its answer: gRPC's status can still say why.
+  [[gnu::noinline]] net::Task<> end_early() {
+    if (!takes_status_ || gone_ || down_.gone()) co_return break_off();
+    note_broken();
+    Refusal refusal;
+    refusal.cause = why_broken();
+    if (revoked_) refusal.reason = kWithdrawn;
+    visit_.grpc_status = static_cast<int>(facts(refusal.cause).grpc);
+    name_parties(refusal, visit_);
+    const auto sent = co_await down_.send_trailers(render_trailers(refusal, rules_.audience));
+    if (!sent) down_.reset(ResetReason::internal);
+  }
+
+  RefusalCause why_broken() const {
+    if (revoked_) return RefusalCause::denied;
+    return timed_out_ || past_deadline() ? RefusalCause::timed_out : RefusalCause::broken_off;
+  }
+
+  void note_broken() {
     broke_ = true;
     if (gone_ || revoked_) outcome_.reset();
     if (gone_) return note_gone();
     if (outcome_) outcome_->broken_off = true;
     if (terms_.deadline_is_inherited && past_deadline()) outcome_.reset();
     visit_.broke_off = true;
-    visit_.cause = revoked_ ? kRevoked : facts(timed_out_ ? RefusalCause::timed_out : RefusalCause::broken_off).name;
-    down_.reset(revoked_ ? ResetReason::cancelled : timed_out_ ? ResetReason::timeout : ResetReason::internal);
+    visit_.cause = revoked_ ? kRevoked : facts(why_broken()).name;
   }
 
   void note_gone() { visit_.cause = kClientGone; }
@@ -295,7 +329,7 @@ class Relay {
   }
 
   [[gnu::noinline]] net::Task<> refuse_revoked() {
-    co_await answer_refusal({RefusalCause::denied, "the rule that allowed this has been withdrawn"});
+    co_await answer_refusal({RefusalCause::denied, std::string(kWithdrawn)});
   }
 
   // There is nothing to try.
@@ -368,6 +402,7 @@ class Relay {
   net::Loop& loop_;
   RequestBody body_;
   const bool grpc_;
+  const bool takes_status_;  // the client looks for one in the trailers
   Watchdog watchdog_;
   std::optional<RetryPolicy> retry_;
   std::unique_ptr<Destination> fallback_;
@@ -378,6 +413,7 @@ class Relay {
   bool timed_out_ = false;
   bool tunnel_open_ = false;
   bool answering_ = false;
+  bool awaits_body_ = false;
   bool answered_instead_ = false;
   bool broke_ = false;
   bool body_failed_ = false;
@@ -395,10 +431,7 @@ net::Task<> relay(ServerExchange& down, http::Request& request, Destination& des
 
 [[gnu::noinline]] net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience,
                                      std::string_view hop) {
-  if (refusal.caller.empty()) refusal.caller = visit.caller;
-  if (refusal.callee.empty()) refusal.callee = visit.callee;
-  if (refusal.method.empty()) refusal.method = visit.method;
-  if (refusal.path.empty()) refusal.path = visit.path;
+  name_parties(refusal, visit);
   const bool grpc = visit.protocol == "grpc";
   RefusalAnswer answer = render(refusal, audience, hop, grpc);
   const bool end = answer.body.empty();
