@@ -97,7 +97,9 @@ class GatewayTest : public MeshFixture {
 // Nothing of the inside may stand in an answer to a stranger.
 void expect_silent(const Reply& reply) {
   std::string all = reply.body;
-  for (const http::Field& field : reply.fields) all.append(field.name).append(": ").append(field.value).append("\n");
+  for (const http::Fields& fields : {reply.fields, reply.trailers}) {
+    for (const http::Field& field : fields) all.append(field.name).append(": ").append(field.value).append("\n");
+  }
   for (const char* secret : {"payments", "_gateway", "checkout", "bulkhead", "unix:", "8080", "spiffe"}) {
     EXPECT_EQ(all.find(secret), std::string::npos) << all;
   }
@@ -172,6 +174,36 @@ TEST_F(GatewayTest, ARefusalBehindTellsAStrangerNothing) {
     const auto unavailable = co_await client.send(ask("GET", "/api/pay/x"));
     EXPECT_TRUE(unavailable && unavailable->status == 503);
     if (unavailable) expect_silent(*unavailable);
+  }());
+}
+
+TEST_F(GatewayTest, TrailersTellAStrangerNothingEither) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    const bool whole = exchange.request().target.ends_with("whole");
+    http::Response head;
+    head.body = true;
+    head.fields.add("content-type", "application/grpc");
+    static_cast<void>(co_await exchange.send_head(std::move(head), false));
+    static_cast<void>(co_await exchange.send_body("part", false, net::Deadline::never()));
+    http::Fields trailers{{"grpc-status", "5"}, {"grpc-message", "lost"}, {"x-bulkhead-refusal", "denied"}};
+    if (whole) co_return static_cast<void>(co_await exchange.send_trailers(std::move(trailers)));
+    exchange.reset(ResetReason::internal);
+  });
+  loop_.run([&]() -> net::Task<> {
+    co_await start(payments, snapshot(payments), callee(payments));
+    Client client(loop_, addresses_[0], UpstreamProtocol::http2, tls("h2"));
+    http::Request request = ask("POST", "/api/pay/whole");
+    request.scheme = "https";
+    request.fields.add("content-type", "application/grpc");
+    const auto whole = co_await client.send(request, "x");
+    EXPECT_TRUE(whole && whole->trailers.find("grpc-status") == "5" && whole->trailers.find("grpc-message") == "lost");
+    if (whole) expect_silent(*whole);
+    request.target = "/api/pay/cut";
+    const auto cut = co_await client.send(request, "x");
+    EXPECT_TRUE(cut && cut->trailers.find("grpc-status") == "14" &&
+                cut->trailers.find("grpc-message") == "Bad Gateway");
+    if (cut) expect_silent(*cut);
   }());
 }
 

@@ -23,13 +23,9 @@ bool is_host_character(char c) {
 }
 
 // What a proxy behind said of itself stays inside.
-std::optional<RefusalCause> edit_answer(http::Response& head, const std::string& request_id) {
-  const auto mark = head.fields.find(proxy::kRefusalField);
-  const auto cause = mark ? proxy::refusal_cause(*mark) : std::nullopt;
-  proxy::strip_identity(head.fields);
-  head.fields.remove("proxy-status");
-  head.fields.set("x-request-id", request_id);
-  return cause;
+void edit_answer(http::Fields& fields, const std::string& request_id) {
+  fields.remove("proxy-status");
+  fields.set("x-request-id", request_id);
 }
 
 policy::Attempt attempt_of(const proxy::Upstream& upstream, const proxy::Visit& visit, std::string_view target) {
@@ -185,7 +181,8 @@ net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& v
   rules.audience = proxy::Audience::stranger;
   rules.hop_name = kHop;
   rules.replace_refusals = true;
-  rules.edit_answer = [&visit](http::Response& head) { return edit_answer(head, visit.trace.request_id); };
+  rules.sidecar_behind = true;
+  rules.edit_answer = [&visit](http::Fields& fields) { edit_answer(fields, visit.trace.request_id); };
   proxy::Flight flight;
   flight.still_allowed = [&visit, &target](const proxy::Config& now) {
     const auto& upstreams = now.snapshot().upstreams;

@@ -18,12 +18,6 @@ namespace {
 
 constexpr std::string_view kHop = "inner";
 
-// Whatever a service says, it does not speak for a sidecar.
-std::optional<RefusalCause> edit_answer(http::Response& head) {
-  strip_identity(head.fields);
-  return std::nullopt;
-}
-
 policy::Attempt attempt_of(const Visit& visit, Protocol protocol) {
   const std::string_view path = http::split_target(visit.path).path;
   return {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path};
@@ -66,7 +60,6 @@ InnerDoor::InnerDoor(Core& core, LocalService& service)
   rules_.audience = Audience::mesh;
   rules_.hop_name = core.instance;
   rules_.give_back = true;
-  rules_.edit_answer = edit_answer;
 }
 
 Result<> InnerDoor::open(const net::Address& address) {

@@ -14,19 +14,6 @@ namespace bulkhead::proxy {
 
 namespace {
 
-// A sidecar's own answer is handed on, its mark is not.
-std::optional<RefusalCause> edit_mesh_answer(http::Response& head) {
-  const auto mark = head.fields.find(kRefusalField);
-  const auto cause = mark ? refusal_cause(*mark) : std::nullopt;
-  strip_identity(head.fields);
-  return cause;
-}
-
-std::optional<RefusalCause> edit_outside_answer(http::Response& head) {
-  strip_identity(head.fields);
-  return std::nullopt;
-}
-
 // What a request meets behind a door, in policy's words.
 struct Behind {
   std::string_view callee;
@@ -79,9 +66,8 @@ OuterDoor::OuterDoor(Core& core, Outside& outside)
     : core_(core), outside_(outside), shutdown_(core.loop), gate_(core.loop) {
   mesh_rules_.audience = Audience::local;
   mesh_rules_.hop_name = core.instance;
-  mesh_rules_.edit_answer = edit_mesh_answer;
   outside_rules_ = mesh_rules_;
-  outside_rules_.edit_answer = edit_outside_answer;
+  mesh_rules_.sidecar_behind = true;
 }
 
 Result<> OuterDoor::adopt(Fd listening) {

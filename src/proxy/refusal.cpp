@@ -114,6 +114,7 @@ http::Fields render_trailers(const Refusal& refusal, Audience audience) {
   http::Fields trailers;
   http::add_grpc_status(trailers, known.grpc,
                         stranger ? std::string(http::reason_phrase(known.status)) : sentence(refusal));
+  if (audience == Audience::mesh) trailers.add(kRefusalField, known.name);
   return trailers;
 }
 

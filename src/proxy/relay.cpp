@@ -3,6 +3,7 @@
 #include "http/hop.hpp"
 #include "net/gate.hpp"
 #include "proxy/request_body.hpp"
+#include "proxy/request_fields.hpp"
 #include "proxy/watchdog.hpp"
 
 namespace bulkhead::proxy {
@@ -116,7 +117,8 @@ class Relay {
     if (!whole) pumps.spawn(pump_request());
     auto head = co_await read_final_head();
     if (!head) co_return co_await failed_before_answer(head.error());
-    const auto cause = rules_.edit_answer ? rules_.edit_answer(*head) : std::nullopt;
+    const auto cause = take_mark(head->fields);
+    if (rules_.edit_answer) rules_.edit_answer(head->fields);
     outcome_ = outcome_of(*head, cause);
     destination_->answered(*outcome_, is_tunnel());
     if (terms_.call != nullptr && is_failure(*outcome_, terms_.call->settings().retries)) {
@@ -276,12 +278,28 @@ class Relay {
         if (!sent) co_return break_off();
       }
       if (trailers) {
-        note_grpc(up_->trailers());
-        const auto sent = co_await down_.send_trailers(up_->trailers());
+        const auto sent = co_await down_.send_trailers(edited_trailers());
         if (!sent) co_return break_off();
       }
       if (end) co_return;
     }
+  }
+
+  // Whose refusal this is, if a sidecar says that it is its own.
+  std::optional<RefusalCause> take_mark(http::Fields& fields) const {
+    const auto mark = rules_.sidecar_behind ? fields.find(kRefusalField) : std::nullopt;
+    const auto cause = mark ? refusal_cause(*mark) : std::nullopt;
+    strip_identity(fields);
+    return cause;
+  }
+
+  http::Fields edited_trailers() {
+    http::Fields trailers = up_->trailers();
+    const auto cause = take_mark(trailers);
+    note_grpc(trailers);
+    if (cause) visit_.cause = facts(*cause).name;
+    if (cause && rules_.replace_refusals) return render_trailers({.cause = *cause}, rules_.audience);
+    return trailers;
   }
 
   // In the middle of an answer there is nothing left to say but that it is not whole.

@@ -23,8 +23,10 @@ struct RelayRules {
   // Inner door: a request that could not be sent is given back to the caller's sidecar as refused (it may try another
   // instance) instead of being answered.
   bool give_back = false;
-  // Changes the answer's head before it is sent. A cause means that the answer is a refusal made by a proxy behind.
-  std::function<std::optional<RefusalCause>(http::Response&)> edit_answer;
+  // A sidecar is behind, and marks what it says for itself. Whatever a program says, it does not speak for one.
+  bool sidecar_behind = false;
+  // Changes the answer's head before it is sent; may be empty.
+  std::function<void(http::Fields&)> edit_answer;
   // The gateway answers a proxy's refusal with its own words.
   bool replace_refusals = false;
 };

@@ -34,9 +34,12 @@ BROKEN_OFF = ("18", "56", "92")
 def fate(said):
     """What the caller got: of what curl printed."""
     output, _, status = said.rpartition("\n")
+    head, _, body_and_trailers = output.replace("\r", "").partition("\n\n")
+    if status == "0" and "grpc-status: 14" in body_and_trailers:
+        return BROKEN
     if status == "0" and h2_origin.MESSAGE.decode() in output:
         return ANSWERED
-    if status == "0" and "grpc-status: 14" in output and "HTTP/2 200" in output:
+    if status == "0" and "grpc-status: 14" in head and "HTTP/2 200" in head:
         return REFUSED
     if status in BROKEN_OFF:
         return BROKEN
