@@ -25,6 +25,7 @@ class GatewayTest : public MeshFixture {
     hello.role = Role::gateway;
     hello.trust_domain = kTrustDomain;
     hello.controller_socket = controller_->socket();
+    hello.records = records_;
     for (const char* name : {"listen:0", "listen:1", "redirect"}) {
       auto probe = net::Listener::open(loop_, net::Address::loopback(0));
       addresses_.push_back(probe->address());
@@ -88,6 +89,7 @@ class GatewayTest : public MeshFixture {
     return request;
   }
 
+  const std::string records_ = directory_ + "/gateway.jsonl";
   NamedCertificate certificate_;
   std::vector<net::Address> addresses_;
   std::set<std::string> said_;
@@ -205,6 +207,19 @@ TEST_F(GatewayTest, TrailersTellAStrangerNothingEither) {
                 cut->trailers.find("grpc-message") == "Bad Gateway");
     if (cut) expect_silent(*cut);
   }());
+}
+
+TEST_F(GatewayTest, AClientThatDoesNotSpeakTlsLeavesALine) {
+  Node& payments = node("payments", "payments-1");
+  loop_.run([&]() -> net::Task<> {
+    co_await start(payments, snapshot(payments), callee(payments));
+    Client client(loop_, addresses_[0]);
+    EXPECT_FALSE(co_await client.send(ask("GET", "/api/pay/x")));
+  }());
+  gateway_.reset();
+  const auto lines = read_file(records_);
+  ASSERT_TRUE(lines);
+  EXPECT_NE(lines->find("TLS with 127.0.0.1 failed: "), std::string::npos) << *lines;
 }
 
 TEST_F(GatewayTest, PlainHttpIsSentToHttps) {

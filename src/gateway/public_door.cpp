@@ -103,7 +103,7 @@ net::Task<> PublicDoor::serve_connection(std::string name, net::Stream stream) {
   const bool tls = found->tls && !found->redirect_to_https;
   if (tls) {
     const auto secured = co_await stream.handshake(tls_, {}, core_.loop.in(proxy::defaults::kHandshake));
-    if (!secured) co_return;
+    if (!secured) co_return core_.journal.failed_handshake(client, secured.error());
   }
   const std::uint16_t https_port = found->https_port;
   const bool redirects = found->redirect_to_https;

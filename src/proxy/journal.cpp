@@ -140,6 +140,14 @@ void Journal::refused_handshake(const Fault& fault) {
   note("inner door refused a peer: " + fault.message);
 }
 
+void Journal::failed_handshake(std::string_view client, const Fault& fault) {
+  ++unsaid_handshakes_;
+  if (paused_ || loop_.now() - last_handshake_line_ < defaults::kDialQuiet) return;
+  last_handshake_line_ = loop_.now();
+  const std::uint64_t others = std::exchange(unsaid_handshakes_, 0) - 1;
+  note(fmt::format("TLS with {} failed: {} ({} others since the last such line)", client, fault.message, others));
+}
+
 void Journal::note(std::string_view text) {
   if (!records_) return;
   const auto now = std::chrono::system_clock::now().time_since_epoch();

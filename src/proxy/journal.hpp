@@ -62,6 +62,8 @@ class Journal {
   void undeclared(std::string_view target, std::string_view protocol, std::string_view allow);
   // Somebody came to the inner door and was not let in; lines are bounded as those of dials.
   void refused_handshake(const Fault& fault);
+  // A stranger and the gateway did not agree on TLS. Strangers do that all day: not a denial, and one line a while.
+  void failed_handshake(std::string_view client, const Fault& fault);
   // Something worth a line that is none of the above: `text` for a person.
   void note(std::string_view text);
 
@@ -94,6 +96,7 @@ class Journal {
   std::map<std::string, Dial> dials_;
   net::SteadyTime dials_cleared_{};
   net::SteadyTime last_handshake_line_{};
+  std::uint64_t unsaid_handshakes_ = 0;
 };
 
 }  // namespace bulkhead::proxy
