@@ -20,14 +20,14 @@ void Cluster::update(const Upstream& upstream) {
   for (const Endpoint& endpoint : upstream.endpoints) {
     const auto address = net::Address::parse(endpoint_address(endpoint.address));
     if (!address) continue;
+    std::string key = fmt::format("{} {}", spiffe_id_, address->text());
     const auto same = [&](const EndpointPtr& known) {
-      return known->instance == endpoint.instance && known->address == *address;
+      return known->instance == endpoint.instance && known->pool_key == key;
     };
     const auto found = std::ranges::find_if(endpoints_, same);
-    EndpointPtr state = found != endpoints_.end() ? *found : std::make_shared<EndpointState>();
-    state->instance = endpoint.instance;
-    state->address = *address;
-    state->pool_key = fmt::format("{} {}", spiffe_id_, address->text());
+    EndpointPtr state = found != endpoints_.end()
+                            ? *found
+                            : std::make_shared<EndpointState>(endpoint.instance, *address, std::move(key));
     // It has just become ready: whatever was held against it is over.
     if (endpoint.ready && !state->ready) {
       state->suspect_until = {};

@@ -18,9 +18,13 @@
 namespace bulkhead::proxy {
 
 struct EndpointState {
-  std::string instance;
-  net::Address address;
-  std::string pool_key;  // connections to it: its identity and its address
+  EndpointState(std::string named, const net::Address& at, std::string key)
+      : instance(std::move(named)), address(at), pool_key(std::move(key)) {}
+
+  // Views of these are held while a connection is made, which a new snapshot must not disturb.
+  const std::string instance;
+  const net::Address address;
+  const std::string pool_key;  // connections to it: its identity and its address
   bool ready = false;
   std::uint32_t outstanding = 0;
   LatencyMean latency;

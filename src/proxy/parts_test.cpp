@@ -112,7 +112,9 @@ TEST(Cluster, AnEndpointThatStaysKeepsWhatIsKnownOfIt) {
   net::Loop loop;
   Cluster cluster(loop, upstream_with({{"a", "unix:/a", true}}));
   const EndpointPtr before = cluster.pick({.now = loop.now()}, kFirst);
+  const std::string_view key = before->pool_key;  // as whoever makes a connection views it
   cluster.update(upstream_with({{"b", "unix:/b", true}, {"a", "unix:/a", true}}));
+  EXPECT_EQ(before->pool_key.data(), key.data());
   bool kept = false;
   for (std::size_t i = 0; i < 2; ++i) {
     const Draw nth = [i](std::size_t bound) { return i % bound; };
