@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kUsualFields = 12;
 constexpr std::size_t kUsualBytes = 384;
+constexpr std::size_t kUsualGrowth = 192;  // what a proxy adds to a message
 
 [[maybe_unused]] bool is_value_octet(char c) {
   return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
@@ -60,6 +61,7 @@ Fields::Fields(std::initializer_list<Field> fields) {
 Fields Fields::from_block(std::string_view block, std::vector<Entry> entries) {
   Fields fields;
   if (entries.empty()) return fields;
+  fields.arena_.reserve(block.size() + kUsualGrowth);
   fields.arena_.assign(block);
   fields.entries_ = std::move(entries);
   for (Entry& entry : fields.entries_) entry.mark = mark_of(fields.view(entry).name);
@@ -114,6 +116,17 @@ std::optional<std::string_view> Fields::find(std::string_view name) const {
     if (is_named(entry, mark, name)) return view(entry).value;
   }
   return std::nullopt;
+}
+
+std::optional<std::string_view> Fields::only(std::string_view name) const {
+  const std::uint32_t mark = mark_of(name);
+  const Entry* only = nullptr;
+  for (const Entry& entry : entries_) {
+    if (!is_named(entry, mark, name)) continue;
+    if (only != nullptr) return std::nullopt;
+    only = &entry;
+  }
+  return only == nullptr ? std::nullopt : std::optional(view(*only).value);
 }
 
 std::size_t Fields::count(std::string_view name) const {

@@ -83,6 +83,7 @@ class Fields {
   void clear();
 
   std::optional<std::string_view> find(std::string_view name) const;  // the first one's value
+  std::optional<std::string_view> only(std::string_view name) const;  // its value, if there is exactly one
   bool has(std::string_view name) const { return find(name).has_value(); }
   std::size_t count(std::string_view name) const;
   std::vector<std::string_view> all(std::string_view name) const;

@@ -215,5 +215,15 @@ bool operator==(const Address& left, const Address& right) {
 }  // namespace bulkhead::net
 
 std::size_t std::hash<bulkhead::net::Address>::operator()(const bulkhead::net::Address& address) const noexcept {
-  return std::hash<std::string>()(address.text());
+  if (address.is_unix()) return std::hash<std::string>()(address.path());
+  std::string_view octets;
+  if (address.family() == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in*>(address.data())->sin_addr;
+    octets = {reinterpret_cast<const char*>(&in), sizeof in};
+  } else {
+    const auto& in = reinterpret_cast<const sockaddr_in6*>(address.data())->sin6_addr;
+    octets = {reinterpret_cast<const char*>(&in), sizeof in};
+  }
+  constexpr std::size_t kOdd = 0x9e3779b97f4a7c15;
+  return std::hash<std::string_view>()(octets) ^ (address.port() * kOdd);
 }

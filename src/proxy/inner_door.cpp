@@ -24,13 +24,12 @@ policy::Attempt attempt_of(const Visit& visit, Protocol protocol) {
 }
 
 // Until when the caller waits; nothing if what it says can't be read.
-std::optional<net::Deadline> caller_waits_until(const http::Fields& fields, net::SteadyTime now) {
-  const bool grpc = http::is_grpc(fields);
+std::optional<net::Deadline> caller_waits_until(const http::Fields& fields, bool grpc, net::SteadyTime now) {
   const std::string_view name = grpc ? kGrpcTimeout : kTimeoutField;
-  const auto text = fields.find(name);
-  if (!text) return net::Deadline::never();
-  const auto left = grpc ? parse_grpc_timeout(*text) : parse_timeout(*text);
-  if (!left || fields.count(name) != 1) return std::nullopt;
+  if (!fields.has(name)) return net::Deadline::never();
+  const auto text = fields.only(name);
+  const auto left = !text ? std::nullopt : grpc ? parse_grpc_timeout(*text) : parse_timeout(*text);
+  if (!left) return std::nullopt;
   return net::Deadline(deadline_after(*left, now));
 }
 
@@ -124,10 +123,11 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   const auto& ports = config->snapshot().inbound.ports;
   const auto named = named_port(request.fields);
   const bool only_one = !request.fields.has(kPortField) && ports.size() == 1;
-  const auto deadline = caller_waits_until(request.fields, core_.loop.now());
+  Visit visit;
+  visit.protocol = spoken_protocol(request);
+  const auto deadline = caller_waits_until(request.fields, visit.grpc(), core_.loop.now());
   strip_identity(request.fields);
 
-  Visit visit;
   visit.side = telemetry::Side::callee;
   visit.hop = kHop;
   visit.caller = peer.service();
@@ -135,7 +135,6 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   const std::uint16_t wanted = named ? *named : only_one ? ports.front().number : 0;
   // Counted under a port that there is: a peer must not fill our tables with numbers of its own.
   visit.port = config->served(wanted) != nullptr ? wanted : 0;
-  visit.protocol = spoken_protocol(request);
   visit.method = request.method;
   visit.path = request.target;
   visit.trace = carry_trace(request.fields, core_.journal.random(), TraceHop::last);
@@ -172,7 +171,7 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   refusal.reason = std::move(why.detail);
   visit.status = facts(refusal.cause).status;
   visit.cause = facts(refusal.cause).name;
-  if (visit.protocol == "grpc") visit.grpc_status = static_cast<int>(facts(refusal.cause).grpc);
+  if (visit.grpc()) visit.grpc_status = static_cast<int>(facts(refusal.cause).grpc);
   co_await refuse(exchange, std::move(refusal), visit, Audience::mesh, core_.instance);
 }
 

@@ -32,6 +32,8 @@ struct Visit {
   net::SteadyTime start;
   telemetry::WallTime wall_start;
 
+  bool grpc() const { return protocol == "grpc"; }
+
   std::string instance;
   std::uint16_t status = 0;
   int grpc_status = -1;

@@ -21,7 +21,7 @@ net::Task<Result<net::Stream>> LocalService::connect(std::uint16_t port, net::De
 net::Task<Result<std::unique_ptr<ClientExchange>>> LocalService::acquire(std::uint16_t port, Protocol protocol,
                                                                          net::Deadline deadline) {
   const bool grpc = protocol == Protocol::grpc;
-  const std::string key = fmt::format("{} {}", to_string(protocol), port);
+  const std::string key = std::to_string(port) + (grpc ? " grpc" : "");
   const PoolTarget target{key, grpc ? UpstreamProtocol::http2 : UpstreamProtocol::http1, 0};
   const Connector connector = [this, port](net::Deadline until) { return connect(port, until); };
   auto exchange = co_await pool_.acquire(target, connector, deadline);
@@ -45,7 +45,7 @@ net::Task<Attempt> LocalDestination::next(Visit& visit, net::Deadline deadline) 
 
 // A program knows how much time it has where its protocol has a field for it.
 void LocalDestination::prepare(http::Request& request, net::Deadline deadline) {
-  if (http::is_grpc(request.fields)) tell_deadline(request, deadline, loop_.now());
+  if (!deadline.is_never() && http::is_grpc(request.fields)) tell_deadline(request, deadline, loop_.now());
 }
 
 }  // namespace bulkhead::proxy

@@ -260,6 +260,7 @@ class MeshFixture : public ::testing::Test {
 };
 
 http::Request request_of(std::string method, std::string target);
+http::Request grpc_request(std::string target);
 net::Task<Result<Reply>> read_reply(net::Loop& loop, ClientExchange& exchange);
 // Answers with status and text.
 net::Task<> reply_text(ServerExchange& exchange, std::uint16_t status, std::string text);

@@ -339,6 +339,14 @@ http::Request request_of(std::string method, std::string target) {
   return request;
 }
 
+http::Request grpc_request(std::string target) {
+  http::Request request = request_of("POST", std::move(target));
+  request.version = http::Version::http2;
+  request.fields.add("content-type", "application/grpc");
+  request.fields.add("te", "trailers");
+  return request;
+}
+
 net::Task<Result<Reply>> read_reply(net::Loop& loop, ClientExchange& exchange) {
   const auto deadline = loop.in(kPatience);
   auto head = co_await exchange.read_head(deadline);

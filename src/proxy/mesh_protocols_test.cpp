@@ -11,14 +11,6 @@ class MeshProtocols : public MeshFixture {
   net::Deadline soon() const { return loop_.in(std::chrono::seconds(20)); }
 };
 
-http::Request grpc_request(std::string target) {
-  http::Request request = request_of("POST", std::move(target));
-  request.version = http::Version::http2;
-  request.fields.add("content-type", "application/grpc");
-  request.fields.add("te", "trailers");
-  return request;
-}
-
 // Answers each part of a stream at once, and its end with a status in the trailers.
 net::Task<> grpc_echo(ServerExchange& exchange) {
   http::Response head;

@@ -213,9 +213,7 @@ TEST_F(MeshResilience, AnUnavailableGrpcCallIsRepeatedOnlyWhereTheManifestSaysSo
     pair.callee.health = {};
     co_await start(checkout, payments, pair);
     Client client(loop_, checkout.door(), UpstreamProtocol::http2);
-    http::Request request = request_of("POST", "/shop.Payments/Charge");
-    request.fields.add("content-type", "application/grpc");
-    request.fields.add("te", "trailers");
+    http::Request request = grpc_request("/shop.Payments/Charge");
     const auto once = co_await client.send(request, std::string(5, '\0'));
     EXPECT_TRUE(once && once->fields.find("grpc-status") == "14");
     EXPECT_EQ(asked, 1U);
@@ -523,9 +521,7 @@ TEST_F(MeshResilience, AGrpcDeadlineIsCarriedOnAndKept) {
     pair.callee.health = {};
     co_await start(checkout, payments, pair);
     Client client(loop_, checkout.door(), UpstreamProtocol::http2);
-    http::Request request = request_of("POST", "/shop.Payments/Charge");
-    request.fields.add("content-type", "application/grpc");
-    request.fields.add("te", "trailers");
+    http::Request request = grpc_request("/shop.Payments/Charge");
     request.fields.add("grpc-timeout", "60m");
     const auto late = co_await client.send(request, std::string(5, '\0'));
     EXPECT_TRUE(late && late->fields.find("grpc-status") == "4");
@@ -550,9 +546,7 @@ TEST_F(MeshResilience, AGrpcProgramThatKeepsTheDeadlineItselfExceededIt) {
     pair.callee.health = {};
     co_await start(checkout, payments, pair);
     Client client(loop_, checkout.door(), UpstreamProtocol::http2);
-    http::Request request = request_of("POST", "/shop.Payments/Charge");
-    request.fields.add("content-type", "application/grpc");
-    request.fields.add("te", "trailers");
+    http::Request request = grpc_request("/shop.Payments/Charge");
     request.fields.add("grpc-timeout", "30m");
     for (int i = 0; i < 5; ++i) {
       const auto late = co_await client.send(request, std::string(5, '\0'));
@@ -591,9 +585,7 @@ TEST_F(MeshResilience, AGrpcAnswerThatIsNotWholeEndsInAStatus) {
     co_await start(checkout, payments, pair);
     Client client(loop_, checkout.door(), UpstreamProtocol::http2);
     const auto request_for = [](std::string target) {
-      http::Request request = request_of("POST", std::move(target));
-      request.fields.add("content-type", "application/grpc");
-      request.fields.add("te", "trailers");
+      http::Request request = grpc_request(std::move(target));
       request.fields.add("grpc-timeout", "60m");
       return request;
     };

@@ -20,23 +20,23 @@ struct TimeGiven {
 std::optional<TimeGiven> time_given(const Outgoing& outgoing, net::SteadyTime now) {
   DeadlineTime inherited = outgoing.caused_by.time();
   const http::Fields& fields = outgoing.request.fields;
-  const bool says = http::is_grpc(fields) && fields.has(kGrpcTimeout);
-  const auto asked = says ? parse_grpc_timeout(*fields.find(kGrpcTimeout)) : std::nullopt;
-  if (says && (!asked || fields.count(kGrpcTimeout) != 1)) return std::nullopt;
+  const bool says = outgoing.visit.grpc() && fields.has(kGrpcTimeout);
+  const auto told = says ? fields.only(kGrpcTimeout) : std::nullopt;
+  const auto asked = told ? parse_grpc_timeout(*told) : std::nullopt;
+  if (says && !asked) return std::nullopt;
   if (asked) inherited = earliest(inherited, deadline_after(*asked, now));
   const DeadlineTime own = deadline_of_setting(outgoing.declared.resilience.timeout, now);
   return TimeGiven{net::Deadline(earliest(own, inherited)), inherited < own};
 }
 
-net::Task<> refuse_with(Core& core, Outgoing& outgoing, Refusal refusal, const RelayRules& rules) {
+net::Task<> refuse_with(Outgoing& outgoing, Refusal refusal, const RelayRules& rules) {
   Visit& visit = outgoing.visit;
   visit.cause = facts(refusal.cause).name;
   visit.status = refusal.status != 0 ? refusal.status : facts(refusal.cause).status;
-  if (visit.protocol == "grpc") {
+  if (visit.grpc()) {
     const auto code = refusal.status != 0 ? http::grpc_status_of(refusal.status) : facts(refusal.cause).grpc;
     visit.grpc_status = static_cast<int>(code);
   }
-  static_cast<void>(core);
   co_await refuse(outgoing.exchange, std::move(refusal), visit, rules.audience, rules.hop_name);
 }
 
@@ -56,7 +56,7 @@ net::Task<bool> inject_fault(Core& core, Outgoing& outgoing, net::Deadline deadl
   } else {
     co_return true;
   }
-  co_await refuse_with(core, outgoing, std::move(refusal), rules);
+  co_await refuse_with(outgoing, std::move(refusal), rules);
   co_return false;
 }
 
@@ -114,7 +114,7 @@ net::Task<> carry(Core& core, Outgoing& outgoing, Flight& flight, const RelayRul
     Refusal refusal;
     refusal.cause = RefusalCause::bad_request;
     refusal.reason = "grpc-timeout is one to eight digits and one of H, M, S, m, u, n, once";
-    co_return co_await refuse_with(core, outgoing, std::move(refusal), rules);
+    co_return co_await refuse_with(outgoing, std::move(refusal), rules);
   }
   const manifest::Resilience& resilience = outgoing.declared.resilience;
   if (!resilience.faults.empty()) {
@@ -125,7 +125,7 @@ net::Task<> carry(Core& core, Outgoing& outgoing, Flight& flight, const RelayRul
   if (!call) {
     Refusal refusal;
     refusal.reason = "the call is no longer declared";
-    co_return co_await refuse_with(core, outgoing, std::move(refusal), rules);
+    co_return co_await refuse_with(outgoing, std::move(refusal), rules);
   }
   call->budget().deposit(core.loop.now());
   RelayTerms terms{.deadline = time->deadline, .deadline_is_inherited = time->inherited, .call = call.get()};

@@ -22,8 +22,8 @@ bool reads_as(std::string_view name, std::string_view prefix) {
 }
 
 std::optional<telemetry::TraceParent> incoming_parent(const http::Fields& fields) {
-  if (fields.count(kTraceparent) != 1) return std::nullopt;
-  return telemetry::parse_traceparent(*fields.find(kTraceparent));
+  const auto text = fields.only(kTraceparent);
+  return text ? telemetry::parse_traceparent(*text) : std::nullopt;
 }
 
 }  // namespace
@@ -39,12 +39,12 @@ void strip_identity(http::Fields& fields) {
 }
 
 std::optional<std::uint16_t> named_port(const http::Fields& fields) {
-  if (fields.count(kPortField) != 1) return std::nullopt;
-  const std::string_view text = *fields.find(kPortField);
+  const auto text = fields.only(kPortField);
+  if (!text) return std::nullopt;
   std::uint16_t port = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
-  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (!whole || port == 0 || text.front() == '0') return std::nullopt;
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), port);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text->data() + text->size();
+  if (!whole || port == 0 || text->front() == '0') return std::nullopt;
   return port;
 }
 
@@ -57,9 +57,8 @@ RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random, 
   if (fields.has(kTracestate) && (!parent || !telemetry::is_tracestate(fields.joined(kTracestate, ",")))) {
     fields.remove(kTracestate);
   }
-  const auto given = fields.find(kRequestId);
-  const bool usable = given && fields.count(kRequestId) == 1 && telemetry::is_request_id(*given);
-  if (usable) {
+  const auto given = fields.only(kRequestId);
+  if (given && telemetry::is_request_id(*given)) {
     trace.request_id = *given;
     return trace;
   }
