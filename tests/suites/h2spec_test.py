@@ -58,16 +58,17 @@ class Forwarder:
     async def serve(self, reader, writer):
         far_reader, far_writer = await asyncio.open_unix_connection(self.path, ssl=self.context, server_hostname="h2")
 
-        async def pump(source, sink):
+        async def pump(source, sink, end):
             try:
                 while data := await source.read(65536):
                     sink.write(data)
                     await sink.drain()
             finally:
-                writer.close()
-                far_writer.close()
+                end()
 
-        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer), return_exceptions=True)
+        # What h2spec still sends when the door has ended must not make a reset of that end.
+        await asyncio.gather(pump(reader, far_writer, far_writer.close), pump(far_reader, writer, writer.write_eof), return_exceptions=True)
+        writer.close()
 
     def close(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
