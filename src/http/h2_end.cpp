@@ -59,6 +59,7 @@ void Impl::close(Stream& stream) {
   if (stream.work_done) --busy_;
   leaving_.push_back(stream.id);
   streams_.erase(stream.id);
+  if (queue_.empty()) rest();
 }
 
 void Impl::reset(Stream& stream, std::uint32_t code) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/release.hpp"
 #include "http/h2_impl.hpp"
 #include "http/hop.hpp"
 #include "http/octets.hpp"
@@ -56,7 +57,7 @@ void Impl::end_block(StreamId id, bool end, std::string_view block) {
   } else if (stream != nullptr && end) {
     end_stream(*stream, {});
   }
-  if (message_.too_large) message_.fields = {};  // what it took is not kept
+  if (message_.too_large) release(message_.fields);  // what it took is not kept
 }
 
 bool Impl::decode_block(std::string_view block, bool store) {

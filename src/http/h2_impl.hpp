@@ -96,6 +96,7 @@ class H2Session::Impl {
   void send_body(Stream& stream, std::string_view data, bool end);
   void send_trailers(Stream& stream, const Fields& trailers);
   void pull_output(std::string& out, std::size_t limit);
+  void rest();
   void fill_from_streams(std::size_t limit);
   void write_some(Stream& stream);
   std::size_t may_write(const Stream& stream, std::size_t size) const;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/release.hpp"
 #include "http/h2_impl.hpp"
 #include "http/octets.hpp"
 
@@ -16,6 +17,7 @@ using Impl = H2Session::Impl;
 using hpack::Indexing;
 
 constexpr std::size_t kQueue = 64U << 10U;  // beyond it bodies wait with their streams, which take turns
+constexpr std::size_t kHeads = 4096;        // frames' and messages' heads beside bodies
 
 // Octets of names in lower case; zero where a token can't have them.
 constexpr std::array<char, 256> make_lower_token() {
@@ -164,7 +166,7 @@ Result<> Impl::submit_response(Stream& stream, const Response& response, bool en
   if (!final) return {};
   stream.may_send = true;
   if (end) {
-    stream.out = {};
+    release(stream.out);
     stream.sent = 0;
     stream.out_ended = true;
     ended_locally(stream);
@@ -217,6 +219,8 @@ std::size_t Impl::may_write(const Stream& stream, std::size_t size) const {
 
 void Impl::write_data(Stream& stream, std::string_view data, bool end) {
   const std::uint8_t flags = end ? h2::kEndStream : 0;
+  // More of a large body follows, as a rule: room for it at once, rather than by doubling and moving.
+  if (data.size() > kQueue / 8 && queue_.capacity() < kQueue) queue_.reserve(kQueue + h2::kMaxFrame + kHeads);
   h2::append_head({static_cast<std::uint32_t>(data.size()), h2::kData, flags, stream.id}, queue_);
   queue_.append(data);
   stream.send_window -= static_cast<std::int64_t>(data.size());
@@ -252,6 +256,11 @@ void Impl::note_output(Stream& stream) {
   waiting_.push_back(stream.id);
 }
 
+// A connection without streams holds no buffer.
+void Impl::rest() {
+  if (streams_.size() == 0 && queue_.capacity() > kQueue / 4) release(queue_);
+}
+
 void Impl::pull_output(std::string& out, std::size_t limit) {
   if (out.size() < limit) {
     if (!terminated_) fill_from_streams(limit - out.size());
@@ -262,7 +271,7 @@ void Impl::pull_output(std::string& out, std::size_t limit) {
       out.append(queue_);
     }
     queue_.clear();
-    if (streams_.size() == 0 && queue_.capacity() > kQueue / 4) queue_ = {};
+    rest();
     queued_answers_ = 0;
     leaving_.clear();
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/release.hpp"
 #include "http/fields.hpp"
 
 namespace bulkhead::http::h2 {
@@ -90,6 +91,7 @@ class StreamTable {
  private:
   static constexpr std::size_t kFirst = 16;
   static constexpr std::size_t kKept = 8;
+  static constexpr std::size_t kSmall = 1024;
 
   // Ids of one side are every other number.
   std::size_t slot_of(std::int32_t id) const { return (static_cast<std::size_t>(id) >> 1U) & mask_; }
@@ -114,7 +116,8 @@ class StreamTable {
     return stream;
   }
   void give(std::unique_ptr<Stream> stream) {
-    stream->out = {};
+    release(stream->out);
+    if (stream->trailers.bytes() > kSmall) release(stream->trailers);
     if (kept_.size() < kKept) kept_.push_back(std::move(stream));
   }
 

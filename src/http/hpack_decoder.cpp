@@ -1,3 +1,4 @@
+#include "base/release.hpp"
 #include "http/hpack.hpp"
 #include "http/hpack_huffman.hpp"
 
@@ -38,8 +39,8 @@ Decoder::Outcome Decoder::next(DecodedField& field) {
   }
   // A connection that rests holds nothing of a large field.
   constexpr std::size_t kScratch = 1024;
-  if (name_.capacity() > kScratch) name_ = {};
-  if (value_.capacity() > kScratch) value_ = {};
+  if (name_.capacity() > kScratch) release(name_);
+  if (value_.capacity() > kScratch) release(value_);
   return Outcome::end;
 }
 

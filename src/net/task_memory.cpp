@@ -30,9 +30,14 @@ class Kept {
   Kept& operator=(const Kept&) = delete;
   ~Kept() {
     thread_ends = true;
+    release();
+  }
+
+  void release() {
     for (Free*& list : lists_) {
       while (list != nullptr) ::operator delete(pop(list));
     }
+    kept_ = 0;
   }
 
   void* take(std::size_t index) {
@@ -61,6 +66,8 @@ class Kept {
 thread_local Kept kept;
 
 }  // namespace
+
+void release_task_memory() noexcept { kept.release(); }
 
 void* take_task_memory(std::size_t size) {
   if (!kKeeps || size > kLargest) return ::operator new(size);

@@ -9,6 +9,8 @@ namespace bulkhead::net::detail {
 
 void* take_task_memory(std::size_t size);
 void give_task_memory(void* memory, std::size_t size) noexcept;
+// What this thread keeps goes back to the system's allocator.
+void release_task_memory() noexcept;
 
 // A base of promise types: their frames come from here.
 struct PooledFrame {

@@ -10,6 +10,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "base/release.hpp"
 #include "net/address.hpp"
 #include "net/stream_source.hpp"
 
@@ -318,7 +319,7 @@ bool TlsState::send_records() {
   if (unsent_.empty()) return true;
   const ssize_t count = source_.transmit(unsent_.data(), unsent_.size());
   if (count > 0) unsent_.erase(0, static_cast<std::size_t>(count));
-  if (unsent_.empty()) std::string().swap(unsent_);
+  if (unsent_.empty()) release(unsent_);
   return unsent_.empty();
 }
 

@@ -5,10 +5,13 @@
 #include <cstring>
 #include <utility>
 
+#include "base/release.hpp"
+
 namespace bulkhead::proxy {
 namespace {
 
 constexpr std::size_t kFirstBuffer = 4096;
+constexpr std::size_t kSmall = 1024;  // a usual head
 constexpr std::size_t kLargestBuffer = 64U << 10U;
 
 iovec piece(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
@@ -73,8 +76,8 @@ void H1Channel::release() {
     buffer_.reset();
     capacity_ = begin_ = end_ = 0;
   }
-  if (out_.empty()) out_ = {};
-  if (!writing_) sending_ = {};
+  if (out_.empty() && out_.capacity() > kSmall) bulkhead::release(out_);
+  if (!writing_ && sending_.capacity() > kSmall) bulkhead::release(sending_);
 }
 
 net::Task<Result<>> H1Channel::write(std::string_view body, std::string_view tail, net::Deadline deadline) {

@@ -132,7 +132,7 @@ void H2ClientExchange::head_received(http::Response&& response) {
 }
 
 void H2ClientExchange::received(std::string_view data) {
-  inbound_.append(data);
+  keep_piece(data, inbound_);
   changed_.notify_all();
 }
 

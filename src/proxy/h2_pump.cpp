@@ -1,6 +1,9 @@
 #include "proxy/h2_pump.hpp"
 
 #include <algorithm>
+#include <bit>
+
+#include "base/release.hpp"
 
 namespace bulkhead::proxy {
 namespace {
@@ -21,6 +24,14 @@ std::uint32_t h2_code_of(ResetReason reason) {
     case ResetReason::protocol: return http::h2_error::kProtocol;
   }
   return http::h2_error::kInternal;
+}
+
+void keep_piece(std::string_view piece, std::string& body) {
+  constexpr std::size_t kLarge = 8U << 10U;
+  constexpr std::size_t kRest = 512;
+  const std::size_t wanted = body.size() + piece.size();
+  if (piece.size() > kLarge && body.capacity() < wanted) body.reserve(std::bit_ceil(wanted + kRest));
+  body.append(piece);
 }
 
 H2Pump::H2Pump(net::Stream stream, http::H2Session::Role role, const http::H2Limits& limits, http::H2Events& events,
@@ -108,7 +119,7 @@ net::Task<> H2Pump::flush() {
     }
   }
   writing_ = false;
-  if (out_.capacity() > kFirstBuffer) out_ = {};
+  if (out_.capacity() > kFirstBuffer) release(out_);
   if (after_flush_) after_flush_();
   if (session_.finished()) co_await end();
 }

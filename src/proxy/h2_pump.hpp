@@ -62,5 +62,8 @@ class H2Pump {
 };
 
 std::uint32_t h2_code_of(ResetReason reason);
+// Keeps a piece of a body for whoever reads it. A large frame comes in the pieces that TLS cut it into, and what the
+// last of them needs is made room for with the first.
+void keep_piece(std::string_view piece, std::string& body);
 
 }  // namespace bulkhead::proxy

@@ -24,7 +24,7 @@ std::optional<Fault> H2ServerExchange::fault() const {
 }
 
 void H2ServerExchange::received(std::string_view data) {
-  inbound_.append(data);
+  keep_piece(data, inbound_);
   body_bytes_ += data.size();
   changed_.notify_all();
 }

@@ -7,9 +7,11 @@
 #include <malloc.h>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "base/log.hpp"
 #include "net/gate.hpp"
+#include "net/task_memory.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::proxy {
@@ -24,6 +26,12 @@ constexpr std::chrono::seconds kTell{5};
 constexpr std::chrono::seconds kTrimEvery{5};
 constexpr std::size_t kTrimAbove = 4U << 20U;  // free bytes of the heap, if they are more than those in use
 constexpr std::size_t kKeptOnTop = 512U << 10U;
+
+long page_faults() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
 
 void complain(const Fault& fault) { log_text(fault.message); }
 
@@ -85,11 +93,16 @@ class Process {
   }
 
   // What a burst of connections needed goes back to the system when it has gone; the allocator alone would keep it.
+  // Nothing is left to give back where no page was touched since the last time.
   net::Task<> trim() {
+    long touched = 0;
     while (true) {
       co_await net::sleep(loop_, loop_.in(kTrimEvery));
       const auto heap = ::mallinfo2();
-      if (heap.fordblks > kTrimAbove && heap.fordblks > heap.uordblks) ::malloc_trim(kKeptOnTop);
+      if (heap.fordblks <= kTrimAbove || heap.fordblks <= heap.uordblks || page_faults() == touched) continue;
+      net::detail::release_task_memory();
+      ::malloc_trim(kKeptOnTop);
+      touched = page_faults();
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/release.hpp"
 #include "proxy/defaults.hpp"
 #include "proxy/exchange.hpp"
 
@@ -18,7 +19,7 @@ class RequestBody {
   // An answer has begun: nothing is kept from here on.
   void forget() {
     keeping_ = false;
-    if (cursor_ == kept_.size()) std::string().swap(kept_);
+    if (cursor_ == kept_.size()) release(kept_);
   }
   bool ended() const { return ended_; }
 
@@ -44,7 +45,7 @@ class RequestBody {
       cursor_ = kept_.size();
     } else if (keeping_) {
       keeping_ = false;
-      std::string().swap(kept_);
+      release(kept_);
       cursor_ = 0;
     }
   }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.hpp"
+#include "base/release.hpp"
 
 namespace bulkhead::telemetry {
 
@@ -122,8 +123,8 @@ class Records::Writer {
     // An idle sidecar sleeps, and holds no buffer; with the first line begins the wait in which more of them gather.
     const auto anything = [this] { return !buffer_.empty() || ending_; };
     if (!wanted_.wait_for(lock, 2 * options_.flush_every, anything)) {
-      buffer_ = {};
-      spare_ = {};
+      release(buffer_);
+      release(spare_);
       while (!anything()) wanted_.wait_for(lock, kIdle);
     }
     const auto urgent = [this] {

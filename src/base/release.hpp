@@ -1,0 +1,15 @@
+#pragma once
+
+#include <utility>
+
+namespace bulkhead {
+
+// Empties a container and gives its memory back. `container = {}` does not: of a string or a vector that assigns an
+// empty list, and the memory stays.
+template <class Container>
+void release(Container& container) {
+  const Container gone(std::move(container));
+  container.clear();
+}
+
+}  // namespace bulkhead
