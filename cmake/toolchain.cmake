@@ -9,6 +9,21 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
+# The release build knows which code is hot. Names of static functions are then the same wherever the sources lie.
+set(static_names "SHELL:-mllvm -static-func-full-module-prefix=false")
+if(BULKHEAD_RECORD_PROFILE)
+  add_compile_options(-fprofile-generate ${static_names})
+  add_link_options(-fprofile-generate)
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  set(hot ${CMAKE_SOURCE_DIR}/cmake/hot.proftext)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${hot})
+  file(SHA256 ${hot} hash)
+  string(SUBSTRING ${hash} 0 12 hash)
+  set(indexed ${CMAKE_BINARY_DIR}/hot-${hash}.profdata)  # another profile is another command line, so that all is compiled again
+  find_program(LLVM_PROFDATA llvm-profdata-19 REQUIRED)
+  execute_process(COMMAND ${LLVM_PROFDATA} merge -o ${indexed} ${hot} COMMAND_ERROR_IS_FATAL ANY)
+  add_compile_options(-fprofile-use=${indexed} ${static_names} -Wno-backend-plugin)  # it warns of functions that changed since
+endif()
 if(BULKHEAD_SANITIZE)
   # Not vptr: its check opens a descriptor, and tests that run out of descriptors would fail by the check itself.
   add_compile_options(-fsanitize=${BULKHEAD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -fno-sanitize=vptr)

@@ -1,8 +1,9 @@
-// Two sidecars in one process and one loop, for callgrind: `bench/instructions` runs it and says what a request costs.
+// Two sidecars in one process and one loop: `bench/instructions` counts with it what a request costs, `bench/profile`
+// records with it which code is hot.
 //
-//   two_sidecars requests=N connections=N     warms up, then counts N requests that go through both
-//   two_sidecars ask PORT N CONNECTIONS       the client: keep-alive, the next request follows each answer
-//   two_sidecars answer                       the service, at the listening socket that it inherits
+//   two_sidecars requests=N connections=N body=BYTES     warms up, then counts N requests that go through both
+//   two_sidecars ask PORT N CONNECTIONS BYTES            the client: keep-alive, the next request follows each answer
+//   two_sidecars answer BYTES                            the service, at the listening socket that it inherits
 //
 // Client and service are processes of their own, so that valgrind does not count them.
 
@@ -33,14 +34,11 @@ using namespace bulkhead::proxy::testing;
 
 constexpr std::string_view kRequest =
     "GET /bytes/128 HTTP/1.1\r\nHost: back:8080\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n";
-constexpr std::size_t kBody = 128;
 constexpr int kInherited = 3;
 
-const std::string& answer() {
-  static const std::string text =
-      "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 128\r\n\r\n" +
-      std::string(kBody, 'x');
-  return text;
+std::string answer_of(const std::string& body) {
+  return "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: " + body + "\r\n\r\n" +
+         std::string(std::stoul(body), 'x');
 }
 
 void write_all(int fd, std::string_view text) {
@@ -63,7 +61,7 @@ bool read_message(int fd, std::string& have, std::size_t behind) {
   }
 }
 
-void ask(const std::string& port, std::size_t requests, std::size_t connections) {
+void ask(const std::string& port, std::size_t requests, std::size_t connections, std::size_t body) {
   const bench::Address address = bench::resolve("127.0.0.1", port);
   std::vector<pollfd> polled;
   std::vector<std::string> have(connections);
@@ -80,14 +78,14 @@ void ask(const std::string& port, std::size_t requests, std::size_t connections)
     if (::poll(polled.data(), polled.size(), 60'000) <= 0) throw std::runtime_error("no answer within a minute");
     for (std::size_t i = 0; i < connections; ++i) {
       if (polled[i].revents == 0) continue;
-      if (!read_message(polled[i].fd, have[i], kBody)) throw std::runtime_error("the connection ended");
+      if (!read_message(polled[i].fd, have[i], body)) throw std::runtime_error("the connection ended");
       ++answered;
       if (asked++ < requests) write_all(polled[i].fd, kRequest);
     }
   }
 }
 
-void serve() {
+void serve(const std::string& answer) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::vector<pollfd> polled{{.fd = kInherited, .events = POLLIN, .revents = 0}};
   std::vector<std::string> have(1);
@@ -96,7 +94,7 @@ void serve() {
     for (std::size_t i = polled.size() - 1; i > 0; --i) {
       if (polled[i].revents == 0) continue;
       if (read_message(polled[i].fd, have[i], 0)) {
-        write_all(polled[i].fd, answer());
+        write_all(polled[i].fd, answer);
       } else {
         ::close(polled[i].fd);
         polled[i].fd = -1;
@@ -123,7 +121,7 @@ pid_t start_program(const std::vector<std::string>& argv, int inherited) {
 class TwoSidecars : public MeshFixture {
  public:
   void TestBody() override {}
-  void count(const std::string& program, std::size_t requests, std::size_t connections) {
+  void count(const std::string& program, std::size_t requests, std::size_t connections, const std::string& body) {
     Node& checkout = node("checkout", "checkout-1");
     Node& payments = node("payments", "payments-1");
     const Fd listener = net::open_listening_socket(net::Address::loopback(0)).value();
@@ -132,14 +130,14 @@ class TwoSidecars : public MeshFixture {
     ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&storage), &size);
     ::fcntl(listener.get(), F_SETFL, 0);
     payments.compartment().listen(8080, net::Address::from(reinterpret_cast<sockaddr*>(&storage), size).value());
-    const pid_t service = start_program({program, "answer"}, listener.get());
+    const pid_t service = start_program({program, "answer", body}, listener.get());
     loop_.run([&]() -> net::Task<> {
       co_await start(checkout, payments, declare(checkout, payments, Protocol::http, {"GET /bytes/*"}));
       const std::string port = std::to_string(checkout.door().port());
-      co_await one_client({program, "ask", port, "500", std::to_string(connections)});
+      co_await one_client({program, "ask", port, "500", std::to_string(connections), body});
       CALLGRIND_START_INSTRUMENTATION;
       CALLGRIND_ZERO_STATS;
-      co_await one_client({program, "ask", port, std::to_string(requests), std::to_string(connections)});
+      co_await one_client({program, "ask", port, std::to_string(requests), std::to_string(connections), body});
       CALLGRIND_DUMP_STATS;
       CALLGRIND_STOP_INSTRUMENTATION;
     }());
@@ -175,12 +173,13 @@ std::size_t number_of(std::string_view name, int argc, char** argv) {
 
 int main(int argc, char** argv) try {
   const std::string_view role = argc > 1 ? argv[1] : "";
-  if (role == "answer") {
-    serve();
-  } else if (role == "ask" && argc == 5) {
-    ask(argv[2], std::stoul(argv[3]), std::stoul(argv[4]));
+  if (role == "answer" && argc == 3) {
+    serve(answer_of(argv[2]));
+  } else if (role == "ask" && argc == 6) {
+    ask(argv[2], std::stoul(argv[3]), std::stoul(argv[4]), std::stoul(argv[5]));
   } else {
-    TwoSidecars().count(argv[0], number_of("requests=", argc, argv), number_of("connections=", argc, argv));
+    TwoSidecars().count(argv[0], number_of("requests=", argc, argv), number_of("connections=", argc, argv),
+                        std::to_string(number_of("body=", argc, argv)));
   }
   return 0;
 } catch (const std::exception& error) {
