@@ -5,10 +5,10 @@ import time
 
 from . import machine
 from .rounds import Client
-from .scenarios import MANY
+from .scenarios import MANY, STEADY
 
 IDLE = 2000  # connections, of which each has been answered once
-BURST = {"connections": MANY}
+BURST = {"connections": MANY, "rate": STEADY}
 SETTLE = 8.0  # seconds in which memory may go back
 
 
@@ -41,7 +41,7 @@ def of_connections(contender, words):
 
 
 def of_burst(contender, words):
-    """Before and after MANY connections at full load."""
+    """Before and after MANY connections, all of them used."""
     before = pss(contender)
     Client(contender, {**words, **BURST}, 3).report()
     return Memory(before / 1024, len(contender.pids), 0.0, settled(contender, before))
