@@ -8,8 +8,8 @@ namespace bulkhead {
 // empty list, and the memory stays.
 template <class Container>
 void release(Container& container) {
-  const Container gone(std::move(container));
-  container.clear();
+  Container empty;
+  std::swap(container, empty);
 }
 
 }  // namespace bulkhead
