@@ -99,7 +99,14 @@ net::Task<> PublicDoor::serve_connection(std::string name, net::Stream stream) {
   const auto& listeners = config->snapshot().gateway.listeners;
   const auto found = std::ranges::find(listeners, name, &proxy::Listener::name);
   if (found == listeners.end()) co_return;
-  const std::string client = stream.peer_address().ip_text();
+  const net::Address peer = stream.peer_address();
+  const auto turn = quarantine_.admit(peer, core_.loop.now());
+  if (!turn) co_return;
+  if (*turn > core_.loop.now()) {
+    const Result<> ending = co_await shutdown_.wait(net::Deadline(*turn));
+    if (ending) co_return;
+  }
+  const std::string client = peer.ip_text();
   const bool tls = found->tls && !found->redirect_to_https;
   if (tls) {
     const auto secured = co_await stream.handshake(tls_, {}, core_.loop.in(proxy::defaults::kHandshake));
@@ -110,7 +117,10 @@ net::Task<> PublicDoor::serve_connection(std::string name, net::Stream stream) {
   const proxy::Handler handler = [&](proxy::ServerExchange& exchange) {
     return redirects ? redirect(exchange, https_port) : serve_request(exchange, client, tls);
   };
-  co_await proxy::serve(std::move(stream), handler, tls ? secure_ : plain_, shutdown_);
+  const Result<> served = co_await proxy::serve(std::move(stream), handler, tls ? secure_ : plain_, shutdown_);
+  if (served) co_return;
+  quarantine_.flooded(peer, core_.loop.now());
+  core_.journal.flooded(client, served.error());
 }
 
 net::Task<> PublicDoor::redirect(proxy::ServerExchange& exchange, std::uint16_t https_port) {

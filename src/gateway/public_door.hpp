@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "gateway/quarantine.hpp"
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
 #include "proxy/outgoing.hpp"
@@ -40,6 +41,7 @@ class PublicDoor {
   std::shared_ptr<net::TlsContext> tls_;
   std::vector<proxy::Certificate> certificates_;  // that tls_ was made of
   net::Event shutdown_;
+  Quarantine quarantine_;
   std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
   net::Gate gate_;
 };

@@ -67,10 +67,15 @@ class Connections : public ::testing::TestWithParam<UpstreamProtocol> {
     co_await servers_.close();
   }
 
+  Task<> serve_with(net::Stream server, const Handler& handler) {
+    co_await serve(std::move(server), handler, options_, shutdown_);
+  }
+  Task<> serve_one(net::Stream server) { return serve_with(std::move(server), handler_); }
+
   Task<Result<net::Stream>> connect() {
     auto [client, server] = stream_pair(loop_);
     ++connected_;
-    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    servers_.spawn(serve_one(std::move(server)));
     co_return std::move(client);
   }
 
@@ -115,7 +120,7 @@ class Connections : public ::testing::TestWithParam<UpstreamProtocol> {
   // Sends raw bytes to a server and gives all that it answers until it closes.
   Task<std::string> raw(std::string bytes) {
     auto [client, server] = stream_pair(loop_);
-    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    servers_.spawn(serve_one(std::move(server)));
     const Result<> written = co_await client.write(bytes, loop_.in(10s));
     std::string answer;
     std::array<char, 4096> buffer{};

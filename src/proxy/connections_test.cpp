@@ -230,7 +230,7 @@ TEST_P(Connections, EndAtShutdownWhenTheyNeverSaidAnything) {
   options_.head_timeout = 1h;
   const auto drain = [&]() -> Task<> {
     auto [client, server] = stream_pair(loop_);
-    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    servers_.spawn(serve_one(std::move(server)));
     shutdown_.set();
     co_await servers_.close();
   };
@@ -371,7 +371,7 @@ TEST_P(Connections, CarryAWebSocketThroughAHopThatChangesTheVersion) {
   for (const UpstreamProtocol outside : {UpstreamProtocol::http1, UpstreamProtocol::http2}) {
     const Connector to_gateway = [&](net::Deadline) -> Task<Result<net::Stream>> {
       auto [client, server] = stream_pair(loop_);
-      servers_.spawn(serve(std::move(server), forward, options_, shutdown_));
+      servers_.spawn(serve_with(std::move(server), forward));
       co_return std::move(client);
     };
     const std::string key = fmt::format("gateway {}", static_cast<int>(outside));

@@ -15,17 +15,17 @@ constexpr std::size_t kLingerBytes = 1U << 20U;
 
 }  // namespace
 
-net::Task<> serve(net::Stream stream, const Handler& handler, const ServerOptions& options, net::Event& shutdown) {
+net::Task<Result<>> serve(net::Stream stream, const Handler& handler, const ServerOptions& options,
+                          net::Event& shutdown) {
   if (options.http2 && stream.is_tls() && stream.alpn() == "h2") {
-    co_await serve_h2(std::move(stream), {}, handler, options, shutdown);
-    co_return;
+    co_return co_await serve_h2(std::move(stream), {}, handler, options, shutdown);
   }
   const bool may_be_http2 = options.http2 && !stream.is_tls();
   auto connection = std::make_unique<H1ServerConnection>(std::move(stream), handler, options, shutdown);
   std::optional<H1ServerConnection::Handover> handover = co_await connection->run(may_be_http2);
   connection.reset();
-  if (!handover) co_return;
-  co_await serve_h2(std::move(handover->stream), std::move(handover->bytes), handler, options, shutdown);
+  if (!handover) co_return {};
+  co_return co_await serve_h2(std::move(handover->stream), std::move(handover->bytes), handler, options, shutdown);
 }
 
 H1ServerConnection::H1ServerConnection(net::Stream stream, const Handler& handler, const ServerOptions& options,

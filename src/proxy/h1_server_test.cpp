@@ -111,7 +111,7 @@ TEST_P(Http1, AnswersAClientThatEndedItsSide) {
     auto [client, server] = stream_pair(loop_);
     co_await client.write(requests, loop_.in(10s));
     co_await client.shutdown_write(loop_.in(10s));
-    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    servers_.spawn(serve_one(std::move(server)));
     std::string answer;
     std::array<char, 4096> buffer{};
     while (true) {
@@ -137,7 +137,7 @@ TEST_P(Http1, TakesAClientForGoneThatEndedItsSideAndGetsNothing) {
     auto [client, server] = stream_pair(loop_);
     co_await client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n", loop_.in(10s));
     co_await client.shutdown_write(loop_.in(10s));
-    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    servers_.spawn(serve_one(std::move(server)));
     co_await told.wait(loop_.in(10s));
   };
   loop_.run(half_close());
@@ -147,7 +147,7 @@ TEST_P(Http1, HoldsATunnelsEarlyBytesUntilItIsAccepted) {
   handler_ = shout(loop_);
   const auto early = [&]() -> Task<std::string> {
     auto [client, server] = stream_pair(loop_);
-    servers_.spawn(serve(std::move(server), handler_, options_, shutdown_));
+    servers_.spawn(serve_one(std::move(server)));
     const std::string_view bytes =
         "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nearly";

@@ -16,10 +16,12 @@ http::H2Limits limits_of(const ServerOptions& options) {
 
 }  // namespace
 
-net::Task<> serve_h2(net::Stream stream, std::string early, const Handler& handler, const ServerOptions& options,
-                     net::Event& shutdown) {
+net::Task<Result<>> serve_h2(net::Stream stream, std::string early, const Handler& handler,
+                             const ServerOptions& options, net::Event& shutdown) {
   const auto connection = std::make_unique<H2ServerConnection>(std::move(stream), handler, options, shutdown);
-  co_await connection->run(std::move(early));
+  const Fault over = co_await connection->run(std::move(early));
+  if (over.cause == Cause::exhausted) co_return fail(over);
+  co_return {};
 }
 
 H2ServerConnection::H2ServerConnection(net::Stream stream, const Handler& handler, const ServerOptions& options,
@@ -37,11 +39,11 @@ H2ServerConnection::H2ServerConnection(net::Stream stream, const Handler& handle
   pump_.after_flush([this] { note_lingering(); });
 }
 
-net::Task<> H2ServerConnection::run(std::string early) {
+net::Task<Fault> H2ServerConnection::run(std::string early) {
   note_idle();
   watchers_.spawn(watch_shutdown());
   std::function<void()> after_receive = [this] { start_fresh(); };
-  [[maybe_unused]] const Fault over = co_await pump_.run(std::move(early), std::move(after_receive));
+  const Fault over = co_await pump_.run(std::move(early), std::move(after_receive));
   idle_timer_.cancel();
   linger_timer_.cancel();
   std::vector<H2ServerExchange*> orphans;
@@ -50,6 +52,7 @@ net::Task<> H2ServerConnection::run(std::string early) {
   for (H2ServerExchange* exchange : orphans) exchange->client_left();
   co_await pump_.linger();
   co_await handlers_.close();
+  co_return over;
 }
 
 // Two steps (RFC 9113 §6.8): the notice, and when its round trip is over and every request that crossed it is here, the

@@ -14,9 +14,9 @@
 
 namespace bulkhead::proxy {
 
-// `early` was read from the stream before.
-net::Task<> serve_h2(net::Stream stream, std::string early, const Handler& handler, const ServerOptions& options,
-                     net::Event& shutdown);
+// `early` was read from the stream before. Fails as serve() does.
+net::Task<Result<>> serve_h2(net::Stream stream, std::string early, const Handler& handler,
+                             const ServerOptions& options, net::Event& shutdown);
 
 class H2ServerExchange;
 
@@ -24,7 +24,8 @@ class H2ServerConnection final : public http::H2Events {
  public:
   H2ServerConnection(net::Stream stream, const Handler& handler, const ServerOptions& options, net::Event& shutdown);
 
-  net::Task<> run(std::string early);
+  // Why it ended.
+  net::Task<Fault> run(std::string early);
 
  private:
   friend class H2ServerExchange;

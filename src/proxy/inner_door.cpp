@@ -114,7 +114,8 @@ net::Task<> InnerDoor::serve_connection(net::Stream stream) {
 
 net::Task<> InnerDoor::serve_http(net::Stream stream, identity::SpiffeId peer) {
   const Handler handler = [this, &peer](ServerExchange& exchange) { return serve_request(exchange, peer); };
-  co_await serve(std::move(stream), handler, options_, shutdown_);
+  const Result<> served = co_await serve(std::move(stream), handler, options_, shutdown_);
+  if (!served) core_.journal.flooded(peer.text(), served.error());
 }
 
 net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::SpiffeId& peer) {

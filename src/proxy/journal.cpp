@@ -135,17 +135,23 @@ void Journal::refused_handshake(const Fault& fault) {
   const auto now = std::chrono::system_clock::now();
   denials_.count({"", own_service_, "tls", "", "handshake"}, now);
   ++version_;
-  if (loop_.now() - last_handshake_line_ < defaults::kDialQuiet) return;
-  last_handshake_line_ = loop_.now();
-  note("inner door refused a peer: " + fault.message);
+  note_now_and_then(handshakes_, "inner door refused a peer: " + fault.message);
 }
 
 void Journal::failed_handshake(std::string_view client, const Fault& fault) {
-  ++unsaid_handshakes_;
-  if (paused_ || loop_.now() - last_handshake_line_ < defaults::kDialQuiet) return;
-  last_handshake_line_ = loop_.now();
-  const std::uint64_t others = std::exchange(unsaid_handshakes_, 0) - 1;
-  note(fmt::format("TLS with {} failed: {} ({} others since the last such line)", client, fault.message, others));
+  note_now_and_then(handshakes_, fmt::format("TLS with {} failed: {}", client, fault.message));
+}
+
+void Journal::flooded(std::string_view peer, const Fault& fault) {
+  note_now_and_then(floods_, fmt::format("a connection of {} was ended for a flood: {}", peer, fault.message));
+}
+
+void Journal::note_now_and_then(Quiet& kind, const std::string& text) {
+  ++kind.unsaid;
+  if (paused_ || loop_.now() - kind.last_line < defaults::kDialQuiet) return;
+  kind.last_line = loop_.now();
+  const std::uint64_t others = std::exchange(kind.unsaid, 0) - 1;
+  note(others == 0 ? text : fmt::format("{} ({} others since the last such line)", text, others));
 }
 
 void Journal::note(std::string_view text) {

@@ -66,6 +66,8 @@ class Journal {
   void refused_handshake(const Fault& fault);
   // A stranger and the gateway did not agree on TLS. Strangers do that all day: not a denial, and one line a while.
   void failed_handshake(std::string_view client, const Fault& fault);
+  // A connection was ended because its peer flooded it. One line a while.
+  void flooded(std::string_view peer, const Fault& fault);
   // Something worth a line that is none of the above: `text` for a person.
   void note(std::string_view text);
 
@@ -95,10 +97,17 @@ class Journal {
     net::SteadyTime last_line;
     std::uint64_t since = 0;
   };
+  // Notes of one kind, of which there may be thousands a second: one a while, with the number of the others.
+  struct Quiet {
+    net::SteadyTime last_line{};
+    std::uint64_t unsaid = 0;
+  };
+  void note_now_and_then(Quiet& kind, const std::string& text);
+
   std::map<std::string, Dial> dials_;
   net::SteadyTime dials_cleared_{};
-  net::SteadyTime last_handshake_line_{};
-  std::uint64_t unsaid_handshakes_ = 0;
+  Quiet handshakes_;
+  Quiet floods_;
 };
 
 }  // namespace bulkhead::proxy

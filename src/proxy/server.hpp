@@ -40,6 +40,7 @@ struct ServerOptions {
 // Until the connection has ended and every handler of it has returned. When `shutdown` is set, the connection ends
 // gracefully: idle ones at once, others after the answers that are due ("Connection: close"; GOAWAY in two steps).
 // `handler`, `options` and `shutdown` must outlive the task. Malformed requests are answered here (400, 408, 431 ...).
-net::Task<> serve(net::Stream stream, const Handler& handler, const ServerOptions& options, net::Event& shutdown);
+// Fails, with Cause::exhausted, only where the connection was ended for a flood: the peer spent a budget of H2Limits.
+net::Task<Result<>> serve(net::Stream stream, const Handler& handler, const ServerOptions& options, net::Event& shutdown);
 
 }  // namespace bulkhead::proxy

@@ -1,9 +1,11 @@
-"""Floods of HTTP/2 frames at a gateway, on connections that are opened again as soon as they are ended.
+"""Floods of HTTP/2 frames at a gateway, on connections that are opened again as soon as they are ended, from an address of its own.
 
-    flood.py NAME PORT SECONDS CONNECTIONS    ends with the number of connections, and how many of them were ended, in a line
+    flood.py NAME PORT SECONDS CONNECTIONS    ends with the number of connections, how many of them were ended, and how many more were
+                                              not let in, in a line
 """
 
 import itertools
+import random
 import socket
 import ssl
 import struct
@@ -60,10 +62,10 @@ FLOODS = {
 class Flooder(threading.Thread):
     """One connection after the other. It reads nothing, so that answers pile up, too."""
 
-    def __init__(self, name, port, end):
+    def __init__(self, name, source, port, end):
         super().__init__()
-        self.flood, self.port, self.end = FLOODS[name], port, end
-        self.connections = self.ended = 0
+        self.flood, self.source, self.port, self.end = FLOODS[name], source, port, end
+        self.connections = self.ended = self.refused = 0
         self.context = ssl.create_default_context()
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE
@@ -72,27 +74,39 @@ class Flooder(threading.Thread):
     def run(self):
         while time.monotonic() < self.end or self.connections == 0:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT) as plain, self.context.wrap_socket(plain) as secure:
-                    self.connections += 1
-                    secure.sendall(PREFACE)
-                    for batch in self.flood():
-                        secure.sendall(batch)
-                        if time.monotonic() > self.end + WAIT:
-                            break
-            except TimeoutError:
-                pass  # it is not read any more: held back, but not ended
+                patience = max(1, self.end - time.monotonic())
+                plain = socket.create_connection(("127.0.0.1", self.port), timeout=patience, source_address=(self.source, 0))
+                secure = self.context.wrap_socket(plain)
+                secure.settimeout(WAIT)
             except OSError:
-                self.ended += 1
+                self.refused += 1
+                continue
+            self.connections += 1
+            with secure:
+                self.send(secure)
+
+    def send(self, secure):
+        try:
+            secure.sendall(PREFACE)
+            for batch in self.flood():
+                secure.sendall(batch)
+                if time.monotonic() > self.end + WAIT:
+                    break
+        except TimeoutError:
+            pass  # it is not read any more: held back, but not ended
+        except OSError:
+            self.ended += 1
 
 
 def main():
     name, port, seconds, count = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
-    flooders = [Flooder(name, port, time.monotonic() + seconds) for _ in range(count)]
+    source = f"127.{random.randint(1, 254)}.{random.randint(1, 254)}.{random.randint(1, 254)}"
+    flooders = [Flooder(name, source, port, time.monotonic() + seconds) for _ in range(count)]
     for each in flooders:
         each.start()
     for each in flooders:
         each.join()
-    print(sum(each.connections for each in flooders), sum(each.ended for each in flooders))
+    print(*(sum(getattr(each, what) for each in flooders) for what in ("connections", "ended", "refused")))
 
 
 if __name__ == "__main__":

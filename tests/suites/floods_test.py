@@ -1,4 +1,5 @@
-"""Floods of HTTP/2 at a gateway: every such connection is ended, others are served, and memory is bounded and comes back.
+"""Floods of HTTP/2 at a gateway: every such connection is ended, whoever floods gets a new one a second and no more, others are
+served, and memory is bounded and comes back.
 
 bench/floods prints what others feel of them.
 """
@@ -15,6 +16,7 @@ from slow_test import BOUND, IDLE, MANIFEST
 
 SECONDS = 3
 CONNECTIONS = 8
+LONGEST_WAIT = 8  # seconds, and turns
 
 
 def start(name, port, seconds, connections):
@@ -35,12 +37,14 @@ class Floods(harness.Case):
                     while attack.poll() is None:
                         most = max(most, bystander.memory(gateway) if measured else 0)
                         one.ended.wait(0.05)
-                    connections, ended = map(int, attack.stdout.read().split())
-                print(f"{name}: {ended} of {connections} connections ended, p99 {one.quantile(0.99):.1f} ms of {len(one.latencies)} requests, "
+                    connections, ended, refused = map(int, attack.stdout.read().split())
+                print(f"{name}: {ended} of {connections} connections ended, {refused} not let in, p99 {one.quantile(0.99):.1f} ms of {len(one.latencies)} requests, "
                       f"gateway at most {most / 1024:.1f} MiB", flush=True)
                 self.assertEqual(one.failures, [])
                 self.assertGreater(len(one.latencies), 20)
                 self.assertGreater(ended, 0, "none was ended")
+                # All that are there when the first is ended, one a second since, and those that wait for their turn.
+                self.assertLess(connections, 2 * CONNECTIONS + SECONDS + LONGEST_WAIT)
                 self.assertLess(most, BOUND)
                 if measured:
                     until(lambda: bystander.memory(gateway) < IDLE, 60, f"less than {IDLE} KiB")
