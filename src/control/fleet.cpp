@@ -27,6 +27,8 @@ std::string to_string(const Action& action) {
     case Action::Kind::start: return fmt::format("start {}#{}", action.slot, action.epoch);
     case Action::Kind::stop: return fmt::format("stop {}#{}", action.slot, action.epoch);
     case Action::Kind::kill: return fmt::format("kill {}#{}", action.slot, action.epoch);
+    case Action::Kind::proven: return fmt::format("proven {}", action.slot);
+    case Action::Kind::give_up: return fmt::format("give up {}: {}", action.slot, action.reason);
   }
   return {};
 }
@@ -34,6 +36,7 @@ std::string to_string(const Action& action) {
 void Fleet::want(std::vector<Goal> goals) {
   down_ = false;
   goals_.clear();
+  given_up_.clear();
   for (Goal& goal : goals) {
     std::string name = goal.service;
     goals_.insert_or_assign(std::move(name), std::move(goal));
@@ -53,6 +56,7 @@ bool Fleet::restart(const std::string& service) {
 
 void Fleet::adopt(Slot slot) {
   std::string id = slot.id;
+  epochs_[id] = std::max(epochs_[id], slot.epoch);
   slots_.insert_or_assign(std::move(id), std::move(slot));
 }
 
@@ -96,12 +100,7 @@ void Fleet::on_gone(const std::string& id, std::uint64_t epoch, Time now, double
   if (slot.phase == Phase::done || slot.phase == Phase::failed) return;
   if (!slot.alive()) return;
   if (slot.phase == Phase::stopping) {
-    if (down_ || unwanted(slot)) {
-      slots_.erase(it);
-      return;
-    }
-    slot.restart_wanted = false;
-    enter(slot, Phase::waiting, now);
+    slots_.erase(it);  // where another is wanted in its place, the next decision makes it
     return;
   }
   const Millis wait = slot.backoff.after_run(std::chrono::duration_cast<Millis>(now - slot.started), luck);
@@ -120,18 +119,18 @@ void Fleet::on_start_failed(const std::string& id, std::uint64_t epoch, const st
   on_gone(id, epoch, now, luck);
 }
 
-bool Fleet::unwanted(const Slot& slot) const {
-  const auto goal = goals_.find(slot.service);
-  return goal == goals_.end() || slot.number > goal->second.scale;
+bool Fleet::is_outdated(const Slot& slot, const Goal& goal) const {
+  return slot.revision != goal.revision || slot.restart_wanted;
 }
 
-// With several instances, a replacement waits until every other is up: never more than one is missing.
-bool Fleet::others_are_up(const Slot& slot) const {
-  return std::ranges::all_of(slots_, [&](const auto& entry) {
-    const Slot& other = entry.second;
-    return other.service != slot.service || other.id == slot.id || other.phase == Phase::ready || unwanted(other) ||
-           (other.phase == Phase::backoff && other.restarts > 2);
-  });
+Millis Fleet::hold(const Goal& goal) {
+  return goal.proven ? goal.update.pause : std::max(goal.update.pause, goal.update.watch);
+}
+
+bool Fleet::is_available(const Slot& slot, const Goal& goal, Time now) {
+  if (slot.phase == Phase::done) return true;
+  const bool held = slot.revision != goal.revision || now - slot.since >= hold(goal);
+  return slot.phase == Phase::ready && held;
 }
 
 void Fleet::stop(Slot& slot, std::vector<Action>& actions, Time now, std::string reason) {
@@ -143,44 +142,129 @@ void Fleet::stop(Slot& slot, std::vector<Action>& actions, Time now, std::string
   actions.push_back({Action::Kind::stop, slot.id, slot.epoch, grace});
 }
 
-void Fleet::fill_slots(Time now) {
-  for (const auto& [name, goal] : goals_) {
-    for (int number = 1; number <= goal.scale; ++number) {
-      const std::string id = fmt::format("{}-{}", name, number);
-      if (slots_.contains(id)) continue;
-      Slot slot;
-      slot.id = id;
-      slot.service = name;
-      slot.number = number;
-      slot.revision = goal.revision;
-      slot.since = now;
-      slots_.emplace(id, std::move(slot));
+void Fleet::add_slot(const Goal& goal, Time now) {
+  Slot slot;
+  while (slots_.contains(slot.id = fmt::format("{}-{}", goal.service, slot.number))) ++slot.number;
+  slot.service = goal.service;
+  slot.epoch = epochs_[slot.id];
+  slot.revision = goal.revision;
+  slot.since = now;
+  const std::string id = slot.id;
+  slots_.emplace(id, std::move(slot));
+}
+
+// What belongs to no goal any more.
+void Fleet::retire_unwanted(std::vector<Action>& actions, Time now) {
+  std::erase_if(slots_, [&](const auto& entry) {
+    return !entry.second.alive() && !goals_.contains(entry.second.service);
+  });
+  for (auto& [id, slot] : slots_)
+    if (!goals_.contains(slot.service) && slot.phase != Phase::stopping) stop(slot, actions, now, "no longer wanted");
+}
+
+Fleet::Crew Fleet::crew_of(const Goal& goal) {
+  Crew crew;
+  for (auto& [id, slot] : slots_) {
+    if (slot.service != goal.service) continue;
+    if (slot.phase == Phase::stopping) {
+      ++crew.stopping;
+    } else {
+      (is_outdated(slot, goal) ? crew.outdated : crew.current).push_back(&slot);
     }
+  }
+  const auto by_number = [](const Slot* left, const Slot* right) { return left->number < right->number; };
+  std::ranges::sort(crew.current, by_number);
+  std::ranges::sort(crew.outdated, by_number);
+  return crew;
+}
+
+// Brings a service to its scale in its revision. What does not run is made anew where it is; the others are replaced
+// within the rules.
+void Fleet::roll(Goal& goal, std::vector<Action>& actions, Time now) {
+  for (auto& [id, slot] : slots_) {
+    if (slot.service != goal.service || slot.alive() || !is_outdated(slot, goal)) continue;
+    slot.revision = goal.revision;
+    slot.restart_wanted = false;
+    slot.restarts = 0;
+    enter(slot, Phase::waiting, now);
+  }
+  Crew crew = crew_of(goal);
+  shrink(crew, goal, actions, now);
+  take_down_outdated(crew, goal, actions, now);
+  const std::size_t wanted = static_cast<std::size_t>(goal.scale);
+  const std::size_t room = wanted + static_cast<std::size_t>(crew.outdated.empty() && crew.stopping == 0 ? 0 : goal.update.max_surge);
+  std::size_t all = crew.current.size() + crew.outdated.size() + static_cast<std::size_t>(crew.stopping);
+  for (std::size_t current = crew.current.size(); current < wanted && all < room; ++current, ++all) add_slot(goal, now);
+}
+
+// Instances beyond the scale: those that do not run, then those with the highest numbers.
+void Fleet::shrink(Crew& crew, const Goal& goal, std::vector<Action>& actions, Time now) {
+  std::ranges::sort(crew.current, {}, [](const Slot* slot) { return std::pair(!slot->alive(), slot->number); });
+  while (crew.current.size() > static_cast<std::size_t>(goal.scale)) {
+    Slot& last = *crew.current.back();
+    crew.current.pop_back();
+    if (!last.alive()) {
+      slots_.erase(std::string(last.id));
+      continue;
+    }
+    stop(last, actions, now, "no longer wanted");
+    ++crew.stopping;
   }
 }
 
-void Fleet::retire_unwanted(std::vector<Action>& actions, Time now) {
-  for (auto it = slots_.begin(); it != slots_.end();) {
-    Slot& slot = it->second;
-    if (unwanted(slot) && !slot.alive()) {
-      it = slots_.erase(it);
-      continue;
+// One that serves nobody goes at once; one that is ready when enough others are available.
+void Fleet::take_down_outdated(Crew& crew, const Goal& goal, std::vector<Action>& actions, Time now) {
+  const auto is_free = [&](const Slot* slot) { return is_available(*slot, goal, now); };
+  auto available = std::ranges::count_if(crew.current, is_free) + std::ranges::count_if(crew.outdated, is_free);
+  std::erase_if(crew.outdated, [&](Slot* slot) {
+    const bool ready = slot->phase == Phase::ready;
+    if (ready && available - 1 < goal.scale - goal.update.max_unavailable) return false;
+    if (ready) --available;
+    stop(*slot, actions, now, slot->restart_wanted ? "restarted on request" : "replaced by a new revision");
+    ++crew.stopping;
+    return true;
+  });
+}
+
+// A revision that is not proven yet: is it by now, or will it not be?
+void Fleet::judge(Goal& goal, std::vector<Action>& actions, Time now) {
+  if (goal.proven || given_up_.contains(goal.service)) return;
+  const Crew crew = crew_of(goal);
+  for (const Slot* slot : crew.current) {
+    std::string reason;
+    if (slot->restarts >= kGiveUpAfter) {
+      reason = fmt::format("{} ended {} times, the last time: {}", slot->id, slot->restarts, slot->reason);
+    } else if ((slot->phase == Phase::unready || slot->phase == Phase::starting) &&
+               now - slot->started >= goal.update.ready_within) {
+      reason = fmt::format("{} is not ready after {} s: {}", slot->id,
+                           std::chrono::duration_cast<std::chrono::seconds>(goal.update.ready_within).count(),
+                           slot->reason.empty() ? "it is still starting" : slot->reason);
+    } else if (slot->phase == Phase::failed) {
+      reason = fmt::format("{} failed: {}", slot->id, slot->reason);
     }
-    ++it;
-    if (slot.phase == Phase::stopping) continue;
-    if (unwanted(slot)) {
-      stop(slot, actions, now, "no longer wanted");
-      continue;
-    }
-    const Goal& goal = goals_.at(slot.service);
-    const bool outdated = slot.revision != goal.revision;
-    if (!slot.alive()) {
-      if (outdated) enter(slot, Phase::waiting, now);
-      slot.revision = goal.revision;
-    } else if ((outdated || slot.restart_wanted) && (goal.scale == 1 || others_are_up(slot))) {
-      stop(slot, actions, now, outdated ? "replaced by a new revision" : "restarted on request");
-    }
+    if (reason.empty()) continue;
+    given_up_.insert(goal.service);
+    actions.push_back({Action::Kind::give_up, goal.service, 0, Millis(0), std::move(reason)});
+    return;
   }
+  const bool whole = crew.outdated.empty() && crew.stopping == 0 &&
+                     crew.current.size() == static_cast<std::size_t>(goal.scale) &&
+                     std::ranges::all_of(crew.current, [&](const Slot* slot) { return is_available(*slot, goal, now); });
+  if (!whole) return;
+  goal.proven = true;
+  actions.push_back({Action::Kind::proven, goal.service, 0});
+}
+
+bool Fleet::is_first_step(const std::string& service, Time now) const {
+  const auto goal = goals_.find(service);
+  if (goal == goals_.end() || goal->second.proven) return false;
+  bool others = false;
+  for (const auto& [id, slot] : slots_) {
+    if (slot.service != service || !slot.alive()) continue;
+    others = others || slot.revision != goal->second.revision;
+    if (slot.revision == goal->second.revision && is_available(slot, goal->second, now)) return false;
+  }
+  return others;
 }
 
 // On the way down, an instance is stopped as soon as nobody who needs it is left.
@@ -229,12 +313,12 @@ void Fleet::start_waiting(std::vector<Action>& actions, Time now) {
     if (slot.phase == Phase::backoff && now >= slot.until) {
       enter(slot, Phase::waiting, now, std::move(slot.reason));
     }
-    if (slot.phase != Phase::waiting) continue;
+    if (slot.phase != Phase::waiting || given_up_.contains(slot.service)) continue;
     if (std::string unmet = unmet_need(slot, now); !unmet.empty()) {
       slot.reason = std::move(unmet);
       continue;
     }
-    ++slot.epoch;
+    slot.epoch = ++epochs_[id];
     slot.restart_wanted = false;
     slot.kill_sent = false;
     slot.started = now;
@@ -263,8 +347,9 @@ std::vector<Action> Fleet::decide(Time now) {
   if (down_) {
     stop_in_order(actions, now);
   } else {
-    fill_slots(now);
     retire_unwanted(actions, now);
+    for (auto& [name, goal] : goals_) roll(goal, actions, now);
+    for (auto& [name, goal] : goals_) judge(goal, actions, now);
     start_waiting(actions, now);
   }
   enforce_deadlines(actions, now);
@@ -280,6 +365,10 @@ std::optional<Time> Fleet::next_wake() const {
     if (slot.phase == Phase::backoff || slot.phase == Phase::stopping) at(slot.until);
     if (slot.phase == Phase::waiting) at(slot.since + kPatience);
     if (slot.phase == Phase::starting) at(slot.started + kStartDeadline);
+    const auto goal = goals_.find(slot.service);
+    if (goal == goals_.end()) continue;
+    if (slot.phase == Phase::ready) at(slot.since + hold(goal->second));
+    if (!goal->second.proven && slot.alive()) at(slot.started + goal->second.update.ready_within);
   }
   return next;
 }
@@ -291,10 +380,10 @@ bool Fleet::settled() const {
     int up = 0;
     for (const auto& [id, slot] : slots_) {
       if (slot.service != name) continue;
-      if (slot.revision != goal.revision || slot.restart_wanted || slot.number > goal.scale) return false;
+      if (is_outdated(slot, goal) || slot.phase == Phase::stopping) return false;
       if (slot.phase == Phase::ready || slot.phase == Phase::done) ++up;
     }
-    if (up < goal.scale) return false;
+    if (up != goal.scale || !goal.proven) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,15 @@ struct Need {
   bool patient = false;  // from a declared call: given up after kPatience, as requests are held anyway
 };
 
+// How instances are replaced, of another revision or on request.
+struct UpdateRules {
+  int max_surge = 0;        // instances above the scale while others still run
+  int max_unavailable = 1;  // instances below the scale; not 0 where max_surge is
+  Millis pause{0};          // an instance counts as available when it has been ready this long
+  Millis watch{0};          // the same, for those of a revision that is not proven yet
+  Millis ready_within{60'000};
+};
+
 struct Goal {
   std::string service;
   int scale = 1;
@@ -47,6 +57,8 @@ struct Goal {
   std::vector<Need> needs;
   std::string revision;  // instances of another revision are replaced
   Millis grace{10'000};
+  UpdateRules update;
+  bool proven = true;  // this revision has run as it should before; else `decide` tells when it does, or that it fails
 };
 
 struct Slot {
@@ -71,11 +83,18 @@ struct Slot {
 };
 
 struct Action {
-  enum class Kind : std::uint8_t { start, stop, kill };
+  enum class Kind : std::uint8_t {
+    start,
+    stop,
+    kill,
+    proven,   // `slot` is the service: every instance is of the new revision, and was ready for long enough
+    give_up,  // `slot` is the service: the new revision does not get ready, and why
+  };
   Kind kind;
   std::string slot;
   std::uint64_t epoch;
   Millis grace{0};
+  std::string reason{};
 };
 std::string to_string(const Action& action);
 
@@ -85,12 +104,15 @@ class Fleet {
   static constexpr Millis kStartDeadline{60'000};  // keeper's start to service's start
   static constexpr Millis kKillAfter{15'000};      // beyond the grace, a stopping keeper is killed
 
-  // Replaces what is wanted. Slots of services that are gone, or beyond the scale, are stopped.
+  static constexpr int kGiveUpAfter = 3;           // ends of one instance of a revision that is not proven
+
+  // Replaces what is wanted. Slots of services that are gone, or beyond the scale, are stopped. A goal whose revision is
+  // not proven is given up once at most: what follows is the caller's decision, by wanting something else.
   void want(std::vector<Goal> goals);
   // Everything is to stop: callers before what they call.
   void want_down() { down_ = true; }
   bool going_down() const { return down_; }
-  // Each of the service's instances is stopped and started again, one at a time. False if there is no such service.
+  // Each of the service's instances is replaced, by its rules of update. False if there is no such service.
   bool restart(const std::string& service);
 
   // A slot found running by a controller that returned.
@@ -112,23 +134,40 @@ class Fleet {
   const std::map<std::string, Slot>& slots() const { return slots_; }
   const std::map<std::string, Goal>& goals() const { return goals_; }
   bool empty() const;    // down, and nothing is left
-  bool settled() const;  // every wanted instance is ready, or a job's end is reached
+  bool settled() const;  // every wanted instance is ready, or a job's end is reached, and no other is left
+  // Whether instances of another revision than the wanted one still run, and none of the wanted one is available.
+  bool is_first_step(const std::string& service, Time now) const;
 
  private:
+  // The slots of a service, told apart.
+  struct Crew {
+    std::vector<Slot*> current;   // of the wanted revision, not stopping
+    std::vector<Slot*> outdated;  // alive, to be replaced, not stopping
+    int stopping = 0;
+  };
+
   Slot* find(const std::string& id, std::uint64_t epoch);
   void enter(Slot& slot, Phase phase, Time now, std::string reason = {});
-  void fill_slots(Time now);
+  bool is_outdated(const Slot& slot, const Goal& goal) const;
+  static Millis hold(const Goal& goal);
+  static bool is_available(const Slot& slot, const Goal& goal, Time now);
+  Crew crew_of(const Goal& goal);
+  void add_slot(const Goal& goal, Time now);
   void retire_unwanted(std::vector<Action>& actions, Time now);
+  void roll(Goal& goal, std::vector<Action>& actions, Time now);
+  void shrink(Crew& crew, const Goal& goal, std::vector<Action>& actions, Time now);
+  void take_down_outdated(Crew& crew, const Goal& goal, std::vector<Action>& actions, Time now);
+  void judge(Goal& goal, std::vector<Action>& actions, Time now);
   void stop_in_order(std::vector<Action>& actions, Time now);
   void start_waiting(std::vector<Action>& actions, Time now);
   void enforce_deadlines(std::vector<Action>& actions, Time now);
   void stop(Slot& slot, std::vector<Action>& actions, Time now, std::string reason);
-  bool others_are_up(const Slot& slot) const;
-  bool unwanted(const Slot& slot) const;
   std::string unmet_need(const Slot& slot, Time now) const;
 
   std::map<std::string, Goal> goals_;
   std::map<std::string, Slot> slots_;
+  std::map<std::string, std::uint64_t> epochs_;  // of slots, those that are gone too
+  std::set<std::string> given_up_;               // services whose unproven revision failed, since the last want()
   Time decided_ = Time::min();
   bool down_ = false;
 };

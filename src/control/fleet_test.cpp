@@ -156,7 +156,7 @@ TEST_F(FleetTest, ScalingUpAndDownTouchesOnlyTheDifference) {
   gone("a-3");
   EXPECT_EQ(fleet.slots().size(), 2U);
   fleet.want({goal("a", {}, 0)});
-  EXPECT_EQ(decide(), "stop a-1#1, stop a-2#1");
+  EXPECT_EQ(decide(), "stop a-2#1, stop a-1#1");
 }
 
 TEST_F(FleetTest, ARestartReplacesInstancesOneAtATime) {
@@ -185,6 +185,170 @@ TEST_F(FleetTest, ANewRevisionReplacesOnlyItsService) {
   EXPECT_EQ(decide(), "stop b-1#1");
   gone("b-1");
   EXPECT_EQ(decide(), "start b-1#2");
+}
+
+// The wanted revision is "r2", and one more may run than the scale says.
+Goal next_version(int scale = 1) {
+  Goal next = goal("a", {}, scale);
+  next.revision = "r2";
+  next.update.max_surge = 1;
+  next.update.max_unavailable = 0;
+  next.proven = false;
+  return next;
+}
+
+TEST_F(FleetTest, ANewRevisionIsReadyBeforeTheOldOneIsStopped) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  fleet.want({next_version()});
+  EXPECT_EQ(decide(), "start a-2#1");
+  started("a-2");
+  EXPECT_EQ(decide(), "");
+  EXPECT_FALSE(fleet.settled());
+  ready("a-2");
+  EXPECT_EQ(decide(), "stop a-1#1");
+  EXPECT_EQ(decide(), "");
+  EXPECT_FALSE(fleet.settled()) << "the old one still ends";
+  gone("a-1");
+  EXPECT_EQ(decide(), "proven a");
+  EXPECT_TRUE(fleet.settled());
+  EXPECT_EQ(fleet.slots().size(), 1U);
+}
+
+TEST_F(FleetTest, InstancesAreReplacedOneAfterTheOtherWithoutOneBeingMissing) {
+  fleet.want({goal("a", {}, 2)});
+  decide();
+  ready("a-1");
+  ready("a-2");
+  fleet.want({next_version(2)});
+  EXPECT_EQ(decide(), "start a-3#1");
+  ready("a-3");
+  EXPECT_EQ(decide(), "stop a-1#1");
+  EXPECT_EQ(decide(), "") << "three run until it is gone";
+  gone("a-1");
+  EXPECT_EQ(decide(), "start a-1#2");
+  ready("a-1");
+  EXPECT_EQ(decide(), "stop a-2#1");
+  gone("a-2");
+  EXPECT_EQ(decide(), "proven a");
+}
+
+TEST_F(FleetTest, TheNextStepWaitsUntilANewInstanceWasReadyForLongEnough) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  Goal next = next_version();
+  next.update.pause = Millis(5'000);
+  next.update.watch = Millis(30'000);
+  fleet.want({next});
+  decide();
+  EXPECT_FALSE(fleet.is_first_step("nobody", now));
+  ready("a-2");
+  EXPECT_TRUE(fleet.is_first_step("a", now));
+  EXPECT_EQ(decide(), "");
+  EXPECT_EQ(*fleet.next_wake() - now, Millis(30'000));
+  pass(29'999);
+  EXPECT_EQ(decide(), "");
+  pass(1);
+  EXPECT_FALSE(fleet.is_first_step("a", now));
+  EXPECT_EQ(decide(), "stop a-1#1");
+}
+
+TEST_F(FleetTest, ARevisionThatDoesNotGetReadyIsGivenUpOnceAndTheOldOneServesOn) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  fleet.want({next_version()});
+  decide();
+  started("a-2");
+  pass(59'999);
+  EXPECT_EQ(decide(), "");
+  pass(1);
+  EXPECT_EQ(decide(), "give up a: a-2 is not ready after 60 s: its health check has not passed yet");
+  EXPECT_EQ(decide(), "");
+  EXPECT_EQ(phase("a-1"), Phase::ready);
+  fleet.want({goal("a")});
+  EXPECT_EQ(decide(), "stop a-2#1");
+  EXPECT_EQ(phase("a-1"), Phase::ready);
+  gone("a-2");
+  EXPECT_TRUE(fleet.settled());
+}
+
+TEST_F(FleetTest, ARevisionThatEndsAgainAndAgainIsGivenUp) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  fleet.want({next_version()});
+  EXPECT_EQ(decide(), "start a-2#1");
+  for (int run = 1; run <= 3; ++run) {
+    fleet.on_exit_report("a-2", epoch("a-2"), false, "exited with status 1");
+    gone("a-2");
+    pass(1'000);
+    const std::string told = decide();
+    if (run == 3)
+      EXPECT_EQ(told, "give up a: a-2 ended 3 times, the last time: exited with status 1");
+    else
+      EXPECT_EQ(told, fmt::format("start a-2#{}", run + 1));
+  }
+}
+
+TEST_F(FleetTest, WhereNoneMayBeAddedTheOldOneGoesFirst) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  Goal next = next_version();
+  next.update.max_surge = 0;
+  next.update.max_unavailable = 1;
+  fleet.want({next});
+  EXPECT_EQ(decide(), "stop a-1#1");
+  EXPECT_EQ(decide(), "");
+  gone("a-1");
+  EXPECT_EQ(decide(), "start a-1#2");
+  ready("a-1");
+  EXPECT_EQ(decide(), "proven a");
+}
+
+TEST_F(FleetTest, WhatServesNobodyIsReplacedAtOnce) {
+  fleet.want({goal("a", {}, 2)});
+  decide();
+  ready("a-1");
+  started("a-2");
+  fleet.want({next_version(2)});
+  EXPECT_EQ(decide(), "stop a-2#1, start a-3#1");
+  ready("a-3");
+  EXPECT_EQ(decide(), "") << "two are wanted";
+  gone("a-2");
+  EXPECT_EQ(decide(), "start a-2#2");
+  ready("a-2");
+  EXPECT_EQ(decide(), "stop a-1#1");
+}
+
+TEST_F(FleetTest, AScaleThatShrinksDuringAnUpdateNeedsNoReplacement) {
+  fleet.want({goal("a", {}, 3)});
+  decide();
+  for (const char* id : {"a-1", "a-2", "a-3"}) ready(id);
+  fleet.want({next_version(1)});
+  EXPECT_EQ(decide(), "stop a-1#1, stop a-2#1");
+  gone("a-1");
+  gone("a-2");
+  EXPECT_EQ(decide(), "start a-1#2");
+  ready("a-1");
+  EXPECT_EQ(decide(), "stop a-3#1");
+}
+
+TEST_F(FleetTest, AnAdoptedEpochIsNotUsedAgain) {
+  fleet.want({goal("a")});
+  Slot slot;
+  slot.id = "a-1";
+  slot.service = "a";
+  slot.epoch = 7;
+  slot.phase = Phase::ready;
+  slot.revision = "r0";
+  fleet.adopt(slot);
+  EXPECT_EQ(decide(), "stop a-1#7");
+  fleet.on_gone("a-1", 7, now, 0.5);
+  EXPECT_EQ(decide(), "start a-1#8");
 }
 
 TEST_F(FleetTest, AJobEndsAndSatisfiesThoseThatWaitForItsEnd) {

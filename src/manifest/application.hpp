@@ -15,6 +15,7 @@
 #include "manifest/protocol.hpp"
 #include "manifest/resilience.hpp"
 #include "manifest/units.hpp"
+#include "manifest/update.hpp"
 
 namespace bulkhead::manifest {
 
@@ -111,6 +112,8 @@ struct Service {
   std::optional<Healthcheck> healthcheck;  // guessed where not written; none without a port
   std::uint32_t scale = 1;
   Concurrency concurrency;
+  Update update;
+  Job job;  // of a job
   std::vector<Dependency> depends_on;
   std::string owner;
   std::vector<std::string> profiles;

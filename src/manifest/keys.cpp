@@ -20,7 +20,6 @@ constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "g
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
     {"include", "a manifest in several files"},
-    {"schedule", "jobs at set times"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
     {"telemetry", "export of traces and metrics"},
@@ -29,6 +28,7 @@ constexpr Advice kManifestLater[] = {
 };
 constexpr Advice kManifestForeign[] = {
     {"name", "the application's name is 'app'"},
+    {"schedule", "a job's times stand in its service: {type: job, job: {schedule: \"0 3 * * *\"}}"},
     {"version", "a manifest carries no version: remove it"},
     {"networks", "there are no networks: 'calls' of a service says whom it reaches"},
     {"volumes", "each service has a volume of its own, and 'mounts' of a service adds paths of the host"},
@@ -37,7 +37,8 @@ constexpr Advice kManifestForeign[] = {
 
 constexpr Known kService[] = {"type",     "dir",         "command",    "rootfs", "mounts",   "port",      "ports",
                               "protocol", "environment", "env_file",   "calls",  "egress",   "limits",    "healthcheck",
-                              "scale",    "concurrency", "depends_on", "owner",  "profiles", "stop_grace"};
+                              "scale",    "concurrency", "depends_on", "owner",  "profiles", "stop_grace",
+                              "update",   "job"};
 constexpr Advice kServiceLater[] = {
     {"image", "running a container image"},
     {"build", "building before the start"},
@@ -46,8 +47,6 @@ constexpr Advice kServiceLater[] = {
     {"publishes", "publishing events"},
     {"subscribes", "subscribing to events"},
     {"auth", "end-user authentication"},
-    {"update", "rolling and canary updates"},
-    {"schedule", "jobs at set times"},
     {"secrets", "secrets that are handed to services"},
     {"mode", "learning and auditing instead of enforcing"},
     {"limit", "rate limits"},
@@ -81,7 +80,12 @@ constexpr Advice kServiceForeign[] = {
     {"security_opt", "every service is sealed alike; there is nothing to relax"},
     {"user", "every service runs as a user of its own"},
     {"restart", "a service is always started again, a job never; 'type: job' makes a job"},
-    {"deploy", "the keys are 'scale' and 'limits'"},
+    {"deploy", "the keys are 'scale', 'limits' and 'update'"},
+    {"schedule", "a job's times stand in its key 'job': job: {schedule: \"0 3 * * *\"}"},
+    {"cron", "a job's times stand in its key 'job': job: {schedule: \"0 3 * * *\"}"},
+    {"update_config", "the key is 'update'"},
+    {"strategy", "the key is 'update'"},
+    {"rollout", "the key is 'update'"},
     {"replicas", "the key is 'scale'"},
     {"mem_limit", "the key is 'limits: {memory: ...}'"},
     {"cpus", "the key is 'limits: {cpu: ...}'"},
@@ -193,6 +197,36 @@ constexpr Advice kConcurrencyForeign[] = {
     {"max_pending_requests", "the key is 'queue'"},
 };
 
+constexpr Known kUpdate[] = {"max_surge", "max_unavailable", "pause", "canary", "auto_rollback"};
+constexpr Advice kUpdateForeign[] = {
+    {"maxSurge", "the key is 'max_surge', a number of instances"},
+    {"maxUnavailable", "the key is 'max_unavailable', a number of instances"},
+    {"parallelism", "the keys are 'max_surge' and 'max_unavailable'"},
+    {"delay", "the key is 'pause'"},
+    {"minReadySeconds", "the key is 'pause'"},
+    {"order", "'max_surge: 1' starts the new instance first, 'max_surge: 0' stops the old one first"},
+    {"failure_action", "a revision that fails goes back by itself; 'auto_rollback' adds bounds on errors and latency"},
+    {"monitor", "the key is 'over' in 'auto_rollback'"},
+    {"auto_revert", "a revision that fails goes back by itself"},
+};
+
+constexpr Known kAutoRollback[] = {"errors", "p99", "over"};
+constexpr Advice kAutoRollbackForeign[] = {
+    {"error_rate", "the key is 'errors', a share of the requests"},
+    {"latency", "the key is 'p99'"},
+    {"interval", "the key is 'over'"},
+};
+
+constexpr Known kJob[] = {"retries", "timeout", "schedule"};
+constexpr Advice kJobForeign[] = {
+    {"backoffLimit", "the key is 'retries'"},
+    {"attempts", "the key is 'retries', which counts the runs after the first"},
+    {"activeDeadlineSeconds", "the key is 'timeout'"},
+    {"cron", "the key is 'schedule'"},
+    {"at", "the key is 'schedule'"},
+    {"every", "the key is 'schedule', in the form of cron: \"*/5 * * * *\""},
+};
+
 constexpr Known kMount[] = {"from", "to", "read_only"};
 constexpr Advice kMountForeign[] = {{"source", "the key is 'from'"},
                                     {"target", "the key is 'to'"},
@@ -278,6 +312,9 @@ constexpr Keys kKeys[] = {
     {"fault", kFault, {}, kFaultForeign},
     {"split", kSplit, {}, kSplitForeign},
     {"concurrency", kConcurrency, {}, kConcurrencyForeign},
+    {"update", kUpdate, {}, kUpdateForeign},
+    {"auto_rollback", kAutoRollback, {}, kAutoRollbackForeign},
+    {"job", kJob, {}, kJobForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

@@ -30,13 +30,17 @@ enum class Section : std::uint8_t {
   fault,
   split,
   concurrency,
+  update,
+  auto_rollback,
+  job,
 };
 
 inline constexpr std::array kSections{Section::manifest, Section::service, Section::port,        Section::call,
                                       Section::mount,    Section::limits,  Section::healthcheck, Section::dependency,
                                       Section::gateway,  Section::tls,     Section::route,       Section::match,
                                       Section::retries,  Section::breaker, Section::outliers,    Section::fallback,
-                                      Section::fault,    Section::split,   Section::concurrency};
+                                      Section::fault,    Section::split,   Section::concurrency, Section::update,
+                                      Section::auto_rollback, Section::job};
 
 struct Advice {
   std::string_view key;

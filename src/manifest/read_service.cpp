@@ -105,11 +105,11 @@ void read_type(Context& context, const Fields& fields, Service& service) {
 
 // A job runs to its end: nothing can call it, so it has nothing to listen on.
 void refuse_of_job(Context& context, const Fields& fields, std::string_view name) {
-  for (std::string_view key : {"port", "ports", "protocol", "healthcheck", "scale", "concurrency"}) {
+  for (std::string_view key : {"port", "ports", "protocol", "healthcheck", "scale", "concurrency", "update"}) {
     if (!fields.find(key)) continue;
     Mistake& mistake =
         context.report.add(fields.mark(key), "job", fmt::format("the job '{}' cannot have '{}'", name, key));
-    mistake.help.emplace_back("a job runs once, to its end, and nothing calls it: remove the key, or 'type: job'");
+    mistake.help.emplace_back("a job runs to its end, and nothing calls it: remove the key, or 'type: job'");
   }
 }
 
@@ -146,6 +146,8 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   if (const Node* node = fields.find("healthcheck")) read_health(context, *node, draft);
   fields.read_number_into("scale", 0, kMostInstances, service.scale);
   read_concurrency(context, fields, draft);
+  read_update(context, fields, service);
+  read_job(context, fields, service);
   if (const Node* node = fields.find("depends_on")) read_dependencies(context, *node, service);
   read_one_line(context, fields, "owner", service.owner);
   read_profiles(context, fields, draft);
