@@ -8,7 +8,11 @@
 // The subcommands; each gives its exit code.
 namespace bulkhead::cli {
 
-int up(const Context& context, bool detach);
+struct UpOptions {
+  bool detach = false;
+  bool dry_run = false;  // only tell what would change
+};
+int up(const Context& context, const UpOptions& options);
 int down(const Context& context, bool volumes);
 int status(const Context& context);
 struct LogsOptions {
@@ -22,6 +26,8 @@ int graph(const Context& context, const std::string& format);
 int reach(const Context& context, const std::string& from, const std::string& to);
 int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
+int history(const Context& context, const std::string& service);  // empty: of all
+int rollback(const Context& context, const std::string& service, int to);  // 0: what it was before
 int identity(const Context& context, const std::string& service);
 int completion(const std::string& shell);
 

@@ -10,7 +10,7 @@
 // What every subcommand is given, and how it says things.
 namespace bulkhead::cli {
 
-enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kNotRunning = 3 };
+enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kNotRunning = 3, kWentBack = 4 };
 
 struct Context {
   std::string file = "bulkhead.yaml";

@@ -23,7 +23,8 @@ constexpr const char* kFooter =
     "             bulkhead reach NAME   what could this service reach, if it were compromised?\n"
     "\n"
     "Exit codes:  0 done    1 it could not be done, or not everything is up\n"
-    "             2 the command line or the manifest is wrong    3 the application is not running";
+    "             2 the command line or the manifest is wrong    3 the application is not running\n"
+    "             4 a new revision failed, and its service went back to the one before";
 
 // The options that every subcommand takes.
 CLI::App* command(CLI::App& app, Context& context, const std::string& name, const std::string& description) {
@@ -66,11 +67,13 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("bulkhead ") + BULKHEAD_VERSION);
   int code = kDone;
 
-  bool detach = false;
+  UpOptions up_options;
   CLI::App* sub =
       command(app, context, "up", "Start the application, or change what runs to what the manifest says now");
-  sub->add_flag("-d,--detach", detach, "return as soon as everything is ready, and leave it running");
-  sub->callback([&] { code = up(context, detach); });
+  sub->add_flag("-d,--detach", up_options.detach, "return as soon as everything is ready, and leave it running");
+  sub->add_flag("--dry-run", up_options.dry_run, "only tell what would change, and what would be restarted for it");
+  with_json(sub, context);
+  sub->callback([&] { code = up(context, up_options); });
 
   sub = command(app, context, "down", "Take the application down: callers before what they call, nothing left behind");
   bool volumes = false;
@@ -107,7 +110,7 @@ int run(int argc, char** argv) {
   sub->callback([&] { code = graph(context, format); });
 
   std::string service;
-  sub = command(app, context, "restart", "Stop and start each instance of a service, one at a time");
+  sub = command(app, context, "restart", "Replace each instance of a service by a new one, as its 'update' says");
   sub->add_option("SERVICE", service, "the service")->required();
   sub->callback([&] { code = restart(context, service); });
 
@@ -116,6 +119,18 @@ int run(int argc, char** argv) {
   sub->add_option("SERVICE", service, "the service")->required();
   sub->add_option("N", count, "how many")->required();
   sub->callback([&] { code = scale(context, service, count); });
+
+  sub = command(app, context, "history", "Show the revisions of services: when, by whom, what changed, how it went");
+  sub->add_option("SERVICE", service, "the service; all if absent");
+  with_json(sub, context);
+  sub->callback([&] { code = history(context, service); });
+
+  int revision = 0;
+  sub = command(app, context, "rollback", "Make a service what it was before, until `up` applies the manifest again");
+  sub->add_option("SERVICE", service, "the service")->required();
+  sub->add_option("--to", revision, "this revision of `bulkhead history`; else the last one that was ready")
+      ->check(CLI::PositiveNumber);
+  sub->callback([&] { code = rollback(context, service, revision); });
 
   std::string from;
   std::string to;

@@ -1,10 +1,11 @@
-// status, identity, restart and scale: asked of the controller.
+// status, identity, history, restart and scale: asked of the controller.
 
 #include <chrono>
 
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "cli/changes_view.hpp"
 #include "cli/commands.hpp"
 #include "cli/status_view.hpp"
 #include "cli/table.hpp"
@@ -95,6 +96,13 @@ int identity(const Context& context, const std::string& service) {
                     {time_left_text(instance["not_after"].get<std::int64_t>() - unix_now()), Tone::plain, true}});
   fmt::print("{}\n{}", table({"INSTANCE", "CERTIFICATE SERIAL", "TIME LEFT"}, rows),
              (*reply)["trust_bundle"].get<std::string>());
+  return kDone;
+}
+
+int history(const Context& context, const std::string& service) {
+  const auto reply = ask(context, {{"verb", "history"}, {"service", service}});
+  if (!reply) return reply.error();
+  fmt::print("{}", context.json ? reply->dump(2) + "\n" : history_text(*reply));
   return kDone;
 }
 

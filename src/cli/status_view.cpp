@@ -15,7 +15,7 @@ using nlohmann::json;
 namespace {
 
 Tone tone_of(const std::string& state) {
-  if (state == "ready" || state == "done") return Tone::green;
+  if (state == "ready" || state == "done" || state == "scheduled") return Tone::green;
   if (state == "backoff" || state == "failed") return Tone::red;
   return Tone::yellow;
 }
@@ -68,8 +68,20 @@ std::vector<Cell> row_of(const json& service, std::int64_t now) {
           latency("p99_us")};
 }
 
+// How far the service's update is, and why it is not what the manifest says.
+void add_update(std::string& text, const json& service) {
+  const std::string name = service["name"];
+  if (const std::string why = service.value("pinned", ""); !why.empty())
+    text += fmt::format("\n{}: {}; `bulkhead up` tries the manifest again", name, tinted(why, Tone::yellow));
+  if (!service.contains("updating")) return;
+  const json& updating = service["updating"];
+  text += fmt::format("\n{}: becomes revision {}{}: {} of an earlier one still there", name, service.value("revision", 0),
+                      updating.value("canary", false) ? ", whose first instance is watched" : "", updating.value("left", 0));
+}
+
 void add_reasons(std::string& text, const json& status) {
   for (const json& service : status["services"]) {
+    add_update(text, service);
     for (const json& instance : service["instances"]) {
       const std::string reason = instance.value("reason", "");
       const std::string rejected = instance.value("rejected", "");

@@ -1,4 +1,4 @@
-// up and down.
+// up, down, and the changes that are waited for as `up` does.
 
 #include <atomic>
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <signal.h>
 
+#include "cli/changes_view.hpp"
 #include "cli/commands.hpp"
 #include "cli/log_reader.hpp"
 #include "cli/status_view.hpp"
@@ -41,16 +42,21 @@ class Progress {
 
   // False: settled, or it will not be.
   bool hear(const json& status) {
-    for (const json& service : status["services"])
-      for (const json& instance : service["instances"]) hear_instance(instance);
+    went_back_.clear();
+    for (const json& service : status["services"]) {
+      if (const std::string why = service.value("pinned", ""); !why.empty()) went_back_[service["name"]] = why;
+      for (const json& instance : service["instances"]) hear_instance(instance, service.value("updating", json()));
+    }
     settled_ = status.value("settled", false);
     return !settled_ && given_up_.empty() && !interrupted && Clock::now() - since_ < kGiveUpAfter;
   }
   bool settled() const { return settled_; }
+  // Services that went back, each with why.
+  const std::map<std::string, std::string>& went_back() const { return went_back_; }
   const std::string& given_up() const { return given_up_; }
 
  private:
-  void hear_instance(const json& instance) {
+  void hear_instance(const json& instance, const json& updating) {
     const std::string id = instance["id"];
     const std::string state = instance["state"];
     const std::string reason = instance.value("reason", "");
@@ -61,14 +67,16 @@ class Progress {
     if (shown != last && (state == "backoff" || state == "failed"))
       say(fmt::format("  {:<24} {}", id, tinted(shown, Tone::red)));
     last = shown;
-    const bool hopeless =
-        state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts);
+    // While a revision is replaced, the controller knows when to go back.
+    const bool hopeless = updating.is_null() &&
+        (state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts));
     if (hopeless && given_up_.empty()) given_up_ = fmt::format("{} does not start: {}", id, reason);
   }
 
   Clock::time_point since_;
   std::map<std::string, std::string> last_;
   std::string given_up_;
+  std::map<std::string, std::string> went_back_;
   bool settled_ = false;
 };
 
@@ -133,12 +141,59 @@ int stay(const control::Places& places) {
 
 }  // namespace
 
-int up(const Context& context, bool detach) {
+namespace {
+
+// Only what would be: of what runs by the controller's word, else everything is new.
+int tell_changes(const Context& context, const control::Places& places, const json& desired) {
+  if (!control::is_running(places)) {
+    if (context.json)
+      say(json{{"running", false}}.dump(2));
+    else
+      say("nothing is running: everything would be started");
+    return kDone;
+  }
+  const auto reply = control::ask(places, {{"verb", "apply"}, {"desired", desired}, {"dry_run", true}});
+  if (!reply) return complain(reply.error());
+  if (context.json) {
+    say(reply->dump(2));
+  } else {
+    const std::string text = changes_text(*reply);
+    fmt::print("{}", text.empty() ? "nothing would change\n" : text);
+  }
+  return kDone;
+}
+
+// Waits until everything that is wanted is ready, or will not be.
+int follow(const Context& context, const control::Places& places, const std::string& app, Clock::time_point since) {
+  Progress progress(since);
+  const auto watched = control::watch(places, [&](const json& status) { return progress.hear(status); });
+  if (!watched) return complain(watched.error());
+  if (interrupted) {
+    say("\ninterrupted: going down");
+    return take_down(places);
+  }
+  if (progress.settled()) say(fmt::format("{} is up after {}", app, elapsed(since)));
+  if (const int shown = show_table(places); shown != kDone) return shown;
+  if (!progress.settled()) {
+    complain(progress.given_up().empty() ? fmt::format("not everything was ready after {} s", kGiveUpAfter.count())
+                                         : progress.given_up());
+    fmt::print(stderr, "  what it said: bulkhead logs -f {0}\n  take it down: bulkhead down -f {0}\n", context.file);
+    return kFailed;
+  }
+  for (const auto& [service, why] : progress.went_back()) complain(fmt::format("{} {}", service, why));
+  return progress.went_back().empty() ? kDone : kWentBack;
+}
+
+}  // namespace
+
+int up(const Context& context, const UpOptions& options) {
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();
   const auto since = Clock::now();
   const manifest::Application& application = opened->loaded.application;
   const control::Places places = control::places_of(application.name);
+  const json desired = json::parse(control::to_json(opened->desired));
+  if (options.dry_run) return tell_changes(context, places, desired);
   if (const auto warnings = manifest::warnings(application, opened->desired.text); !warnings.empty())
     say(tinted(
         fmt::format("{} {}; bulkhead check shows them", warnings.size(), warnings.size() == 1 ? "warning" : "warnings"),
@@ -152,35 +207,38 @@ int up(const Context& context, bool detach) {
     if (auto started = control::start_control(application.name, context.executable); !started)
       return complain(started.error());
   }
-  const auto reply =
-      control::ask(places, {{"verb", "apply"}, {"desired", json::parse(control::to_json(opened->desired))}});
+  const auto reply = control::ask(places, {{"verb", "apply"}, {"desired", desired}});
   if (!reply) {
     complain(reply.error());
     if (fresh) leave_nothing(places);
     return kFailed;
   }
-  say(fmt::format("{} {}", tinted(application.name, Tone::bold),
-                  reply->value("changed", false) ? "comes up" : "is already up"));
-
-  Progress progress(since);
-  const auto watched = control::watch(places, [&](const json& status) { return progress.hear(status); });
-  if (!watched) return complain(watched.error());
-  if (interrupted) {
-    say("\ninterrupted: going down");
-    return take_down(places);
-  }
-  if (progress.settled()) say(fmt::format("{} is up after {}", application.name, elapsed(since)));
-  if (const int shown = show_table(places); shown != kDone) return shown;
-  if (!progress.settled()) {
-    complain(progress.given_up().empty() ? fmt::format("not everything was ready after {} s", kGiveUpAfter.count())
-                                         : progress.given_up());
-    fmt::print(stderr, "  what it said: bulkhead logs -f {0}\n  take it down: bulkhead down -f {0}\n", context.file);
-    return kFailed;
-  }
-  if (!detach) return stay(places);
+  const bool changed = reply->value("changed", false);
+  say(fmt::format("{} {}", tinted(application.name, Tone::bold), fresh ? "comes up" : changed ? "changes" : "is already up"));
+  if (!fresh && changed) fmt::print("{}", changes_text(*reply));
+  if (const int code = follow(context, places, application.name, since); code != kDone || interrupted) return code;
+  if (!options.detach) return stay(places);
   if (const auto command = control::way_to_outlive_sessions())
     say(fmt::format("\nIt ends when you log out for good; to keep it up: {}", *command));
   return kDone;
+}
+
+int rollback(const Context& context, const std::string& service, int to) {
+  const auto places = open_places(context);
+  if (!places) return places.error();
+  if (!control::is_running(*places)) return not_running(context);
+  const auto since = Clock::now();
+  const auto reply = control::ask(*places, {{"verb", "rollback"}, {"service", service}, {"to", to}});
+  if (!reply) return complain(reply.error());
+  say(fmt::format("{} becomes what it was in revision {}", tinted(service, Tone::bold), reply->value("to", 0)));
+  Progress progress(since);
+  const auto watched = control::watch(*places, [&](const json& status) { return progress.hear(status); });
+  if (!watched) return complain(watched.error());
+  if (progress.settled()) {
+    say(fmt::format("done after {}, as revision {}; `bulkhead up` applies the manifest again", elapsed(since), reply->value("number", 0)));
+    return kDone;
+  }
+  return complain(progress.given_up().empty() ? "not everything is ready yet; bulkhead status shows it" : progress.given_up());
 }
 
 namespace {

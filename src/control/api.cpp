@@ -1,16 +1,20 @@
 // What the command line asks: one JSON object each way, {"verb": ...} and {"ok": true, ...} or {"ok": false, "error":
 // ...}.
 //
-//   apply    {desired}           makes it what is wanted; "mistakes" where the manifest has any
+//   apply    {desired, dry_run}  makes it what is wanted, or only tells: "changes" and "effects", see difference.hpp
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
 //   down                         stops everything, in order
-//   restart  {service}           each instance is stopped and started again, one at a time
+//   restart  {service}           each instance is replaced, by the service's rules
+//   rollback {service, to}       the service is what it was before, or in revision `to`
+//   history  {service}           "services": the revisions of each, oldest first, with what each changed
 //   scale    {service, count}
 //   identity {service}           its SPIFFE ID and the certificates of its instances
 
+#include <array>
 #include <chrono>
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include "compartments/command_check.hpp"
@@ -29,6 +33,14 @@ namespace {
 constexpr int kMaxScale = 256;
 
 json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
+
+std::string user_name(uid_t uid) {
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_name;
+  return fmt::format("uid {}", uid);
+}
 
 std::int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -60,7 +72,7 @@ net::Task<> Controller::serve_client(net::Stream stream) {
         co_return;
       }
       if (verb == "status") co_await refresh_stats();
-      reply = request ? answer(*request) : failure(request.error().message);
+      reply = request ? answer(*request, user_name(credentials->uid)) : failure(request.error().message);
     } catch (const json::exception& error) {
       reply = failure(fmt::format("the request is not as expected: {}", error.what()));
     }
@@ -81,11 +93,13 @@ net::Task<> Controller::watch(net::FrameChannel& channel) {
   }
 }
 
-json Controller::answer(const json& request) {
+json Controller::answer(const json& request, const std::string& who) {
   const std::string verb = request.value("verb", "");
-  if (verb == "apply") return apply(request);
+  if (verb == "apply") return apply(request, who);
   if (verb == "status") return status();
-  if (verb == "scale") return scale(request);
+  if (verb == "scale") return scale(request, who);
+  if (verb == "history") return history(request);
+  if (verb == "rollback") return roll_back(request, who);
   if (verb == "identity") return identity(request);
   if (verb == "down") {
     fleet_.want_down();
@@ -101,17 +115,25 @@ json Controller::answer(const json& request) {
   return failure(fmt::format("unknown verb '{}'", verb));
 }
 
-json Controller::apply(const json& request) {
+json Controller::apply(const json& request, const std::string& who) {
   auto desired = desired_from_json(request.at("desired").dump());
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
   const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
+  json changes = {{"changes", json::array()}, {"effects", json::array()}};
   if (!same) {
     if (auto checked = check_commands(*desired); !checked) return failure(checked.error().message);
-    if (auto taken = take(std::move(*desired), true); !taken) return failure(taken.error().message);
+    const auto loaded = load_pinned(*desired);
+    if (!loaded) return failure(loaded.error().message);
+    changes = difference(*loaded, desired->directory);
   }
+  changes["ok"] = true;
+  changes["changed"] = !same;
+  if (request.value("dry_run", false)) return changes;
+  if (!same)
+    if (auto taken = take(std::move(*desired), true, {who, "up"}); !taken) return failure(taken.error().message);
   reconcile_soon();
-  return {{"ok", true}, {"changed", !same}};
+  return changes;
 }
 
 // Every service's command must be there once its root is built; otherwise nothing is started at all.
@@ -133,7 +155,7 @@ Result<> Controller::check_commands(const Desired& desired) const {
   return {};
 }
 
-json Controller::scale(const json& request) {
+json Controller::scale(const json& request, const std::string& who) {
   const std::string service = request.at("service");
   const int count = request.at("count");
   if (!loaded_ || loaded_->application.service(service) == nullptr)
@@ -142,7 +164,7 @@ json Controller::scale(const json& request) {
     return failure(fmt::format("{} instances: 0 to {} are allowed", count, kMaxScale));
   Desired changed = desired_;
   changed.scale[service] = count;
-  if (auto taken = take(std::move(changed), true); !taken) return failure(taken.error().message);
+  if (auto taken = take(std::move(changed), true, {who, "scale"}); !taken) return failure(taken.error().message);
   reconcile_soon();
   return {{"ok", true}};
 }

@@ -48,11 +48,14 @@ Result<> Controller::open() {
   if (!lock) return fail(std::move(lock.error()));
   lock_ = std::move(*lock);
   cgroup_host_ = compartments::detect_cgroups();
+  auto history = History::open(places.history());
+  if (!history) return fail(within("the history", std::move(history.error())));
+  history_ = std::move(*history);
 
   if (const auto text = read_file(places.desired())) {
     auto desired = desired_from_json(*text);
     if (!desired) return fail(std::move(desired.error()));
-    if (auto taken = take(std::move(*desired), false); !taken) return taken;
+    if (auto taken = take(std::move(*desired), false, {}); !taken) return taken;
   }
   adopt_running();
 
@@ -72,36 +75,13 @@ Result<> Controller::open() {
   return {};
 }
 
-// Makes `desired` what is wanted. Nothing changes where it can not be: the mistakes are in the fault.
-Result<> Controller::take(Desired desired, bool keep) {
-  auto loaded = load(desired);
-  if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
-  if (loaded->application.name != app_)
-    return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
-  if (!authority_) {
-    auto authority = identity::Authority::open_or_create(launcher_.places.ca(), loaded->application.trust_domain,
-                                                         [] { return std::chrono::system_clock::now(); });
-    if (!authority) return fail(within("the certificate authority", std::move(authority.error())));
-    authority_.emplace(std::move(*authority));
-  } else if (authority_->trust_domain() != loaded->application.trust_domain) {
-    return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
-                authority_->trust_domain(), loaded->application.trust_domain);
-  }
-  if (keep)
-    if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
-  desired_ = std::move(desired);
-  loaded_ = std::move(*loaded);
-  launcher_.directory = desired_.directory;
-  if (auto made = make_gateway_certificate(); !made) return made;
-  fleet_.want(goals_of(launcher_, loaded_->application, loaded_->model));
-  return {};
-}
-
 void Controller::reconcile() {
   if (!loaded_ && !fleet_.going_down() && runtimes_.empty()) return;
   for (const Action& action : fleet_.decide(now())) perform(action);
+  mark_canaries();
   publish();
   save_instances();
+  save_history();
   changed_.notify_all();
   wake_.notify_all();
   if (fleet_.empty() && runtimes_.empty()) {
@@ -127,6 +107,8 @@ void Controller::perform(const Action& action) {
         if (!killed) log_line("killing {}: {}", action.slot, killed.error().message);
       }
       return;
+    case Action::Kind::proven: history_->prove(action.slot, fleet_.goals().at(action.slot).revision); return;
+    case Action::Kind::give_up: go_back(action.slot, action.reason); return;
   }
 }
 
@@ -167,6 +149,8 @@ net::Task<bool> Controller::run() {
   listening.spawn(accept_sidecars());
   listening.spawn(accept_clients());
   listening.spawn(wake_when_due());
+  listening.spawn(watch_bounds());
+  listening.spawn(run_jobs());
   listening.spawn(partner_.keep_alive());
   reconcile_soon();
   const auto finished = co_await finished_.wait(net::Deadline::never());

@@ -12,6 +12,7 @@
 #include "compartments/cgroup.hpp"
 #include "control/desired.hpp"
 #include "control/fleet.hpp"
+#include "control/history.hpp"
 #include "control/launch.hpp"
 #include "control/partner.hpp"
 #include "control/places.hpp"
@@ -83,14 +84,31 @@ class Controller {
   net::Task<> accept_clients();
   net::Task<> serve_client(net::Stream stream);
   net::Task<> watch(net::FrameChannel& channel);
-  nlohmann::json answer(const nlohmann::json& request);
-  nlohmann::json apply(const nlohmann::json& request);
-  nlohmann::json scale(const nlohmann::json& request);
+  nlohmann::json answer(const nlohmann::json& request, const std::string& who);
+  nlohmann::json apply(const nlohmann::json& request, const std::string& who);
+  nlohmann::json scale(const nlohmann::json& request, const std::string& who);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
+  void add_revision(nlohmann::json& shown, const std::string& name, const Goal& goal) const;
   bool settled() const;
   net::Task<> refresh_stats();
-  Result<> take(Desired desired, bool keep);
+
+  // updates.cpp
+  struct Origin {  // of a change, for the history
+    std::string who;
+    std::string why;
+  };
+  Result<Loaded> load_pinned(const Desired& desired) const;
+  Result<> take(Desired desired, bool keep, const Origin& origin);
+  Result<> enter_history(std::vector<Goal>& goals, const Origin& origin);
+  void save_history();
+  nlohmann::json difference(const Loaded& next, const std::string& directory) const;
+  nlohmann::json history(const nlohmann::json& request) const;
+  nlohmann::json roll_back(const nlohmann::json& request, const std::string& who);
+  void go_back(const std::string& service, const std::string& reason);
+  void mark_canaries();
+  net::Task<> watch_bounds();
+  net::Task<> run_jobs();
   Result<> check_commands(const Desired& desired) const;
   Result<> make_gateway_certificate();
 
@@ -107,10 +125,12 @@ class Controller {
   compartments::CgroupHost cgroup_host_;
   discovery::Registry registry_;
   Fleet fleet_;
+  std::optional<History> history_;
+  std::map<std::string, std::time_t> due_;  // when each scheduled job runs next
   std::map<std::string, Runtime> runtimes_;  // by slot
   std::map<std::string, Totals> retired_;    // by service: what instances that are gone had counted
   std::vector<Fd> gateway_sockets_;
-  std::string gateway_sockets_for_;  // the addresses that they listen on
+  std::vector<std::string> gateway_sockets_for_;  // the address that each listens on
   std::string saved_;                // the list of instances as it is on disk
   std::string save_problem_;         // why the last one could not be written; "" if it was
 

@@ -1,5 +1,6 @@
 #include "control/desired.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -22,7 +23,8 @@ std::string to_json(const Desired& desired) {
               {"env_files", desired.env_files},
               {"profiles", desired.profiles},
               {"launcher_path", desired.launcher_path},
-              {"scale", desired.scale}}
+              {"scale", desired.scale},
+              {"pinned", desired.pinned}}
       .dump();
 }
 
@@ -39,6 +41,7 @@ Result<Desired> desired_from_json(std::string_view text) {
     value->at("profiles").get_to(desired.profiles);
     value->at("launcher_path").get_to(desired.launcher_path);
     value->at("scale").get_to(desired.scale);
+    if (value->contains("pinned")) value->at("pinned").get_to(desired.pinned);
     return desired;
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "the desired state is not as expected: {}", error.what());
@@ -107,6 +110,42 @@ std::expected<Loaded, Refused> load(const Desired& desired) {
       service.scale = static_cast<std::uint32_t>(it->second);
   loaded.model = policy::compile(loaded.application);
   return loaded;
+}
+
+namespace {
+
+// What the service calls must be there: a manifest is checked as a whole, and this service comes from another one.
+Result<> check_calls(const manifest::Application& application, const manifest::Service& service) {
+  for (const manifest::Call& call : service.calls) {
+    const manifest::Service* callee = application.service(call.service);
+    if (callee == nullptr) return fail(Cause::invalid, "'{}' called '{}', which is not there any more", service.name, call.service);
+    for (const manifest::Port port : call.ports)
+      if (callee->port(port) == nullptr)
+        return fail(Cause::invalid, "'{}' called port {} of '{}', which is not there any more", service.name,
+                    manifest::to_string(port), call.service);
+  }
+  for (const manifest::Dependency& dependency : service.depends_on)
+    if (application.service(dependency.service) == nullptr)
+      return fail(Cause::invalid, "'{}' waited for '{}', which is not there any more", service.name, dependency.service);
+  return {};
+}
+
+}  // namespace
+
+Result<Loaded> load_with(const Desired& desired, std::vector<manifest::Service> others) {
+  auto loaded = load(desired);
+  if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
+  manifest::Application& application = loaded->application;
+  for (manifest::Service& other : others) {
+    const auto place = std::ranges::find(application.services, other.name, &manifest::Service::name);
+    if (place == application.services.end()) continue;
+    other.scale = place->scale;
+    *place = std::move(other);
+  }
+  for (const manifest::Service& service : application.services)
+    if (auto checked = check_calls(application, service); !checked) return fail(std::move(checked.error()));
+  loaded->model = policy::compile(application);
+  return std::move(*loaded);
 }
 
 }  // namespace bulkhead::control

@@ -23,6 +23,9 @@ struct Desired {
   std::vector<std::string> profiles;
   std::string launcher_path;         // PATH of whoever said `up`, only to explain a command that is not found
   std::map<std::string, int> scale;  // what `bulkhead scale` said, over the manifest's number
+  // Services that went back, by themselves or by `bulkhead rollback`: the id of what was desired when they were what
+  // they are again (History). The next `up` forgets it.
+  std::map<std::string, std::string> pinned;
 
   bool operator==(const Desired&) const = default;
 };
@@ -41,5 +44,9 @@ struct Refused {
   std::vector<manifest::Mistake> mistakes;
 };
 std::expected<Loaded, Refused> load(const Desired& desired);
+
+// As load(), but with each of `others` in place of the service of its name. Cause::invalid says where what it calls is
+// not there any more.
+Result<Loaded> load_with(const Desired& desired, std::vector<manifest::Service> others);
 
 }  // namespace bulkhead::control

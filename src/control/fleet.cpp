@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "manifest/units.hpp"
+
 namespace bulkhead::control {
 
 std::string_view to_string(Phase phase) {
@@ -18,6 +20,7 @@ std::string_view to_string(Phase phase) {
     case Phase::backoff: return "backoff";
     case Phase::done: return "done";
     case Phase::failed: return "failed";
+    case Phase::scheduled: return "scheduled";
   }
   return "unknown";
 }
@@ -48,8 +51,9 @@ bool Fleet::restart(const std::string& service) {
   for (auto& [id, slot] : slots_) {
     if (slot.service != service) continue;
     if (slot.alive() && slot.phase != Phase::stopping) slot.restart_wanted = true;
-    if (slot.phase == Phase::backoff || slot.phase == Phase::done || slot.phase == Phase::failed)
-      slot.phase = Phase::waiting;
+    if (slot.alive() || slot.phase == Phase::waiting) continue;
+    slot.restarts = 0;
+    slot.phase = Phase::waiting;
   }
   return true;
 }
@@ -90,7 +94,26 @@ void Fleet::on_exit_report(const std::string& id, std::uint64_t epoch, bool well
   const bool job = goal != goals_.end() && goal->second.job;
   if (slot->phase != Phase::stopping || job) slot->reason = reason;
   if (slot->phase == Phase::ready) slot->phase = Phase::unready;
-  if (job && !down_ && !slot->restart_wanted) slot->phase = well ? Phase::done : Phase::failed;
+  if (!job || down_ || slot->restart_wanted) return;
+  if (slot->overdue) slot->reason = "did not end within " + manifest::to_string(goal->second.time_limit);
+  if (well && !slot->overdue) {
+    slot->phase = Phase::done;
+  } else if (slot->restarts >= goal->second.retries) {
+    slot->phase = Phase::failed;
+  } else if (slot->overdue) {
+    slot->phase = Phase::unready;  // it ends by itself, as far as what follows is concerned
+  }
+}
+
+bool Fleet::on_due(const std::string& service, Time now) {
+  for (auto& [id, slot] : slots_) {
+    if (slot.service != service) continue;
+    if (slot.alive() || slot.phase == Phase::backoff || slot.phase == Phase::waiting) return false;
+    slot.restarts = 0;
+    slot.backoff = Backoff();
+    enter(slot, Phase::waiting, now);
+  }
+  return true;
 }
 
 void Fleet::on_gone(const std::string& id, std::uint64_t epoch, Time now, double luck) {
@@ -124,7 +147,7 @@ bool Fleet::is_outdated(const Slot& slot, const Goal& goal) const {
 }
 
 Millis Fleet::hold(const Goal& goal) {
-  return goal.proven ? goal.update.pause : std::max(goal.update.pause, goal.update.watch);
+  return goal.proven || !goal.can_go_back ? goal.update.pause : std::max(goal.update.pause, goal.update.watch);
 }
 
 bool Fleet::is_available(const Slot& slot, const Goal& goal, Time now) {
@@ -149,6 +172,7 @@ void Fleet::add_slot(const Goal& goal, Time now) {
   slot.epoch = epochs_[slot.id];
   slot.revision = goal.revision;
   slot.since = now;
+  if (goal.scheduled) slot.phase = Phase::scheduled;
   const std::string id = slot.id;
   slots_.emplace(id, std::move(slot));
 }
@@ -186,7 +210,7 @@ void Fleet::roll(Goal& goal, std::vector<Action>& actions, Time now) {
     slot.revision = goal.revision;
     slot.restart_wanted = false;
     slot.restarts = 0;
-    enter(slot, Phase::waiting, now);
+    enter(slot, goal.scheduled ? Phase::scheduled : Phase::waiting, now);
   }
   Crew crew = crew_of(goal);
   shrink(crew, goal, actions, now);
@@ -231,6 +255,7 @@ void Fleet::judge(Goal& goal, std::vector<Action>& actions, Time now) {
   if (goal.proven || given_up_.contains(goal.service)) return;
   const Crew crew = crew_of(goal);
   for (const Slot* slot : crew.current) {
+    if (!goal.can_go_back) break;
     std::string reason;
     if (slot->restarts >= kGiveUpAfter) {
       reason = fmt::format("{} ended {} times, the last time: {}", slot->id, slot->restarts, slot->reason);
@@ -319,12 +344,18 @@ void Fleet::start_waiting(std::vector<Action>& actions, Time now) {
       continue;
     }
     slot.epoch = ++epochs_[id];
-    slot.restart_wanted = false;
-    slot.kill_sent = false;
+    slot.restart_wanted = slot.kill_sent = slot.overdue = false;
     slot.started = now;
     enter(slot, Phase::starting, now);
     actions.push_back({Action::Kind::start, slot.id, slot.epoch});
   }
+}
+
+void Fleet::end_overdue(Slot& slot, const Goal& goal, std::vector<Action>& actions, Time now) {
+  const bool running = slot.phase == Phase::unready || slot.phase == Phase::ready;
+  if (!running || slot.overdue || goal.time_limit.count() == 0 || now - slot.started < goal.time_limit) return;
+  stop(slot, actions, now, "took too long");
+  slot.overdue = true;
 }
 
 void Fleet::enforce_deadlines(std::vector<Action>& actions, Time now) {
@@ -333,6 +364,7 @@ void Fleet::enforce_deadlines(std::vector<Action>& actions, Time now) {
       slot.kill_sent = true;
       actions.push_back({Action::Kind::kill, slot.id, slot.epoch});
     }
+    if (const auto goal = goals_.find(slot.service); goal != goals_.end() && goal->second.job) end_overdue(slot, goal->second, actions, now);
     if (slot.phase == Phase::starting && now - slot.started >= kStartDeadline && !slot.kill_sent) {
       slot.kill_sent = true;
       slot.reason = fmt::format("did not start within {} s", kStartDeadline.count() / 1000);
@@ -367,6 +399,7 @@ std::optional<Time> Fleet::next_wake() const {
     if (slot.phase == Phase::starting) at(slot.started + kStartDeadline);
     const auto goal = goals_.find(slot.service);
     if (goal == goals_.end()) continue;
+    if (goal->second.time_limit.count() > 0 && slot.alive()) at(slot.started + goal->second.time_limit);
     if (slot.phase == Phase::ready) at(slot.since + hold(goal->second));
     if (!goal->second.proven && slot.alive()) at(slot.started + goal->second.update.ready_within);
   }
@@ -377,6 +410,7 @@ bool Fleet::empty() const { return down_ && slots_.empty(); }
 
 bool Fleet::settled() const {
   for (const auto& [name, goal] : goals_) {
+    if (goal.scheduled) continue;
     int up = 0;
     for (const auto& [id, slot] : slots_) {
       if (slot.service != name) continue;

@@ -30,6 +30,7 @@ enum class Phase : std::uint8_t {
   backoff,   // it ended by itself; started again later
   done,      // a job that ended well
   failed,    // a job that ended badly
+  scheduled,  // a job whose time has not come
 };
 std::string_view to_string(Phase phase);
 
@@ -58,7 +59,11 @@ struct Goal {
   std::string revision;  // instances of another revision are replaced
   Millis grace{10'000};
   UpdateRules update;
-  bool proven = true;  // this revision has run as it should before; else `decide` tells when it does, or that it fails
+  bool proven = true;  // this revision has run as it should before; else `decide` tells when it does
+  bool can_go_back = false;  // there is a revision to go back to; then `decide` tells when an unproven one fails
+  int retries = 0;           // of a job: runs after the first that failed
+  Millis time_limit{0};      // of a job's run; 0: none
+  bool scheduled = false;    // a job that runs when on_due() says so
 };
 
 struct Slot {
@@ -75,6 +80,7 @@ struct Slot {
   int restarts = 0;
   bool restart_wanted = false;
   bool kill_sent = false;
+  bool overdue = false;  // a job's run that took too long was told to stop
   Backoff backoff;
 
   bool alive() const {
@@ -125,6 +131,9 @@ class Fleet {
   void on_gone(const std::string& id, std::uint64_t epoch, Time now, double luck);  // its keeper ended
   void on_start_failed(const std::string& id, std::uint64_t epoch, const std::string& reason, Time now, double luck);
 
+  // A scheduled job's time has come. False where its last run still goes on: then this one is left out.
+  bool on_due(const std::string& service, Time now);
+
   // What to do now. Acting on it is assumed: a slot told to start is `starting` afterwards.
   std::vector<Action> decide(Time now);
   // When `decide` wants to be asked again even if nothing happens. It may be past by now: what fell due since the last
@@ -160,6 +169,7 @@ class Fleet {
   void judge(Goal& goal, std::vector<Action>& actions, Time now);
   void stop_in_order(std::vector<Action>& actions, Time now);
   void start_waiting(std::vector<Action>& actions, Time now);
+  void end_overdue(Slot& slot, const Goal& goal, std::vector<Action>& actions, Time now);
   void enforce_deadlines(std::vector<Action>& actions, Time now);
   void stop(Slot& slot, std::vector<Action>& actions, Time now, std::string reason);
   std::string unmet_need(const Slot& slot, Time now) const;

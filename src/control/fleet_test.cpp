@@ -194,6 +194,7 @@ Goal next_version(int scale = 1) {
   next.update.max_surge = 1;
   next.update.max_unavailable = 0;
   next.proven = false;
+  next.can_go_back = true;
   return next;
 }
 
@@ -373,6 +374,73 @@ TEST_F(FleetTest, AFailedJobStaysFailedAndItsDependentsWait) {
   gone("migrate-1");
   EXPECT_EQ(phase("migrate-1"), Phase::failed);
   EXPECT_EQ(decide(), "");
+}
+
+TEST_F(FleetTest, AJobIsTriedAgainAsOftenAsItSays) {
+  Goal migrate = goal("migrate");
+  migrate.job = true;
+  migrate.retries = 1;
+  fleet.want({migrate});
+  EXPECT_EQ(decide(), "start migrate-1#1");
+  started("migrate-1");
+  fleet.on_exit_report("migrate-1", 1, false, "exited with status 1");
+  gone("migrate-1");
+  EXPECT_EQ(phase("migrate-1"), Phase::backoff);
+  pass(1'000);
+  EXPECT_EQ(decide(), "start migrate-1#2");
+  started("migrate-1");
+  fleet.on_exit_report("migrate-1", 2, false, "exited with status 1");
+  gone("migrate-1");
+  EXPECT_EQ(phase("migrate-1"), Phase::failed);
+  pass(100'000);
+  EXPECT_EQ(decide(), "");
+}
+
+TEST_F(FleetTest, AJobThatTakesTooLongIsStoppedAndHasFailed) {
+  Goal report = goal("report");
+  report.job = true;
+  report.retries = 1;
+  report.time_limit = Millis(5'000);
+  fleet.want({report});
+  decide();
+  started("report-1");
+  EXPECT_EQ(*fleet.next_wake() - now, Millis(5'000));
+  pass(5'000);
+  EXPECT_EQ(decide(), "stop report-1#1");
+  EXPECT_EQ(decide(), "");
+  fleet.on_exit_report("report-1", 1, true, "exited with status 0");
+  gone("report-1");
+  EXPECT_EQ(phase("report-1"), Phase::backoff);
+  EXPECT_EQ(fleet.slots().at("report-1").reason, "did not end within 5s");
+  pass(1'000);
+  EXPECT_EQ(decide(), "start report-1#2");
+  started("report-1");
+  pass(5'000);
+  EXPECT_EQ(decide(), "stop report-1#2");
+  fleet.on_exit_report("report-1", 2, false, "killed by signal 15");
+  gone("report-1");
+  EXPECT_EQ(phase("report-1"), Phase::failed);
+}
+
+TEST_F(FleetTest, AScheduledJobRunsWhenItsTimeHasComeAndNotTwiceAtOnce) {
+  Goal report = goal("report");
+  report.job = true;
+  report.scheduled = true;
+  fleet.want({report});
+  EXPECT_EQ(decide(), "");
+  EXPECT_EQ(phase("report-1"), Phase::scheduled);
+  EXPECT_TRUE(fleet.settled());
+  EXPECT_TRUE(fleet.on_due("report", now));
+  EXPECT_EQ(decide(), "start report-1#1");
+  started("report-1");
+  EXPECT_FALSE(fleet.on_due("report", now));
+  EXPECT_TRUE(fleet.settled());
+  fleet.on_exit_report("report-1", 1, false, "exited with status 1");
+  gone("report-1");
+  EXPECT_EQ(phase("report-1"), Phase::failed);
+  EXPECT_TRUE(fleet.settled()) << "its next time will come";
+  EXPECT_TRUE(fleet.on_due("report", now));
+  EXPECT_EQ(decide(), "start report-1#2");
 }
 
 TEST_F(FleetTest, AnAdoptedInstanceIsNotStartedAgain) {

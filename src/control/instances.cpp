@@ -1,5 +1,6 @@
 // The lives of instances: adopted, started, stopped, cleaned up after.
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fcntl.h>
@@ -157,25 +158,26 @@ Result<> Controller::spawn_keeper(Runtime& runtime, const compartments::Spec& sp
 }
 
 // The controller holds the gateway's listening sockets too, so that callers wait in the backlog while a gateway that
-// was killed is replaced.
+// was killed is replaced. One that listens where it is wanted again stays: the gateway that goes still accepts from it.
 Result<> Controller::open_gateway_sockets() {
-  const manifest::Gateway& gateway = *loaded_->application.gateway;
-  std::vector<manifest::Listen> wanted = gateway.listen;
-  if (gateway.redirect_http) wanted.push_back(*gateway.redirect_http);
-  std::string addresses;
-  for (const manifest::Listen& listen : wanted)
-    addresses += listen.host + " " + manifest::to_string(listen.port) + "\n";
-  if (addresses == gateway_sockets_for_ && gateway_sockets_.size() == wanted.size()) return {};
-  gateway_sockets_.clear();
-  gateway_sockets_for_.clear();
-  for (const manifest::Listen& listen : wanted) {
-    auto address = net::Address::ip(listen.host, listen.port.number);
+  const std::vector<std::string> wanted = gateway_addresses(*loaded_->application.gateway);
+  if (wanted == gateway_sockets_for_ && gateway_sockets_.size() == wanted.size()) return {};
+  std::vector<Fd> sockets;
+  for (const std::string& text : wanted) {
+    const auto known = std::ranges::find(gateway_sockets_for_, text);
+    const auto place = static_cast<std::size_t>(known - gateway_sockets_for_.begin());
+    if (place < gateway_sockets_.size() && gateway_sockets_[place]) {
+      sockets.push_back(std::move(gateway_sockets_[place]));
+      continue;
+    }
+    auto address = net::Address::parse(text);
     if (!address) return fail(std::move(address.error()));
     auto socket = net::open_listening_socket(*address);
-    if (!socket) return fail(within("the gateway's address " + address->text(), std::move(socket.error())));
-    gateway_sockets_.push_back(std::move(*socket));
+    if (!socket) return fail(within("the gateway's address " + text, std::move(socket.error())));
+    sockets.push_back(std::move(*socket));
   }
-  gateway_sockets_for_ = addresses;
+  gateway_sockets_ = std::move(sockets);
+  gateway_sockets_for_ = wanted;
   return {};
 }
 

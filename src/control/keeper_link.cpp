@@ -129,12 +129,7 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message, launcher_.places.platform_log()));
   } else if (type == "listeners" && gateway_sockets_.empty()) {
     gateway_sockets_ = std::move(fds);
-    if (loaded_ && loaded_->application.gateway) {
-      for (const manifest::Listen& listen : loaded_->application.gateway->listen)
-        gateway_sockets_for_ += listen.host + " " + manifest::to_string(listen.port) + "\n";
-      if (const auto& redirect = loaded_->application.gateway->redirect_http)
-        gateway_sockets_for_ += redirect->host + " " + manifest::to_string(redirect->port) + "\n";
-    }
+    if (loaded_ && loaded_->application.gateway) gateway_sockets_for_ = gateway_addresses(*loaded_->application.gateway);
   }
   reconcile_soon();
 }

@@ -99,6 +99,17 @@ std::string group_name(const Launcher& launcher, const std::string& app, const s
   return fmt::format("{}-{}-{:.8}", app, instance, hash_of(launcher.places.run));
 }
 
+std::vector<std::string> gateway_addresses(const manifest::Gateway& gateway) {
+  std::vector<manifest::Listen> all = gateway.listen;
+  if (gateway.redirect_http) all.push_back(*gateway.redirect_http);
+  std::vector<std::string> texts;
+  for (const manifest::Listen& listen : all) {
+    const bool six = listen.host.find(':') != std::string::npos;
+    texts.push_back(fmt::format("{}{}{}:{}", six ? "[" : "", listen.host, six ? "]" : "", listen.port.number));
+  }
+  return texts;
+}
+
 std::string door_address(const Places& places, const std::string& instance) {
   return fmt::format("unix:{}/{:.10}", places.doors(), hash_of(instance));
 }
@@ -171,6 +182,18 @@ Condition condition_of(manifest::Condition condition) {
   return Condition::ready;
 }
 
+UpdateRules rules_of(const manifest::Service& service) {
+  constexpr Millis kWatch{30'000};
+  UpdateRules rules;
+  rules.max_surge = static_cast<int>(service.update.max_surge);
+  rules.max_unavailable = static_cast<int>(service.update.max_unavailable);
+  rules.pause = service.update.pause;
+  if (service.update.canary) rules.watch = kWatch;
+  if (service.update.auto_rollback) rules.watch = service.update.auto_rollback->over;
+  if (service.healthcheck) rules.ready_within = service.healthcheck->start_period;
+  return rules;
+}
+
 Goal goal_of(const Launcher& launcher, const manifest::Application& application, const policy::Model& model,
              const manifest::Service& service) {
   Goal goal;
@@ -178,6 +201,10 @@ Goal goal_of(const Launcher& launcher, const manifest::Application& application,
   goal.scale = static_cast<int>(service.scale);
   goal.job = service.type == manifest::ServiceType::job;
   goal.grace = service.stop_grace;
+  goal.update = rules_of(service);
+  goal.retries = static_cast<int>(service.job.retries);
+  goal.time_limit = service.job.timeout;
+  goal.scheduled = service.job.schedule.has_value();
   goal.revision = hash_of(compartments::to_json(sidecar_spec(launcher, application, model, service, service.name, {})));
   for (const manifest::Dependency& dependency : service.depends_on)
     goal.needs.push_back({dependency.service, condition_of(dependency.condition), false});
@@ -201,6 +228,8 @@ std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application
   if (application.gateway) {
     Goal gateway;
     gateway.service = policy::kGateway;
+    gateway.update.max_surge = 1;  // both accept from the same sockets
+    gateway.update.max_unavailable = 0;
     json listens = json::array();
     for (const manifest::Listen& listen : application.gateway->listen)
       listens.push_back(listen.host + " " + manifest::to_string(listen.port));

@@ -42,6 +42,9 @@ compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Applic
 // Where the sidecar of this instance listens: below the run directory, short.
 std::string door_address(const Places& places, const std::string& instance);
 
+// Where the gateway listens, in the order of its sockets: "127.0.0.1:8080", "[::1]:8443".
+std::vector<std::string> gateway_addresses(const manifest::Gateway& gateway);
+
 // The name of an instance's control groups: nobody else's on this host, as whoever removes a group kills what is in it.
 std::string group_name(const Launcher& launcher, const std::string& app, const std::string& instance);
 

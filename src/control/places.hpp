@@ -15,6 +15,7 @@ struct Places {
 
   std::string ca() const { return state + "/ca"; }
   std::string desired() const { return state + "/desired.json"; }
+  std::string history() const { return state + "/history"; }
   std::string volume(const std::string& service) const { return state + "/volumes/" + service; }
   std::string log(const std::string& instance) const { return state + "/logs/" + instance + ".log"; }
   std::string records(const std::string& instance) const { return state + "/records/" + instance; }

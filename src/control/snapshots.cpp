@@ -33,7 +33,7 @@ proxy::Upstream upstream_of(const policy::Model& model, const discovery::Registr
   upstream.spiffe_id = spiffe_id_of(model, edge.to);
   upstream.edge = edge;
   for (const discovery::Instance& each : registry.of(edge.to))
-    upstream.endpoints.push_back({each.id, each.address, each.ready});
+    upstream.endpoints.push_back({each.id, each.address, each.ready, each.share});
   upstream.resilience = resilience;
   return upstream;
 }

@@ -14,11 +14,12 @@ using nlohmann::json;
 
 namespace {
 
-json instance_json(const Slot& slot, const Runtime* runtime, Time now) {
+json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time now) {
   json result = {{"id", slot.id},
                  {"state", to_string(slot.phase)},
                  {"reason", slot.reason},
                  {"restarts", slot.restarts},
+                 {"outdated", outdated},
                  {"since_ms", std::chrono::duration_cast<Millis>(now - slot.since).count()}};
   if (slot.phase == Phase::backoff)
     result["retry_ms"] = std::max<std::int64_t>(0, std::chrono::duration_cast<Millis>(slot.until - now).count());
@@ -64,6 +65,19 @@ bool Controller::settled() const {
   return std::ranges::all_of(runtimes_, [](const auto& entry) { return entry.second.keeper_channel != nullptr; });
 }
 
+// The service's revision, how far its update is, and why it is another one than the manifest's.
+void Controller::add_revision(json& shown, const std::string& name, const Goal& goal) const {
+  if (const Revision* current = history_->current(name)) {
+    shown["revision"] = current->number;
+    if (desired_.pinned.contains(name)) shown["pinned"] = current->why;
+  }
+  int left = 0;
+  for (const auto& [id, slot] : fleet_.slots())
+    left += slot.service == name && slot.alive() && slot.revision != goal.revision ? 1 : 0;
+  if (left > 0) shown["updating"] = {{"left", left}, {"canary", fleet_.is_first_step(name, loop_.now())}};
+  if (const auto due = due_.find(name); due != due_.end()) shown["due"] = due->second;
+}
+
 json Controller::status() const {
   json result = {{"ok", true},
                  {"app", app_},
@@ -91,16 +105,19 @@ json Controller::status() const {
       if (slot.service != name) continue;
       const auto runtime = runtimes_.find(id);
       if (runtime != runtimes_.end()) totals.add(totals_of(runtime->second.stats, name));
-      instances.push_back(instance_json(slot, runtime == runtimes_.end() ? nullptr : &runtime->second, loop_.now()));
+      instances.push_back(instance_json(slot, runtime == runtimes_.end() ? nullptr : &runtime->second,
+                                        slot.revision != goal.revision, loop_.now()));
     }
-    result["services"].push_back({{"name", name == policy::kGateway ? "gateway" : name},
-                                  {"gateway", name == policy::kGateway},
-                                  {"owner", service == nullptr ? "" : service->owner},
-                                  {"job", goal.job},
-                                  {"scale", goal.scale},
-                                  {"spiffe_id", spiffe_id_of(loaded_->model, name)},
-                                  {"instances", instances},
-                                  {"totals", totals_json(totals)}});
+    json shown = {{"name", name == policy::kGateway ? "gateway" : name},
+                  {"gateway", name == policy::kGateway},
+                  {"owner", service == nullptr ? "" : service->owner},
+                  {"job", goal.job},
+                  {"scale", goal.scale},
+                  {"spiffe_id", spiffe_id_of(loaded_->model, name)},
+                  {"instances", instances},
+                  {"totals", totals_json(totals)}};
+    add_revision(shown, name, goal);
+    result["services"].push_back(std::move(shown));
   }
   for (const auto& [id, runtime] : runtimes_) {
     for (const std::string_view part : {"calls", "denied"}) {

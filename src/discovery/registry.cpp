@@ -18,6 +18,13 @@ bool Registry::set_ready(const std::string& id, bool ready) {
   return true;
 }
 
+bool Registry::set_share(const std::string& id, std::uint32_t share) {
+  const auto it = instances_.find(id);
+  if (it == instances_.end() || it->second.share == share) return false;
+  it->second.share = share;
+  return true;
+}
+
 const Instance* Registry::find(const std::string& id) const {
   const auto it = instances_.find(id);
   return it == instances_.end() ? nullptr : &it->second;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ struct Instance {
   std::string service;  // "catalog"
   std::string address;  // "unix:/path" or "tcp:HOST:PORT"
   bool ready = false;
+  std::uint32_t share = 0;  // of the service's requests, in ten thousandths, while it is on trial; 0: as the others
 
   bool operator==(const Instance&) const = default;
 };
@@ -23,6 +25,7 @@ class Registry {
   bool put(Instance instance);
   bool remove(const std::string& id);
   bool set_ready(const std::string& id, bool ready);
+  bool set_share(const std::string& id, std::uint32_t share);
 
   const Instance* find(const std::string& id) const;
   std::vector<Instance> of(const std::string& service) const;  // by id

@@ -38,13 +38,12 @@ constexpr std::array<Shorthand, 6> kShorthands{{{"@hourly", "0 * * * *"},
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separators) {
   std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(separators), text.size());
+  for (;;) {
+    const std::size_t end = text.find_first_of(separators);
     parts.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (text.empty() && end != parts.back().size()) parts.emplace_back();
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
   }
-  return parts;
 }
 
 std::optional<unsigned> number(std::string_view text) {

@@ -35,12 +35,32 @@ void Cluster::update(const Upstream& upstream) {
       state->ready_since = loop_.now();
     }
     state->ready = endpoint.ready;
+    state->share = endpoint.share;
     next.push_back(std::move(state));
   }
   endpoints_ = std::move(next);
   withdrawn_ = false;
   changed_.notify_all();
 }
+
+namespace {
+
+// Where both those on trial and others can take a request, leaves either the ones or the others usable.
+void leave_to_trial(const std::vector<EndpointPtr>& endpoints, std::vector<Load>& loads, const Draw& draw) {
+  constexpr std::size_t kWhole = 10'000;
+  std::uint32_t share = 0;
+  bool others = false;
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    if (!loads[i].usable) continue;
+    share = std::max(share, endpoints[i]->share);
+    others = others || endpoints[i]->share == 0;
+  }
+  if (share == 0 || !others) return;
+  const bool trial = draw(kWhole) < share;
+  for (std::size_t i = 0; i < loads.size(); ++i) loads[i].usable = loads[i].usable && (endpoints[i]->share > 0) == trial;
+}
+
+}  // namespace
 
 EndpointPtr Cluster::pick(const Pick& how, const Draw& draw) const {
   static thread_local std::vector<Load> loads;
@@ -57,6 +77,7 @@ EndpointPtr Cluster::pick(const Pick& how, const Draw& draw) const {
   for (std::size_t i = 0; any && how.avoid != nullptr && i < loads.size(); ++i) {
     if (endpoints_[i].get() == how.avoid) loads[i].usable = false;
   }
+  leave_to_trial(endpoints_, loads, draw);
   const auto chosen = choose(loads, draw);
   return chosen ? endpoints_[*chosen] : nullptr;
 }

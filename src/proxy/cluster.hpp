@@ -26,6 +26,7 @@ struct EndpointState {
   const net::Address address;
   const std::string pool_key;  // connections to it: its identity and its address
   bool ready = false;
+  std::uint32_t share = 0;  // see Endpoint
   std::uint32_t outstanding = 0;
   LatencyMean latency;
   net::SteadyTime suspect_until;
@@ -48,7 +49,7 @@ class Cluster {
     bool even_suspects = false;            // those that refused lately, and those that were ejected
     const EndpointState* avoid = nullptr;  // passed over where there is another
   };
-  // A ready endpoint by power of two choices, or null.
+  // A ready endpoint by power of two choices, or null. Those on trial get their share, and no more of what others can take.
   EndpointPtr pick(const Pick& how, const Draw& draw) const;
   const std::vector<EndpointPtr>& endpoints() const { return endpoints_; }
   Crowd crowd(net::SteadyTime now) const;

@@ -78,6 +78,7 @@ struct Endpoint {
   std::string instance;
   std::string address;
   bool ready = false;
+  std::uint32_t share = 0;  // of the requests, in ten thousandths, while it is on trial; 0: as the others
 
   bool operator==(const Endpoint&) const = default;
 };

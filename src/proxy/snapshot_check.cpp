@@ -29,6 +29,8 @@ Result<> check_inbound(const Snapshot& snapshot) {
   return {};
 }
 
+constexpr std::uint32_t kWhole = 10'000;
+
 Result<> check_upstream(const Snapshot& snapshot, const Upstream& upstream) {
   const auto expected = identity::SpiffeId::make(snapshot.trust_domain, snapshot.app, upstream.service);
   if (!expected || expected->text() != upstream.spiffe_id) {
@@ -42,6 +44,10 @@ Result<> check_upstream(const Snapshot& snapshot, const Upstream& upstream) {
   for (const Endpoint& endpoint : upstream.endpoints) {
     if (auto address = net::Address::parse(endpoint_address(endpoint.address)); !address) {
       return fail(within("snapshot.upstreams: endpoint of " + upstream.service, address.error()));
+    }
+    if (endpoint.share > kWhole) {
+      return fail(Cause::invalid, "snapshot.upstreams: {} gets {} ten thousandths of the requests", endpoint.instance,
+                  endpoint.share);
     }
     if (!instances.insert(endpoint.instance).second) {
       return fail(Cause::invalid, "snapshot.upstreams: {} has {} twice", upstream.service, endpoint.instance);

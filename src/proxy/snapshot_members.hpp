@@ -139,6 +139,7 @@ void members(Visit& visit, Struct& endpoint) {
   visit("instance", endpoint.instance);
   visit("address", endpoint.address);
   visit("ready", endpoint.ready);
+  visit("share", endpoint.share);
 }
 
 template <class Visit, class Struct>

@@ -115,7 +115,7 @@ class Application:
         os.chmod(self.directory, 0o755)
         self.port = free_ports(1)[0]
         self.manifest = self.directory / "bulkhead.yaml"
-        self.manifest.write_text(manifest.replace("@PORT@", str(self.port)).replace("@PROGRAMS@", str(PROGRAMS)))
+        self.rewrite(manifest)
         self.name = next(l.split(":")[1].strip() for l in manifest.splitlines() if l.startswith("app:"))
         for name, content in (files or {}).items():
             path = self.directory / name
@@ -136,6 +136,9 @@ class Application:
             # The build may lie where only its owner can go.
             self.program = shutil.copy(BULKHEAD, self.directory / "bulkhead")
             subprocess.run(["chown", "-R", user, str(self.directory)], check=True)
+
+    def rewrite(self, manifest):
+        self.manifest.write_text(manifest.replace("@PORT@", str(self.port)).replace("@PROGRAMS@", str(PROGRAMS)))
 
     def run(self, *words, check=True, timeout=180):
         command = [str(self.program), *words, "--file" if words[0] == "logs" else "-f", str(self.manifest)]

@@ -1,0 +1,169 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "control/settings.hpp"
+
+namespace bulkhead::control {
+
+namespace {
+
+using manifest::to_string;
+
+std::string text_of(const std::vector<std::string>& words) { return fmt::format("[{}]", fmt::join(words, ", ")); }
+std::string text_of(bool value) { return value ? "true" : "false"; }
+std::string text_of(const std::vector<manifest::HeaderMatch>& headers) {
+  std::vector<std::string> texts;
+  for (const manifest::HeaderMatch& each : headers) texts.push_back(each.name + ": " + each.value);
+  return text_of(texts);
+}
+
+std::string text_of(const manifest::Fallback& fallback) {
+  if (fallback.status == 0) return fmt::format("to {}:{}", fallback.to, to_string(fallback.port));
+  return fmt::format("{} {} {}", fallback.status, fallback.content_type, fallback.body);
+}
+std::string text_of(const manifest::FaultInjection& fault) {
+  return fmt::format("delay {}, abort {}, share {}, headers {}", to_string(fault.delay.value_or(manifest::Duration(0))),
+                     fault.abort, to_string(fault.share), text_of(fault.headers));
+}
+
+class Describer {
+ public:
+  explicit Describer(Settings& into) : into_(into) {}
+
+  void service(const manifest::Service& service) {
+    add("type", std::string(to_string(service.type)));
+    add("dir", service.dir);
+    add("command", text_of(service.command));
+    if (service.rootfs) add("rootfs", *service.rootfs);
+    for (const manifest::Mount& mount : service.mounts)
+      add("mounts." + mount.inside, mount.host + (mount.read_only ? "" : " (writable)"));
+    for (const manifest::DeclaredPort& port : service.ports)
+      add("ports." + port.name, fmt::format("{} {}", to_string(port.number), to_string(port.protocol)));
+    for (const manifest::Variable& variable : service.environment) add("environment." + variable.name, variable.value);
+    for (const manifest::Call& call : service.calls) add_call(call);
+    for (const manifest::Egress& egress : service.egress)
+      add("egress." + egress.name, fmt::format("{}://{}:{}", to_string(egress.scheme), egress.host, to_string(egress.port)));
+    add_limits(service.limits);
+    if (service.healthcheck) add_health(*service.healthcheck);
+    add("scale", std::to_string(service.scale));
+    add("concurrency", fmt::format("max {}, per caller {}, queue {}", service.concurrency.max,
+                                   service.concurrency.per_caller, service.concurrency.queue));
+    for (const manifest::Dependency& dependency : service.depends_on)
+      add("depends_on." + dependency.service, std::string(to_string(dependency.condition)));
+    add("owner", service.owner);
+    add("stop_grace", to_string(service.stop_grace));
+    add_update(service.update);
+    if (service.type == manifest::ServiceType::job) add_job(service.job);
+  }
+
+  void gateway(const manifest::Gateway& gateway) {
+    for (std::size_t i = 0; i < gateway.listen.size(); ++i)
+      add(fmt::format("listen[{}]", i), fmt::format("{}:{}", gateway.listen[i].host, to_string(gateway.listen[i].port)));
+    add("tls", std::string(to_string(gateway.tls.mode)));
+    add("tls.certificate", gateway.tls.certificate);
+    add("tls.key", gateway.tls.key);
+    if (gateway.redirect_http)
+      add("redirect_http", fmt::format("{}:{}", gateway.redirect_http->host, to_string(gateway.redirect_http->port)));
+    for (std::size_t i = 0; i < gateway.routes.size(); ++i) add_route(fmt::format("routes[{}]", i), gateway.routes[i]);
+  }
+
+ private:
+  void add(const std::string& key, std::string value) {
+    if (!value.empty()) into_[key] = std::move(value);
+  }
+
+  void add_call(const manifest::Call& call) {
+    const std::string key = "calls." + call.service;
+    std::vector<std::string> ports;
+    for (const manifest::Port port : call.ports) ports.push_back(to_string(port));
+    add(key + ".port", text_of(ports));
+    std::vector<std::string> allowed;
+    for (const manifest::Permission& permission : call.permissions) allowed.push_back(permission.text);
+    add(key + ".allow", allowed.empty() ? "everything" : text_of(allowed));
+    if (call.at) add(key + ".at", fmt::format("{}:{}", call.at->host, to_string(call.at->port)));
+    add_resilience(key, call.resilience);
+  }
+
+  void add_route(const std::string& key, const manifest::Route& route) {
+    const std::string methods = route.match.methods.empty() ? "" : text_of(route.match.methods) + " ";
+    add(key + ".match", methods + route.match.host + route.match.path.text());
+    add(key + ".to", fmt::format("{}:{}", route.service, to_string(route.port)));
+    if (route.rewrite) add(key + ".rewrite", *route.rewrite);
+    add_resilience(key, route.resilience);
+  }
+
+  void add_resilience(const std::string& key, const manifest::Resilience& value) {
+    const manifest::Resilience usual;
+    if (value.timeout != usual.timeout) add(key + ".timeout", to_string(value.timeout));
+    if (value.retries != usual.retries) {
+      const manifest::Retries& retries = value.retries;
+      add(key + ".retries",
+          fmt::format("max {}, on [{}], unsafe {}, per_try {}, backoff {} to {}, budget {}", retries.max,
+                      fmt::join(retries.on, ", "), text_of(retries.unsafe), to_string(retries.per_try),
+                      to_string(retries.backoff), to_string(retries.most_backoff), to_string(retries.budget)));
+    }
+    if (value.breaker)
+      add(key + ".breaker", fmt::format("errors {}, requests {}, over {}, open {}", to_string(value.breaker->errors),
+                                        value.breaker->requests, to_string(value.breaker->over),
+                                        to_string(value.breaker->open)));
+    if (value.outliers != usual.outliers)
+      add(key + ".outliers", fmt::format("failures {}, eject {}, most {}", value.outliers.failures,
+                                         to_string(value.outliers.eject), to_string(value.outliers.most)));
+    if (value.slow_start != usual.slow_start) add(key + ".slow_start", to_string(value.slow_start));
+    if (value.fallback) add(key + ".fallback", text_of(*value.fallback));
+    for (std::size_t i = 0; i < value.faults.size(); ++i)
+      add(fmt::format("{}.faults[{}]", key, i), text_of(value.faults[i]));
+    for (const manifest::Split& split : value.split)
+      add(fmt::format("{}.split.{}", key, split.to),
+          fmt::format("port {}, share {}, headers {}", to_string(split.port), to_string(split.share),
+                      text_of(split.headers)));
+  }
+
+  void add_limits(const manifest::Limits& limits) {
+    if (limits.memory) add("limits.memory", to_string(*limits.memory));
+    if (limits.cpu) add("limits.cpu", fmt::format("{}", *limits.cpu));
+    if (limits.pids) add("limits.pids", std::to_string(*limits.pids));
+    if (limits.files) add("limits.files", std::to_string(*limits.files));
+  }
+
+  void add_health(const manifest::Healthcheck& check) {
+    add("healthcheck", fmt::format("{}{} port {} {}{}, every {}, within {}, {} times, start {}", to_string(check.kind),
+                                   check.guessed ? " (guessed)" : "", to_string(check.port), check.path, check.service,
+                                   to_string(check.interval), to_string(check.timeout), check.retries,
+                                   to_string(check.start_period)));
+  }
+
+  void add_update(const manifest::Update& update) {
+    add("update.max_surge", std::to_string(update.max_surge));
+    add("update.max_unavailable", std::to_string(update.max_unavailable));
+    add("update.pause", to_string(update.pause));
+    if (update.canary) add("update.canary", to_string(*update.canary));
+    if (const auto& bounds = update.auto_rollback)
+      add("update.auto_rollback", fmt::format("errors {}, p99 {}, over {}", bounds->errors ? to_string(*bounds->errors) : "-",
+                                              to_string(bounds->p99), to_string(bounds->over)));
+  }
+
+  void add_job(const manifest::Job& job) {
+    add("job.retries", std::to_string(job.retries));
+    add("job.timeout", to_string(job.timeout));
+    if (job.schedule) add("job.schedule", job.schedule->text());
+  }
+
+  Settings& into_;
+};
+
+}  // namespace
+
+Settings settings_of(const manifest::Service& service) {
+  Settings settings;
+  Describer(settings).service(service);
+  return settings;
+}
+
+Settings settings_of(const manifest::Gateway& gateway) {
+  Settings settings;
+  Describer(settings).gateway(gateway);
+  return settings;
+}
+
+}  // namespace bulkhead::control

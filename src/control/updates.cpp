@@ -1,0 +1,276 @@
+// Changes of what is wanted: taken in, written into the history, watched, and taken back.
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
+#include "control/controller.hpp"
+#include "control/difference.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
+
+std::int64_t unix_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+json changes_json(const std::vector<Change>& all) {
+  json list = json::array();
+  for (const Change& each : all)
+    list.push_back({{"subject", each.subject}, {"key", each.key}, {"before", each.before}, {"after", each.after}});
+  return list;
+}
+
+}  // namespace
+
+// Services that went back are what they were; the rest is what the manifest says.
+Result<Loaded> Controller::load_pinned(const Desired& desired) const {
+  std::vector<manifest::Service> others;
+  for (const auto& [name, id] : desired.pinned) {
+    auto then = history_->desired(id);
+    if (!then) return fail(within("'" + name + "'", std::move(then.error())));
+    auto loaded = load(*then);
+    if (!loaded) return fail(Cause::invalid, "'{}' as it was: {}", name, manifest::render(loaded.error().mistakes));
+    if (const manifest::Service* service = loaded->application.service(name)) others.push_back(*service);
+  }
+  return load_with(desired, std::move(others));
+}
+
+// Makes `desired` what is wanted. Nothing changes where it can not be: the mistakes are in the fault.
+Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
+  auto loaded = load_pinned(desired);
+  if (!loaded) return fail(std::move(loaded.error()));
+  if (loaded->application.name != app_)
+    return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
+  if (!authority_) {
+    auto authority = identity::Authority::open_or_create(launcher_.places.ca(), loaded->application.trust_domain,
+                                                         [] { return std::chrono::system_clock::now(); });
+    if (!authority) return fail(within("the certificate authority", std::move(authority.error())));
+    authority_.emplace(std::move(*authority));
+  } else if (authority_->trust_domain() != loaded->application.trust_domain) {
+    return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
+                authority_->trust_domain(), loaded->application.trust_domain);
+  }
+  if (keep)
+    if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
+  desired_ = std::move(desired);
+  loaded_ = std::move(*loaded);
+  launcher_.directory = desired_.directory;
+  if (auto made = make_gateway_certificate(); !made) return made;
+  std::vector<Goal> goals = goals_of(launcher_, loaded_->application, loaded_->model);
+  if (auto entered = enter_history(goals, origin); !entered) return entered;
+  fleet_.want(std::move(goals));
+  wake_.notify_all();
+  return {};
+}
+
+// Every service's revision gets its entry, and its goal learns what is known of it.
+Result<> Controller::enter_history(std::vector<Goal>& goals, const Origin& origin) {
+  Desired own = desired_;
+  own.pinned.clear();
+  std::string id;
+  for (Goal& goal : goals) {
+    const Revision* current = history_->current(goal.service);
+    if (current == nullptr || current->hash != goal.revision || !current->failed.empty()) {
+      const auto pinned = desired_.pinned.find(goal.service);
+      if (pinned == desired_.pinned.end() && id.empty()) {
+        auto kept = history_->keep(own);
+        if (!kept) return fail(within("the history", std::move(kept.error())));
+        id = std::move(*kept);
+      }
+      Revision revision;
+      revision.hash = goal.revision;
+      revision.desired = pinned == desired_.pinned.end() ? id : pinned->second;
+      revision.time = unix_now();
+      revision.who = origin.who;
+      revision.why = origin.why;
+      current = &history_->note(goal.service, std::move(revision));
+    }
+    goal.proven = current->proven || goal.job;
+    goal.can_go_back = history_->before(goal.service, goal.revision) != nullptr;
+  }
+  return {};
+}
+
+void Controller::save_history() {
+  std::vector<std::string> in_use;
+  for (const auto& [service, id] : desired_.pinned) in_use.push_back(id);
+  if (auto saved = history_->save(in_use); !saved) log_line("the history: {}", saved.error().message);
+}
+
+json Controller::difference(const Loaded& next, const std::string& directory) const {
+  Launcher launcher = launcher_;
+  launcher.directory = directory;
+  const std::vector<Goal> goals = goals_of(launcher, next.application, next.model);
+  const auto changed = changes(loaded_ && !fleet_.going_down() ? &loaded_->application : nullptr, next.application);
+  json list = json::array();
+  const std::map<std::string, Goal> none;
+  for (const Effect& each : effects(fleet_.going_down() ? none : fleet_.goals(), goals, changed))
+    list.push_back({{"subject", each.subject},
+                    {"kind", to_string(each.kind)},
+                    {"before", each.before},
+                    {"after", each.after}});
+  return {{"changes", changes_json(changed)}, {"effects", list}};
+}
+
+// Each revision with what differs from the one before it, where what was desired then is still known.
+json Controller::history(const json& request) const {
+  if (!loaded_) return failure("nothing is running");
+  const std::string wanted = request.value("service", "");
+  json services = json::array();
+  for (const manifest::Service& service : loaded_->application.services) {
+    if (!wanted.empty() && service.name != wanted) continue;
+    json revisions = json::array();
+    std::optional<manifest::Service> before;
+    for (const Revision& each : history_->of(service.name)) {
+      json entry = {{"number", each.number}, {"time", each.time},     {"who", each.who},
+                    {"why", each.why},       {"proven", each.proven}, {"failed", each.failed}};
+      std::optional<manifest::Service> then;
+      if (const auto desired = history_->desired(each.desired))
+        if (const auto loaded = load(*desired))
+          if (const manifest::Service* found = loaded->application.service(service.name)) then = *found;
+      if (before && then) entry["changes"] = changes_json(changes(*before, *then));
+      before = std::move(then);
+      revisions.push_back(std::move(entry));
+    }
+    services.push_back({{"service", service.name}, {"owner", service.owner}, {"revisions", revisions}});
+  }
+  if (services.empty()) return failure(fmt::format("no service is called '{}'", wanted));
+  return {{"ok", true}, {"services", services}};
+}
+
+json Controller::roll_back(const json& request, const std::string& who) {
+  const std::string service = request.at("service");
+  const int number = request.value("to", 0);
+  const Revision* current = history_->current(service);
+  if (!loaded_ || loaded_->application.service(service) == nullptr || current == nullptr)
+    return failure(fmt::format("no service is called '{}'", service));
+  const Revision* to = number == 0 ? history_->before(service, current->hash) : history_->find(service, number);
+  if (to == nullptr)
+    return failure(number == 0 ? fmt::format("'{}' has no earlier revision that was ready", service)
+                               : fmt::format("'{}' has no revision {}: bulkhead history {} shows those that are kept",
+                                             service, number, service));
+  if (to->hash == current->hash && current->failed.empty())
+    return failure(fmt::format("'{}' is in revision {} already, which is the same as {}", service, current->number, to->number));
+  const int target = to->number;
+  Desired changed = desired_;
+  changed.pinned[service] = to->desired;
+  if (auto taken = take(std::move(changed), true, {who, fmt::format("rollback to {}", target)}); !taken)
+    return failure(taken.error().message);
+  reconcile_soon();
+  return {{"ok", true}, {"to", target}, {"number", history_->current(service)->number}};
+}
+
+// A new revision failed: the service becomes what it was before, and everything else stays.
+void Controller::go_back(const std::string& service, const std::string& reason) {
+  const std::string hash = fleet_.goals().at(service).revision;
+  const Revision* to = history_->before(service, hash);
+  history_->give_up(service, hash, reason);
+  log_line("{}: revision {} is given up: {}", service, history_->current(service)->number, reason);
+  if (to == nullptr) return;
+  const std::string why = fmt::format("went back to {}: {}", to->number, reason);
+  Desired changed = desired_;
+  changed.pinned[service] = to->desired;
+  if (auto taken = take(std::move(changed), true, {"bulkhead", why}); !taken)
+    log_line("{} can't go back: {}", service, taken.error().message);
+  reconcile_soon();
+}
+
+// While the first new instances are not trusted yet, they get the share of the requests that the manifest says.
+void Controller::mark_canaries() {
+  if (!loaded_) return;
+  for (const auto& [id, runtime] : runtimes_) {
+    const manifest::Service* service = loaded_->application.service(runtime.service);
+    const auto slot = fleet_.slots().find(id);
+    std::uint32_t share = 0;
+    if (service != nullptr && service->update.canary && slot != fleet_.slots().end() &&
+        fleet_.is_first_step(runtime.service, now()) &&
+        slot->second.revision == fleet_.goals().at(runtime.service).revision)
+      share = service->update.canary->of_ten_thousand;
+    registry_.set_share(id, share);
+  }
+}
+
+namespace {
+
+constexpr std::uint64_t kFewest = 20;  // answers by which a new instance is judged
+
+// Why what an instance answered breaks the bounds; "" where it does not, or too little is known.
+std::string broken_bound(const manifest::AutoRollback& bounds, const Totals& totals) {
+  if (totals.requests < kFewest) return "";
+  if (bounds.errors && totals.errors * 10'000 > totals.requests * bounds.errors->of_ten_thousand)
+    return fmt::format("{} of {} answers failed, more than {}", totals.errors, totals.requests,
+                       manifest::to_string(*bounds.errors));
+  const auto p99 = std::chrono::microseconds(totals.latency.quantile_micros(0.99));
+  if (bounds.p99.count() > 0 && p99 > bounds.p99)
+    return fmt::format("its p99 is {} ms over {} answers, above {}", p99.count() / 1000, totals.requests,
+                       manifest::to_string(bounds.p99));
+  return "";
+}
+
+}  // namespace
+
+net::Task<> Controller::watch_bounds() {
+  for (;;) {
+    const auto is_watched = [&](const auto& entry) {
+      const manifest::Service* service = loaded_ ? loaded_->application.service(entry.first) : nullptr;
+      return service != nullptr && service->update.auto_rollback && !entry.second.proven && entry.second.can_go_back;
+    };
+    if (std::ranges::none_of(fleet_.goals(), is_watched)) {
+      const auto changed = co_await changed_.wait(net::Deadline::never());
+      if (!changed && changed.error().cause == Cause::closed) co_return;
+      continue;
+    }
+    co_await net::sleep(loop_, loop_.in(1s));
+    co_await refresh_stats();
+    std::map<std::string, std::string> broken;
+    for (const auto& [id, slot] : fleet_.slots()) {
+      const auto goal = fleet_.goals().find(slot.service);
+      const auto runtime = runtimes_.find(id);
+      if (goal == fleet_.goals().end() || runtime == runtimes_.end() || !is_watched(*goal)) continue;
+      if (slot.revision != goal->second.revision || slot.phase == Phase::stopping) continue;
+      const manifest::AutoRollback& bounds = *loaded_->application.service(slot.service)->update.auto_rollback;
+      const std::string why = broken_bound(bounds, totals_of(runtime->second.stats, slot.service));
+      if (!why.empty()) broken.emplace(slot.service, fmt::format("{}: {}", id, why));
+    }
+    for (const auto& [service, why] : broken) go_back(service, why);
+  }
+}
+
+// Starts scheduled jobs. The clock is read again within a minute, so that a step of it, or a night asleep, shows.
+net::Task<> Controller::run_jobs() {
+  for (;;) {
+    const std::int64_t clock = unix_now();
+    std::map<std::string, std::time_t> due;
+    std::int64_t next = clock + 60;
+    if (loaded_ && !fleet_.going_down()) {
+      for (const manifest::Service& service : loaded_->application.services) {
+        if (!service.job.schedule) continue;
+        const auto known = due_.find(service.name);
+        std::optional<std::time_t> at = known == due_.end() ? service.job.schedule->next(clock) : known->second;
+        if (at && *at <= clock) {
+          if (!fleet_.on_due(service.name, now()))
+            log_line("the job '{}' still runs: the run that was due is left out", service.name);
+          reconcile_soon();
+          at = service.job.schedule->next(clock);
+        }
+        if (!at) continue;
+        due[service.name] = *at;
+        next = std::min<std::int64_t>(next, *at);
+      }
+    }
+    const bool none = due.empty();
+    due_ = std::move(due);
+    const auto woken = co_await wake_.wait(none ? net::Deadline::never() : loop_.in(std::chrono::seconds(std::max<std::int64_t>(next - clock, 1))));
+    if (!woken && woken.error().cause == Cause::closed) co_return;
+  }
+}
+
+}  // namespace bulkhead::control
