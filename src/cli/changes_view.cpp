@@ -50,7 +50,8 @@ std::string time_text(std::int64_t seconds) {
 }
 
 std::string state_of(const json& revision, bool is_current) {
-  if (const std::string failed = text_of(revision, "failed"); !failed.empty()) return tinted("given up: " + failed, Tone::red);
+  if (const std::string failed = text_of(revision, "failed"); !failed.empty())
+    return tinted("given up: " + failed, Tone::red);
   if (!revision.value("proven", false)) return tinted("not all of it was ready yet", Tone::yellow);
   return is_current ? tinted("current", Tone::green) : "";
 }
@@ -75,7 +76,8 @@ std::string changes_text(const json& reply) {
   for (const json& effect : reply.value("effects", json::array())) {
     const std::string subject = text_of(effect, "subject");
     const Shown shown = effect_of(effect);
-    text += fmt::format("{} {}: {}\n", tinted(std::string(1, shown.sign), shown.tone), tinted(subject, Tone::bold), shown.text);
+    text += fmt::format("{} {}: {}\n", tinted(std::string(1, shown.sign), shown.tone), tinted(subject, Tone::bold),
+                        shown.text);
     for (const std::string& line : lines[subject]) text += "    " + line + "\n";
     lines.erase(subject);
   }
@@ -91,9 +93,11 @@ std::string history_text(const json& reply) {
     text += fmt::format("{}{}\n", tinted(text_of(service, "service"), Tone::bold), owner.empty() ? "" : " of " + owner);
     const json& revisions = service.at("revisions");
     for (auto revision = revisions.rbegin(); revision != revisions.rend(); ++revision) {
-      text += fmt::format("  {:>3}  {}  {}  {}  {}\n", revision->value("number", 0), time_text(revision->value("time", std::int64_t{0})),
-                          text_of(*revision, "who"), text_of(*revision, "why"), state_of(*revision, revision == revisions.rbegin()));
-      for (const json& change : revision->value("changes", json::array())) text += "         " + change_line(change) + "\n";
+      text += fmt::format("  {:>3}  {}  {}  {}  {}\n", revision->value("number", 0),
+                          time_text(revision->value("time", std::int64_t{0})), text_of(*revision, "who"),
+                          text_of(*revision, "why"), state_of(*revision, revision == revisions.rbegin()));
+      for (const json& change : revision->value("changes", json::array()))
+        text += "         " + change_line(change) + "\n";
     }
   }
   return text;

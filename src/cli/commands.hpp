@@ -26,7 +26,7 @@ int graph(const Context& context, const std::string& format);
 int reach(const Context& context, const std::string& from, const std::string& to);
 int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
-int history(const Context& context, const std::string& service);  // empty: of all
+int history(const Context& context, const std::string& service);           // empty: of all
 int rollback(const Context& context, const std::string& service, int to);  // 0: what it was before
 int identity(const Context& context, const std::string& service);
 int completion(const std::string& shell);

@@ -68,7 +68,8 @@ class Progress {
       say(fmt::format("  {:<24} {}", id, tinted(shown, Tone::red)));
     last = shown;
     // While a revision is replaced, the controller knows when to go back.
-    const bool hopeless = updating.is_null() &&
+    const bool hopeless =
+        updating.is_null() &&
         (state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts));
     if (hopeless && given_up_.empty()) given_up_ = fmt::format("{} does not start: {}", id, reason);
   }
@@ -214,7 +215,10 @@ int up(const Context& context, const UpOptions& options) {
     return kFailed;
   }
   const bool changed = reply->value("changed", false);
-  say(fmt::format("{} {}", tinted(application.name, Tone::bold), fresh ? "comes up" : changed ? "changes" : "is already up"));
+  say(fmt::format("{} {}", tinted(application.name, Tone::bold),
+                  fresh     ? "comes up"
+                  : changed ? "changes"
+                            : "is already up"));
   if (!fresh && changed) fmt::print("{}", changes_text(*reply));
   if (const int code = follow(context, places, application.name, since); code != kDone || interrupted) return code;
   if (!options.detach) return stay(places);
@@ -235,10 +239,12 @@ int rollback(const Context& context, const std::string& service, int to) {
   const auto watched = control::watch(*places, [&](const json& status) { return progress.hear(status); });
   if (!watched) return complain(watched.error());
   if (progress.settled()) {
-    say(fmt::format("done after {}, as revision {}; `bulkhead up` applies the manifest again", elapsed(since), reply->value("number", 0)));
+    say(fmt::format("done after {}, as revision {}; `bulkhead up` applies the manifest again", elapsed(since),
+                    reply->value("number", 0)));
     return kDone;
   }
-  return complain(progress.given_up().empty() ? "not everything is ready yet; bulkhead status shows it" : progress.given_up());
+  return complain(progress.given_up().empty() ? "not everything is ready yet; bulkhead status shows it"
+                                              : progress.given_up());
 }
 
 namespace {

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compartments/door_sets.hpp"
 #include "compartments/network.hpp"
 #include "compartments/privileges.hpp"
 #include "compartments/rights.hpp"
@@ -80,8 +81,9 @@ class Init {
 
   std::optional<InitMessage> receive() {
     InitMessage message;
-    const auto got = receive_with_rights(options_.keeper.get(), std::as_writable_bytes(std::span(&message, 1)));
+    auto got = receive_with_rights(options_.keeper.get(), std::as_writable_bytes(std::span(&message, 1)));
     if (!got || got->size != sizeof message) return std::nullopt;
+    rights_ = std::move(got->rights);
     return message;
   }
 
@@ -159,8 +161,15 @@ class Init {
     const auto message = receive();
     if (!message) return false;
     if (message->kind == InitMessage::Kind::terminate && service_ > 0) kill(service_, SIGTERM);
+    if (message->kind == InitMessage::Kind::doors) change_doors();
     if (message->kind == InitMessage::Kind::start && service_ < 0) return start();
     return true;
+  }
+
+  void change_doors() {
+    const auto doors = rights_.size() == 1 ? read_doors(rights_.front()) : fail(Cause::protocol, "no doors came along");
+    const auto done = doors ? replace_doors(*doors) : fail(doors.error());
+    say({InitMessage::Kind::doors_set}, done ? "" : done.error().message);
   }
 
   bool start() {
@@ -233,6 +242,7 @@ class Init {
   const RootPlan& plan_;
   InitOptions options_;
   Fd vendor_, children_;
+  std::vector<Fd> rights_;  // of the message received last
   std::optional<std::pair<std::uint32_t, VendOutcome>> unsent_;
   pid_t service_ = -1;
 };

@@ -23,10 +23,12 @@ struct InitMessage {
     mapped,     // keeper → init: the id maps are written
     start,      // keeper → init: run the service
     terminate,  // keeper → init: SIGTERM to the service
+    doors,      // keeper → init: with a descriptor of packed doors (door_sets.hpp), instead of the present ones
     sealed,     // init → keeper: with the sidecar's descriptors; `text` holds their names, one a line
     started,    // init → keeper: exec succeeded; SCM_CREDENTIALS carries the service's pid
     exited,     // init → keeper: the service ended: `signalled`, `value`
     failed,     // init → keeper: `text` says why it can't be sealed or started
+    doors_set,  // init → keeper: the answer to doors; `text` says why not, empty if they are set
   };
   Kind kind = Kind::mapped;
   bool signalled = false;

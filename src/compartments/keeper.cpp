@@ -20,6 +20,7 @@
 
 #include "base/log.hpp"
 #include "compartments/controller_link.hpp"
+#include "compartments/door_sets.hpp"
 #include "compartments/host_check.hpp"
 #include "compartments/init.hpp"
 #include "compartments/lifetime.hpp"
@@ -109,6 +110,7 @@ class Keeper {
   void reap();
   void on_init();
   void on_init_message(const InitMessage& message, Received& received);
+  void change_doors(const Json& list);
   void on_sidecar();
   void on_controller(short revents);
   void on_output(Stream& stream);
@@ -416,8 +418,26 @@ void Keeper::on_init_message(const InitMessage& message, Received& received) {
       if (lifetime_.phase() == Phase::sealing) return feed(event::SealFailed{reason});
       return feed(event::StartFailed{reason});
     }
+    case InitMessage::Kind::doors_set:
+      return controller_.send(dump({{"type", "doors"}, {"problem", message.text.data()}}));
     default: return;
   }
+}
+
+// The compartment's filter lets through what is declared now.
+void Keeper::change_doors(const Json& list) {
+  std::vector<Door> doors;
+  for (const Json& each : list) {
+    if (!each.is_object()) return;
+    doors.push_back({each.value("address", ""), each.value("port", std::uint16_t{0})});
+  }
+  if (!init_ || !spec_.compartment || doors == spec_.compartment->doors) return;
+  const auto packed = pack_doors(doors);
+  if (!packed) return controller_.send(dump({{"type", "doors"}, {"problem", packed.error().message}}));
+  const InitMessage message{InitMessage::Kind::doors};
+  const std::array rights{packed->get()};
+  if (send_with_rights(init_.get(), std::as_bytes(std::span(&message, 1)), rights))
+    spec_.compartment->doors = std::move(doors);
 }
 
 void Keeper::on_sidecar() {
@@ -449,6 +469,7 @@ void Keeper::on_controller(short revents) {
       const Json grace = message.value("grace_ms", Json());
       feed(event::StopRequested{grace.is_number_unsigned() ? grace.get<std::uint32_t>() : spec_.grace_ms});
     }
+    if (type == "doors" && message.contains("doors") && message["doors"].is_array()) change_doors(message["doors"]);
     if (type == "listeners") {
       Json names = Json::array();
       std::vector<int> rights;

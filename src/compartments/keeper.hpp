@@ -12,8 +12,10 @@
 //     {"type":"state","state":"sealing|sealed|sidecar_ready|running|draining|terminating|finishing|stopped","service_pid"}
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors
+//     {"type":"doors","problem":"…"}                                   the answer to doors; "" if they are set
 //   controller → keeper
 //     {"type":"stop","grace_ms":N}     {"type":"listeners"}
+//     {"type":"doors","doors":[{"address","port"}]}     instead of those of the spec, from now on
 // SIGTERM is a stop too.
 
 namespace bulkhead::compartments {

@@ -119,6 +119,7 @@ json Controller::apply(const json& request, const std::string& who) {
   auto desired = desired_from_json(request.at("desired").dump());
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
+  desired->numbers = fleet_.going_down() ? std::map<std::string, std::uint32_t>() : desired_.numbers;
   const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
   json changes = {{"changes", json::array()}, {"effects", json::array()}};
   if (!same) {

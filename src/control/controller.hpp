@@ -78,6 +78,7 @@ class Controller {
   Result<> hear_sidecar(Runtime& runtime, const nlohmann::json& message);
   Result<> sign(Runtime& runtime, const std::string& request);
   void publish();
+  void publish_doors(Runtime& runtime);
   void publish_to(Runtime& runtime);
 
   // api.cpp
@@ -126,13 +127,13 @@ class Controller {
   discovery::Registry registry_;
   Fleet fleet_;
   std::optional<History> history_;
-  std::map<std::string, std::time_t> due_;  // when each scheduled job runs next
+  std::map<std::string, std::time_t> due_;   // when each scheduled job runs next
   std::map<std::string, Runtime> runtimes_;  // by slot
   std::map<std::string, Totals> retired_;    // by service: what instances that are gone had counted
   std::vector<Fd> gateway_sockets_;
   std::vector<std::string> gateway_sockets_for_;  // the address that each listens on
-  std::string saved_;                // the list of instances as it is on disk
-  std::string save_problem_;         // why the last one could not be written; "" if it was
+  std::string saved_;                             // the list of instances as it is on disk
+  std::string save_problem_;                      // why the last one could not be written; "" if it was
 
   net::Listener clients_;
   net::Listener keepers_;

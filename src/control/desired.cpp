@@ -24,7 +24,8 @@ std::string to_json(const Desired& desired) {
               {"profiles", desired.profiles},
               {"launcher_path", desired.launcher_path},
               {"scale", desired.scale},
-              {"pinned", desired.pinned}}
+              {"pinned", desired.pinned},
+              {"numbers", desired.numbers}}
       .dump();
 }
 
@@ -42,6 +43,7 @@ Result<Desired> desired_from_json(std::string_view text) {
     value->at("launcher_path").get_to(desired.launcher_path);
     value->at("scale").get_to(desired.scale);
     if (value->contains("pinned")) value->at("pinned").get_to(desired.pinned);
+    if (value->contains("numbers")) value->at("numbers").get_to(desired.numbers);
     return desired;
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "the desired state is not as expected: {}", error.what());
@@ -109,6 +111,7 @@ std::expected<Loaded, Refused> load(const Desired& desired) {
     if (const auto it = desired.scale.find(service.name); it != desired.scale.end())
       service.scale = static_cast<std::uint32_t>(it->second);
   loaded.model = policy::compile(loaded.application);
+  policy::number_names(loaded.model, desired.numbers);
   return loaded;
 }
 
@@ -118,7 +121,8 @@ namespace {
 Result<> check_calls(const manifest::Application& application, const manifest::Service& service) {
   for (const manifest::Call& call : service.calls) {
     const manifest::Service* callee = application.service(call.service);
-    if (callee == nullptr) return fail(Cause::invalid, "'{}' called '{}', which is not there any more", service.name, call.service);
+    if (callee == nullptr)
+      return fail(Cause::invalid, "'{}' called '{}', which is not there any more", service.name, call.service);
     for (const manifest::Port port : call.ports)
       if (callee->port(port) == nullptr)
         return fail(Cause::invalid, "'{}' called port {} of '{}', which is not there any more", service.name,
@@ -126,7 +130,8 @@ Result<> check_calls(const manifest::Application& application, const manifest::S
   }
   for (const manifest::Dependency& dependency : service.depends_on)
     if (application.service(dependency.service) == nullptr)
-      return fail(Cause::invalid, "'{}' waited for '{}', which is not there any more", service.name, dependency.service);
+      return fail(Cause::invalid, "'{}' waited for '{}', which is not there any more", service.name,
+                  dependency.service);
   return {};
 }
 
@@ -145,6 +150,7 @@ Result<Loaded> load_with(const Desired& desired, std::vector<manifest::Service> 
   for (const manifest::Service& service : application.services)
     if (auto checked = check_calls(application, service); !checked) return fail(std::move(checked.error()));
   loaded->model = policy::compile(application);
+  policy::number_names(loaded->model, desired.numbers);
   return std::move(*loaded);
 }
 

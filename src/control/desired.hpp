@@ -26,6 +26,7 @@ struct Desired {
   // Services that went back, by themselves or by `bulkhead rollback`: the id of what was desired when they were what
   // they are again (History). The next `up` forgets it.
   std::map<std::string, std::string> pinned;
+  std::map<std::string, std::uint32_t> numbers;  // policy::Model::numbers, once given
 
   bool operator==(const Desired&) const = default;
 };

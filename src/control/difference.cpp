@@ -39,7 +39,8 @@ constexpr const char* kGatewayName = "gateway";
 void compare_gateways(const manifest::Application* before, const manifest::Application& after,
                       std::vector<Change>& into) {
   const bool was = before != nullptr && before->gateway;
-  if (was && after.gateway) return compare(kGatewayName, settings_of(*before->gateway), settings_of(*after.gateway), into);
+  if (was && after.gateway)
+    return compare(kGatewayName, settings_of(*before->gateway), settings_of(*after.gateway), into);
   if (was) into.push_back({kGatewayName, "", "declared", ""});
   if (after.gateway) into.push_back({kGatewayName, "", "", "declared"});
 }
@@ -97,7 +98,8 @@ std::vector<Effect> effects(const std::map<std::string, Goal>& before, const std
       if (!same) effect.kind = Effect::Kind::replace;
       if (same && effect.before != effect.after) effect.kind = Effect::Kind::scale;
     }
-    if (effect.kind != Effect::Kind::none || std::ranges::find(changed, effect.subject, &Change::subject) != changed.end())
+    if (effect.kind != Effect::Kind::none ||
+        std::ranges::find(changed, effect.subject, &Change::subject) != changed.end())
       all.push_back(std::move(effect));
   }
   for (const auto& [service, goal] : before)

@@ -179,9 +179,8 @@ void Fleet::add_slot(const Goal& goal, Time now) {
 
 // What belongs to no goal any more.
 void Fleet::retire_unwanted(std::vector<Action>& actions, Time now) {
-  std::erase_if(slots_, [&](const auto& entry) {
-    return !entry.second.alive() && !goals_.contains(entry.second.service);
-  });
+  std::erase_if(slots_,
+                [&](const auto& entry) { return !entry.second.alive() && !goals_.contains(entry.second.service); });
   for (auto& [id, slot] : slots_)
     if (!goals_.contains(slot.service) && slot.phase != Phase::stopping) stop(slot, actions, now, "no longer wanted");
 }
@@ -216,7 +215,8 @@ void Fleet::roll(Goal& goal, std::vector<Action>& actions, Time now) {
   shrink(crew, goal, actions, now);
   take_down_outdated(crew, goal, actions, now);
   const std::size_t wanted = static_cast<std::size_t>(goal.scale);
-  const std::size_t room = wanted + static_cast<std::size_t>(crew.outdated.empty() && crew.stopping == 0 ? 0 : goal.update.max_surge);
+  const std::size_t room =
+      wanted + static_cast<std::size_t>(crew.outdated.empty() && crew.stopping == 0 ? 0 : goal.update.max_surge);
   std::size_t all = crew.current.size() + crew.outdated.size() + static_cast<std::size_t>(crew.stopping);
   for (std::size_t current = crew.current.size(); current < wanted && all < room; ++current, ++all) add_slot(goal, now);
 }
@@ -272,9 +272,9 @@ void Fleet::judge(Goal& goal, std::vector<Action>& actions, Time now) {
     actions.push_back({Action::Kind::give_up, goal.service, 0, Millis(0), std::move(reason)});
     return;
   }
-  const bool whole = crew.outdated.empty() && crew.stopping == 0 &&
-                     crew.current.size() == static_cast<std::size_t>(goal.scale) &&
-                     std::ranges::all_of(crew.current, [&](const Slot* slot) { return is_available(*slot, goal, now); });
+  const bool whole =
+      crew.outdated.empty() && crew.stopping == 0 && crew.current.size() == static_cast<std::size_t>(goal.scale) &&
+      std::ranges::all_of(crew.current, [&](const Slot* slot) { return is_available(*slot, goal, now); });
   if (!whole) return;
   goal.proven = true;
   actions.push_back({Action::Kind::proven, goal.service, 0});
@@ -364,7 +364,8 @@ void Fleet::enforce_deadlines(std::vector<Action>& actions, Time now) {
       slot.kill_sent = true;
       actions.push_back({Action::Kind::kill, slot.id, slot.epoch});
     }
-    if (const auto goal = goals_.find(slot.service); goal != goals_.end() && goal->second.job) end_overdue(slot, goal->second, actions, now);
+    if (const auto goal = goals_.find(slot.service); goal != goals_.end() && goal->second.job)
+      end_overdue(slot, goal->second, actions, now);
     if (slot.phase == Phase::starting && now - slot.started >= kStartDeadline && !slot.kill_sent) {
       slot.kill_sent = true;
       slot.reason = fmt::format("did not start within {} s", kStartDeadline.count() / 1000);

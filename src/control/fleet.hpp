@@ -26,10 +26,10 @@ enum class Phase : std::uint8_t {
   starting,  // its keeper runs; the service does not yet
   unready,   // the service runs; its health check does not pass
   ready,
-  stopping,  // told to stop; its keeper still runs
-  backoff,   // it ended by itself; started again later
-  done,      // a job that ended well
-  failed,    // a job that ended badly
+  stopping,   // told to stop; its keeper still runs
+  backoff,    // it ended by itself; started again later
+  done,       // a job that ended well
+  failed,     // a job that ended badly
   scheduled,  // a job whose time has not come
 };
 std::string_view to_string(Phase phase);
@@ -59,7 +59,7 @@ struct Goal {
   std::string revision;  // instances of another revision are replaced
   Millis grace{10'000};
   UpdateRules update;
-  bool proven = true;  // this revision has run as it should before; else `decide` tells when it does
+  bool proven = true;        // this revision has run as it should before; else `decide` tells when it does
   bool can_go_back = false;  // there is a revision to go back to; then `decide` tells when an unproven one fails
   int retries = 0;           // of a job: runs after the first that failed
   Millis time_limit{0};      // of a job's run; 0: none
@@ -110,10 +110,10 @@ class Fleet {
   static constexpr Millis kStartDeadline{60'000};  // keeper's start to service's start
   static constexpr Millis kKillAfter{15'000};      // beyond the grace, a stopping keeper is killed
 
-  static constexpr int kGiveUpAfter = 3;           // ends of one instance of a revision that is not proven
+  static constexpr int kGiveUpAfter = 3;  // ends of one instance of a revision that is not proven
 
-  // Replaces what is wanted. Slots of services that are gone, or beyond the scale, are stopped. A goal whose revision is
-  // not proven is given up once at most: what follows is the caller's decision, by wanting something else.
+  // Replaces what is wanted. Slots of services that are gone, or beyond the scale, are stopped. A goal whose revision
+  // is not proven is given up once at most: what follows is the caller's decision, by wanting something else.
   void want(std::vector<Goal> goals);
   // Everything is to stop: callers before what they call.
   void want_down() { down_ = true; }

@@ -24,8 +24,8 @@ constexpr std::size_t kLargestList = 16U << 20U;
 constexpr std::string_view kSuffix = ".json";
 
 json revision_json(const Revision& revision) {
-  return {{"number", revision.number}, {"hash", revision.hash}, {"desired", revision.desired},
-          {"time", revision.time},     {"who", revision.who},   {"why", revision.why},
+  return {{"number", revision.number}, {"hash", revision.hash},    {"desired", revision.desired},
+          {"time", revision.time},     {"who", revision.who},      {"why", revision.why},
           {"proven", revision.proven}, {"failed", revision.failed}};
 }
 
@@ -80,7 +80,8 @@ Result<Desired> History::desired(const std::string& id) const {
 const Revision& History::note(const std::string& service, Revision revision) {
   std::vector<Revision>& all = revisions_[service];
   if (!all.empty() && all.back().hash == revision.hash && all.back().failed.empty()) return all.back();
-  const bool known = std::ranges::any_of(all, [&](const Revision& each) { return each.hash == revision.hash && each.proven; });
+  const bool known =
+      std::ranges::any_of(all, [&](const Revision& each) { return each.hash == revision.hash && each.proven; });
   revision.number = all.empty() ? 1 : all.back().number + 1;
   revision.proven = known;
   all.push_back(std::move(revision));

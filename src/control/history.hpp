@@ -15,12 +15,12 @@
 namespace bulkhead::control {
 
 struct Revision {
-  int number = 0;        // counts from 1, for each service
-  std::string hash;      // Goal::revision
-  std::string desired;   // id of what was desired when it was first wanted
+  int number = 0;         // counts from 1, for each service
+  std::string hash;       // Goal::revision
+  std::string desired;    // id of what was desired when it was first wanted
   std::int64_t time = 0;  // seconds since the epoch
   std::string who;
-  std::string why;     // "up", "rollback to 3", "went back: ..."
+  std::string why;      // "up", "rollback to 3", "went back: ..."
   bool proven = false;  // every instance was ready, within the bounds
   std::string failed;   // why it was given up; "" if it was not
   bool operator==(const Revision&) const = default;

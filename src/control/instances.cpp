@@ -116,6 +116,7 @@ Result<Runtime> Controller::prepare(const Slot& slot, compartments::Spec& spec) 
   spec = sidecar_spec(launcher_, loaded_->application, loaded_->model, *service, slot.id, *ids);
   const auto problems = compartments::check_command(*spec.compartment, desired_.launcher_path);
   if (!problems.empty()) return fail(Cause::invalid, "{}", joined(problems));
+  runtime.doors = spec.compartment->doors;
   runtime.cgroups = compartments::plan_cgroups(cgroup_host_, group_name(launcher_, app_, slot.id));
   spec.compartment->cgroups = runtime.cgroups;
   runtime.not_enforced = compartments::not_enforced(cgroup_host_, spec.compartment->limits);

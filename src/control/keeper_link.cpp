@@ -127,9 +127,12 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     const bool well = !message.contains("signal") && message.value("code", 1) == 0 && !message.contains("reason");
     registry_.set_ready(runtime.id, false);  // nobody is sent there any more; its keeper's end follows
     fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message, launcher_.places.platform_log()));
+  } else if (type == "doors") {
+    runtime.rejected = message.value("problem", "");
   } else if (type == "listeners" && gateway_sockets_.empty()) {
     gateway_sockets_ = std::move(fds);
-    if (loaded_ && loaded_->application.gateway) gateway_sockets_for_ = gateway_addresses(*loaded_->application.gateway);
+    if (loaded_ && loaded_->application.gateway)
+      gateway_sockets_for_ = gateway_addresses(*loaded_->application.gateway);
   }
   reconcile_soon();
 }

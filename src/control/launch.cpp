@@ -153,15 +153,21 @@ compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Applic
   if (service.limits.files) compartment.open_files = *service.limits.files;
   compartment.limits = limits_of(service.limits);
 
-  const policy::Plan plan = policy::plan(model, service.name);
-  for (const policy::Name& name : plan.names) {
+  for (const policy::Name& name : policy::plan(model, service.name).names)
     compartment.hosts.push_back({policy::to_string(name.address), {name.name}});
-    for (const policy::Answering& answering : name.ports)
-      compartment.doors.push_back({policy::to_string(name.address), answering.port.number});
-  }
-  for (const policy::Wired& wired : plan.wired) add_wired(compartment.doors, wired);
+  compartment.doors = doors_of(model, service.name);
   spec.compartment = std::move(compartment);
   return spec;
+}
+
+std::vector<compartments::Door> doors_of(const policy::Model& model, const std::string& service) {
+  std::vector<compartments::Door> doors;
+  const policy::Plan plan = policy::plan(model, service);
+  for (const policy::Name& name : plan.names)
+    for (const policy::Answering& answering : name.ports)
+      doors.push_back({policy::to_string(name.address), answering.port.number});
+  for (const policy::Wired& wired : plan.wired) add_wired(doors, wired);
+  return doors;
 }
 
 compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Application& application,
@@ -205,7 +211,12 @@ Goal goal_of(const Launcher& launcher, const manifest::Application& application,
   goal.retries = static_cast<int>(service.job.retries);
   goal.time_limit = service.job.timeout;
   goal.scheduled = service.job.schedule.has_value();
-  goal.revision = hash_of(compartments::to_json(sidecar_spec(launcher, application, model, service, service.name, {})));
+  // What it may dial is told to those that run: no change of the calls replaces an instance. Names that are new come by
+  // DNS, and an address never becomes another's.
+  compartments::Spec spec = sidecar_spec(launcher, application, model, service, service.name, {});
+  spec.compartment->hosts.clear();
+  spec.compartment->doors.clear();
+  goal.revision = hash_of(compartments::to_json(spec));
   for (const manifest::Dependency& dependency : service.depends_on)
     goal.needs.push_back({dependency.service, condition_of(dependency.condition), false});
   return goal;

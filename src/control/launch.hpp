@@ -36,6 +36,8 @@ Result<compartments::Ids> ids_of(const Launcher& launcher, const manifest::Appli
 compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Application& application,
                                 const policy::Model& model, const manifest::Service& service,
                                 const std::string& instance, const compartments::Ids& ids);
+// What the service's programs may dial, by address and port. It may change while an instance runs.
+std::vector<compartments::Door> doors_of(const policy::Model& model, const std::string& service);
 compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Application& application,
                                 const std::string& instance);
 

@@ -11,8 +11,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr Phase kPhases[] = {Phase::waiting,  Phase::starting, Phase::unready, Phase::ready,
-                             Phase::stopping, Phase::backoff,  Phase::done,    Phase::failed, Phase::scheduled};
+constexpr Phase kPhases[] = {Phase::waiting, Phase::starting, Phase::unready, Phase::ready,    Phase::stopping,
+                             Phase::backoff, Phase::done,     Phase::failed,  Phase::scheduled};
 
 std::optional<Phase> phase_of(std::string_view text) {
   for (const Phase phase : kPhases)

@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "compartments/cgroup.hpp"
+#include "compartments/spec.hpp"
 #include "control/fleet.hpp"
 #include "net/frames.hpp"
 #include "net/process.hpp"
@@ -33,8 +34,9 @@ struct Runtime {
   std::string keeper_state;
   int service_pid = -1;
   std::vector<NotEnforced> not_enforced;
-  std::string sent_hash;  // of the last snapshot that this sidecar was sent on this connection
-  std::string rejected;   // why it refused the last one; "" if it did not
+  std::vector<compartments::Door> doors;  // that its keeper was told of last; none for one that was adopted
+  std::string sent_hash;                  // of the last snapshot that this sidecar was sent on this connection
+  std::string rejected;                   // why it refused the last one; "" if it did not
   std::string serial;
   std::int64_t not_before = 0;  // of its current certificate, seconds since the epoch
   std::int64_t not_after = 0;

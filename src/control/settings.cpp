@@ -1,7 +1,7 @@
+#include "control/settings.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include "control/settings.hpp"
 
 namespace bulkhead::control {
 
@@ -42,7 +42,8 @@ class Describer {
     for (const manifest::Variable& variable : service.environment) add("environment." + variable.name, variable.value);
     for (const manifest::Call& call : service.calls) add_call(call);
     for (const manifest::Egress& egress : service.egress)
-      add("egress." + egress.name, fmt::format("{}://{}:{}", to_string(egress.scheme), egress.host, to_string(egress.port)));
+      add("egress." + egress.name,
+          fmt::format("{}://{}:{}", to_string(egress.scheme), egress.host, to_string(egress.port)));
     add_limits(service.limits);
     if (service.healthcheck) add_health(*service.healthcheck);
     add("scale", std::to_string(service.scale));
@@ -58,7 +59,8 @@ class Describer {
 
   void gateway(const manifest::Gateway& gateway) {
     for (std::size_t i = 0; i < gateway.listen.size(); ++i)
-      add(fmt::format("listen[{}]", i), fmt::format("{}:{}", gateway.listen[i].host, to_string(gateway.listen[i].port)));
+      add(fmt::format("listen[{}]", i),
+          fmt::format("{}:{}", gateway.listen[i].host, to_string(gateway.listen[i].port)));
     add("tls", std::string(to_string(gateway.tls.mode)));
     add("tls.certificate", gateway.tls.certificate);
     add("tls.key", gateway.tls.key);
@@ -103,9 +105,9 @@ class Describer {
                       to_string(retries.backoff), to_string(retries.most_backoff), to_string(retries.budget)));
     }
     if (value.breaker)
-      add(key + ".breaker", fmt::format("errors {}, requests {}, over {}, open {}", to_string(value.breaker->errors),
-                                        value.breaker->requests, to_string(value.breaker->over),
-                                        to_string(value.breaker->open)));
+      add(key + ".breaker",
+          fmt::format("errors {}, requests {}, over {}, open {}", to_string(value.breaker->errors),
+                      value.breaker->requests, to_string(value.breaker->over), to_string(value.breaker->open)));
     if (value.outliers != usual.outliers)
       add(key + ".outliers", fmt::format("failures {}, eject {}, most {}", value.outliers.failures,
                                          to_string(value.outliers.eject), to_string(value.outliers.most)));
@@ -114,9 +116,8 @@ class Describer {
     for (std::size_t i = 0; i < value.faults.size(); ++i)
       add(fmt::format("{}.faults[{}]", key, i), text_of(value.faults[i]));
     for (const manifest::Split& split : value.split)
-      add(fmt::format("{}.split.{}", key, split.to),
-          fmt::format("port {}, share {}, headers {}", to_string(split.port), to_string(split.share),
-                      text_of(split.headers)));
+      add(fmt::format("{}.split.{}", key, split.to), fmt::format("port {}, share {}, headers {}", to_string(split.port),
+                                                                 to_string(split.share), text_of(split.headers)));
   }
 
   void add_limits(const manifest::Limits& limits) {
@@ -127,10 +128,10 @@ class Describer {
   }
 
   void add_health(const manifest::Healthcheck& check) {
-    add("healthcheck", fmt::format("{}{} port {} {}{}, every {}, within {}, {} times, start {}", to_string(check.kind),
-                                   check.guessed ? " (guessed)" : "", to_string(check.port), check.path, check.service,
-                                   to_string(check.interval), to_string(check.timeout), check.retries,
-                                   to_string(check.start_period)));
+    add("healthcheck",
+        fmt::format("{}{} port {} {}{}, every {}, within {}, {} times, start {}", to_string(check.kind),
+                    check.guessed ? " (guessed)" : "", to_string(check.port), check.path, check.service,
+                    to_string(check.interval), to_string(check.timeout), check.retries, to_string(check.start_period)));
   }
 
   void add_update(const manifest::Update& update) {
@@ -139,8 +140,9 @@ class Describer {
     add("update.pause", to_string(update.pause));
     if (update.canary) add("update.canary", to_string(*update.canary));
     if (const auto& bounds = update.auto_rollback)
-      add("update.auto_rollback", fmt::format("errors {}, p99 {}, over {}", bounds->errors ? to_string(*bounds->errors) : "-",
-                                              to_string(bounds->p99), to_string(bounds->over)));
+      add("update.auto_rollback",
+          fmt::format("errors {}, p99 {}, over {}", bounds->errors ? to_string(*bounds->errors) : "-",
+                      to_string(bounds->p99), to_string(bounds->over)));
   }
 
   void add_job(const manifest::Job& job) {

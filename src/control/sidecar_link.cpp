@@ -118,7 +118,20 @@ Result<> Controller::sign(Runtime& runtime, const std::string& request) {
 }
 
 void Controller::publish() {
-  for (auto& [id, runtime] : runtimes_) publish_to(runtime);
+  for (auto& [id, runtime] : runtimes_) {
+    publish_doors(runtime);
+    publish_to(runtime);
+  }
+}
+
+// What a service may dial is in its compartment's packet filter too, which only its keeper reaches.
+void Controller::publish_doors(Runtime& runtime) {
+  if (runtime.keeper_channel == nullptr || !loaded_ || loaded_->application.service(runtime.service) == nullptr) return;
+  std::vector<compartments::Door> doors = doors_of(loaded_->model, runtime.service);
+  if (doors == runtime.doors) return;
+  json list = json::array();
+  for (const compartments::Door& door : doors) list.push_back({{"address", door.address}, {"port", door.port}});
+  if (runtime.keeper_channel->send(json{{"type", "doors"}, {"doors", list}}.dump())) runtime.doors = std::move(doors);
 }
 
 void Controller::publish_to(Runtime& runtime) {

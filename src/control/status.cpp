@@ -15,12 +15,9 @@ using nlohmann::json;
 namespace {
 
 json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time now) {
-  json result = {{"id", slot.id},
-                 {"state", to_string(slot.phase)},
-                 {"reason", slot.reason},
-                 {"restarts", slot.restarts},
-                 {"outdated", outdated},
-                 {"since_ms", std::chrono::duration_cast<Millis>(now - slot.since).count()}};
+  json result = {{"id", slot.id},         {"state", to_string(slot.phase)},
+                 {"reason", slot.reason}, {"restarts", slot.restarts},
+                 {"outdated", outdated},  {"since_ms", std::chrono::duration_cast<Millis>(now - slot.since).count()}};
   if (slot.phase == Phase::backoff)
     result["retry_ms"] = std::max<std::int64_t>(0, std::chrono::duration_cast<Millis>(slot.until - now).count());
   if (runtime == nullptr) return result;

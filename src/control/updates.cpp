@@ -58,6 +58,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
     return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
                 authority_->trust_domain(), loaded->application.trust_domain);
   }
+  desired.numbers = loaded->model.numbers;
   if (keep)
     if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
   desired_ = std::move(desired);
@@ -75,6 +76,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
 Result<> Controller::enter_history(std::vector<Goal>& goals, const Origin& origin) {
   Desired own = desired_;
   own.pinned.clear();
+  own.numbers.clear();
   std::string id;
   for (Goal& goal : goals) {
     const Revision* current = history_->current(goal.service);
@@ -113,10 +115,8 @@ json Controller::difference(const Loaded& next, const std::string& directory) co
   json list = json::array();
   const std::map<std::string, Goal> none;
   for (const Effect& each : effects(fleet_.going_down() ? none : fleet_.goals(), goals, changed))
-    list.push_back({{"subject", each.subject},
-                    {"kind", to_string(each.kind)},
-                    {"before", each.before},
-                    {"after", each.after}});
+    list.push_back(
+        {{"subject", each.subject}, {"kind", to_string(each.kind)}, {"before", each.before}, {"after", each.after}});
   return {{"changes", changes_json(changed)}, {"effects", list}};
 }
 
@@ -158,7 +158,8 @@ json Controller::roll_back(const json& request, const std::string& who) {
                                : fmt::format("'{}' has no revision {}: bulkhead history {} shows those that are kept",
                                              service, number, service));
   if (to->hash == current->hash && current->failed.empty())
-    return failure(fmt::format("'{}' is in revision {} already, which is the same as {}", service, current->number, to->number));
+    return failure(
+        fmt::format("'{}' is in revision {} already, which is the same as {}", service, current->number, to->number));
   const int target = to->number;
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
@@ -268,7 +269,8 @@ net::Task<> Controller::run_jobs() {
     }
     const bool none = due.empty();
     due_ = std::move(due);
-    const auto woken = co_await wake_.wait(none ? net::Deadline::never() : loop_.in(std::chrono::seconds(std::max<std::int64_t>(next - clock, 1))));
+    const auto woken = co_await wake_.wait(
+        none ? net::Deadline::never() : loop_.in(std::chrono::seconds(std::max<std::int64_t>(next - clock, 1))));
     if (!woken && woken.error().cause == Cause::closed) co_return;
   }
 }

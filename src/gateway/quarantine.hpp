@@ -5,8 +5,8 @@
 // gets one new connection a second, in turn. A turn more than eight seconds away is not given: that connection is
 // closed. Others, and connections that are open, do not notice.
 //
-// An address is all of IPv4's, and the first 64 bits of IPv6's, as one host has those. At most 4,096 are remembered; the
-// one whose flood is longest ago makes room. Pure; a call is O(log of those remembered).
+// An address is all of IPv4's, and the first 64 bits of IPv6's, as one host has those. At most 4,096 are remembered;
+// the one whose flood is longest ago makes room. Pure; a call is O(log of those remembered).
 
 #include <array>
 #include <chrono>

@@ -35,10 +35,10 @@ constexpr Advice kManifestForeign[] = {
     {"configs", "'mounts' of a service adds files of the host"},
 };
 
-constexpr Known kService[] = {"type",     "dir",         "command",    "rootfs", "mounts",   "port",      "ports",
-                              "protocol", "environment", "env_file",   "calls",  "egress",   "limits",    "healthcheck",
-                              "scale",    "concurrency", "depends_on", "owner",  "profiles", "stop_grace",
-                              "update",   "job"};
+constexpr Known kService[] = {"type",     "dir",         "command",     "rootfs",      "mounts",     "port",
+                              "ports",    "protocol",    "environment", "env_file",    "calls",      "egress",
+                              "limits",   "healthcheck", "scale",       "concurrency", "depends_on", "owner",
+                              "profiles", "stop_grace",  "update",      "job"};
 constexpr Advice kServiceLater[] = {
     {"image", "running a container image"},
     {"build", "building before the start"},

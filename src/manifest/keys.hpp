@@ -35,12 +35,12 @@ enum class Section : std::uint8_t {
   job,
 };
 
-inline constexpr std::array kSections{Section::manifest, Section::service, Section::port,        Section::call,
-                                      Section::mount,    Section::limits,  Section::healthcheck, Section::dependency,
-                                      Section::gateway,  Section::tls,     Section::route,       Section::match,
-                                      Section::retries,  Section::breaker, Section::outliers,    Section::fallback,
-                                      Section::fault,    Section::split,   Section::concurrency, Section::update,
-                                      Section::auto_rollback, Section::job};
+inline constexpr std::array kSections{
+    Section::manifest,      Section::service,     Section::port,       Section::call,        Section::mount,
+    Section::limits,        Section::healthcheck, Section::dependency, Section::gateway,     Section::tls,
+    Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
+    Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
+    Section::auto_rollback, Section::job};
 
 struct Advice {
   std::string_view key;

@@ -57,11 +57,14 @@ void read_update(Context& context, const Fields& fields, Service& service) {
   if (inner.find("canary")) inner.read_share_into("canary", update.canary.emplace());
   read_auto_rollback(context, inner, owner, update);
   if (update.max_surge == 0 && update.max_unavailable == 0) {
-    context.report.add(fields.mark("update"), "update", fmt::format("{} leaves no room to replace an instance", inner.what("max_surge")))
+    context.report
+        .add(fields.mark("update"), "update",
+             fmt::format("{} leaves no room to replace an instance", inner.what("max_surge")))
         .help.emplace_back("with 'max_surge: 0' and 'max_unavailable: 0' no instance may come and none may go");
   }
   if (update.canary && update.max_surge == 0) {
-    context.report.add(inner.mark("canary"), "update", fmt::format("{} needs 'max_surge' of 1 or more", inner.what("canary")))
+    context.report
+        .add(inner.mark("canary"), "update", fmt::format("{} needs 'max_surge' of 1 or more", inner.what("canary")))
         .help.emplace_back("a share of the requests is only to be had beside instances that serve the others");
   }
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// How the instances of a service are replaced by those of another revision, and how a job runs, as the manifest declares
-// it. Every member that was not written has its default.
+// How the instances of a service are replaced by those of another revision, and how a job runs, as the manifest
+// declares it. Every member that was not written has its default.
 
 #include <optional>
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "policy/model.hpp"
 
 namespace bulkhead::policy {
@@ -102,7 +104,56 @@ Model compile(const manifest::Application& application) {
     const auto& routes = application.gateway->routes;
     for (std::size_t i = 0; i < routes.size(); ++i) add_route(application, routes[i], i, model.edges);
   }
+  number_names(model, {});
   return model;
+}
+
+std::string number_key(std::string_view service, std::string_view outside_name) {
+  return fmt::format("{} {}", service, outside_name);
+}
+
+namespace {
+
+class Numberer {
+ public:
+  explicit Numberer(std::map<std::string, std::uint32_t> known) : numbers_(std::move(known)) {
+    for (const auto& [key, number] : numbers_) note(key, number);
+  }
+
+  void add(const std::string& key) {
+    if (numbers_.contains(key)) return;
+    const std::uint32_t number = highest_[group_of(key)] + 1;
+    numbers_[key] = number;
+    note(key, number);
+  }
+  std::map<std::string, std::uint32_t> take() { return std::move(numbers_); }
+
+ private:
+  // Services are one group; each service's names outside are another.
+  static std::string group_of(std::string_view key) {
+    const std::size_t space = key.find(' ');
+    return space == std::string_view::npos ? "" : std::string(key.substr(0, space));
+  }
+  void note(std::string_view key, std::uint32_t number) {
+    std::uint32_t& highest = highest_[group_of(key)];
+    highest = std::max(highest, number);
+  }
+
+  std::map<std::string, std::uint32_t> numbers_;
+  std::map<std::string, std::uint32_t> highest_;
+};
+
+}  // namespace
+
+void number_names(Model& model, std::map<std::string, std::uint32_t> known) {
+  Numberer numberer(std::move(known));
+  for (const Node& service : model.services) numberer.add(service.name);
+  for (const Edge& edge : model.edges) {
+    if (edge.kind != Edge::Kind::egress) continue;
+    numberer.add(number_key(edge.from, edge.to));
+    if (!edge.outside->is_address) numberer.add(number_key(edge.from, edge.outside->host));
+  }
+  model.numbers = numberer.take();
 }
 
 const Node* Model::service(std::string_view name) const {

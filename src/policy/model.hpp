@@ -3,6 +3,7 @@
 // Everything that a manifest declares to be reachable, as one type: the edge. What no edge covers is denied.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -89,12 +90,20 @@ struct Model {
   std::string trust_domain;
   std::vector<Node> services;  // in the manifest's order
   std::vector<Edge> edges;     // by service in the manifest's order (calls, then egress), routes last
+  // What names' addresses are made of: of each service ("catalog"), and of each name outside that a service may dial
+  // ("checkout mail"). A program keeps addresses, so that one that was given is never another's: see number_names().
+  std::map<std::string, std::uint32_t> numbers;
 
   const Node* service(std::string_view name) const;
   bool has_gateway() const;
 };
 
 Model compile(const manifest::Application& application);
+
+// Numbers what has no number in `known`, in the order of the manifest, above all that are known; compile() does it with
+// nothing known. Numbers of names that are gone stay taken.
+void number_names(Model& model, std::map<std::string, std::uint32_t> known);
+std::string number_key(std::string_view service, std::string_view outside_name);
 
 std::string_view to_string(Edge::Kind kind);
 

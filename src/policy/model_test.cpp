@@ -208,6 +208,22 @@ TEST(Names, APeerHasTheSameAddressInEveryCompartment) {
   EXPECT_TRUE(plan(compiled, "nobody").names.empty());
 }
 
+TEST(Names, KeepTheirAddressesWhateverComesAndGoes) {
+  Model compiled = model();
+  // "catalog" was third once, "gone" and an outside name of checkout's are there no more, and the rest is new.
+  number_names(compiled, {{"catalog", 3}, {"gone", 7}, {"checkout plain", 9}});
+  std::map<std::string, std::string> addresses;
+  for (const Name& name : plan(compiled, "checkout").names) addresses[name.name] = to_string(name.address);
+  EXPECT_EQ(addresses["catalog"], "198.18.1.3");
+  EXPECT_EQ(addresses["plain"], "198.19.0.9");
+  EXPECT_EQ(addresses["db"], "198.18.1.8") << "above all that were given";
+  EXPECT_EQ(addresses["mail"], "198.19.0.10");
+  EXPECT_EQ(compiled.numbers.at("gone"), 7U);
+  const auto once = compiled.numbers;
+  number_names(compiled, once);
+  EXPECT_EQ(compiled.numbers, once);
+}
+
 TEST(Graph, IsRenderedAsTextDotAndJson) {
   Model compiled = model();
   std::string text = graph_text(compiled);

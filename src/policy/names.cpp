@@ -37,8 +37,7 @@ class Planner {
   Planner(const Model& model, std::string_view service) : model_(model), service_(service) {}
 
   Plan run() {
-    for (std::uint32_t i = 0; i < model_.services.size(); ++i)
-      plan_peer(model_.services[i].name, kServices + kReserved + i + 1);
+    for (const Node& peer : model_.services) plan_peer(peer.name, kServices + kReserved + model_.numbers.at(peer.name));
     for (std::size_t i = 0; i < model_.edges.size(); ++i) {
       const Edge& edge = model_.edges[i];
       if (edge.from == service_ && edge.kind == Edge::Kind::egress) plan_outside(i);
@@ -78,18 +77,17 @@ class Planner {
     answer(outside_name(edge.outside->host), {edge.port, index, through});
   }
 
-  // The name's entry; made with the next address where there is none yet.
+  // The name's entry; made where there is none yet.
   Name& outside_name(const std::string& name) {
     auto found = std::ranges::find(plan_.names, name, &Name::name);
     if (found != plan_.names.end()) return *found;
-    plan_.names.push_back({name, address_of(kOutside + ++outside_), {}});
+    plan_.names.push_back({name, address_of(kOutside + model_.numbers.at(number_key(service_, name))), {}});
     return plan_.names.back();
   }
 
   const Model& model_;
   std::string_view service_;
   Plan plan_;
-  std::uint32_t outside_ = 0;
 };
 
 }  // namespace

@@ -57,7 +57,8 @@ void leave_to_trial(const std::vector<EndpointPtr>& endpoints, std::vector<Load>
   }
   if (share == 0 || !others) return;
   const bool trial = draw(kWhole) < share;
-  for (std::size_t i = 0; i < loads.size(); ++i) loads[i].usable = loads[i].usable && (endpoints[i]->share > 0) == trial;
+  for (std::size_t i = 0; i < loads.size(); ++i)
+    loads[i].usable = loads[i].usable && (endpoints[i]->share > 0) == trial;
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ class Cluster {
     bool even_suspects = false;            // those that refused lately, and those that were ejected
     const EndpointState* avoid = nullptr;  // passed over where there is another
   };
-  // A ready endpoint by power of two choices, or null. Those on trial get their share, and no more of what others can take.
+  // A ready endpoint by power of two choices, or null. Those on trial get their share, and no more of what others can
+  // take.
   EndpointPtr pick(const Pick& how, const Draw& draw) const;
   const std::vector<EndpointPtr>& endpoints() const { return endpoints_; }
   Crowd crowd(net::SteadyTime now) const;

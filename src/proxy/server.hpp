@@ -41,6 +41,7 @@ struct ServerOptions {
 // gracefully: idle ones at once, others after the answers that are due ("Connection: close"; GOAWAY in two steps).
 // `handler`, `options` and `shutdown` must outlive the task. Malformed requests are answered here (400, 408, 431 ...).
 // Fails, with Cause::exhausted, only where the connection was ended for a flood: the peer spent a budget of H2Limits.
-net::Task<Result<>> serve(net::Stream stream, const Handler& handler, const ServerOptions& options, net::Event& shutdown);
+net::Task<Result<>> serve(net::Stream stream, const Handler& handler, const ServerOptions& options,
+                          net::Event& shutdown);
 
 }  // namespace bulkhead::proxy

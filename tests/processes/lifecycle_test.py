@@ -240,10 +240,10 @@ services:
     def test_restart_replaces_the_instances_and_loses_nothing(self):
         app = self.application(MANIFEST)
         app.up()
-        before = {i["id"]: i["service_pid"] for i in app.service("front")["instances"]}
+        before = [i["service_pid"] for i in app.service("front")["instances"]]
         with Load(app, "/front/x") as load:
             app.run("restart", "front")
-            until(lambda: all(i.get("service_pid", 0) not in (-1, before[i["id"]]) and i["state"] == "ready" for i in app.service("front")["instances"]), 40, "new instances")
+            until(lambda: app.status()["settled"] and not {i.get("service_pid") for i in app.service("front")["instances"]} & set(before), 40, "new instances")
             load.goes_on()
         self.assertEqual(load.failed, 0, load.problems[:5])
 

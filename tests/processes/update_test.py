@@ -1,6 +1,10 @@
 """Changing what runs: only what a change concerns is touched, replacements lose nothing, and what fails goes back by itself."""
 
+import json
+import os
+import subprocess
 import threading
+import unittest
 
 import harness
 from harness import Load, until
@@ -212,6 +216,95 @@ class Updates(harness.Case):
         until(lambda: app.status().get("controller") and app.status()["settled"], what="the controller")
         self.assertEqual(self.version(app), "one")
         self.assertIn("rollback to 1", app.service("web")["pinned"])
+
+
+CALLS = """
+app: calls
+services:
+  front:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+    calls: {@CALLS@}
+@MORE@  first:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+    environment: {NAME: first}
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes: [{match: {path: /*}, to: front}]
+"""
+SECOND = """  second:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+    environment: {NAME: second}
+"""
+USER = "bulkhead-calls"
+
+
+class Calls(harness.Case):
+    """Who may call whom is changed while everything runs, as root and as an ordinary user."""
+
+    def called(self, app, url):
+        return app.get(f"/call?url={url}").json
+
+    def asked(self, app, url):
+        answer = self.called(app, url)
+        return json.loads(answer["body"])["service"] if answer.get("status") == 200 else answer
+
+    def change(self, app, calls, more=""):
+        app.rewrite(CALLS.replace("@CALLS@", calls).replace("@MORE@", more))
+        if app.user:
+            subprocess.run(["chown", app.user, str(app.manifest)], check=True)
+        return app.run("up", "--detach").stdout
+
+    def check(self, user=None):
+        app = self.application(CALLS.replace("@CALLS@", "first: {}").replace("@MORE@", ""), user=user)
+        app.up()
+        before = app.instance("front-1")
+        self.assertEqual(self.asked(app, "http://first/x"), "first")
+        self.assertIn("error", self.called(app, "http://localhost:4001/"))
+
+        # A service that comes, before the other one in the manifest; a program's own address of it; and the old one still.
+        said = self.change(app, "first: {}, second: {at: 'localhost:4001'}", SECOND)
+        self.assertIn("~ front: nothing is restarted", said)
+        self.assertIn("+ second: is started", said)
+        until(lambda: self.asked(app, "http://second/x") == "second", what="the new call")
+        self.assertEqual(self.asked(app, "http://second:8080/x"), "second")
+        self.assertEqual(self.asked(app, "http://localhost:4001/x"), "second")
+        self.assertEqual(self.asked(app, "http://[::1]:4001/x"), "second")
+        self.assertEqual(self.asked(app, "http://first/x"), "first")
+
+        # And goes: its address is nobody else's, even if another service comes in its place.
+        self.change(app, "second: {}", SECOND)
+        until(lambda: "error" in self.called(app, "http://first/x"), what="the end of the call")
+        self.assertIn("refused", self.called(app, "http://first/x")["error"])
+        self.assertIn("refused", self.called(app, "http://localhost:4001/x")["error"])
+        self.change(app, "third: {}", SECOND.replace("second", "third"))
+        until(lambda: self.asked(app, "http://third/x") == "third", what="the third")
+        self.assertIn("error", self.called(app, "http://second/x"))
+
+        after = app.instance("front-1")
+        for pid in ("keeper_pid", "sidecar_pid", "service_pid"):
+            self.assertEqual(before[pid], after[pid])
+        denied = [d for d in app.status()["denied"] if d["caller"] == "front"]
+        self.assertTrue(denied, "what is gone is a dial that nobody declared")
+        # A controller that returns says the same doors again, which changes nothing.
+        harness.kill(app.lock_holder("controller"))
+        until(lambda: app.status().get("controller") and app.status()["settled"], what="the controller")
+        self.assertEqual(self.asked(app, "http://third/x"), "third")
+        self.assertNotIn("rejected", app.instance("front-1"))
+
+    def test_calls_change_while_their_service_runs(self):
+        self.check()
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes an ordinary user")
+    def test_calls_change_for_an_ordinary_user(self):
+        subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", USER], check=True, capture_output=True)
+        self.addCleanup(lambda: subprocess.run(["userdel", "--remove", USER], check=True, capture_output=True))
+        self.check(user=USER)
 
 
 class Jobs(harness.Case):
