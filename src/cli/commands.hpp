@@ -23,6 +23,11 @@ int reach(const Context& context, const std::string& from, const std::string& to
 int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
 int identity(const Context& context, const std::string& service);
+struct AuditOptions {
+  std::string since;    // a duration such as 1h; empty: all
+  std::string service;  // empty: all
+};
+int audit(const Context& context, const AuditOptions& options);
 int completion(const std::string& shell);
 
 // The whole command line. The roles (keeper, sidecar, …) are not here: the program's main knows them.

@@ -131,6 +131,13 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = identity(context, service); });
 
+  AuditOptions audit_options;
+  sub = command(app, context, "audit", "Show who changed what, and who went into which compartment");
+  sub->add_option("--since", audit_options.since, "only what is not older than this, such as 30m or 12h");
+  sub->add_option("--service", audit_options.service, "only what concerns this service");
+  with_json(sub, context);
+  sub->callback([&] { code = audit(context, audit_options); });
+
   std::string shell;
   sub = app.add_subcommand("completion", "Print a completion script: source <(bulkhead completion bash)");
   sub->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));

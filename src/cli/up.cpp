@@ -138,7 +138,7 @@ int up(const Context& context, bool detach) {
   if (!opened) return opened.error();
   const auto since = Clock::now();
   const manifest::Application& application = opened->loaded.application;
-  const control::Places places = control::places_of(application.name);
+  const control::Places places = control::places_to_reach(application.name);
   if (const auto warnings = manifest::warnings(application, opened->desired.text); !warnings.empty())
     say(tinted(
         fmt::format("{} {}; bulkhead check shows them", warnings.size(), warnings.size() == 1 ? "warning" : "warnings"),

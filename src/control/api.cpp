@@ -1,5 +1,5 @@
 // What the command line asks: one JSON object each way, {"verb": ...} and {"ok": true, ...} or {"ok": false, "error":
-// ...}.
+// ...}. roles.cpp says which role each verb takes; clients.cpp asks for it and records.
 //
 //   apply    {desired}           makes it what is wanted; "mistakes" where the manifest has any
 //   status                       see status()
@@ -8,6 +8,7 @@
 //   restart  {service}           each instance is stopped and started again, one at a time
 //   scale    {service, count}
 //   identity {service}           its SPIFFE ID and the certificates of its instances
+//   audit    {since, service}    "entries" of the audit log; both may be absent
 
 #include <chrono>
 
@@ -36,57 +37,16 @@ std::int64_t unix_now() {
 
 }  // namespace
 
-net::Task<> Controller::accept_clients() {
-  for (;;) {
-    auto stream = co_await clients_.accept();
-    if (!stream) co_return;
-    gate_.spawn(serve_client(std::move(*stream)));
-  }
-}
-
-net::Task<> Controller::serve_client(net::Stream stream) {
-  const auto credentials = stream.peer_credentials();
-  if (!credentials || (credentials->uid != ::geteuid() && credentials->uid != 0)) co_return;
-  net::FrameChannel channel(std::move(stream));
-  for (;;) {
-    auto frame = co_await channel.receive(net::Deadline::never());
-    if (!frame) co_return;
-    const auto request = policy::read_json(frame->payload);
-    json reply;
-    try {
-      const std::string verb = request && request->is_object() ? request->value("verb", "") : "";
-      if (verb == "watch") {
-        co_await watch(channel);
-        co_return;
-      }
-      if (verb == "status") co_await refresh_stats();
-      reply = request ? answer(*request) : failure(request.error().message);
-    } catch (const json::exception& error) {
-      reply = failure(fmt::format("the request is not as expected: {}", error.what()));
-    }
-    if (!channel.send(reply.dump(-1, ' ', false, json::error_handler_t::replace))) co_return;
-  }
-}
-
-net::Task<> Controller::watch(net::FrameChannel& channel) {
-  for (;;) {
-    if (!channel.send(status().dump(-1, ' ', false, json::error_handler_t::replace))) co_return;
-    if (gone_for_good_) {
-      const auto flushed = co_await channel.flush(loop_.in(1s));
-      static_cast<void>(flushed);
-      co_return;
-    }
-    const auto changed = co_await changed_.wait(loop_.in(1s));
-    if (!changed && changed.error().cause == Cause::closed) co_return;
-  }
-}
-
 json Controller::answer(const json& request) {
   const std::string verb = request.value("verb", "");
   if (verb == "apply") return apply(request);
   if (verb == "status") return status();
   if (verb == "scale") return scale(request);
   if (verb == "identity") return identity(request);
+  if (verb == "audit")
+    return {
+        {"ok", true},
+        {"entries", read_audit(launcher_.places.audit(), {request.value("since", ""), request.value("service", "")})}};
   if (verb == "down") {
     fleet_.want_down();
     reconcile_soon();

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@ Controller::Controller(net::Loop& loop, Launcher launcher, std::string app)
       launcher_(std::move(launcher)),
       app_(std::move(app)),
       random_(std::random_device()()),
+      audit_log_(launcher_.places.audit(), {}),
       reconcile_(loop, [this] { reconcile(); }),
       changed_(loop),
       keeper_news_(loop),
@@ -87,11 +89,14 @@ Result<> Controller::take(Desired desired, bool keep) {
     return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
                 authority_->trust_domain(), loaded->application.trust_domain);
   }
+  const Roles roles(loaded->application.operators);
+  if (keep && !roles.unknown().empty()) return fail(Cause::invalid, "{}", fmt::join(roles.unknown(), "\n"));
   if (keep)
     if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
   desired_ = std::move(desired);
   loaded_ = std::move(*loaded);
   launcher_.directory = desired_.directory;
+  give_roles(loaded_->application.operators);
   if (auto made = make_gateway_certificate(); !made) return made;
   fleet_.want(goals_of(launcher_, loaded_->application, loaded_->model));
   return {};
@@ -165,7 +170,7 @@ net::Task<bool> Controller::run() {
   listening.spawn(end_on_signal(*signals, finished_));
   listening.spawn(accept_keepers());
   listening.spawn(accept_sidecars());
-  listening.spawn(accept_clients());
+  listening.spawn(accept_clients(clients_));
   listening.spawn(wake_when_due());
   listening.spawn(partner_.keep_alive());
   reconcile_soon();

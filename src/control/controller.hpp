@@ -10,11 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "compartments/cgroup.hpp"
+#include "control/audit.hpp"
 #include "control/desired.hpp"
 #include "control/fleet.hpp"
 #include "control/launch.hpp"
 #include "control/partner.hpp"
 #include "control/places.hpp"
+#include "control/roles.hpp"
 #include "control/runtime.hpp"
 #include "control/totals.hpp"
 #include "discovery/registry.hpp"
@@ -30,8 +32,8 @@
 // returns adopts what it finds.
 //
 // Three Unix sockets, each a FrameChannel of JSON objects:
-//   control.sock   the command line     (api.cpp has the verbs)
-//   keepers.sock   keepers              (compartments/keeper.hpp has the messages)
+//   control.sock   the command line     (api.cpp has the verbs; members of groups that have a role:
+//   operators/GID/control.sock) keepers.sock   keepers              (compartments/keeper.hpp has the messages)
 //   sidecars.sock  sidecars, gateways   (no administrative verb is spoken there)
 namespace bulkhead::control {
 
@@ -79,15 +81,25 @@ class Controller {
   void publish();
   void publish_to(Runtime& runtime);
 
-  // api.cpp
-  net::Task<> accept_clients();
+  // clients.cpp
+  net::Task<> accept_clients(net::Listener& listener);
   net::Task<> serve_client(net::Stream stream);
+  net::Task<bool> serve_request(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  nlohmann::json refuse(const Peer& who, const nlohmann::json& request, std::string reason);
   net::Task<> watch(net::FrameChannel& channel);
+  void give_roles(const manifest::Operators& operators);
+  Result<> open_operators_socket(gid_t group);
+  // One line of the audit log. False where it could not be written: then status shows a problem until one can be again.
+  bool audit(const Peer& who, std::string_view verb, std::string_view service, nlohmann::json details,
+             std::string_view outcome);
+
+  // api.cpp
   nlohmann::json answer(const nlohmann::json& request);
   nlohmann::json apply(const nlohmann::json& request);
   nlohmann::json scale(const nlohmann::json& request);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
+  nlohmann::json problems() const;
   bool settled() const;
   net::Task<> refresh_stats();
   Result<> take(Desired desired, bool keep);
@@ -114,6 +126,12 @@ class Controller {
   std::string saved_;                // the list of instances as it is on disk
   std::string save_problem_;         // why the last one could not be written; "" if it was
 
+  Roles roles_;
+  std::vector<std::string> role_problems_;  // groups whose members can not reach their socket
+  AuditLog audit_log_;
+  std::string audit_problem_;  // why the last line could not be written; "" if it was
+  Repeats repeats_;
+
   net::Listener clients_;
   net::Listener keepers_;
   net::Listener sidecars_;
@@ -125,6 +143,12 @@ class Controller {
   net::Notify wake_;
   bool gone_for_good_ = false;
   Partner partner_;
+  struct OperatorsSocket {
+    OperatorsSocket(net::Loop& loop, net::Listener opened) : listener(std::move(opened)), accepting(loop) {}
+    net::Listener listener;
+    net::Gate accepting;
+  };
+  std::map<gid_t, OperatorsSocket> operators_;
   net::Gate gate_;  // last: its tasks use everything above
 };
 

@@ -64,6 +64,20 @@ bool Controller::settled() const {
   return std::ranges::all_of(runtimes_, [](const auto& entry) { return entry.second.keeper_channel != nullptr; });
 }
 
+json Controller::problems() const {
+  json list = json::array();
+  if (!save_problem_.empty())
+    list.push_back(
+        fmt::format("what runs could not be written down, so a controller that returns would not know "
+                    "instances that were started since: {}",
+                    save_problem_));
+  if (!audit_problem_.empty())
+    list.push_back(
+        fmt::format("the audit log could not be written, so exec, run and forward are refused: {}", audit_problem_));
+  for (const std::string& problem : role_problems_) list.push_back(problem);
+  return list;
+}
+
 json Controller::status() const {
   json result = {{"ok", true},
                  {"app", app_},
@@ -74,11 +88,7 @@ json Controller::status() const {
                  {"services", json::array()},
                  {"calls", json::array()},
                  {"denied", json::array()}};
-  if (!save_problem_.empty())
-    result["problems"] = {
-        fmt::format("what runs could not be written down, so a controller that returns would not know "
-                    "instances that were started since: {}",
-                    save_problem_)};
+  if (const json problems = this->problems(); !problems.empty()) result["problems"] = problems;
   if (!loaded_) return result;
   result["manifest"] = desired_.file;
   if (loaded_->application.gateway) result["gateway"] = gateway_json(*loaded_->application.gateway);

@@ -30,13 +30,15 @@ enum class Section : std::uint8_t {
   fault,
   split,
   concurrency,
+  operators,
+  debug,
 };
 
-inline constexpr std::array kSections{Section::manifest, Section::service, Section::port,        Section::call,
-                                      Section::mount,    Section::limits,  Section::healthcheck, Section::dependency,
-                                      Section::gateway,  Section::tls,     Section::route,       Section::match,
-                                      Section::retries,  Section::breaker, Section::outliers,    Section::fallback,
-                                      Section::fault,    Section::split,   Section::concurrency};
+inline constexpr std::array kSections{
+    Section::manifest,    Section::service,    Section::port,     Section::call,     Section::mount, Section::limits,
+    Section::healthcheck, Section::dependency, Section::gateway,  Section::tls,      Section::route, Section::match,
+    Section::retries,     Section::breaker,    Section::outliers, Section::fallback, Section::fault, Section::split,
+    Section::concurrency, Section::operators,  Section::debug};
 
 struct Advice {
   std::string_view key;
