@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/context.hpp"
 
@@ -23,6 +24,13 @@ int reach(const Context& context, const std::string& from, const std::string& to
 int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
 int identity(const Context& context, const std::string& service);
+int exec(const Context& context, const std::string& service, const std::vector<std::string>& command);
+struct ForwardOptions {
+  std::string service;
+  std::string ports;      // "5432", "15432:5432"
+  std::string unix_path;  // instead of a port of loopback
+};
+int forward(const Context& context, const ForwardOptions& options);
 struct AuditOptions {
   std::string since;    // a duration such as 1h; empty: all
   std::string service;  // empty: all

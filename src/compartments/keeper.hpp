@@ -12,8 +12,13 @@
 //     {"type":"state","state":"sealing|sealed|sidecar_ready|running|draining|terminating|finishing|stopped","service_pid"}
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors
+//     {"type":"session","session":N, "started":true with the outer ends of a guest's streams (guests.hpp)
+//                                  | "connected":true with the socket | "ended":true,"code":N | "signal":N |
+//                                  "error":"…"}
 //   controller → keeper
 //     {"type":"stop","grace_ms":N}     {"type":"listeners"}
+//     {"type":"guest","session":N,"argv":[…],"terminal":"TERM","rows","columns"}   without "terminal": pipes
+//     {"type":"hang_up","session":N}   {"type":"connect","session":N,"port":N}
 // SIGTERM is a stop too.
 
 namespace bulkhead::compartments {

@@ -62,6 +62,11 @@ net::Task<> Controller::serve_client(net::Stream stream) {
       if (!channel.send(text_of({{"ok", false}, {"error", what}}))) co_return;
       continue;
     }
+    if (!frame->fds.empty()) {
+      // The compartment's walls are none for a descriptor that somebody hands in.
+      if (!channel.send(text_of(refuse(*who, *request, "a request carries no descriptors")))) co_return;
+      continue;
+    }
     if (!co_await serve_request(channel, *who, *request)) co_return;
   }
 }
@@ -78,6 +83,8 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
   if (verb == "status") co_await refresh_stats();
   json reply;
   try {
+    if (verb == "exec") co_return co_await serve_exec(channel, who, request);
+    if (verb == "forward") co_return co_await serve_forward(channel, who, request);
     reply = answer(request);
   } catch (const json::exception& error) {
     reply = {{"ok", false}, {"error", fmt::format("the request is not as expected: {}", error.what())}};

@@ -18,6 +18,7 @@
 #include "control/places.hpp"
 #include "control/roles.hpp"
 #include "control/runtime.hpp"
+#include "control/sessions.hpp"
 #include "control/totals.hpp"
 #include "discovery/registry.hpp"
 #include "identity/authority.hpp"
@@ -93,6 +94,15 @@ class Controller {
   bool audit(const Peer& who, std::string_view verb, std::string_view service, nlohmann::json details,
              std::string_view outcome);
 
+  // sessions.cpp
+  Result<Runtime*> running_instance(const std::string& name);
+  Result<> check_open(const std::string& service, bool manifest::Debug::* way, std::string_view verb) const;
+  Result<Runtime*> begin_session(const Peer& who, const nlohmann::json& request, bool manifest::Debug::* way);
+  net::Task<bool> serve_exec(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  net::Task<nlohmann::json> relay(net::FrameChannel& channel, Session& session, std::uint32_t number);
+  net::Task<bool> serve_forward(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  net::Task<Result<Fd>> connect_inside(int client, const nlohmann::json& request);
+
   // api.cpp
   nlohmann::json answer(const nlohmann::json& request);
   nlohmann::json apply(const nlohmann::json& request);
@@ -131,6 +141,7 @@ class Controller {
   AuditLog audit_log_;
   std::string audit_problem_;  // why the last line could not be written; "" if it was
   Repeats repeats_;
+  Sessions sessions_;
 
   net::Listener clients_;
   net::Listener keepers_;
