@@ -49,12 +49,13 @@ std::string shown(const json& value) {
   return text;
 }
 
+// The command last, as it was typed.
 std::string details_text(const json& details) {
   std::string text;
-  for (const auto& [key, value] : details.items()) {
-    if (!text.empty()) text += ' ';
-    text += key == "argv" ? "-- " + shown(value) : key + "=" + shown(value);
-  }
+  for (const auto& [key, value] : details.items())
+    if (key != "argv") text += fmt::format("{}{}={}", text.empty() ? "" : " ", key, shown(value));
+  if (const auto argv = details.find("argv"); argv != details.end())
+    text += (text.empty() ? "-- " : " -- ") + shown(*argv);
   return text;
 }
 

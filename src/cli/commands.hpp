@@ -25,6 +25,8 @@ int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
 int identity(const Context& context, const std::string& service);
 int exec(const Context& context, const std::string& service, const std::vector<std::string>& command);
+int run_command(const Context& context, const std::string& service, const std::vector<std::string>& command,
+                bool beside);
 struct ForwardOptions {
   std::string service;
   std::string ports;      // "5432", "15432:5432"

@@ -1,4 +1,4 @@
-// exec: a command inside of a compartment that runs.
+// exec and run: a command inside of a compartment that runs, or of one of its own.
 
 #include <cstdlib>
 
@@ -50,15 +50,13 @@ int carry_out(const control::Conversation& conversation, std::vector<Fd> fds) {
   return ended ? *ended : complain(ended.error());
 }
 
-}  // namespace
-
-int exec(const Context& context, const std::string& service, const std::vector<std::string>& command) {
+int converse(const Context& context, const json& request) {
   const auto places = open_places(context);
   if (!places) return places.error();
   auto conversation = control::Conversation::open(*places);
   if (!conversation && conversation.error().cause == Cause::unreachable) return not_running(context);
   if (!conversation) return complain(conversation.error());
-  if (auto sent = conversation->send(request_of("exec", service, command)); !sent) return complain(sent.error());
+  if (auto sent = conversation->send(request); !sent) return complain(sent.error());
   auto begun = conversation->receive();
   if (!begun) return complain(begun.error());
   const json told = json::parse(begun->text, nullptr, false);
@@ -68,6 +66,19 @@ int exec(const Context& context, const std::string& service, const std::vector<s
     return told.value("not_started", false) ? kNotStarted : kFailed;
   }
   return carry_out(*conversation, std::move(begun->fds));
+}
+
+}  // namespace
+
+int exec(const Context& context, const std::string& service, const std::vector<std::string>& command) {
+  return converse(context, request_of("exec", service, command));
+}
+
+int run_command(const Context& context, const std::string& service, const std::vector<std::string>& command,
+                bool beside) {
+  json request = request_of("run", service, command);
+  request["beside"] = beside;
+  return converse(context, request);
 }
 
 }  // namespace bulkhead::cli

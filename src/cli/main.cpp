@@ -141,6 +141,14 @@ int run(int argc, char** argv) {
       "run.");
   sub->callback([&] { code = exec(context, service, program); });
 
+  bool beside = false;
+  sub = command(app, context, "run", "Run a command as a service: its compartment, identity, environment and doors");
+  sub->add_option("SERVICE", service, "the service")->required();
+  sub->add_option("CMD", program, "the command and its arguments, after --")->required();
+  sub->add_flag("--beside", beside, "beside the service, without its requests; otherwise in its place until it ends");
+  sub->footer("Its exit code is the command's, as with exec.");
+  sub->callback([&] { code = run_command(context, service, program, beside); });
+
   ForwardOptions forward_options;
   sub = command(app, context, "forward", "Open a port of this host's loopback that leads into a compartment");
   sub->add_option("SERVICE", forward_options.service, "a service, or one instance such as catalog-2")->required();

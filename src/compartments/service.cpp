@@ -44,7 +44,7 @@ Image image_of(const Compartment& compartment, const Program& program) {
   variables.try_emplace("PATH", kPath);
   variables.try_emplace("USER", "service");
   Image image;
-  image.candidates = candidates_for(program.command.front(), variables["PATH"]);
+  image.candidates = candidates_for(program.command.empty() ? "" : program.command.front(), variables["PATH"]);
   for (const auto& [name, value] : variables) image.variables.push_back(name + '=' + value);
   for (const auto& word : program.command) image.argv.push_back(const_cast<char*>(word.c_str()));
   image.argv.push_back(nullptr);
@@ -130,6 +130,12 @@ Result<> prepare(const Compartment& compartment, const Streams& streams, const s
   return load_service_filter();
 }
 
+// In the place of a service that an operator runs: it holds the compartment, and ends when it is asked to.
+[[noreturn]] void wait_for_the_end(Fd complain) {
+  complain.reset();
+  for (;;) pause();
+}
+
 Fault exec_image(const Image& image) {
   int error = ENOENT;
   for (const auto& path : image.candidates) {
@@ -152,6 +158,7 @@ Result<pid_t> start_program(const Compartment& compartment, const Program& progr
   if (child < 0) return os_fail("fork the service");
   if (child == 0) {
     const auto prepared = prepare(compartment, program.streams, cgroup_procs);
+    if (prepared && program.command.empty()) wait_for_the_end(std::move(complain));
     const Fault fault = prepared ? exec_image(image) : prepared.error();
     [[maybe_unused]] const auto ignored = write(complain.get(), fault.message.data(), fault.message.size());
     _exit(127);

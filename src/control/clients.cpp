@@ -84,6 +84,7 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
   json reply;
   try {
     if (verb == "exec") co_return co_await serve_exec(channel, who, request);
+    if (verb == "run") co_return co_await serve_run(channel, who, request);
     if (verb == "forward") co_return co_await serve_forward(channel, who, request);
     reply = answer(request);
   } catch (const json::exception& error) {
@@ -107,7 +108,8 @@ json Controller::refuse(const Peer& who, const json& request, std::string reason
 
 net::Task<> Controller::watch(net::FrameChannel& channel) {
   for (;;) {
-    if (!channel.send(text_of(status()))) co_return;
+    const auto who = peer_of(channel.stream().fd(), roles_);
+    if (!who || !refusal_of(*who, "watch").empty() || !channel.send(text_of(status()))) co_return;
     if (gone_for_good_) {
       const auto flushed = co_await channel.flush(loop_.in(1s));
       static_cast<void>(flushed);

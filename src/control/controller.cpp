@@ -50,6 +50,7 @@ Result<> Controller::open() {
   if (!lock) return fail(std::move(lock.error()));
   lock_ = std::move(*lock);
   cgroup_host_ = compartments::detect_cgroups();
+  end_records();
 
   if (const auto text = read_file(places.desired())) {
     auto desired = desired_from_json(*text);
@@ -98,12 +99,13 @@ Result<> Controller::take(Desired desired, bool keep) {
   launcher_.directory = desired_.directory;
   give_roles(loaded_->application.operators);
   if (auto made = make_gateway_certificate(); !made) return made;
-  fleet_.want(goals_of(launcher_, loaded_->application, loaded_->model));
+  fleet_.want(goals());
   return {};
 }
 
 void Controller::reconcile() {
   if (!loaded_ && !fleet_.going_down() && runtimes_.empty()) return;
+  if (fleet_.going_down()) end_all_runs();
   for (const Action& action : fleet_.decide(now())) perform(action);
   publish();
   save_instances();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -95,12 +96,42 @@ class Controller {
              std::string_view outcome);
 
   // sessions.cpp
+  static constexpr const char* kControllerEnded = "the controller ended before it did";
+  // The second line of what has begun: written by end(), or when this goes with the controller.
+  class Record {
+   public:
+    Record(Controller& controller, Peer who, std::string verb, std::string service, nlohmann::json details);
+    Record(const Record&) = delete;
+    Record& operator=(const Record&) = delete;
+    ~Record() { end(kControllerEnded); }
+    void end(const std::string& outcome);
+    std::function<nlohmann::json()> add;  // what is known at the end alone
+
+   private:
+    Controller& controller_;
+    Peer who_;
+    std::string verb_, service_;
+    nlohmann::json details_;
+    Time began_;
+    bool ended_ = false;
+  };
+  void end_records();
   Result<Runtime*> running_instance(const std::string& name);
   Result<> check_open(const std::string& service, bool manifest::Debug::* way, std::string_view verb) const;
-  Result<Runtime*> begin_session(const Peer& who, const nlohmann::json& request, bool manifest::Debug::* way);
+  Result<Runtime*> begin_session(const Peer& who, const nlohmann::json& request, bool manifest::Debug::* way,
+                                 nlohmann::json& details);
   net::Task<bool> serve_exec(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
   net::Task<nlohmann::json> relay(net::FrameChannel& channel, Session& session, std::uint32_t number);
+  net::Task<> say_last(net::FrameChannel& channel, nlohmann::json reply);
   net::Task<bool> serve_forward(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  // runs.cpp
+  net::Task<bool> serve_run(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  Result<std::string> begin_run(const Peer& who, const nlohmann::json& request, nlohmann::json& details);
+  net::Task<Result<>> make_room(Session& session, const std::string& service);
+  net::Task<Result<>> start_run(Session& session, const std::string& service, bool beside);
+  net::Task<> end_run(const std::string& instance, std::uint64_t epoch);
+  void end_all_runs();
+  std::vector<Goal> goals() const;
   net::Task<Result<Fd>> connect_inside(int client, const nlohmann::json& request);
 
   // api.cpp
@@ -142,6 +173,7 @@ class Controller {
   std::string audit_problem_;  // why the last line could not be written; "" if it was
   Repeats repeats_;
   Sessions sessions_;
+  std::map<std::string, Run> runs_;  // by instance
 
   net::Listener clients_;
   net::Listener keepers_;

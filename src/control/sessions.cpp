@@ -1,4 +1,4 @@
-// exec and forward: who may, where to, and what is written down of it.
+// exec and forward: who may, where to, and what is written down of it. runs.cpp has run.
 //
 //   exec     {service, argv, terminal?, rows, columns}
 //              → {"ok", "instance"} with a terminal's master, or with three pipes: input, output, errors
@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "compartments/log_file.hpp"
 #include "control/controller.hpp"
 #include "policy/model.hpp"
 
@@ -33,20 +34,10 @@ constexpr std::size_t kMostConnections = 256;  // of one forward, at once
 constexpr auto kStart = 10s;                   // from the request to the command's exec
 constexpr auto kHangUp = 10s;                  // from the client's end to the command's
 constexpr auto kConnect = 5s;
+constexpr const char* kNoCommand = "a command is a list of words";
 
 std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
-
-std::string seconds_since(Time began, Time now) {
-  return fmt::format("{:.1f} s", static_cast<double>(std::chrono::duration_cast<Millis>(now - began).count()) / 1000);
-}
-
-// How a command ended, as the audit log has it.
-std::string ending_of(const json& news) {
-  if (news.contains("signal")) return fmt::format("killed by signal {}", news["signal"].get<int>());
-  if (news.contains("code")) return fmt::format("exited with {}", news["code"].get<int>());
-  return "ended with its instance";
-}
 
 struct Traffic {
   std::uint64_t to_service = 0, from_service = 0;
@@ -61,23 +52,44 @@ void count(int socket, Traffic& traffic) {
   traffic.from_service += info.tcpi_bytes_received;
 }
 
-// Waits for the client to go or to break the protocol: it has nothing more to say.
+}  // namespace
+
 net::Task<> tell_when_gone(net::FrameChannel& channel, Session& session) {
   const auto frame = co_await channel.receive(net::Deadline::never());
   static_cast<void>(frame);
   session.news.try_push({json{{"gone", "client"}}, {}});
 }
 
-}  // namespace
+std::string ending_of(const json& news) {
+  if (news.contains("error")) return "failed: " + news.value("error", "");
+  if (news.contains("signal")) return fmt::format("killed by signal {}", news["signal"].get<int>());
+  if (news.contains("code")) return fmt::format("exited with {}", news["code"].get<int>());
+  return "ended with its instance";
+}
+
+json ending_reply(const json& news) {
+  if (news.contains("error")) return {{"ok", false}, {"error", news["error"]}, {"not_started", true}};
+  json reply = {{"ok", true}, {"ended", true}};
+  for (const char* key : {"code", "signal", "gone"})
+    if (news.contains(key)) reply[key] = news[key];
+  return reply;
+}
+
+json guest_message(std::uint32_t session, const json& request) {
+  json wanted = {{"type", "guest"}, {"session", session}, {"argv", request.at("argv")}};
+  for (const char* key : {"terminal", "rows", "columns"})
+    if (request.contains(key)) wanted[key] = request[key];
+  return wanted;
+}
+
+std::string seconds_since(Time began, Time now) {
+  return fmt::format("{:.1f} s", static_cast<double>(std::chrono::duration_cast<Millis>(now - began).count()) / 1000);
+}
 
 Sessions::Sessions()
     : next_(static_cast<std::uint32_t>(
           std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
               .count())) {}
-
-Sessions::Entry::Entry(Sessions& sessions, Session& session) : sessions_(sessions), number_(sessions.next_++) {
-  sessions_.open_[number_] = &session;
-}
 
 void Sessions::tell(const std::string& instance, json message, std::vector<Fd> fds) {
   const auto found = open_.find(message.value("session", std::uint32_t{0}));
@@ -89,6 +101,38 @@ void Sessions::end_all_of(const std::string& instance, std::uint64_t epoch) {
   for (const auto& [number, session] : open_)
     if (session->instance == instance && session->epoch == epoch)
       session->news.try_push({json{{"gone", "instance"}}, {}});
+}
+
+Controller::Record::Record(Controller& controller, Peer who, std::string verb, std::string service, json details)
+    : controller_(controller),
+      who_(std::move(who)),
+      verb_(std::move(verb)),
+      service_(std::move(service)),
+      details_(std::move(details)),
+      began_(controller.now()) {}
+
+void Controller::Record::end(const std::string& outcome) {
+  if (std::exchange(ended_, true)) return;
+  if (add) details_.update(add());
+  details_["lasted"] = seconds_since(began_, controller_.now());
+  controller_.audit(who_, verb_, service_, std::move(details_), outcome);
+}
+
+// Of those that began under a controller that was killed, nobody else tells the end.
+void Controller::end_records() {
+  std::map<std::uint64_t, json> open;
+  for (json& entry : read_audit(launcher_.places.audit(), {})) {
+    const auto session = entry["details"].value("session", std::uint64_t{0});
+    if (entry.value("outcome", "") == "begun")
+      open[session] = std::move(entry);
+    else
+      open.erase(session);
+  }
+  for (auto& [session, entry] : open) {
+    entry["time"] = compartments::format_time(std::chrono::system_clock::now());
+    entry["outcome"] = kControllerEnded;
+    if (const auto written = audit_log_.append(entry); !written) audit_problem_ = written.error().message;
+  }
 }
 
 // The instance that is meant by its own name or its service's, the first that is ready if any is.
@@ -118,52 +162,47 @@ Result<> Controller::check_open(const std::string& service, bool manifest::Debug
 }
 
 // What every session begins with: an instance that runs, a way that is open, and a line in the log.
-Result<Runtime*> Controller::begin_session(const Peer& who, const json& request, bool manifest::Debug::* way) {
+Result<Runtime*> Controller::begin_session(const Peer& who, const json& request, bool manifest::Debug::* way,
+                                           json& details) {
   const std::string verb = request.at("verb");
   auto runtime = running_instance(request.at("service"));
   if (!runtime) return runtime;
   if (auto open = check_open((*runtime)->service, way, verb); !open) return fail(open.error());
-  json details = audit_details(request);
   details["instance"] = (*runtime)->id;
-  if (!audit(who, verb, (*runtime)->service, std::move(details), "begun"))
+  if (!audit(who, verb, (*runtime)->service, details, "begun"))
     return fail(Cause::io, "the audit log can not be written, and nobody goes inside unrecorded: {}", audit_problem_);
   return runtime;
 }
 
 // False: the connection is over.
 net::Task<bool> Controller::serve_exec(net::FrameChannel& channel, const Peer& who, const json& request) {
-  const auto began = now();
-  const json& argv = request.at("argv");
-  auto runtime = begin_session(who, request, &manifest::Debug::exec);
-  if (!runtime) co_return static_cast<bool>(channel.send(text_of(refuse(who, request, runtime.error().message))));
-  Session session(loop_, (*runtime)->id, (*runtime)->epoch);
-  const std::string service = (*runtime)->service;
-  const Sessions::Entry entry(sessions_, session);
-  json wanted = {{"type", "guest"}, {"session", entry.number()}, {"argv", argv}};
-  for (const char* key : {"terminal", "rows", "columns"})
-    if (request.contains(key)) wanted[key] = request[key];
-  if (!(*runtime)->keeper_channel->send(text_of(wanted))) session.news.try_push({json{{"gone", "instance"}}, {}});
-  const json ended = co_await relay(channel, session, entry.number());
+  if (!request.at("argv").is_array()) co_return static_cast<bool>(channel.send(text_of(failure(kNoCommand))));
+  const std::uint32_t number = sessions_.next_number();
   json details = audit_details(request);
-  details["instance"] = session.instance;
-  details["lasted"] = seconds_since(began, now());
-  const bool failed = ended.contains("error");
-  audit(who, "exec", service, std::move(details), failed ? "failed: " + ended.value("error", "") : ending_of(ended));
-  json reply = failed ? failure(ended.value("error", "")) : json{{"ok", true}, {"ended", true}};
-  if (failed) reply["not_started"] = true;
-  for (const char* key : {"code", "signal", "gone"})
-    if (ended.contains(key)) reply[key] = ended[key];
-  if (channel.send(text_of(reply))) {
-    const auto flushed = co_await channel.flush(loop_.in(1s));
-    static_cast<void>(flushed);
-  }
+  details["session"] = number;
+  auto runtime = begin_session(who, request, &manifest::Debug::exec, details);
+  if (!runtime) co_return static_cast<bool>(channel.send(text_of(refuse(who, request, runtime.error().message))));
+  Record record(*this, who, "exec", (*runtime)->service, std::move(details));
+  Session session(loop_, (*runtime)->id, (*runtime)->epoch);
+  const Sessions::Entry entry(sessions_, session, number);
+  if (!(*runtime)->keeper_channel->send(text_of(guest_message(number, request))))
+    session.news.try_push({json{{"gone", "instance"}}, {}});
+  net::Gate watching(loop_);
+  watching.spawn(tell_when_gone(channel, session));
+  const json ended = co_await relay(channel, session, number);
+  record.end(ending_of(ended));
+  co_await say_last(channel, ending_reply(ended));
   co_return false;
+}
+
+net::Task<> Controller::say_last(net::FrameChannel& channel, json reply) {
+  if (!channel.send(text_of(reply))) co_return;
+  const auto flushed = co_await channel.flush(loop_.in(1s));
+  static_cast<void>(flushed);
 }
 
 // From the keeper's first word to its last, or that of who is gone. A client that goes ends its command.
 net::Task<json> Controller::relay(net::FrameChannel& channel, Session& session, std::uint32_t number) {
-  net::Gate watching(loop_);
-  watching.spawn(tell_when_gone(channel, session));
   net::Deadline deadline = loop_.in(kStart);
   for (;;) {
     auto news = co_await session.news.pop(deadline);
@@ -214,15 +253,15 @@ class Forwarded {
 }  // namespace
 
 net::Task<bool> Controller::serve_forward(net::FrameChannel& channel, const Peer& who, const json& request) {
-  const auto began = now();
   const int port = request.at("port");
   if (port < 1 || port > 65535) co_return static_cast<bool>(channel.send(text_of(failure("a port is 1 to 65535"))));
-  auto runtime = begin_session(who, request, &manifest::Debug::forward);
-  if (!runtime) co_return static_cast<bool>(channel.send(text_of(refuse(who, request, runtime.error().message))));
-  const std::string service = (*runtime)->service;
   json details = audit_details(request);
-  details["instance"] = (*runtime)->id;
+  details["session"] = sessions_.next_number();
+  auto runtime = begin_session(who, request, &manifest::Debug::forward, details);
+  if (!runtime) co_return static_cast<bool>(channel.send(text_of(refuse(who, request, runtime.error().message))));
+  Record record(*this, who, "forward", (*runtime)->service, std::move(details));
   Forwarded forwarded;
+  record.add = [&forwarded] { return forwarded.told(); };
   bool there = static_cast<bool>(channel.send(text_of({{"ok", true}, {"instance", (*runtime)->id}})));
   while (there) {
     auto frame = co_await channel.receive(net::Deadline::never());
@@ -249,9 +288,7 @@ net::Task<bool> Controller::serve_forward(net::FrameChannel& channel, const Peer
     const std::uint32_t number = forwarded.add(std::move(*connected));
     there = static_cast<bool>(channel.send(text_of({{"ok", true}, {"connection", number}}), std::move(given)));
   }
-  details.update(forwarded.told());
-  details["lasted"] = seconds_since(began, now());
-  audit(who, "forward", service, std::move(details), "ended");
+  record.end("ended");
   co_return false;
 }
 
@@ -264,7 +301,7 @@ net::Task<Result<Fd>> Controller::connect_inside(int client, const json& request
   if (auto open = check_open((*runtime)->service, &manifest::Debug::forward, "forward"); !open)
     co_return fail(open.error());
   Session session(loop_, (*runtime)->id, (*runtime)->epoch);
-  const Sessions::Entry entry(sessions_, session);
+  const Sessions::Entry entry(sessions_, session, sessions_.next_number());
   const json wanted = {{"type", "connect"}, {"session", entry.number()}, {"port", request.at("port")}};
   if (auto sent = (*runtime)->keeper_channel->send(text_of(wanted)); !sent) co_return fail(sent.error());
   auto news = co_await session.news.pop(loop_.in(kConnect));

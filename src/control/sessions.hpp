@@ -8,7 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "control/fleet.hpp"
 #include "net/event.hpp"
+#include "net/frames.hpp"
 
 // What somebody does inside of a compartment, between the connection of their command line and the instance's keeper.
 namespace bulkhead::control {
@@ -27,14 +29,34 @@ struct Session {
   net::Channel<News> news;
 };
 
-// Those that are open, by number. A number is never used twice, not by a later controller either.
+// Tells the session when its client goes or breaks the protocol: it has nothing more to say.
+net::Task<> tell_when_gone(net::FrameChannel& channel, Session& session);
+
+// What a keeper is told to run, as the client asked for it.
+nlohmann::json guest_message(std::uint32_t session, const nlohmann::json& request);
+// How a command ended, of its last news: as the audit log has it, and as its client is told.
+std::string ending_of(const nlohmann::json& news);
+nlohmann::json ending_reply(const nlohmann::json& news);
+std::string seconds_since(Time began, Time now);  // "1.5 s"
+
+// A command in the place of a service's instances, or beside them, in an instance of its own.
+struct Run {
+  std::string service;
+  std::string by;  // who typed it
+  bool beside = false;
+  bool ending = false;
+};
+
+// Those that are open, by number. Numbers grow from the seconds since the epoch, so that a later controller's differ.
 class Sessions {
  public:
   Sessions();
   // Open for as long as it lives.
   class Entry {
    public:
-    Entry(Sessions& sessions, Session& session);
+    Entry(Sessions& sessions, Session& session, std::uint32_t number) : sessions_(sessions), number_(number) {
+      sessions_.open_[number_] = &session;
+    }
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
     ~Entry() { sessions_.open_.erase(number_); }
@@ -45,6 +67,7 @@ class Sessions {
     std::uint32_t number_;
   };
 
+  std::uint32_t next_number() { return next_++; }
   // News of a keeper for one of its own instance's sessions. What nobody waits for is dropped, descriptors too.
   void tell(const std::string& instance, nlohmann::json message, std::vector<Fd> fds);
   // The instance's keeper is gone, or does not hear us any more.

@@ -112,6 +112,8 @@ json Controller::status() const {
                                   {"instances", instances},
                                   {"totals", totals_json(totals)}});
   }
+  for (const auto& [id, run] : runs_)
+    result["runs"].push_back({{"instance", id}, {"service", run.service}, {"by", run.by}, {"beside", run.beside}});
   for (const auto& [id, runtime] : runtimes_) {
     for (const std::string_view part : {"calls", "denied"}) {
       if (!runtime.stats.is_object() || !runtime.stats.contains(part)) continue;

@@ -138,7 +138,7 @@ class Application:
             subprocess.run(["chown", "-R", user, str(self.directory)], check=True)
 
     def run(self, *words, check=True, timeout=180):
-        command = [str(self.program), *words, "--file" if words[0] == "logs" else "-f", str(self.manifest)]
+        command = [str(self.program), words[0], "--file" if words[0] == "logs" else "-f", str(self.manifest), *words[1:]]
         if self.user:
             command = ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups", "--inh-caps=-all", *command]
             self.environment["HOME"] = str(self.directory)
