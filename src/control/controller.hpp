@@ -98,12 +98,12 @@ class Controller {
   // sessions.cpp
   static constexpr const char* kControllerEnded = "the controller ended before it did";
   // The second line of what has begun: written by end(), or when this goes with the controller.
-  class Record {
+  class EndRecord {
    public:
-    Record(Controller& controller, Peer who, std::string verb, std::string service, nlohmann::json details);
-    Record(const Record&) = delete;
-    Record& operator=(const Record&) = delete;
-    ~Record() { end(kControllerEnded); }
+    EndRecord(Controller& controller, Peer who, std::string verb, std::string service, nlohmann::json details);
+    EndRecord(const EndRecord&) = delete;
+    EndRecord& operator=(const EndRecord&) = delete;
+    ~EndRecord() { end(kControllerEnded); }
     void end(const std::string& outcome);
     std::function<nlohmann::json()> add;  // what is known at the end alone
 

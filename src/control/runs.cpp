@@ -76,7 +76,7 @@ net::Task<bool> Controller::serve_run(net::FrameChannel& channel, const Peer& wh
   }
   const std::string service = request.at("service");
   const bool beside = request.value("beside", false);
-  Record record(*this, who, "run", service, std::move(details));
+  EndRecord record(*this, who, "run", service, std::move(details));
   Session session(loop_, *instance, number);
   const Sessions::Entry entry(sessions_, session, number);
   struct Place {  // taken for as long as this lives, however it ends

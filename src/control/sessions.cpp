@@ -103,7 +103,7 @@ void Sessions::end_all_of(const std::string& instance, std::uint64_t epoch) {
       session->news.try_push({json{{"gone", "instance"}}, {}});
 }
 
-Controller::Record::Record(Controller& controller, Peer who, std::string verb, std::string service, json details)
+Controller::EndRecord::EndRecord(Controller& controller, Peer who, std::string verb, std::string service, json details)
     : controller_(controller),
       who_(std::move(who)),
       verb_(std::move(verb)),
@@ -111,7 +111,7 @@ Controller::Record::Record(Controller& controller, Peer who, std::string verb, s
       details_(std::move(details)),
       began_(controller.now()) {}
 
-void Controller::Record::end(const std::string& outcome) {
+void Controller::EndRecord::end(const std::string& outcome) {
   if (std::exchange(ended_, true)) return;
   if (add) details_.update(add());
   details_["lasted"] = seconds_since(began_, controller_.now());
@@ -182,7 +182,7 @@ net::Task<bool> Controller::serve_exec(net::FrameChannel& channel, const Peer& w
   details["session"] = number;
   auto runtime = begin_session(who, request, &manifest::Debug::exec, details);
   if (!runtime) co_return static_cast<bool>(channel.send(text_of(refuse(who, request, runtime.error().message))));
-  Record record(*this, who, "exec", (*runtime)->service, std::move(details));
+  EndRecord record(*this, who, "exec", (*runtime)->service, std::move(details));
   Session session(loop_, (*runtime)->id, (*runtime)->epoch);
   const Sessions::Entry entry(sessions_, session, number);
   if (!(*runtime)->keeper_channel->send(text_of(guest_message(number, request))))
@@ -259,8 +259,8 @@ net::Task<bool> Controller::serve_forward(net::FrameChannel& channel, const Peer
   details["session"] = sessions_.next_number();
   auto runtime = begin_session(who, request, &manifest::Debug::forward, details);
   if (!runtime) co_return static_cast<bool>(channel.send(text_of(refuse(who, request, runtime.error().message))));
-  Record record(*this, who, "forward", (*runtime)->service, std::move(details));
-  Forwarded forwarded;
+  Forwarded forwarded;  // before the record, which counts it at its end
+  EndRecord record(*this, who, "forward", (*runtime)->service, std::move(details));
   record.add = [&forwarded] { return forwarded.told(); };
   bool there = static_cast<bool>(channel.send(text_of({{"ok", true}, {"instance", (*runtime)->id}})));
   while (there) {
