@@ -14,7 +14,7 @@
 namespace bulkhead::compartments {
 namespace {
 
-constexpr std::size_t kLargestFrame = 64U << 10U;  // the controller's messages to a keeper are tiny
+constexpr std::size_t kLargestFrame = 256U << 10U;  // a guest's command, each byte as \u0001
 constexpr std::size_t kMostQueued = 1024;
 constexpr ControllerLink::Millis kLongestBackoff = 2000;
 

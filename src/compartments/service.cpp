@@ -131,8 +131,8 @@ Result<> prepare(const Compartment& compartment, const Streams& streams, const s
 }
 
 // In the place of a service that an operator runs: it holds the compartment, and ends when it is asked to.
-[[noreturn]] void wait_for_the_end(Fd complain) {
-  complain.reset();
+[[noreturn]] void wait_for_the_end() {
+  close_range(STDERR_FILENO + 1, ~0U, 0);  // no exec does it
   for (;;) pause();
 }
 
@@ -158,7 +158,7 @@ Result<pid_t> start_program(const Compartment& compartment, const Program& progr
   if (child < 0) return os_fail("fork the service");
   if (child == 0) {
     const auto prepared = prepare(compartment, program.streams, cgroup_procs);
-    if (prepared && program.command.empty()) wait_for_the_end(std::move(complain));
+    if (prepared && program.command.empty()) wait_for_the_end();
     const Fault fault = prepared ? exec_image(image) : prepared.error();
     [[maybe_unused]] const auto ignored = write(complain.get(), fault.message.data(), fault.message.size());
     _exit(127);

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kMostDetails = 64U << 10U;
 constexpr std::size_t kMostName = 64;
+constexpr unsigned kMostConnections = 128;  // of one uid that is no admin: it can not shut others out
 
 std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -50,6 +51,19 @@ net::Task<> Controller::accept_clients(net::Listener& listener) {
 net::Task<> Controller::serve_client(net::Stream stream) {
   const int socket = stream.fd();
   net::FrameChannel channel(std::move(stream));
+  const auto first = peer_of(socket, roles_);
+  if (!first) co_return;
+  struct Counted {
+    Counted(std::map<uid_t, unsigned>& all, uid_t who) : open(all), uid(who) { ++open[uid]; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+    ~Counted() {
+      if (--open[uid] == 0) open.erase(uid);
+    }
+    std::map<uid_t, unsigned>& open;
+    uid_t uid;
+  } const counted(connections_, first->uid);
+  if (connections_[first->uid] > kMostConnections && first->role != Role::admin) co_return;
   for (;;) {
     auto frame = co_await channel.receive(net::Deadline::never());
     if (!frame) co_return;

@@ -172,6 +172,7 @@ class Controller {
   AuditLog audit_log_;
   std::string audit_problem_;  // why the last line could not be written; "" if it was
   Repeats repeats_;
+  std::map<uid_t, unsigned> connections_;  // open ones on the control sockets, by whose they are
   Sessions sessions_;
   std::map<std::string, Run> runs_;  // by instance
 

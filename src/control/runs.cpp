@@ -47,7 +47,7 @@ void Controller::end_all_runs() {
 Result<std::string> Controller::begin_run(const Peer& who, const json& request, json& details) {
   const std::string service = request.at("service");
   const bool beside = request.value("beside", false);
-  if (!request.at("argv").is_array()) return fail(Cause::invalid, "a command is a list of words");
+  if (auto checked = check_guest(request); !checked) return fail(checked.error());
   if (service == policy::kGateway) return fail(Cause::invalid, "the gateway has no compartment");
   if (auto open = check_open(service, &manifest::Debug::run, "run"); !open) return fail(open.error());
   if (fleet_.going_down()) return fail(Cause::conflict, "the application is going down");

@@ -34,7 +34,8 @@ constexpr std::size_t kMostConnections = 256;  // of one forward, at once
 constexpr auto kStart = 10s;                   // from the request to the command's exec
 constexpr auto kHangUp = 10s;                  // from the client's end to the command's
 constexpr auto kConnect = 5s;
-constexpr const char* kNoCommand = "a command is a list of words";
+constexpr std::size_t kMostWords = 32U << 10U;  // of a command, each with its end; a keeper takes no more
+constexpr std::size_t kMostTerm = 200;
 
 std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
@@ -73,6 +74,27 @@ json ending_reply(const json& news) {
   for (const char* key : {"code", "signal", "gone"})
     if (news.contains(key)) reply[key] = news[key];
   return reply;
+}
+
+Result<> check_guest(const json& request) {
+  const json argv = request.value("argv", json());
+  std::size_t size = 0;
+  if (!argv.is_array() || argv.empty()) return fail(Cause::invalid, "a command is a list of words");
+  for (const json& word : argv) {
+    if (!word.is_string() || word.get_ref<const std::string&>().find('\0') != std::string::npos)
+      return fail(Cause::invalid, "a command is a list of words");
+    size += word.get_ref<const std::string&>().size() + 1;
+  }
+  if (argv.front().get_ref<const std::string&>().empty())
+    return fail(Cause::invalid, "a command begins with a program");
+  if (size > kMostWords) return fail(Cause::exhausted, "a command of {} bytes: at most {} go in", size, kMostWords);
+  const json terminal = request.value("terminal", json(""));
+  if (!terminal.is_string() || terminal.get_ref<const std::string&>().size() > kMostTerm)
+    return fail(Cause::invalid, "a terminal is the text of TERM, at most {} bytes", kMostTerm);
+  for (const char* key : {"rows", "columns"})
+    if (!request.value(key, json(0U)).is_number_unsigned())
+      return fail(Cause::invalid, "the size of a terminal is two numbers");
+  return {};
 }
 
 json guest_message(std::uint32_t session, const json& request) {
@@ -176,7 +198,8 @@ Result<Runtime*> Controller::begin_session(const Peer& who, const json& request,
 
 // False: the connection is over.
 net::Task<bool> Controller::serve_exec(net::FrameChannel& channel, const Peer& who, const json& request) {
-  if (!request.at("argv").is_array()) co_return static_cast<bool>(channel.send(text_of(failure(kNoCommand))));
+  if (auto checked = check_guest(request); !checked)
+    co_return static_cast<bool>(channel.send(text_of(failure(checked.error().message))));
   const std::uint32_t number = sessions_.next_number();
   json details = audit_details(request);
   details["session"] = number;

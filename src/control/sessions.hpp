@@ -32,6 +32,8 @@ struct Session {
 // Tells the session when its client goes or breaks the protocol: it has nothing more to say.
 net::Task<> tell_when_gone(net::FrameChannel& channel, Session& session);
 
+// Whether a request names a command that a keeper takes: its words, and the terminal if it has one.
+Result<> check_guest(const nlohmann::json& request);
 // What a keeper is told to run, as the client asked for it.
 nlohmann::json guest_message(std::uint32_t session, const nlohmann::json& request);
 // How a command ended, of its last news: as the audit log has it, and as its client is told.

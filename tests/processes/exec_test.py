@@ -296,14 +296,21 @@ class Exec(harness.Case):
 
     def test_broken_requests(self):
         app = self.up()
-        for argv in (None, [], "ls", [1], ["ls", None], {"a": "b"}, ["a\0b"], ["x" * 40_000], [""]):
+        for argv in (None, [], "ls", [1], ["ls", None], {"a": "b"}, ["a\0b"], ["x" * 40_000], ["x" * 3_000_000], ["\x01"] * 40_000, [""]):
             answer = app.ask("exec", service="db", argv=argv)
             self.assertFalse(answer["ok"], answer)
         self.assertFalse(app.ask("exec", service=7, argv=["ls"])["ok"])
         self.assertFalse(app.ask("exec", argv=["ls"])["ok"])
         for port in (0, -1, 70_000, "x", None):
             self.assertFalse(app.ask("forward", service="db", port=port)["ok"])
+        for more in ({"terminal": 7}, {"terminal": "x" * 1000}, {"terminal": "x", "rows": -1}, {"terminal": "x", "columns": [[]]}, {"rows": "x" * 1_000_000}):
+            self.assertFalse(app.ask("exec", service="db", argv=["ls"], **more)["ok"])
+            self.assertFalse(app.ask("run", service="db", argv=["ls"], beside=True, **more)["ok"])
         self.assertTrue(app.ask("status")["ok"])
+        # The largest that goes in.
+        word = "\x01" * (32 * 1024 - 6)
+        done = self.exec(app, "echo", word)
+        self.assertEqual((done.returncode, len(done.stdout)), (0, len(word) + 1), done.stderr)
 
     @harness.needs_root
     def test_nobody_goes_in_unrecorded(self):

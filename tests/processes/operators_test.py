@@ -1,10 +1,11 @@
 """Roles on the control socket, and what the audit log tells of what everybody did."""
 
+import grp
 import json
 import os
+import pathlib
 import socket
 import stat
-import struct
 import subprocess
 import time
 import unittest
@@ -185,6 +186,72 @@ class Roles(harness.Case):
         self.assertEqual(len(shown), 7)
         self.assertIn("no service is called", app.run("audit", "--since", "1h", "--service", "nobody").stdout)
         self.assertEqual(app.run("audit", "--since", "soon", check=False).returncode, 2)
+
+    def test_one_user_can_not_take_all_connections(self):
+        app = self.up()
+
+        def open_many():
+            held = []
+            for _ in range(300):
+                control = socket.socket(socket.AF_UNIX)
+                control.connect(str(self.socket_of(app, VIEWERS)))
+                held.append(control)
+            text = b'{"verb":"identity","service":"worker"}'
+            answered = 0
+            for control in held:
+                try:
+                    control.sendall(len(text).to_bytes(4, "big") + text)
+                    answered += len(control.recv(4)) == 4
+                except OSError:
+                    pass
+            for control in held:
+                control.close()
+            return answered
+
+        self.assertEqual(as_user(ANN, [VIEWERS], open_many), 128)
+        self.assertTrue(as_user(BEN, [OPERATORS], lambda: request(self.socket_of(app, OPERATORS), {"verb": "status"}))["ok"])
+        self.assertTrue(as_user(ANN, [VIEWERS], lambda: request(self.socket_of(app, VIEWERS), {"verb": "status"}))["ok"])
+
+    def test_an_ordinary_launcher_has_operators_where_it_can(self):
+        own = grp.getgrnam("games").gr_gid
+        manifest = MANIFEST.replace(f'viewer: ["{VIEWERS}"]', f'viewer: ["{own}"]')
+        app = self.up(manifest, user="games")
+        self.assertTrue(as_user(ANN, [own], lambda: request(self.socket_of(app, own), {"verb": "status"}))["ok"])
+        self.assertIn("takes the role operator", as_user(ANN, [own], lambda: request(self.socket_of(app, own), {"verb": "restart", "service": "worker"}))["error"])
+        problems = app.status()["problems"]
+        for group in (OPERATORS, ADMINS):
+            self.assertTrue(any(p.startswith(f"the group '{group}' has a role and no socket") and "only root, or a member of the group, can give it one" in p for p in problems), problems)
+            self.assertFalse(self.socket_of(app, group).exists())
+        # Its other sockets and files are closed to them as before.
+        for name in ("control.sock", "keepers.sock", "sidecars.sock", "instances.json"):
+            self.assertEqual(as_user(ANN, [own], lambda: os.access(app.run_directory / name, os.R_OK) or os.access(app.run_directory / name, os.W_OK)), False, name)
+
+    def test_the_application_of_root_is_found_where_it_always_is(self):
+        app = self.application(MANIFEST.replace("app: roles", f"app: roles-{os.getpid()}"))
+        del app.environment["BULKHEAD_DIR"]
+        program = harness.shutil.copy(harness.BULKHEAD, app.directory / "bulkhead")
+        state, run = (pathlib.Path(base) / "bulkhead" / f"roles-{os.getpid()}" for base in ("/var/lib", "/run"))
+        self.addCleanup(harness.shutil.rmtree, state, ignore_errors=True)
+        self.addCleanup(app.run, "down", check=False)
+        app.up()
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "NO_COLOR": "1"}
+
+        def typed(*words):
+            done = subprocess.run([program, *words, "-f", str(app.manifest)], env=environment, capture_output=True, text=True, timeout=60)
+            return [done.returncode, done.stdout + done.stderr]
+
+        self.assertEqual(as_user(ANN, [VIEWERS], lambda: typed("status"))[0], 0)
+        self.assertEqual(as_user(DAN, [STRANGERS], lambda: typed("status"))[0], 3)
+        self.assertEqual(as_user(BEN, [OPERATORS], lambda: typed("logs", "worker")), [1, "bulkhead: logs are the launcher's files: only that user and root can read them\n"])
+        code, said = as_user(BEN, [OPERATORS], lambda: typed("down"))
+        self.assertEqual(code, 1)
+        self.assertIn("'down' takes the role admin", said)
+        code, said = as_user(CAT, [ADMINS], lambda: typed("up", "--detach"))
+        self.assertEqual(code, 0, said)
+        self.assertIn("is already up", said)
+        code, said = as_user(CAT, [ADMINS], lambda: typed("down"))
+        self.assertEqual(code, 0, said)
+        harness.until(lambda: not run.exists(), 10, "the end")
 
     def test_a_full_disk_is_shown_and_stops_nothing(self):
         app = self.up(disk="24m")
