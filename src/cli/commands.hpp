@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/context.hpp"
 
@@ -29,6 +30,20 @@ int scale(const Context& context, const std::string& service, int count);
 int history(const Context& context, const std::string& service);           // empty: of all
 int rollback(const Context& context, const std::string& service, int to);  // 0: what it was before
 int identity(const Context& context, const std::string& service);
+int exec(const Context& context, const std::string& service, const std::vector<std::string>& command);
+int run_command(const Context& context, const std::string& service, const std::vector<std::string>& command,
+                bool beside);
+struct ForwardOptions {
+  std::string service;
+  std::string ports;      // "5432", "15432:5432"
+  std::string unix_path;  // instead of a port of loopback
+};
+int forward(const Context& context, const ForwardOptions& options);
+struct AuditOptions {
+  std::string since;    // a duration such as 1h; empty: all
+  std::string service;  // empty: all
+};
+int audit(const Context& context, const AuditOptions& options);
 int completion(const std::string& shell);
 
 // The whole command line. The roles (keeper, sidecar, …) are not here: the program's main knows them.

@@ -15,9 +15,9 @@ _bulkhead() {
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale history rollback reach identity completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale history rollback exec run forward reach identity audit completion' -- "$word"))
   elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to' -- "$word"))
+    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside' -- "$word"))
   else
     COMPREPLY=($(compgen -W "$(bulkhead graph --format json -f "$file" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
@@ -29,7 +29,7 @@ complete -F _bulkhead bulkhead
 constexpr std::string_view kZshHead = "autoload -U +X bashcompinit && bashcompinit\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check graph restart scale history rollback reach identity completion
+set -l commands up down status logs check graph restart scale history rollback exec run forward reach identity audit completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
@@ -39,6 +39,10 @@ complete -c bulkhead -n '__fish_seen_subcommand_from up' -l dry-run -d 'only tel
 complete -c bulkhead -n '__fish_seen_subcommand_from rollback' -l to -x -d 'the revision'
 complete -c bulkhead -n '__fish_seen_subcommand_from down' -l volumes -d 'remove the volumes too'
 complete -c bulkhead -n '__fish_seen_subcommand_from graph' -l format -x -a 'text dot json'
+complete -c bulkhead -n '__fish_seen_subcommand_from run' -l beside -d 'not in the place of the service'
+complete -c bulkhead -n '__fish_seen_subcommand_from forward' -l unix -r -d 'a socket instead of a port'
+complete -c bulkhead -n '__fish_seen_subcommand_from audit' -l since -x -d 'not older than'
+complete -c bulkhead -n '__fish_seen_subcommand_from audit' -l service -x -d 'of this service'
 complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 )script";
 

@@ -4,9 +4,11 @@
 #include <regex>
 #include <system_error>
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "base/fd.hpp"
+#include "control/client.hpp"
 #include "manifest/mistake.hpp"
 
 namespace bulkhead::cli {
@@ -66,10 +68,10 @@ std::expected<control::Places, int> open_places(const Context& context) {
     complain(desired.error());
     return std::unexpected(kUsage);
   }
-  if (const auto loaded = control::load(*desired)) return control::places_of(loaded->application.name);
+  if (const auto loaded = control::load(*desired)) return control::places_to_reach(loaded->application.name);
   static const std::regex kApp(R"((?:^|\n)app:[ \t]*["']?([a-z][a-z0-9-]*))");
   std::smatch match;
-  if (std::regex_search(desired->text, match, kApp)) return control::places_of(match[1].str());
+  if (std::regex_search(desired->text, match, kApp)) return control::places_to_reach(match[1].str());
   complain(fmt::format("{} has no `app:` line, so it is not known which application is meant", context.file));
   return std::unexpected(kUsage);
 }
@@ -79,5 +81,23 @@ int not_running(const Context& context) {
                        context.file));
   return kNotRunning;
 }
+
+std::expected<nlohmann::json, int> ask(const Context& context, const nlohmann::json& request) {
+  const auto places = open_places(context);
+  if (!places) return std::unexpected(places.error());
+  auto reply = control::ask(*places, request);
+  if (reply) return std::move(*reply);
+  if (reply.error().cause == Cause::unreachable || reply.error().cause == Cause::not_found) {
+    if (control::has_remains(*places)) {
+      complain(fmt::format("the controller is not running; what runs goes on. Bring it back with: bulkhead up -f {}",
+                           context.file));
+      return std::unexpected(kNotRunning);
+    }
+    return std::unexpected(not_running(context));
+  }
+  return std::unexpected(complain(reply.error()));
+}
+
+std::string service_name(const std::string& typed) { return typed == "gateway" ? "_gateway" : typed; }
 
 }  // namespace bulkhead::cli

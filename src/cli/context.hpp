@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.hpp"
 #include "control/desired.hpp"
 #include "control/places.hpp"
@@ -38,6 +40,12 @@ std::expected<Opened, int> open_manifest(const Context& context);
 // Where the manifest's application lives. A manifest with mistakes still tells its name, so that what runs can be seen
 // and taken down.
 std::expected<control::Places, int> open_places(const Context& context);
+
+// Asks the controller; says what is the matter where it does not answer.
+std::expected<nlohmann::json, int> ask(const Context& context, const nlohmann::json& request);
+
+// What the controller calls it.
+std::string service_name(const std::string& typed);
 
 // Says that nothing is running; gives kNotRunning.
 int not_running(const Context& context);

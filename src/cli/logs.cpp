@@ -8,6 +8,8 @@ namespace bulkhead::cli {
 int logs(const Context& context, const LogsOptions& options) {
   const auto places = open_places(context);
   if (!places) return places.error();
+  if (::access((places->state + "/logs").c_str(), R_OK) != 0 && errno == EACCES)
+    return complain("logs are the launcher's files: only that user and root can read them");
   LogReader reader(places->state + "/logs", options.service, options.lines);
   reader.as_json(context.json);
   reader.print_new();

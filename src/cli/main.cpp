@@ -146,6 +146,39 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = identity(context, service); });
 
+  std::vector<std::string> program;
+  sub =
+      command(app, context, "exec", "Run a command inside a running compartment: as the service is, behind its walls");
+  sub->add_option("SERVICE", service, "a service, or one instance such as catalog-2")->required();
+  sub->add_option("CMD", program, "the command and its arguments, after --")->required();
+  sub->footer(
+      "Its exit code is the command's; 128 and the signal's number where one killed it; 126 where it could not be "
+      "run.");
+  sub->callback([&] { code = exec(context, service, program); });
+
+  bool beside = false;
+  sub = command(app, context, "run", "Run a command as a service: its compartment, identity, environment and doors");
+  sub->add_option("SERVICE", service, "the service")->required();
+  sub->add_option("CMD", program, "the command and its arguments, after --")->required();
+  sub->add_flag("--beside", beside, "beside the service, without its requests; otherwise in its place until it ends");
+  sub->footer("Its exit code is the command's, as with exec.");
+  sub->callback([&] { code = run_command(context, service, program, beside); });
+
+  ForwardOptions forward_options;
+  sub = command(app, context, "forward", "Open a port of this host's loopback that leads into a compartment");
+  sub->add_option("SERVICE", forward_options.service, "a service, or one instance such as catalog-2")->required();
+  sub->add_option("PORT", forward_options.ports, "the port inside, or LOCAL:PORT; any free one here if not said")
+      ->required();
+  sub->add_option("--unix", forward_options.unix_path, "a Unix socket at this path instead, which only you can open");
+  sub->callback([&] { code = forward(context, forward_options); });
+
+  AuditOptions audit_options;
+  sub = command(app, context, "audit", "Show who changed what, and who went into which compartment");
+  sub->add_option("--since", audit_options.since, "only what is not older than this, such as 30m or 12h");
+  sub->add_option("--service", audit_options.service, "only what concerns this service");
+  with_json(sub, context);
+  sub->callback([&] { code = audit(context, audit_options); });
+
   std::string shell;
   sub = app.add_subcommand("completion", "Print a completion script: source <(bulkhead completion bash)");
   sub->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));

@@ -22,8 +22,6 @@ std::int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::string service_name(const std::string& typed) { return typed == "gateway" ? "_gateway" : typed; }
-
 // What is known of a running application without its controller: who was there when it was last seen, whether it still
 // is, and for how long its certificate holds (services go on until then).
 int status_without_controller(const control::Places& places, const Context& context) {
@@ -50,23 +48,6 @@ int status_without_controller(const control::Places& places, const Context& cont
                   "bulkhead up -f {}",
                   context.file));
   return kNotRunning;
-}
-
-// Asks the controller; says what is the matter where it does not answer.
-std::expected<json, int> ask(const Context& context, const json& request) {
-  const auto places = open_places(context);
-  if (!places) return std::unexpected(places.error());
-  auto reply = control::ask(*places, request);
-  if (reply) return std::move(*reply);
-  if (reply.error().cause == Cause::unreachable || reply.error().cause == Cause::not_found) {
-    if (control::has_remains(*places)) {
-      complain(fmt::format("the controller is not running; what runs goes on. Bring it back with: bulkhead up -f {}",
-                           context.file));
-      return std::unexpected(kNotRunning);
-    }
-    return std::unexpected(not_running(context));
-  }
-  return std::unexpected(complain(reply.error()));
 }
 
 }  // namespace

@@ -133,29 +133,50 @@ void add_calls(std::string& text, const json& status) {
   }
 }
 
+// " (team shop)": whom to ask.
+std::string owner_of(const json& status, const std::string& service) {
+  for (const json& each : status["services"])
+    if (each["name"] == service && !each.value("owner", "").empty())
+      return fmt::format(" ({})", each["owner"].get<std::string>());
+  return {};
+}
+
 void add_denied(std::string& text, const json& status) {
   std::map<std::string, std::uint64_t> kinds;
   for (const json& denial : status["denied"])
-    kinds[fmt::format("{} -> {} {} {}: {}", denial.value("caller", ""), denial.value("callee", ""),
-                      denial.value("method", ""), denial.value("path", ""), denial.value("reason", ""))] +=
-        denial.value("count", std::uint64_t{0});
+    kinds[fmt::format("{} -> {}{} {} {}: {}", denial.value("caller", ""), denial.value("callee", ""),
+                      owner_of(status, denial.value("callee", "")), denial.value("method", ""),
+                      denial.value("path", ""), denial.value("reason", ""))] += denial.value("count", std::uint64_t{0});
   for (const auto& [line, count] : kinds)
     text += fmt::format("\n{} {} ({} times)", tinted("denied:", Tone::red), line, count);
+}
+
+std::string table_text(const json& status, std::int64_t unix_now) {
+  std::vector<std::string> head{"SERVICE",  "UP",     "STATE", "IDENTITY", "CERTIFICATE",
+                                "REQUESTS", "ERRORS", "P50",   "P99"};
+  const bool owned =
+      std::ranges::any_of(status["services"], [](const json& service) { return !service.value("owner", "").empty(); });
+  if (owned) head.emplace_back("OWNER");
+  std::vector<std::vector<Cell>> rows;
+  for (const json& service : status["services"]) {
+    rows.push_back(row_of(service, unix_now));
+    if (owned) rows.back().push_back({service.value("owner", "")});
+  }
+  return rows.empty() ? std::string() : table(head, rows);
 }
 
 }  // namespace
 
 std::string status_text(const json& status, std::int64_t unix_now) {
-  std::vector<std::vector<Cell>> rows;
-  for (const json& service : status["services"]) rows.push_back(row_of(service, unix_now));
-  std::string text;
-  if (!rows.empty())
-    text = table({"SERVICE", "UP", "STATE", "IDENTITY", "CERTIFICATE", "REQUESTS", "ERRORS", "P50", "P99"}, rows);
+  std::string text = table_text(status, unix_now);
   std::string notes;
   add_reasons(notes, status);
   add_not_enforced(notes, status);
   add_calls(notes, status);
   add_denied(notes, status);
+  for (const json& run : status.value("runs", json::array()))
+    notes += fmt::format("\n{}: {} runs a command {} {}", run.value("instance", ""), run.value("by", ""),
+                         run.value("beside", false) ? "beside" : "in the place of", run.value("service", ""));
   for (const json& problem : status.value("problems", json::array()))
     notes += "\n" + tinted("problem: ", Tone::red) + problem.get<std::string>();
   if (!notes.empty()) text += notes + "\n";

@@ -153,7 +153,7 @@ int tell_changes(const Context& context, const control::Places& places, const js
       say("nothing is running: everything would be started");
     return kDone;
   }
-  const auto reply = control::ask(places, {{"verb", "apply"}, {"desired", desired}, {"dry_run", true}});
+  const auto reply = control::ask(places, {{"verb", "plan"}, {"desired", desired}});
   if (!reply) return complain(reply.error());
   if (context.json) {
     say(reply->dump(2));
@@ -192,7 +192,7 @@ int up(const Context& context, const UpOptions& options) {
   if (!opened) return opened.error();
   const auto since = Clock::now();
   const manifest::Application& application = opened->loaded.application;
-  const control::Places places = control::places_of(application.name);
+  const control::Places places = control::places_to_reach(application.name);
   const json desired = json::parse(control::to_json(opened->desired));
   if (options.dry_run) return tell_changes(context, places, desired);
   if (const auto warnings = manifest::warnings(application, opened->desired.text); !warnings.empty())

@@ -14,7 +14,7 @@
 namespace bulkhead::compartments {
 namespace {
 
-constexpr std::size_t kLargestFrame = 64U << 10U;  // the controller's messages to a keeper are tiny
+constexpr std::size_t kLargestFrame = 256U << 10U;  // a guest's command, each byte as \u0001
 constexpr std::size_t kMostQueued = 1024;
 constexpr ControllerLink::Millis kLongestBackoff = 2000;
 
@@ -74,10 +74,20 @@ std::vector<std::string> ControllerLink::on_ready(Millis now, short revents) {
 }
 
 void ControllerLink::send(const std::string& payload, std::vector<int> rights) {
+  queue({frame(payload), std::move(rights), {}});
+}
+
+void ControllerLink::send(const std::string& payload, std::vector<Fd> rights) {
+  std::vector<int> numbers;
+  for (const auto& each : rights) numbers.push_back(each.get());
+  queue({frame(payload), std::move(numbers), std::move(rights)});
+}
+
+void ControllerLink::queue(Outgoing outgoing) {
   if (!socket_) return;
   // A controller that doesn't read is treated like one that is away.
   if (outgoing_.size() >= kMostQueued) return void(shutdown(socket_.get(), SHUT_RDWR));
-  outgoing_.push_back({frame(payload), std::move(rights)});
+  outgoing_.push_back(std::move(outgoing));
   // A failure shows at the next poll.
   write_some();
 }
@@ -88,6 +98,7 @@ bool ControllerLink::write_some() {
     const auto sent = send_with_rights(socket_.get(), std::as_bytes(std::span(next.bytes)), next.rights);
     if (!sent) return sent.error().cause == Cause::exhausted;
     next.rights.clear();
+    next.owned.clear();
     next.bytes.erase(0, *sent);
     if (next.bytes.empty()) outgoing_.pop_front();
   }

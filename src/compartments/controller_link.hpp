@@ -36,6 +36,8 @@ class ControllerLink {
 
   // Queued if connected, else dropped: the next greeting says how things stand. `rights` must live until it is sent.
   void send(const std::string& payload, std::vector<int> rights = {});
+  // Descriptors that are given away: closed once sent, or dropped.
+  void send(const std::string& payload, std::vector<Fd> rights);
   // Before the end: waits at most `limit` for what is queued.
   void flush(Millis limit);
 
@@ -43,7 +45,9 @@ class ControllerLink {
   struct Outgoing {
     std::string bytes;
     std::vector<int> rights;
+    std::vector<Fd> owned;  // those of `rights` that are ours
   };
+  void queue(Outgoing outgoing);
   void disconnect(Millis now);
   bool write_some();
   bool read_some();

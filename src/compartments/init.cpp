@@ -1,6 +1,7 @@
 #include "compartments/init.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "compartments/door_sets.hpp"
+#include "compartments/guests.hpp"
 #include "compartments/network.hpp"
 #include "compartments/privileges.hpp"
 #include "compartments/rights.hpp"
@@ -64,7 +66,7 @@ Result<> write_whole(const char* path, std::string_view text) {
 class Init {
  public:
   Init(const Compartment& compartment, const RootPlan& plan, InitOptions options)
-      : compartment_(compartment), plan_(plan), options_(std::move(options)) {}
+      : compartment_(compartment), plan_(plan), options_(std::move(options)), guests_(compartment) {}
 
   void run() {
     if (!wait_for_maps()) return;
@@ -79,11 +81,16 @@ class Init {
     return message && message->kind == InitMessage::Kind::mapped;
   }
 
+  // What stands behind the struct goes into `words_`.
   std::optional<InitMessage> receive() {
+    std::vector<std::byte> packet(sizeof(InitMessage) + kMostWords);
+    auto got = receive_with_rights(options_.keeper.get(), packet);
+    if (!got || got->size < sizeof(InitMessage)) return std::nullopt;
     InitMessage message;
-    auto got = receive_with_rights(options_.keeper.get(), std::as_writable_bytes(std::span(&message, 1)));
-    if (!got || got->size != sizeof message) return std::nullopt;
+    std::memcpy(&message, packet.data(), sizeof message);
+    message.text.back() = '\0';
     rights_ = std::move(got->rights);
+    words_.assign(reinterpret_cast<const char*>(packet.data()) + sizeof message, got->size - sizeof message);
     return message;
   }
 
@@ -163,6 +170,9 @@ class Init {
     if (message->kind == InitMessage::Kind::terminate && service_ > 0) kill(service_, SIGTERM);
     if (message->kind == InitMessage::Kind::doors) change_doors();
     if (message->kind == InitMessage::Kind::start && service_ < 0) return start();
+    if (message->kind == InitMessage::Kind::guest && service_ > 0) start_guest(*message);
+    if (message->kind == InitMessage::Kind::signal) guests_.signal(message->session, message->value);
+    if (message->kind == InitMessage::Kind::connect && service_ > 0) connect_for(*message);
     return true;
   }
 
@@ -172,16 +182,38 @@ class Init {
     say({InitMessage::Kind::doors_set}, done ? "" : done.error().message);
   }
 
+  void start_guest(const InitMessage& wanted) {
+    std::vector<std::string> command;
+    for (std::string_view rest = words_; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\0'), rest.size());
+      command.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    const auto term = wanted.terminal ? std::optional<std::string>(wanted.text.data()) : std::nullopt;
+    const auto outer =
+        guests_.start(wanted.session, command, term, {wanted.rows, wanted.columns}, options_.cgroup_procs);
+    if (!outer) return say({.kind = InitMessage::Kind::guest_ended, .session = wanted.session}, outer.error().message);
+    std::vector<int> numbers;
+    for (const auto& each : *outer) numbers.push_back(each.get());
+    say({.kind = InitMessage::Kind::guest_started, .session = wanted.session}, {}, numbers);
+  }
+
+  // As the service itself would: over its own loopback.
+  void connect_for(const InitMessage& wanted) {
+    const auto outcome = connect_over_loopback(static_cast<std::uint16_t>(wanted.value));
+    std::vector<int> numbers;
+    if (outcome.error == 0) numbers.push_back(outcome.socket.get());
+    say({.kind = InitMessage::Kind::connected, .session = wanted.session, .value = outcome.error}, {}, numbers);
+  }
+
   bool start() {
-    const auto pid = start_service(compartment_, options_);
+    const Streams streams{{}, std::move(options_.output), std::move(options_.errors)};
+    const auto pid = start_program(compartment_, {compartment_.command, {}, streams}, options_.cgroup_procs);
     if (!pid) {
       say_failed(pid.error());
       return false;
     }
     service_ = *pid;
-    options_.output.reset();
-    options_.errors.reset();
-    options_.cgroup_procs.clear();
     // Naming another process in SCM_CREDENTIALS takes a right that goes with the next line.
     say({InitMessage::Kind::started}, {}, {}, service_);
     if (const auto done = keep_init_capabilities(); !done) {
@@ -197,9 +229,17 @@ class Init {
     }
     int status = 0;
     for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (pid != service_) continue;
       const bool signalled = WIFSIGNALED(status);
-      say({InitMessage::Kind::exited, signalled, signalled ? WTERMSIG(status) : WEXITSTATUS(status)});
+      InitMessage message{.kind = InitMessage::Kind::exited,
+                          .signalled = signalled,
+                          .value = signalled ? WTERMSIG(status) : WEXITSTATUS(status)};
+      if (const auto session = guests_.ended(pid)) {
+        message.kind = InitMessage::Kind::guest_ended;
+        message.session = *session;
+        say(message);
+      }
+      if (pid != service_) continue;
+      say(message);
       return false;
     }
     return true;
@@ -244,6 +284,8 @@ class Init {
   Fd vendor_, children_;
   std::vector<Fd> rights_;  // of the message received last
   std::optional<std::pair<std::uint32_t, VendOutcome>> unsent_;
+  Guests guests_;
+  std::string words_;
   pid_t service_ = -1;
 };
 

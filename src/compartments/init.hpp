@@ -1,7 +1,8 @@
 #pragma once
 
 // Pid 1 of a compartment: a fork of the keeper in the new namespaces. It builds network and root, starts the service,
-// reaps, forwards SIGTERM and vends sockets. Trusted; it holds no secret. When it ends, the kernel ends all inside.
+// reaps, forwards SIGTERM, vends sockets and starts what operators run inside. Trusted; it holds no secret. When it
+// ends, the kernel ends all inside.
 
 #include <array>
 #include <cstdint>
@@ -29,12 +30,24 @@ struct InitMessage {
     exited,     // init → keeper: the service ended: `signalled`, `value`
     failed,     // init → keeper: `text` says why it can't be sealed or started
     doors_set,  // init → keeper: the answer to doors; `text` says why not, empty if they are set
+    guest,      // keeper → init: run a command (behind the struct, each word with its NUL) for `session`; `terminal`:
+                // with one of that size, whose TERM is `text`
+    signal,     // keeper → init: signal `value` to the guest of `session`
+    connect,    // keeper → init: to port `value` of the service, for `session`
+    guest_started,  // init → keeper: with the outer ends of its streams
+    guest_ended,    // init → keeper: `signalled`, `value`; with `text`: it could not be started
+    connected,      // init → keeper: with the socket, or errno `value`
   };
   Kind kind = Kind::mapped;
   bool signalled = false;
+  bool terminal = false;
+  std::uint16_t rows = 0, columns = 0;
+  std::uint32_t session = 0;
   std::int32_t value = 0;
   std::array<char, 1000> text{};
 };
+
+inline constexpr std::size_t kMostWords = 32U << 10U;  // of a guest's command together, with their NULs
 
 struct InitOptions {
   Fd keeper;                     // init's end of the pair

@@ -24,10 +24,11 @@
 #include "compartments/host_check.hpp"
 #include "compartments/init.hpp"
 #include "compartments/lifetime.hpp"
-#include "compartments/log_file.hpp"
 #include "compartments/namespaces.hpp"
+#include "compartments/output.hpp"
 #include "compartments/rights.hpp"
 #include "compartments/root.hpp"
+#include "compartments/sessions.hpp"
 #include "compartments/sidecar.hpp"
 #include "compartments/spec.hpp"
 
@@ -76,19 +77,13 @@ class Keeper {
   explicit Keeper(Spec spec)
       : spec_(std::move(spec)),
         lifetime_({spec_.compartment.has_value(), spec_.ready_ms, spec_.drain_ms, spec_.finish_ms}),
-        log_(spec_.log),
-        controller_(spec_.controller_socket, [this] { return greeting(); }) {}
+        output_(spec_.log),
+        controller_(spec_.controller_socket, [this] { return greeting(); }),
+        sessions_(controller_) {}
 
   int run();
 
  private:
-  // A stream of output and the lines that it makes.
-  struct Stream {
-    const char* name;
-    Fd pipe;
-    LineCutter cutter;
-  };
-
   Result<> begin();
   Result<> watch_signals();
   Result<> launch_sidecar();
@@ -113,21 +108,19 @@ class Keeper {
   void change_doors(const Json& list);
   void on_sidecar();
   void on_controller(short revents);
-  void on_output(Stream& stream);
-  void say(std::string_view line);
+  int guests_of() const { return lifetime_.phase() == Phase::running ? init_.get() : -1; }
   std::string greeting() const;
 
   Spec spec_;
   Lifetime lifetime_;
-  LogFile log_;
+  Output output_;
   ControllerLink controller_;
+  Sessions sessions_;
   Fd signals_, init_, sidecar_;
   pid_t init_pid_ = -1;
   pid_t sidecar_pid_ = -1;
   pid_t service_pid_ = -1;
   std::uint64_t sidecar_start_ = 0;
-  std::array<Stream, 3> streams_{{{"stdout", {}, {}}, {"stderr", {}, {}}, {"sidecar", {}, {}}}};
-  Fd service_output_, service_errors_;
   Cgroups cgroups_;
   std::vector<NotEnforced> not_enforced_;
   std::vector<std::string> door_names_;
@@ -138,18 +131,14 @@ class Keeper {
 
 int Keeper::run() {
   if (const auto begun = begin(); !begun) {
-    say(begun.error().message);
+    output_.say(begun.error().message);
     feed(event::SealFailed{begun.error().message});
     if (init_pid_ < 0) feed(event::InitExited{});
     if (sidecar_pid_ < 0) feed(event::SidecarExited{{false, 1}});
   }
   while (!exit_code_) turn();
-  for (auto& stream : streams_) {
-    on_output(stream);
-    stream.cutter.finish([&](std::string_view line) { log_.add(std::chrono::system_clock::now(), stream.name, line); });
-  }
+  output_.finish();
   if (spec_.compartment) std::ignore = remove_cgroups(spec_.compartment->cgroups);
-  log_.flush();
   controller_.flush(500);
   return *exit_code_;
 }
@@ -196,7 +185,7 @@ Result<> Keeper::launch_sidecar() {
   sidecar_start_ = start_time(*pid);
   sidecar_ = std::move(link->ours);
   fcntl(sidecar_.get(), F_SETFL, O_NONBLOCK);
-  streams_[2].pipe = std::move(output->ours);
+  output_.add(Output::Source::sidecar, std::move(output->ours));
   return {};
 }
 
@@ -237,8 +226,8 @@ Result<> Keeper::launch_compartment() {
   if (*pid == 0) run_init(compartment, plan, std::move(options));
   init_pid_ = *pid;
   init_ = std::move(link->ours);
-  streams_[0].pipe = std::move(output->ours);
-  streams_[1].pipe = std::move(errors->ours);
+  output_.add(Output::Source::service_output, std::move(output->ours));
+  output_.add(Output::Source::service_errors, std::move(errors->ours));
   if (const auto mapped = write_id_maps(init_pid_, compartment.ids); !mapped) {
     kill_init();
     return mapped;
@@ -250,27 +239,24 @@ Result<> Keeper::launch_compartment() {
 
 int Keeper::poll_timeout() const {
   std::optional<Millis> next = deadline_;
-  if (const auto retry = controller_.retry_at(); retry && (!next || *retry < *next)) next = retry;
+  for (const auto& due : {controller_.retry_at(), sessions_.deadline()})
+    if (due && (!next || *due < *next)) next = due;
   if (!next) return -1;
   return static_cast<int>(std::clamp<Millis>(*next - now_ms(), 0, 60'000));
 }
 
 void Keeper::turn() {
-  std::array<pollfd, 7> watched{{{signals_.get(), POLLIN, 0},
-                                 {init_.get(), POLLIN, 0},
-                                 {sidecar_.get(), POLLIN, 0},
-                                 {controller_.fd(), controller_.events(), 0},
-                                 {streams_[0].pipe.get(), POLLIN, 0},
-                                 {streams_[1].pipe.get(), POLLIN, 0},
-                                 {streams_[2].pipe.get(), POLLIN, 0}}};
+  std::array<pollfd, 4 + Output::kSources> watched{{{signals_.get(), POLLIN, 0},
+                                                    {init_.get(), POLLIN, 0},
+                                                    {sidecar_.get(), POLLIN, 0},
+                                                    {controller_.fd(), controller_.events(), 0}}};
+  const std::span<pollfd, Output::kSources> written = std::span(watched).last<Output::kSources>();
+  output_.watch(written);
   if (poll(watched.data(), watched.size(), poll_timeout()) < 0 && errno != EINTR) {
     exit_code_ = 1;
     return;
   }
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    if (watched[4 + i].revents != 0) on_output(streams_[i]);
-  }
-  log_.flush();
+  output_.on_ready(written);
   // What a child said before it ended comes before its end.
   if (watched[1].revents != 0) on_init();
   if (watched[2].revents != 0) on_sidecar();
@@ -278,6 +264,7 @@ void Keeper::turn() {
   if (watched[3].revents != 0) on_controller(watched[3].revents);
   const Millis now = now_ms();
   controller_.tick(now);
+  sessions_.tick(now, guests_of());
   if (deadline_ && now >= *deadline_) {
     deadline_.reset();
     feed(event::Deadline{});
@@ -322,7 +309,7 @@ void Keeper::greet_sidecar() {
   hello["fds"] = names;
   const std::string text = dump(hello);
   const auto sent = send_with_rights(sidecar_.get(), std::as_bytes(std::span(text)), rights);
-  if (!sent) say("the sidecar can't be told its doors: " + sent.error().message);
+  if (!sent) output_.say("the sidecar can't be told its doors: " + sent.error().message);
   doors_.clear();
 }
 
@@ -351,7 +338,7 @@ void Keeper::report_exit(const Action& action) {
   message[action.ending.signalled ? "signal" : "code"] = action.ending.value;
   if (!action.text.empty()) message["reason"] = action.text;
   controller_.send(dump(message));
-  say(to_string(action));
+  output_.say(to_string(action));
 }
 
 void Keeper::on_signals() {
@@ -420,7 +407,7 @@ void Keeper::on_init_message(const InitMessage& message, Received& received) {
     }
     case InitMessage::Kind::doors_set:
       return controller_.send(dump({{"type", "doors"}, {"problem", message.text.data()}}));
-    default: return;
+    default: return sessions_.on_init(message, received);
   }
 }
 
@@ -470,6 +457,8 @@ void Keeper::on_controller(short revents) {
       feed(event::StopRequested{grace.is_number_unsigned() ? grace.get<std::uint32_t>() : spec_.grace_ms});
     }
     if (type == "doors" && message.contains("doors") && message["doors"].is_array()) change_doors(message["doors"]);
+    if (type == "guest" || type == "hang_up" || type == "connect")
+      sessions_.on_controller(message, guests_of(), now_ms());
     if (type == "listeners") {
       Json names = Json::array();
       std::vector<int> rights;
@@ -480,24 +469,6 @@ void Keeper::on_controller(short revents) {
       controller_.send(dump({{"type", "listeners"}, {"names", std::move(names)}}), std::move(rights));
     }
   }
-}
-
-void Keeper::on_output(Stream& stream) {
-  std::array<char, 16384> bytes{};
-  // Bounded, so that a service that only prints can't keep the keeper from the rest.
-  for (int reads = 0; stream.pipe && reads < 16; ++reads) {
-    const ssize_t size = read(stream.pipe.get(), bytes.data(), bytes.size());
-    if (size < 0) return;
-    if (size == 0) return stream.pipe.reset();
-    const auto now = std::chrono::system_clock::now();
-    stream.cutter.add({bytes.data(), static_cast<std::size_t>(size)},
-                      [&](std::string_view line) { log_.add(now, stream.name, line); });
-  }
-}
-
-void Keeper::say(std::string_view line) {
-  log_.add(std::chrono::system_clock::now(), "keeper", line);
-  log_.flush();
 }
 
 std::string Keeper::greeting() const {

@@ -13,8 +13,13 @@
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors
 //     {"type":"doors","problem":"…"}                                   the answer to doors; "" if they are set
+//     {"type":"session","session":N, "started":true with the outer ends of a guest's streams (guests.hpp)
+//                                  | "connected":true with the socket | "ended":true,"code":N | "signal":N |
+//                                  "error":"…"}
 //   controller → keeper
 //     {"type":"stop","grace_ms":N}     {"type":"listeners"}
+//     {"type":"guest","session":N,"argv":[…],"terminal":"TERM","rows","columns"}   without "terminal": pipes
+//     {"type":"hang_up","session":N}   {"type":"connect","session":N,"port":N}
 //     {"type":"doors","doors":[{"address","port"}]}     instead of those of the spec, from now on
 // SIGTERM is a stop too.
 

@@ -265,4 +265,17 @@ VendOutcome connect_to_service(std::uint16_t port, int family_hint) {
   return {Fd(), first_error};
 }
 
+VendOutcome connect_over_loopback(std::uint16_t port) {
+  constexpr std::array kWays{std::string_view("127.0.0.1"), std::string_view("::1")};
+  int first_error = 0;
+  for (const auto address : kWays) {
+    VendOutcome outcome = connect_from(address, address, port);
+    if (outcome.error != ECONNREFUSED && outcome.socket) return outcome;
+    if (first_error == 0) first_error = outcome.error;
+  }
+  // A program that bound its own hostname's address.
+  VendOutcome outcome = connect_from(net::kOwnAddress, net::kOwnAddress, port);
+  return outcome.socket ? std::move(outcome) : VendOutcome{Fd(), first_error};
+}
+
 }  // namespace bulkhead::compartments

@@ -18,16 +18,21 @@ namespace {
 
 constexpr int kMostCapabilities = 64;
 
-// The same 64 bits for effective, permitted, and inheritable or not.
-bool set_capabilities(std::uint64_t bits, bool inheritable) {
+struct Capabilities {
+  std::uint64_t effective = 0, permitted = 0, inheritable = 0;
+};
+
+bool set_capabilities(const Capabilities& sets) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> data{};
   for (unsigned word = 0; word < 2; ++word) {
-    const auto part = static_cast<std::uint32_t>(bits >> (32 * word));
-    data[word] = {part, part, inheritable ? part : 0};
+    const auto part = [&](std::uint64_t bits) { return static_cast<std::uint32_t>(bits >> (32 * word)); };
+    data[word] = {part(sets.effective), part(sets.permitted), part(sets.inheritable)};
   }
   return syscall(SYS_capset, &header, data.data()) == 0;
 }
+
+constexpr std::uint64_t bit(int capability) { return std::uint64_t{1} << static_cast<unsigned>(capability); }
 
 std::uint64_t permitted_capabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -63,7 +68,7 @@ Result<> become_service() {
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return os_fail("clear ambient capabilities");
   if (prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) != 0) return os_fail("lock the secure bits");
   if (const auto done = change_ids(); !done) return done;
-  if (!set_capabilities(0, true)) return os_fail("drop capabilities");
+  if (!set_capabilities({})) return os_fail("drop capabilities");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return os_fail("set no_new_privs");
   // After the change of ids, which forgets it.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return os_fail("set the death signal");
@@ -71,13 +76,21 @@ Result<> become_service() {
 }
 
 Result<> keep_init_capabilities() {
-  if (!set_capabilities((1U << CAP_KILL) | (1U << CAP_NET_ADMIN), true)) return os_fail("drop capabilities of init");
+  constexpr std::uint64_t kUsed = bit(CAP_KILL) | bit(CAP_NET_ADMIN);
+  constexpr std::uint64_t kOfChildren = bit(CAP_CHOWN) | bit(CAP_SETUID) | bit(CAP_SETGID) | bit(CAP_SETPCAP);
+  if (!set_capabilities({kUsed, kUsed | kOfChildren, 0})) return os_fail("drop capabilities of init");
+  return {};
+}
+
+Result<> raise_capabilities() {
+  const std::uint64_t all = permitted_capabilities();
+  if (!set_capabilities({all, all, 0})) return os_fail("raise capabilities");
   return {};
 }
 
 void keep_capabilities_across_exec() {
   const std::uint64_t all = permitted_capabilities();
-  if (!set_capabilities(all, true)) return;
+  if (!set_capabilities({all, all, all})) return;
   for (int capability = 0; capability < kMostCapabilities; ++capability) {
     if ((all >> static_cast<unsigned>(capability) & 1U) != 0) {
       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);

@@ -14,8 +14,11 @@ Result<> become_service();
 Result<> load_service_filter();
 
 // The namespace's init, once the service runs: only what signalling it (CAP_KILL) and vending sockets to it
-// (CAP_NET_ADMIN) take.
+// (CAP_NET_ADMIN) take is in effect. Permitted is, for those that it forks, what becoming the service takes.
 Result<> keep_init_capabilities();
+
+// In a fork of init: what is permitted takes effect, until become_service() gives all of it up.
+Result<> raise_capabilities();
 
 // The next exec of this process keeps its capabilities whatever its uid (ambient set).
 void keep_capabilities_across_exec();

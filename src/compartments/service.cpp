@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,15 +37,16 @@ std::vector<std::string> candidates_for(const std::string& program, std::string_
   return all;
 }
 
-Image image_of(const Compartment& compartment) {
+Image image_of(const Compartment& compartment, const Program& program) {
   std::map<std::string, std::string> variables = compartment.environment;
+  for (const auto& [name, value] : program.variables) variables[name] = value;
   variables.try_emplace("HOME", kDataDirectory);
   variables.try_emplace("PATH", kPath);
   variables.try_emplace("USER", "service");
   Image image;
-  image.candidates = candidates_for(compartment.command.front(), variables["PATH"]);
+  image.candidates = candidates_for(program.command.empty() ? "" : program.command.front(), variables["PATH"]);
   for (const auto& [name, value] : variables) image.variables.push_back(name + '=' + value);
-  for (const auto& word : compartment.command) image.argv.push_back(const_cast<char*>(word.c_str()));
+  for (const auto& word : program.command) image.argv.push_back(const_cast<char*>(word.c_str()));
   image.argv.push_back(nullptr);
   for (auto& variable : image.variables) image.environment.push_back(variable.data());
   image.environment.push_back(nullptr);
@@ -88,16 +90,20 @@ Result<> limit_resources(std::uint64_t open_files) {
   return {};
 }
 
-Result<> take_streams(const InitOptions& options) {
-  const Fd nothing(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!nothing || dup2(nothing.get(), STDIN_FILENO) < 0 || dup2(options.output.get(), STDOUT_FILENO) < 0 ||
-      dup2(options.errors.get(), STDERR_FILENO) < 0) {
-    return os_fail("set up the service's streams");
-  }
-  // Scripts and servers open /dev/stderr by its name, which only the pipe's owner may.
-  for (const int stream : {STDOUT_FILENO, STDERR_FILENO}) {
-    if (fchown(stream, kServiceId, kServiceId) != 0) return os_fail("give the service its streams");
-  }
+// Scripts and servers open /dev/stderr by its name, which only the owner of the pipe or terminal may.
+Result<> take_stream(const Fd& given, int number, int otherwise) {
+  if (dup2(given ? given.get() : otherwise, number) < 0) return os_fail("set up the streams");
+  if (given && fchown(number, kServiceId, kServiceId) != 0) return os_fail("give the service its streams");
+  return {};
+}
+
+Result<> take_streams(const Streams& streams) {
+  const Fd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!nothing) return os_fail("open /dev/null");
+  if (const auto done = take_stream(streams.input, STDIN_FILENO, nothing.get()); !done) return done;
+  if (const auto done = take_stream(streams.output, STDOUT_FILENO, nothing.get()); !done) return done;
+  if (const auto done = take_stream(streams.errors, STDERR_FILENO, nothing.get()); !done) return done;
+  if (streams.terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) return os_fail("take the terminal");
   return {};
 }
 
@@ -110,17 +116,24 @@ void forget_signal_state() {
   for (int number = 1; number < NSIG; ++number) sigaction(number, &usual, nullptr);
 }
 
-Result<> prepare(const Compartment& compartment, const InitOptions& options) {
+Result<> prepare(const Compartment& compartment, const Streams& streams, const std::vector<Fd>& cgroup_procs) {
   setsid();
   umask(022);
-  if (const auto done = join_cgroups(options.cgroup_procs); !done) return done;
-  if (const auto done = take_streams(options); !done) return done;
+  if (const auto done = raise_capabilities(); !done) return done;
+  if (const auto done = join_cgroups(cgroup_procs); !done) return done;
+  if (const auto done = take_streams(streams); !done) return done;
   if (const auto done = limit_resources(compartment.open_files); !done) return done;
   if (const auto done = limit_processes(compartment); !done) return done;
   if (const auto done = become_service(); !done) return done;
   if (chdir(std::string(kServiceDirectory).c_str()) != 0) return os_fail("enter /app");
   forget_signal_state();
   return load_service_filter();
+}
+
+// In the place of a service that an operator runs: it holds the compartment, and ends when it is asked to.
+[[noreturn]] void wait_for_the_end() {
+  close_range(STDERR_FILENO + 1, ~0U, 0);  // no exec does it
+  for (;;) pause();
 }
 
 Fault exec_image(const Image& image) {
@@ -134,8 +147,9 @@ Fault exec_image(const Image& image) {
 
 }  // namespace
 
-Result<pid_t> start_service(const Compartment& compartment, const InitOptions& options) {
-  const Image image = image_of(compartment);
+Result<pid_t> start_program(const Compartment& compartment, const Program& program,
+                            const std::vector<Fd>& cgroup_procs) {
+  const Image image = image_of(compartment, program);
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return os_fail("make a pipe");
   const Fd complaint(ends[0]);
@@ -143,7 +157,8 @@ Result<pid_t> start_service(const Compartment& compartment, const InitOptions& o
   const pid_t child = fork();
   if (child < 0) return os_fail("fork the service");
   if (child == 0) {
-    const auto prepared = prepare(compartment, options);
+    const auto prepared = prepare(compartment, program.streams, cgroup_procs);
+    if (prepared && program.command.empty()) wait_for_the_end();
     const Fault fault = prepared ? exec_image(image) : prepared.error();
     [[maybe_unused]] const auto ignored = write(complain.get(), fault.message.data(), fault.message.size());
     _exit(127);

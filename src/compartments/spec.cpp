@@ -226,7 +226,7 @@ Compartment read_compartment(const Json& json, const std::string& where, Problem
   read_list(members, "cgroups", c.cgroups,
             [&](const Json& item, const std::string& at) { return read_cgroup(item, at, fault); });
   members.done();
-  if (c.command.empty() || c.command.front().empty()) members.refuse("command", "a program");
+  if (!c.command.empty() && c.command.front().empty()) members.refuse("command", "a program");
   return c;
 }
 

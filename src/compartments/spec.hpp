@@ -60,7 +60,8 @@ struct MountPoint {
 
 struct Compartment {
   Ids ids;
-  std::vector<std::string> command;  // argv; argv[0] is searched in PATH, or relative to /app if it has a slash
+  std::vector<std::string> command;  // argv; argv[0] is searched in PATH, or relative to /app if it has a slash;
+                                     // empty: a process that only waits, for what operators run there (guests.hpp)
   std::map<std::string, std::string>
       environment;        // whole: nothing of the keeper's is added but HOME, PATH, USER if absent
   std::string directory;  // bound read-only at /app; empty: an empty /app

@@ -60,7 +60,7 @@ TEST(SpecTest, MistakesAreNamed) {
       {R"({"instance":"a","sidecar":{"argv":["/x"]},"grace_ms":-1})", "grace_ms: expected a number"},
       {R"({"instance":"a","sidecar":{"argv":["/x"]},"grace_ms":4294967296})", "grace_ms: expected a number"},
       {R"({"instance":"a","sidecar":{"argv":["/x"]},"compartment":{"command":["x"]}})", "compartment.ids"},
-      {R"({"instance":"a","sidecar":{"argv":["/x"]},"compartment":{"command":[],"ids":{"mapping":"single"}}})",
+      {R"({"instance":"a","sidecar":{"argv":["/x"]},"compartment":{"command":[""],"ids":{"mapping":"single"}}})",
        "compartment.command: expected a program"},
       {R"({"instance":"a","sidecar":{"argv":["/x"]},"compartment":{"command":["x"],"ids":{"mapping":"magic"}}})",
        "compartment.ids.mapping"},

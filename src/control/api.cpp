@@ -1,7 +1,8 @@
 // What the command line asks: one JSON object each way, {"verb": ...} and {"ok": true, ...} or {"ok": false, "error":
-// ...}.
+// ...}. roles.cpp says which role each verb takes; clients.cpp asks for it and records.
 //
-//   apply    {desired, dry_run}  makes it what is wanted, or only tells: "changes" and "effects", see difference.hpp
+//   apply    {desired}           makes it what is wanted, and tells "changes" and "effects", see difference.hpp
+//   plan     {desired}           only tells
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
 //   down                         stops everything, in order
@@ -10,11 +11,10 @@
 //   history  {service}           "services": the revisions of each, oldest first, with what each changed
 //   scale    {service, count}
 //   identity {service}           its SPIFFE ID and the certificates of its instances
+//   audit    {since, service}    "entries" of the audit log; both may be absent
 
-#include <array>
 #include <chrono>
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include "compartments/command_check.hpp"
@@ -34,73 +34,24 @@ constexpr int kMaxScale = 256;
 
 json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
 
-std::string user_name(uid_t uid) {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_name;
-  return fmt::format("uid {}", uid);
-}
-
 std::int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
 
-net::Task<> Controller::accept_clients() {
-  for (;;) {
-    auto stream = co_await clients_.accept();
-    if (!stream) co_return;
-    gate_.spawn(serve_client(std::move(*stream)));
-  }
-}
-
-net::Task<> Controller::serve_client(net::Stream stream) {
-  const auto credentials = stream.peer_credentials();
-  if (!credentials || (credentials->uid != ::geteuid() && credentials->uid != 0)) co_return;
-  net::FrameChannel channel(std::move(stream));
-  for (;;) {
-    auto frame = co_await channel.receive(net::Deadline::never());
-    if (!frame) co_return;
-    const auto request = policy::read_json(frame->payload);
-    json reply;
-    try {
-      const std::string verb = request && request->is_object() ? request->value("verb", "") : "";
-      if (verb == "watch") {
-        co_await watch(channel);
-        co_return;
-      }
-      if (verb == "status") co_await refresh_stats();
-      reply = request ? answer(*request, user_name(credentials->uid)) : failure(request.error().message);
-    } catch (const json::exception& error) {
-      reply = failure(fmt::format("the request is not as expected: {}", error.what()));
-    }
-    if (!channel.send(reply.dump(-1, ' ', false, json::error_handler_t::replace))) co_return;
-  }
-}
-
-net::Task<> Controller::watch(net::FrameChannel& channel) {
-  for (;;) {
-    if (!channel.send(status().dump(-1, ' ', false, json::error_handler_t::replace))) co_return;
-    if (gone_for_good_) {
-      const auto flushed = co_await channel.flush(loop_.in(1s));
-      static_cast<void>(flushed);
-      co_return;
-    }
-    const auto changed = co_await changed_.wait(loop_.in(1s));
-    if (!changed && changed.error().cause == Cause::closed) co_return;
-  }
-}
-
 json Controller::answer(const json& request, const std::string& who) {
   const std::string verb = request.value("verb", "");
-  if (verb == "apply") return apply(request, who);
+  if (verb == "apply" || verb == "plan") return apply(request, who);
   if (verb == "status") return status();
   if (verb == "scale") return scale(request, who);
   if (verb == "history") return history(request);
   if (verb == "rollback") return roll_back(request, who);
   if (verb == "identity") return identity(request);
+  if (verb == "audit")
+    return {
+        {"ok", true},
+        {"entries", read_audit(launcher_.places.audit(), {request.value("since", ""), request.value("service", "")})}};
   if (verb == "down") {
     fleet_.want_down();
     reconcile_soon();
@@ -130,7 +81,7 @@ json Controller::apply(const json& request, const std::string& who) {
   }
   changes["ok"] = true;
   changes["changed"] = !same;
-  if (request.value("dry_run", false)) return changes;
+  if (request.value("verb", "") == "plan") return changes;
   if (!same)
     if (auto taken = take(std::move(*desired), true, {who, "up"}); !taken) return failure(taken.error().message);
   reconcile_soon();

@@ -21,10 +21,11 @@ namespace {
 
 // A controller that returns has its lock a moment before its socket: that moment is waited for.
 net::Task<Result<net::FrameChannel>> open_channel(net::Loop& loop, const Places& places) {
-  const auto address = net::Address::unix_socket(places.control_socket());
-  if (!address) co_return fail(address.error());
   const net::Deadline deadline = loop.in(5s);
   for (;;) {
+    const std::string path = socket_to_reach(places);
+    const auto address = net::Address::unix_socket(path.empty() ? places.control_socket() : path);
+    if (!address) co_return fail(address.error());
     auto stream = co_await net::connect(loop, *address, deadline);
     if (stream) co_return net::FrameChannel(std::move(*stream));
     if (!is_running(places) || deadline.passed(loop.now())) co_return fail(std::move(stream.error()));
@@ -61,7 +62,12 @@ net::Task<Result<>> listen(net::Loop& loop, const Places& places, const std::fun
 
 }  // namespace
 
-bool is_running(const Places& places) { return holder_of(places.run, "controller") > 0; }
+bool is_running(const Places& places) {
+  if (holder_of(places.run, "controller") > 0) return true;
+  // Its lock is the launcher's alone; an operator has a socket for as long as there is an application.
+  const std::string socket = socket_to_reach(places);
+  return !socket.empty() && socket != places.control_socket();
+}
 
 bool has_remains(const Places& places) { return ::access(places.instances().c_str(), F_OK) == 0; }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@ Controller::Controller(net::Loop& loop, Launcher launcher, std::string app)
       launcher_(std::move(launcher)),
       app_(std::move(app)),
       random_(std::random_device()()),
+      audit_log_(launcher_.places.audit(), {}),
       reconcile_(loop, [this] { reconcile(); }),
       changed_(loop),
       keeper_news_(loop),
@@ -51,6 +53,7 @@ Result<> Controller::open() {
   auto history = History::open(places.history());
   if (!history) return fail(within("the history", std::move(history.error())));
   history_ = std::move(*history);
+  end_records();
 
   if (const auto text = read_file(places.desired())) {
     auto desired = desired_from_json(*text);
@@ -77,6 +80,7 @@ Result<> Controller::open() {
 
 void Controller::reconcile() {
   if (!loaded_ && !fleet_.going_down() && runtimes_.empty()) return;
+  if (fleet_.going_down()) end_all_runs();
   for (const Action& action : fleet_.decide(now())) perform(action);
   mark_canaries();
   publish();
@@ -147,7 +151,7 @@ net::Task<bool> Controller::run() {
   listening.spawn(end_on_signal(*signals, finished_));
   listening.spawn(accept_keepers());
   listening.spawn(accept_sidecars());
-  listening.spawn(accept_clients());
+  listening.spawn(accept_clients(clients_));
   listening.spawn(wake_when_due());
   listening.spawn(watch_bounds());
   listening.spawn(run_jobs());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,13 +11,16 @@
 #include <nlohmann/json.hpp>
 
 #include "compartments/cgroup.hpp"
+#include "control/audit.hpp"
 #include "control/desired.hpp"
 #include "control/fleet.hpp"
 #include "control/history.hpp"
 #include "control/launch.hpp"
 #include "control/partner.hpp"
 #include "control/places.hpp"
+#include "control/roles.hpp"
 #include "control/runtime.hpp"
+#include "control/sessions.hpp"
 #include "control/totals.hpp"
 #include "discovery/registry.hpp"
 #include "identity/authority.hpp"
@@ -31,8 +35,8 @@
 // returns adopts what it finds.
 //
 // Three Unix sockets, each a FrameChannel of JSON objects:
-//   control.sock   the command line     (api.cpp has the verbs)
-//   keepers.sock   keepers              (compartments/keeper.hpp has the messages)
+//   control.sock   the command line     (api.cpp has the verbs; members of groups that have a role:
+//   operators/GID/control.sock) keepers.sock   keepers              (compartments/keeper.hpp has the messages)
 //   sidecars.sock  sidecars, gateways   (no administrative verb is spoken there)
 namespace bulkhead::control {
 
@@ -81,16 +85,65 @@ class Controller {
   void publish_doors(Runtime& runtime);
   void publish_to(Runtime& runtime);
 
-  // api.cpp
-  net::Task<> accept_clients();
+  // clients.cpp
+  net::Task<> accept_clients(net::Listener& listener);
   net::Task<> serve_client(net::Stream stream);
+  net::Task<bool> serve_request(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  nlohmann::json refuse(const Peer& who, const nlohmann::json& request, std::string reason);
   net::Task<> watch(net::FrameChannel& channel);
+  void give_roles(const manifest::Operators& operators);
+  Result<> open_operators_socket(gid_t group);
+  // One line of the audit log. False where it could not be written: then status shows a problem until one can be again.
+  bool audit(const Peer& who, std::string_view verb, std::string_view service, nlohmann::json details,
+             std::string_view outcome);
+
+  // sessions.cpp
+  static constexpr const char* kControllerEnded = "the controller ended before it did";
+  // The second line of what has begun: written by end(), or when this goes with the controller.
+  class EndRecord {
+   public:
+    EndRecord(Controller& controller, Peer who, std::string verb, std::string service, nlohmann::json details);
+    EndRecord(const EndRecord&) = delete;
+    EndRecord& operator=(const EndRecord&) = delete;
+    ~EndRecord() { end(kControllerEnded); }
+    void end(const std::string& outcome);
+    std::function<nlohmann::json()> add;  // what is known at the end alone
+
+   private:
+    Controller& controller_;
+    Peer who_;
+    std::string verb_, service_;
+    nlohmann::json details_;
+    Time began_;
+    bool ended_ = false;
+  };
+  void end_records();
+  Result<Runtime*> running_instance(const std::string& name);
+  Result<> check_open(const std::string& service, bool manifest::Debug::* way, std::string_view verb) const;
+  Result<Runtime*> begin_session(const Peer& who, const nlohmann::json& request, bool manifest::Debug::* way,
+                                 nlohmann::json& details);
+  net::Task<bool> serve_exec(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  net::Task<nlohmann::json> relay(net::FrameChannel& channel, Session& session, std::uint32_t number);
+  net::Task<> say_last(net::FrameChannel& channel, nlohmann::json reply);
+  net::Task<bool> serve_forward(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  // runs.cpp
+  net::Task<bool> serve_run(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  Result<std::string> begin_run(const Peer& who, const nlohmann::json& request, nlohmann::json& details);
+  net::Task<Result<>> make_room(Session& session, const std::string& service);
+  net::Task<Result<>> start_run(Session& session, const std::string& service, bool beside);
+  net::Task<> end_run(const std::string& instance, std::uint64_t epoch);
+  void end_all_runs();
+  std::vector<Goal> goals() const;
+  net::Task<Result<Fd>> connect_inside(int client, const nlohmann::json& request);
+
+  // api.cpp
   nlohmann::json answer(const nlohmann::json& request, const std::string& who);
   nlohmann::json apply(const nlohmann::json& request, const std::string& who);
   nlohmann::json scale(const nlohmann::json& request, const std::string& who);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
   void add_revision(nlohmann::json& shown, const std::string& name, const Goal& goal) const;
+  nlohmann::json problems() const;
   bool settled() const;
   net::Task<> refresh_stats();
 
@@ -101,7 +154,7 @@ class Controller {
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
   Result<> take(Desired desired, bool keep, const Origin& origin);
-  Result<> enter_history(std::vector<Goal>& goals, const Origin& origin);
+  Result<> enter_history(const Origin& origin);
   void save_history();
   nlohmann::json difference(const Loaded& next, const std::string& directory) const;
   nlohmann::json history(const nlohmann::json& request) const;
@@ -135,6 +188,15 @@ class Controller {
   std::string saved_;                             // the list of instances as it is on disk
   std::string save_problem_;                      // why the last one could not be written; "" if it was
 
+  Roles roles_;
+  std::vector<std::string> role_problems_;  // groups whose members can not reach their socket
+  AuditLog audit_log_;
+  std::string audit_problem_;  // why the last line could not be written; "" if it was
+  Repeats repeats_;
+  std::map<uid_t, unsigned> connections_;  // open ones on the control sockets, by whose they are
+  Sessions sessions_;
+  std::map<std::string, Run> runs_;  // by instance
+
   net::Listener clients_;
   net::Listener keepers_;
   net::Listener sidecars_;
@@ -146,6 +208,12 @@ class Controller {
   net::Notify wake_;
   bool gone_for_good_ = false;
   Partner partner_;
+  struct OperatorsSocket {
+    OperatorsSocket(net::Loop& loop, net::Listener opened) : listener(std::move(opened)), accepting(loop) {}
+    net::Listener listener;
+    net::Gate accepting;
+  };
+  std::map<gid_t, OperatorsSocket> operators_;
   net::Gate gate_;  // last: its tasks use everything above
 };
 

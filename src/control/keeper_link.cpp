@@ -69,6 +69,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     ~Forget() {
       Runtime* runtime = controller.find(id, epoch);
       if (runtime != nullptr && runtime->keeper_channel == channel) runtime->keeper_channel = nullptr;
+      controller.sessions_.end_all_of(id, epoch);
     }
   } const forget{*this, id, epoch, &channel};
   try {
@@ -114,6 +115,7 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
 
 void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<Fd> fds) {
   const std::string type = message.value("type", "");
+  if (type == "session") return sessions_.tell(runtime.id, message, std::move(fds));
   if (type == "hello" || type == "state") {
     runtime.keeper_state = message.value("state", "");
     runtime.service_pid = message.value("service_pid", -1);

@@ -1,6 +1,8 @@
 #include "control/places.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,21 +44,51 @@ Result<> own_directory(const std::string& path, unsigned mode, unsigned uid) {
   return {};
 }
 
-// Sidecars that run under another uid have to pass through every directory above theirs.
-Result<> check_passage(const std::string& path) {
+std::vector<gid_t> own_groups() {
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(0, count)));
+  groups.push_back(::getegid());
+  return groups;
+}
+
+}  // namespace
+
+Result<> check_passage(const std::string& path, std::string_view who) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
     struct stat info{};
     if (::stat(part.c_str(), &info) == 0 && (info.st_mode & S_IXOTH) == 0)
-      return fail(Cause::denied,
-                  "{} can not be entered by the uid of the sidecars, which keep their files below it; "
-                  "chmod o+x {} or set BULKHEAD_DIR to another place",
-                  part, part);
+      return fail(Cause::denied, "{} can not be entered by {}; chmod o+x {} or set BULKHEAD_DIR to another place", part,
+                  who, part);
   }
   return {};
 }
 
-}  // namespace
+Places places_to_reach(const std::string& app) {
+  Places own = places_of(app);
+  if (::geteuid() == 0 || !environment("BULKHEAD_DIR").empty() || ::access(own.run.c_str(), F_OK) == 0) return own;
+  Places roots{"/var/lib/bulkhead/" + app, "/run/bulkhead/" + app};
+  return socket_to_reach(roots).empty() ? own : roots;
+}
+
+std::string socket_to_reach(const Places& places) {
+  if (::access(places.control_socket().c_str(), W_OK) == 0) return places.control_socket();
+  for (const gid_t group : own_groups())
+    if (std::string socket = places.operators_socket(group); ::access(socket.c_str(), W_OK) == 0) return socket;
+  return {};
+}
+
+Result<> make_operators_place(const Places& places, unsigned group) {
+  const std::string path = places.operators_of(group);
+  for (const std::string& directory : {places.operators(), path})
+    if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("mkdir " + directory);
+  if (::lchown(path.c_str(), static_cast<uid_t>(-1), group) != 0) return os_fail("give " + path + " to the group");
+  if (::chmod(path.c_str(), 0710) != 0) return os_fail("chmod " + path);
+  for (const std::string& directory : {places.operators(), places.run})
+    if (::chmod(directory.c_str(), 0711) != 0) return os_fail("chmod " + directory);
+  return check_passage(places.run, "the members of other groups");
+}
 
 Places places_of(const std::string& app) {
   if (const std::string under = environment("BULKHEAD_DIR"); !under.empty())
@@ -86,7 +118,8 @@ Result<> make_places(const Places& places, unsigned platform_uid) {
     if (auto owned = own_directory(each.path, each.mode, each.uid); !owned) return owned;
   if (shared)
     for (const std::string& path : {places.state, places.run})
-      if (auto open = check_passage(path); !open) return open;
+      if (auto open = check_passage(path, "the uid of the sidecars, which keep their files below it"); !open)
+        return open;
   return {};
 }
 

@@ -21,16 +21,34 @@ struct Places {
   std::string records(const std::string& instance) const { return state + "/records/" + instance; }
   std::string instances() const { return run + "/instances.json"; }
   std::string control_socket() const { return run + "/control.sock"; }
+  // Each group that has a role gets a directory of its own, which only its members pass, with a socket in it.
+  std::string operators() const { return run + "/operators"; }
+  std::string operators_of(unsigned group) const { return operators() + "/" + std::to_string(group); }
+  std::string operators_socket(unsigned group) const { return operators_of(group) + "/control.sock"; }
   std::string keepers_socket() const { return run + "/keepers.sock"; }
   std::string sidecars_socket() const { return run + "/sidecars.sock"; }
   std::string doors() const {
     return run + "/d";
   }  // the sidecars' inner doors; short, as a socket's path has 108 bytes
   std::string platform_log() const { return state + "/logs/platform.log"; }
+  std::string audit() const { return state + "/audit.jsonl"; }
 };
 
 // The places of `app`, for this process's user and environment.
 Places places_of(const std::string& app);
+
+// The places of the `app` that this process can speak to: its own, or where it has none that of root, if a group of
+// this process has a role there.
+Places places_to_reach(const std::string& app);
+
+// The socket that this process may speak to: the launcher's, or that of a group of its own. Empty: there is none.
+std::string socket_to_reach(const Places& places);
+
+// Makes the directory and the socket's place for a group, 0710 and the group's. An ordinary launcher can give it only
+// to groups that it is a member of.
+Result<> make_operators_place(const Places& places, unsigned group);
+// Whether other users can pass every directory above `path`.
+Result<> check_passage(const std::string& path, std::string_view who);
 
 // Makes the directories. A launcher that is root gives those that sidecars write to the uid `platform_uid`; every
 // other is 0700 (0711 where a sidecar has to pass through). Refuses directories that somebody else owns.

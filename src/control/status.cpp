@@ -75,6 +75,20 @@ void Controller::add_revision(json& shown, const std::string& name, const Goal& 
   if (const auto due = due_.find(name); due != due_.end()) shown["due"] = due->second;
 }
 
+json Controller::problems() const {
+  json list = json::array();
+  if (!save_problem_.empty())
+    list.push_back(
+        fmt::format("what runs could not be written down, so a controller that returns would not know "
+                    "instances that were started since: {}",
+                    save_problem_));
+  if (!audit_problem_.empty())
+    list.push_back(
+        fmt::format("the audit log could not be written, so exec, run and forward are refused: {}", audit_problem_));
+  for (const std::string& problem : role_problems_) list.push_back(problem);
+  return list;
+}
+
 json Controller::status() const {
   json result = {{"ok", true},
                  {"app", app_},
@@ -85,11 +99,7 @@ json Controller::status() const {
                  {"services", json::array()},
                  {"calls", json::array()},
                  {"denied", json::array()}};
-  if (!save_problem_.empty())
-    result["problems"] = {
-        fmt::format("what runs could not be written down, so a controller that returns would not know "
-                    "instances that were started since: {}",
-                    save_problem_)};
+  if (const json problems = this->problems(); !problems.empty()) result["problems"] = problems;
   if (!loaded_) return result;
   result["manifest"] = desired_.file;
   if (loaded_->application.gateway) result["gateway"] = gateway_json(*loaded_->application.gateway);
@@ -116,6 +126,8 @@ json Controller::status() const {
     add_revision(shown, name, goal);
     result["services"].push_back(std::move(shown));
   }
+  for (const auto& [id, run] : runs_)
+    result["runs"].push_back({{"instance", id}, {"service", run.service}, {"by", run.by}, {"beside", run.beside}});
   for (const auto& [id, runtime] : runtimes_) {
     for (const std::string_view part : {"calls", "denied"}) {
       if (!runtime.stats.is_object() || !runtime.stats.contains(part)) continue;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/log.hpp"
 #include "control/controller.hpp"
@@ -59,46 +61,58 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
                 authority_->trust_domain(), loaded->application.trust_domain);
   }
   desired.numbers = loaded->model.numbers;
+  const Roles roles(loaded->application.operators);
+  if (keep && !roles.unknown().empty()) return fail(Cause::invalid, "{}", fmt::join(roles.unknown(), "\n"));
   if (keep)
     if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
   desired_ = std::move(desired);
   loaded_ = std::move(*loaded);
   launcher_.directory = desired_.directory;
+  give_roles(loaded_->application.operators);
   if (auto made = make_gateway_certificate(); !made) return made;
-  std::vector<Goal> goals = goals_of(launcher_, loaded_->application, loaded_->model);
-  if (auto entered = enter_history(goals, origin); !entered) return entered;
-  fleet_.want(std::move(goals));
+  if (auto entered = enter_history(origin); !entered) return entered;
+  fleet_.want(goals());
   wake_.notify_all();
   return {};
 }
 
-// Every service's revision gets its entry, and its goal learns what is known of it.
-Result<> Controller::enter_history(std::vector<Goal>& goals, const Origin& origin) {
+// Every service's revision gets its entry.
+Result<> Controller::enter_history(const Origin& origin) {
   Desired own = desired_;
   own.pinned.clear();
   own.numbers.clear();
   std::string id;
-  for (Goal& goal : goals) {
+  for (const Goal& goal : goals_of(launcher_, loaded_->application, loaded_->model)) {
     const Revision* current = history_->current(goal.service);
-    if (current == nullptr || current->hash != goal.revision || !current->failed.empty()) {
-      const auto pinned = desired_.pinned.find(goal.service);
-      if (pinned == desired_.pinned.end() && id.empty()) {
-        auto kept = history_->keep(own);
-        if (!kept) return fail(within("the history", std::move(kept.error())));
-        id = std::move(*kept);
-      }
-      Revision revision;
-      revision.hash = goal.revision;
-      revision.desired = pinned == desired_.pinned.end() ? id : pinned->second;
-      revision.time = unix_now();
-      revision.who = origin.who;
-      revision.why = origin.why;
-      current = &history_->note(goal.service, std::move(revision));
+    if (current != nullptr && current->hash == goal.revision && current->failed.empty()) continue;
+    const auto pinned = desired_.pinned.find(goal.service);
+    if (pinned == desired_.pinned.end() && id.empty()) {
+      auto kept = history_->keep(own);
+      if (!kept) return fail(within("the history", std::move(kept.error())));
+      id = std::move(*kept);
     }
-    goal.proven = current->proven || goal.job;
-    goal.can_go_back = history_->before(goal.service, goal.revision) != nullptr;
+    Revision revision;
+    revision.hash = goal.revision;
+    revision.desired = pinned == desired_.pinned.end() ? id : pinned->second;
+    revision.time = unix_now();
+    revision.who = origin.who;
+    revision.why = origin.why;
+    history_->note(goal.service, std::move(revision));
   }
   return {};
+}
+
+// What is wanted, less what somebody runs something else in the place of, with what is known of each revision.
+std::vector<Goal> Controller::goals() const {
+  std::vector<Goal> all = goals_of(launcher_, loaded_->application, loaded_->model);
+  for (Goal& goal : all) {
+    const Revision* current = history_->current(goal.service);
+    goal.proven = goal.job || (current != nullptr && current->proven);
+    goal.can_go_back = history_->before(goal.service, goal.revision) != nullptr;
+    for (const auto& [instance, run] : runs_)
+      if (run.service == goal.service && !run.beside) goal.scale = 0;
+  }
+  return all;
 }
 
 void Controller::save_history() {
@@ -110,11 +124,11 @@ void Controller::save_history() {
 json Controller::difference(const Loaded& next, const std::string& directory) const {
   Launcher launcher = launcher_;
   launcher.directory = directory;
-  const std::vector<Goal> goals = goals_of(launcher, next.application, next.model);
+  const std::vector<Goal> wanted = goals_of(launcher, next.application, next.model);
   const auto changed = changes(loaded_ && !fleet_.going_down() ? &loaded_->application : nullptr, next.application);
   json list = json::array();
   const std::map<std::string, Goal> none;
-  for (const Effect& each : effects(fleet_.going_down() ? none : fleet_.goals(), goals, changed))
+  for (const Effect& each : effects(fleet_.going_down() ? none : fleet_.goals(), wanted, changed))
     list.push_back(
         {{"subject", each.subject}, {"kind", to_string(each.kind)}, {"before", each.before}, {"after", each.after}});
   return {{"changes", changes_json(changed)}, {"effects", list}};
@@ -179,8 +193,11 @@ void Controller::go_back(const std::string& service, const std::string& reason) 
   const std::string why = fmt::format("went back to {}: {}", to->number, reason);
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
-  if (auto taken = take(std::move(changed), true, {"bulkhead", why}); !taken)
-    log_line("{} can't go back: {}", service, taken.error().message);
+  const json details = {{"to", to->number}, {"reason", reason}};
+  const auto taken = take(std::move(changed), true, {"bulkhead", why});
+  if (!taken) log_line("{} can't go back: {}", service, taken.error().message);
+  const Peer self{::geteuid(), ::getpid(), "bulkhead", Role::admin};
+  audit(self, "rollback", service, details, taken ? "done" : "failed: " + taken.error().message);
   reconcile_soon();
 }
 

@@ -96,6 +96,23 @@ struct Dependency {
 
 enum class ServiceType : std::uint8_t { service, job };
 
+// The ways into a running compartment. One is open where neither the application nor the service switched it off.
+struct Debug {
+  bool exec = true;
+  bool run = true;
+  bool forward = true;
+};
+
+// Who may do what on the control socket: Unix groups, names or numbers as written. The launcher and root need none.
+struct Operators {
+  struct Group {
+    std::string name;
+    Position position;
+  };
+  std::vector<Group> viewer, operate, admin;
+  bool none() const { return viewer.empty() && operate.empty() && admin.empty(); }
+};
+
 struct Service {
   std::string name;
   ServiceType type = ServiceType::service;
@@ -118,6 +135,7 @@ struct Service {
   std::string owner;
   std::vector<std::string> profiles;
   Duration stop_grace{10000};
+  Debug debug;  // the application's word already counted in
   Position position;
 
   const DeclaredPort* port(Port number) const;
@@ -132,6 +150,8 @@ struct Application {
   std::vector<Service> services;      // those that the active profiles include, in the manifest's order
   std::vector<std::string> inactive;  // names of the others
   std::optional<Gateway> gateway;
+  Operators operators;
+  Debug debug;
 
   const Service* service(std::string_view name) const;
 };

@@ -80,6 +80,8 @@ void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
 void read_job(Context& context, const Fields& fields, Service& service);     // once its type is read
 void read_update(Context& context, const Fields& fields, Service& service);  // once its ports are read
+void read_operators(Context& context, const Node& node, Application& application);
+void read_debug(Context& context, const Node& node, std::string owner, Debug& debug);
 
 // Judging: what the names refer to. Each fills in the service's or gateway's final values.
 void resolve_calls(Context& context, Draft& draft, ServiceDraft& service);

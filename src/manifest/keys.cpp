@@ -16,7 +16,7 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "gateway"};
+constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "gateway", "operators", "debug"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
     {"include", "a manifest in several files"},
@@ -33,12 +33,13 @@ constexpr Advice kManifestForeign[] = {
     {"networks", "there are no networks: 'calls' of a service says whom it reaches"},
     {"volumes", "each service has a volume of its own, and 'mounts' of a service adds paths of the host"},
     {"configs", "'mounts' of a service adds files of the host"},
+    {"roles", "the key is 'operators'"},
 };
 
 constexpr Known kService[] = {"type",     "dir",         "command",     "rootfs",      "mounts",     "port",
                               "ports",    "protocol",    "environment", "env_file",    "calls",      "egress",
                               "limits",   "healthcheck", "scale",       "concurrency", "depends_on", "owner",
-                              "profiles", "stop_grace",  "update",      "job"};
+                              "profiles", "stop_grace",  "update",      "job",         "debug"};
 constexpr Advice kServiceLater[] = {
     {"image", "running a container image"},
     {"build", "building before the start"},
@@ -292,6 +293,16 @@ constexpr Advice kMatchLater[] = {{"headers", "routing by header"}, {"query", "r
 constexpr Advice kMatchForeign[] = {{"method", "the key is 'methods'"},
                                     {"prefix", "write it as 'path', ending in '/*'"}};
 
+constexpr Known kOperators[] = {"viewer", "operator", "admin"};
+constexpr Advice kOperatorsForeign[] = {
+    {"viewers", "the key is 'viewer'"},     {"operators", "the key is 'operator'"}, {"admins", "the key is 'admin'"},
+    {"owner", "the key is 'admin'"},        {"read", "the key is 'viewer'"},        {"write", "the key is 'operator'"},
+    {"users", "a role is given to groups"},
+};
+
+constexpr Known kDebug[] = {"exec", "run", "forward"};
+constexpr Advice kDebugForeign[] = {{"port-forward", "the key is 'forward'"}, {"port_forward", "the key is 'forward'"}};
+
 constexpr Keys kKeys[] = {
     {"manifest", kManifest, kManifestLater, kManifestForeign},
     {"service", kService, kServiceLater, kServiceForeign},
@@ -315,6 +326,8 @@ constexpr Keys kKeys[] = {
     {"update", kUpdate, {}, kUpdateForeign},
     {"auto_rollback", kAutoRollback, {}, kAutoRollbackForeign},
     {"job", kJob, {}, kJobForeign},
+    {"operators", kOperators, {}, kOperatorsForeign},
+    {"debug", kDebug, {}, kDebugForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

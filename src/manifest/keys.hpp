@@ -33,6 +33,8 @@ enum class Section : std::uint8_t {
   update,
   auto_rollback,
   job,
+  operators,
+  debug,
 };
 
 inline constexpr std::array kSections{
@@ -40,7 +42,7 @@ inline constexpr std::array kSections{
     Section::limits,        Section::healthcheck, Section::dependency, Section::gateway,     Section::tls,
     Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
     Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
-    Section::auto_rollback, Section::job};
+    Section::auto_rollback, Section::job,         Section::operators,  Section::debug};
 
 struct Advice {
   std::string_view key;

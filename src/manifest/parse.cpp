@@ -64,7 +64,10 @@ void resolve(Context& context, Draft& draft) {
 }
 
 void finish(Draft& draft) {
+  const Debug& all = draft.application.debug;
   for (ServiceDraft& each : draft.services) {
+    Debug& own = each.service.debug;
+    own = {own.exec && all.exec, own.run && all.run, own.forward && all.forward};
     if (each.active)
       draft.application.services.push_back(std::move(each.service));
     else
@@ -79,6 +82,9 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   Fields fields(context, root, Section::manifest, "the manifest");
   read_application(context, fields, draft.application);
   read_services(context, fields, draft);
+  if (const Node* node = fields.find("operators")) read_operators(context, *node, draft.application);
+  if (const Node* node = fields.find("debug"))
+    read_debug(context, *node, "'debug' of the manifest", draft.application.debug);
   if (const Node* gateway = fields.find("gateway")) read_gateway(context, *gateway, fields.mark("gateway"), draft);
   resolve(context, draft);
 }

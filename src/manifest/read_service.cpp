@@ -151,6 +151,8 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   if (const Node* node = fields.find("depends_on")) read_dependencies(context, *node, service);
   read_one_line(context, fields, "owner", service.owner);
   read_profiles(context, fields, draft);
+  if (const Node* node = fields.find("debug"))
+    read_debug(context, *node, fmt::format("'debug' of service '{}'", service.name), service.debug);
   using std::chrono::hours;
   if (auto grace = fields.duration("stop_grace", Duration(0), hours(1))) service.stop_grace = *grace;
 }

@@ -89,6 +89,7 @@ void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_vie
   telemetry::Denied line;
   line.subject = refusal.caller;
   line.object = refusal.callee;
+  line.owner = refusal.owner;
   line.action = action;
   line.verdict = verdict;
   line.rule = refusal.rule;

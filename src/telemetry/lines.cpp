@@ -181,6 +181,7 @@ void append_line(const Denied& denied, std::string& out) {
   line.number(",\"time_us\":", micros(denied.time));
   line.text(",\"subject\":", denied.subject);
   line.text(",\"object\":", denied.object);
+  line.text(",\"owner\":", denied.owner);
   line.text(",\"action\":", denied.action.substr(0, denied.action.find('?')));
   line.text(",\"verdict\":", denied.verdict);
   line.text(",\"rule\":", denied.rule);

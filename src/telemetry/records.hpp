@@ -47,6 +47,7 @@ struct Span {
 struct Denied {
   std::string_view subject;  // the caller, as it proved to be; "" for a stranger
   std::string_view object;   // the callee
+  std::string_view owner;    // of the callee; "" where the manifest names none
   std::string_view action;   // "POST /charges", "tcp :5432"
   std::string_view verdict;  // "denied" or "unknown"
   std::string_view rule;     // the nearest rule that did not allow it

@@ -182,11 +182,13 @@ TEST(Lines, ADenialNamesWhoWhatAndWhy) {
   Denied denied;
   denied.subject = "catalog";
   denied.object = "payments";
+  denied.owner = "team money";
   denied.action = "POST /charges?x=1";
   denied.verdict = "denied";
   const auto json = nlohmann::json::parse(to_line(denied));
   EXPECT_EQ(json["action"], "POST /charges");
   EXPECT_EQ(json["subject"], "catalog");
+  EXPECT_EQ(json["owner"], "team money");
 }
 
 }  // namespace

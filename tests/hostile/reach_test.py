@@ -181,9 +181,24 @@ class Reach(harness.Case):
                     wrong.append(rows[-1])
         return rows, wrong
 
+    def operators(self, app):
+        """What `exec` and `run` start meets the same walls as the service's own programs."""
+        probe = "/opt/probe/hostile_probe"
+        for caller in ("alpha", "island"):
+            own = app.get(f"/{caller}/probe", timeout=120).json
+            for way in (["exec", caller], ["run", "--beside", caller]):
+                done = app.run(*way, "--", probe, check=False)
+                self.assertGreater(done.stdout.count("|"), 100, done.stdout + done.stderr)
+                told = [dict(line.rsplit("|", 1) for line in lines if "|" in line) for lines in (own, done.stdout.splitlines())]
+                differ = {what: (told[0].get(what), told[1].get(what)) for what in told[0] | told[1] if told[0].get(what) != told[1].get(what)}
+                if way[0] == "run":  # the service is not there: its port is free, and there is nobody to see
+                    differ = {what: each for what, each in differ.items() if not what.startswith("listen on") and what != "see other processes"}
+                self.assertEqual(differ, {}, way)
+
     def check(self, app):
         rows, wrong = self.matrix(app)
         probe_rows, probe_wrong = self.probes(app)
+        self.operators(app)
         print("\n" + "\n".join(rows + probe_rows))
         print(f"{len(rows)} calls and {len(probe_rows)} other attempts tried; {len(wrong) + len(probe_wrong)} differ from what is declared")
         self.assertEqual(wrong + probe_wrong, [])

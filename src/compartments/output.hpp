@@ -1,0 +1,45 @@
+#pragma once
+
+// What service and sidecar write, cut into lines, into the instance's log. For the keeper's poll loop.
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include <poll.h>
+
+#include "base/fd.hpp"
+#include "compartments/log_file.hpp"
+
+namespace bulkhead::compartments {
+
+class Output {
+ public:
+  enum class Source : std::uint8_t { service_output, service_errors, sidecar };
+  static constexpr std::size_t kSources = 3;
+
+  explicit Output(LogSpec spec) : log_(std::move(spec)) {}
+
+  // Non-blocking, to be read.
+  void add(Source source, Fd pipe) { streams_[static_cast<std::size_t>(source)].pipe = std::move(pipe); }
+  void watch(std::span<pollfd, kSources> watched) const;
+  // After poll: what is there goes into the log.
+  void on_ready(std::span<const pollfd, kSources> watched);
+  // The keeper's own word.
+  void say(std::string_view line);
+  // At the end: what is left, lines without an end too.
+  void finish();
+
+ private:
+  struct Stream {
+    const char* name;
+    Fd pipe;
+    LineCutter cutter;
+  };
+  void read(Stream& stream);
+
+  LogFile log_;
+  std::array<Stream, kSources> streams_{{{"stdout", {}, {}}, {"stderr", {}, {}}, {"sidecar", {}, {}}}};
+};
+
+}  // namespace bulkhead::compartments
