@@ -10,6 +10,9 @@ namespace bulkhead::cli {
 
 int up(const Context& context, bool detach);
 int down(const Context& context, bool volumes);
+// By the application's name, as what they need is kept: the manifest may be gone.
+int suspend(const Context& context, const std::string& app);
+int resume(const Context& context, const std::string& app);
 int status(const Context& context);
 struct LogsOptions {
   std::string service;  // empty: all
@@ -24,6 +27,9 @@ int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
 int identity(const Context& context, const std::string& service);
 int completion(const std::string& shell);
+int doctor(const Context& context);
+// Nothing runs unsealed: where the host can not do it, says what is missing and how to get it.
+bool host_is_able();
 
 // The whole command line. The roles (keeper, sidecar, …) are not here: the program's main knows them.
 int run(int argc, char** argv);

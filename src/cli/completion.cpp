@@ -13,9 +13,10 @@ _bulkhead() {
     -f|--file) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --format) COMPREPLY=($(compgen -W 'text dot json' -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")); return ;;
+    suspend|resume) return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale reach identity completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale reach identity suspend resume doctor completion' -- "$word"))
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W '--file --profile --json --help --detach --volumes --follow --lines --format' -- "$word"))
   else
@@ -26,10 +27,12 @@ _bulkhead() {
 complete -F _bulkhead bulkhead
 )script";
 
-constexpr std::string_view kZshHead = "autoload -U +X bashcompinit && bashcompinit\n";
+// Good to be sourced, and as a file `_bulkhead` of $fpath, which is run at the first completion.
+constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcompinit && bashcompinit\n";
+constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check graph restart scale reach identity completion
+set -l commands up down status logs check graph restart scale reach identity suspend resume doctor completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
@@ -46,7 +49,7 @@ int completion(const std::string& shell) {
   if (shell == "bash") {
     fmt::print("{}", kBash);
   } else if (shell == "zsh") {
-    fmt::print("{}{}", kZshHead, kBash);
+    fmt::print("{}{}{}", kZshHead, kBash, kZshTail);
   } else {
     fmt::print("{}", kFish);
   }

@@ -77,6 +77,15 @@ int run(int argc, char** argv) {
   sub->add_flag("--volumes", volumes, "remove what the services kept in their volumes, too");
   sub->callback([&] { code = down(context, volumes); });
 
+  std::string name;
+  sub = app.add_subcommand("suspend", "Take an application down as `down` does, and keep what it takes to resume it");
+  sub->add_option("APP", name, "the application's name")->required();
+  sub->callback([&] { code = suspend(context, name); });
+
+  sub = app.add_subcommand("resume", "Bring an application back that was suspended, or was up when the host stopped");
+  sub->add_option("APP", name, "the application's name")->required();
+  sub->callback([&] { code = resume(context, name); });
+
   sub = command(app, context, "status", "Show every service: instances, state, identity, requests, errors, latencies");
   with_json(sub, context);
   sub->callback([&] { code = status(context); });
@@ -130,6 +139,11 @@ int run(int argc, char** argv) {
   sub->add_option("SERVICE", service, "the service")->required();
   with_json(sub, context);
   sub->callback([&] { code = identity(context, service); });
+
+  sub =
+      app.add_subcommand("doctor", "Look at this host: what it has and lacks for compartments, with the fix for each");
+  with_json(sub, context);
+  sub->callback([&] { code = doctor(context); });
 
   std::string shell;
   sub = app.add_subcommand("completion", "Print a completion script: source <(bulkhead completion bash)");

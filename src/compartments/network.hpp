@@ -29,6 +29,9 @@ struct VendOutcome {
 };
 VendOutcome connect_to_service(std::uint16_t port, int family_hint);
 
+// Where nft is, "" where it is not installed.
+std::string nft_program();
+
 // Runs nft on `ruleset`. Ours is one rule set per compartment and start: executing nft costs 4–8 ms
 // (docs/decisions/0002).
 Result<> load_ruleset(const std::string& ruleset);

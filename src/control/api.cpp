@@ -4,10 +4,9 @@
 //   apply    {desired}           makes it what is wanted; "mistakes" where the manifest has any
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
-//   down                         stops everything, in order
-//   restart  {service}           each instance is stopped and started again, one at a time
-//   scale    {service, count}
-//   identity {service}           its SPIFFE ID and the certificates of its instances
+//   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk, for a later
+//   resume restart  {service}           each instance is stopped and started again, one at a time scale    {service,
+//   count} identity {service}           its SPIFFE ID and the certificates of its instances
 
 #include <chrono>
 
@@ -88,6 +87,7 @@ json Controller::answer(const json& request) {
   if (verb == "scale") return scale(request);
   if (verb == "identity") return identity(request);
   if (verb == "down") {
+    keep_desired_ = request.value("keep", false);
     fleet_.want_down();
     reconcile_soon();
     return {{"ok", true}};

@@ -31,6 +31,10 @@ struct Places {
 // The places of `app`, for this process's user and environment.
 Places places_of(const std::string& app);
 
+// Above the places of every application of this user.
+std::string state_base();
+std::string run_base();
+
 // Makes the directories. A launcher that is root gives those that sidecars write to the uid `platform_uid`; every
 // other is 0700 (0711 where a sidecar has to pass through). Refuses directories that somebody else owns.
 Result<> make_places(const Places& places, unsigned platform_uid);
