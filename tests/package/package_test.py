@@ -254,7 +254,46 @@ class SecondMachine(unittest.TestCase):
         status = json.loads((self.root / "home/ann/status.json").read_text())
         self.assertEqual(sum(instance["state"] == "ready" for service in status["services"] for instance in service["instances"]), 7)
 
-    def test_5_the_apparmor_profile_is_set_only_where_it_is_understood(self):
+    def boot(self, script):
+        """Boots the machine's systemd, which runs `script` and powers off; what the script printed."""
+        (self.root / "root/script").write_text(f"exec >/root/output 2>&1; trap 'systemctl poweroff --no-block' EXIT; set -eux; cd /root/two; {script}\n")
+        unit = "[Unit]\nAfter=multi-user.target\n[Service]\nExecStart=/bin/sh /root/script\n[Install]\nWantedBy=multi-user.target\n"
+        (self.root / "etc/systemd/system/script.service").write_text(unit)
+        wants = self.root / "etc/systemd/system/multi-user.target.wants"
+        if not (wants / "script.service").is_symlink():
+            (wants / "script.service").symlink_to("/etc/systemd/system/script.service")
+        (self.root / "root/output").unlink(missing_ok=True)
+        process = subprocess.Popen([ENTER, "--boot", self.root], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            said = process.communicate(timeout=120)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said = process.communicate()[0] + "it did not power off within 120 s"
+        for groups in pathlib.Path("/sys/fs/cgroup").glob(f"**/bulkhead-boot-{process.pid}"):
+            for each in sorted((path for path in groups.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts)):
+                each.rmdir()
+            groups.rmdir()
+        output = self.root / "root/output"
+        return output.read_text() if output.exists() else self.fail(f"the machine did not boot: {said}")
+
+    def test_5_an_application_comes_back_after_a_reboot_unless_it_was_taken_down(self):
+        (self.root / "root/two").mkdir()
+        for name, text in TWO.items():
+            (self.root / "root/two" / name).write_text(text)
+        ask = "python3 -c \"import ssl, urllib.request as r; print(r.urlopen('https://127.0.0.1:8444/', context=ssl._create_unverified_context()).read().decode())\""
+        wait = "for i in $(seq 100); do bulkhead status --json | grep -q '\"settled\": true' && break; sleep 0.1; done"
+        output = self.boot(f"bulkhead up --detach; {ask}; systemctl enable bulkhead@two; echo whole")
+        self.assertIn("\nfront and back\n", output)
+        self.assertIn("\nwhole\n", output)
+        output = self.boot(f"systemctl is-active bulkhead@two; {wait}; {ask}; systemctl stop bulkhead@two; ls /run/bulkhead; systemctl start bulkhead@two; {wait}; {ask}; "
+                           "bulkhead down; systemctl restart bulkhead@two; systemctl is-active bulkhead@two || echo whole")
+        self.assertEqual(output.count("\nfront and back\n"), 2, output)
+        self.assertIn("\ninactive\n+ echo whole\n", output)
+        output = self.boot("ls /run/bulkhead || echo nothing; systemctl is-failed bulkhead@two || echo whole")
+        self.assertIn("\nnothing\n", output)
+        self.assertIn("\nwhole\n", output)
+
+    def test_6_the_apparmor_profile_is_set_only_where_it_is_understood(self):
         # Neither this kernel nor Debian 12's parser knows the restriction: both are played.
         script = """
             sed s,/proc/sys/kernel/apparmor_restrict_unprivileged_userns,/etc/hostname, /var/lib/dpkg/info/bulkhead.postinst >/tmp/postinst; chmod +x /tmp/postinst
@@ -270,9 +309,9 @@ class SecondMachine(unittest.TestCase):
         """
         self.enter("sh", "-euc", script)
 
-    def test_6_it_goes_without_a_trace(self):
+    def test_7_it_goes_without_a_trace(self):
         self.enter("apt-get", "-q", "purge", "-y", "bulkhead")
-        left = self.enter("find", "/usr", "/lib", "/etc", "/var/lib", "-iname", "*bulkhead*", "-not", "-path", "/var/lib/apt/*").stdout
+        left = self.enter("find", "/usr", "/lib", "/etc", "/var/lib", "-iname", "*bulkhead*", "-not", "-path", "/var/lib/bulkhead*", "-not", "-path", "/etc/systemd/system/*.wants/*").stdout
         self.assertEqual(left, "")
 
 
