@@ -28,6 +28,10 @@ int scale(const Context& context, const std::string& service, int count);
 int identity(const Context& context, const std::string& service);
 int completion(const std::string& shell);
 int doctor(const Context& context);
+int image_list(const Context& context);
+int image_remove(const std::string& name);
+// The images that the manifest names, into opened.desired; says what an image asks that it does not get.
+int unpack_images(Opened& opened);
 // Nothing runs unsealed: where the host can not do it, says what is missing and how to get it.
 bool host_is_able();
 

@@ -14,9 +14,10 @@ _bulkhead() {
     --format) COMPREPLY=($(compgen -W 'text dot json' -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")); return ;;
     suspend|resume) return ;;
+    image) COMPREPLY=($(compgen -W 'ls rm' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale reach identity suspend resume doctor completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale reach identity suspend resume doctor image completion' -- "$word"))
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W '--file --profile --json --help --detach --volumes --follow --lines --format' -- "$word"))
   else
@@ -32,7 +33,7 @@ constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcom
 constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check graph restart scale reach identity suspend resume doctor completion
+set -l commands up down status logs check graph restart scale reach identity suspend resume doctor image completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
@@ -40,6 +41,7 @@ complete -c bulkhead -l json -d 'print JSON'
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l detach -d 'return when everything is ready'
 complete -c bulkhead -n '__fish_seen_subcommand_from down' -l volumes -d 'remove the volumes too'
 complete -c bulkhead -n '__fish_seen_subcommand_from graph' -l format -x -a 'text dot json'
+complete -c bulkhead -n '__fish_seen_subcommand_from image' -f -a 'ls rm'
 complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 )script";
 

@@ -145,6 +145,15 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = doctor(context); });
 
+  CLI::App* images = app.add_subcommand("image", "The container images that are unpacked: ls, rm");
+  images->require_subcommand(1);
+  sub = images->add_subcommand("ls", "Show the unpacked images, and which applications use them");
+  with_json(sub, context);
+  sub->callback([&] { code = image_list(context); });
+  sub = images->add_subcommand("rm", "Remove an unpacked image that no application uses");
+  sub->add_option("IMAGE", name, "as the manifest names it, or the first digits of its digest")->required();
+  sub->callback([&] { code = image_remove(name); });
+
   std::string shell;
   sub = app.add_subcommand("completion", "Print a completion script: source <(bulkhead completion bash)");
   sub->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));

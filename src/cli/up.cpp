@@ -126,8 +126,9 @@ int stay(const control::Places& places) {
 }  // namespace
 
 int up(const Context& context, bool detach) {
-  const auto opened = open_manifest(context);
+  auto opened = open_manifest(context);
   if (!opened) return opened.error();
+  if (const int code = unpack_images(*opened); code != kDone) return code;
   const auto since = Clock::now();
   const manifest::Application& application = opened->loaded.application;
   const control::Places places = control::places_of(application.name);

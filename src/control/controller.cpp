@@ -78,6 +78,9 @@ Result<> Controller::take(Desired desired, bool keep) {
   if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
   if (loaded->application.name != app_)
     return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
+  for (const manifest::Service& service : loaded->application.services)
+    if (service.image && !service.from_image)
+      return fail(Cause::invalid, "the image of service '{}' is not unpacked: bulkhead up does that", service.name);
   if (!authority_) {
     auto authority = identity::Authority::open_or_create(launcher_.places.ca(), loaded->application.trust_domain,
                                                          [] { return std::chrono::system_clock::now(); });

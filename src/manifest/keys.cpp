@@ -35,11 +35,11 @@ constexpr Advice kManifestForeign[] = {
     {"configs", "'mounts' of a service adds files of the host"},
 };
 
-constexpr Known kService[] = {"type",     "dir",         "command",    "rootfs", "mounts",   "port",      "ports",
-                              "protocol", "environment", "env_file",   "calls",  "egress",   "limits",    "healthcheck",
-                              "scale",    "concurrency", "depends_on", "owner",  "profiles", "stop_grace"};
+constexpr Known kService[] = {"type",     "dir",         "command",     "rootfs",      "mounts",     "port",
+                              "ports",    "protocol",    "environment", "env_file",    "calls",      "egress",
+                              "limits",   "healthcheck", "scale",       "concurrency", "depends_on", "owner",
+                              "profiles", "stop_grace",  "image"};
 constexpr Advice kServiceLater[] = {
-    {"image", "running a container image"},
     {"build", "building before the start"},
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},

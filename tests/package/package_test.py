@@ -127,8 +127,9 @@ class Package(unittest.TestCase):
         commands = re.findall(r"^  ([a-z]+)  ", shown.split("Subcommands:")[1].split("\n\n")[0], re.M)
         self.assertGreater(len(commands), 10)
         manual = page("man1/bulkhead.1.gz")
-        for command in commands:
-            self.assertIn(f"bulkhead {command} [OPTIONS]", manual.stdout)
+        for command in [*commands, "image ls", "image rm"]:
+            if command != "image":
+                self.assertIn(f"bulkhead {command} [OPTIONS]", manual.stdout)
         for path, words in (("man5/bulkhead.yaml.5.gz", ("services", "slow_start", "depends_on")), ("man7/bulkhead-doctor.7.gz", ("user namespaces", "leftovers"))):
             shown = page(path)
             self.assertEqual(shown.stderr, "")
@@ -180,7 +181,7 @@ class SecondMachine(unittest.TestCase):
         if os.geteuid() != 0:
             raise unittest.SkipTest("only root can make a Debian")
         if not shutil.which("debootstrap"):
-            raise unittest.SkipTest("debootstrap is not installed (scripts/packages-package.txt)")
+            raise unittest.SkipTest("debootstrap is not installed (scripts/packages-ci.txt)")
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="bh-second-", dir="/tmp"))
         cls.addClassCleanup(shutil.rmtree, cls.directory, ignore_errors=True)
         cls.root = cls.directory / "root"
@@ -318,5 +319,8 @@ class SecondMachine(unittest.TestCase):
 if __name__ == "__main__":
     if BUILD != TOP / "build/release":
         print("the package is made of the release build")
+        sys.exit(77)
+    if not shutil.which("dpkg-shlibdeps"):
+        print("dpkg-dev is not installed (scripts/packages-package.txt)")
         sys.exit(77)
     unittest.main(verbosity=2)
