@@ -15,6 +15,9 @@ struct UpOptions {
 };
 int up(const Context& context, const UpOptions& options);
 int down(const Context& context, bool volumes);
+// By the application's name, as what they need is kept: the manifest may be gone.
+int suspend(const Context& context, const std::string& app);
+int resume(const Context& context, const std::string& app);
 int status(const Context& context);
 struct LogsOptions {
   std::string service;  // empty: all
@@ -45,6 +48,13 @@ struct AuditOptions {
 };
 int audit(const Context& context, const AuditOptions& options);
 int completion(const std::string& shell);
+int doctor(const Context& context);
+int image_list(const Context& context);
+int image_remove(const std::string& name);
+// The images that the manifest names, into opened.desired; says what an image asks that it does not get.
+int unpack_images(Opened& opened);
+// Nothing runs unsealed: where the host can not do it, says what is missing and how to get it.
+bool host_is_able();
 
 // The whole command line. The roles (keeper, sidecar, …) are not here: the program's main knows them.
 int run(int argc, char** argv);

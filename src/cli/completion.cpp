@@ -13,9 +13,11 @@ _bulkhead() {
     -f|--file) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --format) COMPREPLY=($(compgen -W 'text dot json' -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")); return ;;
+    suspend|resume) return ;;
+    image) COMPREPLY=($(compgen -W 'ls rm' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale history rollback exec run forward reach identity audit completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion' -- "$word"))
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside' -- "$word"))
   else
@@ -26,10 +28,12 @@ _bulkhead() {
 complete -F _bulkhead bulkhead
 )script";
 
-constexpr std::string_view kZshHead = "autoload -U +X bashcompinit && bashcompinit\n";
+// Good to be sourced, and as a file `_bulkhead` of $fpath, which is run at the first completion.
+constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcompinit && bashcompinit\n";
+constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check graph restart scale history rollback exec run forward reach identity audit completion
+set -l commands up down status logs check graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
@@ -43,6 +47,7 @@ complete -c bulkhead -n '__fish_seen_subcommand_from run' -l beside -d 'not in t
 complete -c bulkhead -n '__fish_seen_subcommand_from forward' -l unix -r -d 'a socket instead of a port'
 complete -c bulkhead -n '__fish_seen_subcommand_from audit' -l since -x -d 'not older than'
 complete -c bulkhead -n '__fish_seen_subcommand_from audit' -l service -x -d 'of this service'
+complete -c bulkhead -n '__fish_seen_subcommand_from image' -f -a 'ls rm'
 complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 )script";
 
@@ -52,7 +57,7 @@ int completion(const std::string& shell) {
   if (shell == "bash") {
     fmt::print("{}", kBash);
   } else if (shell == "zsh") {
-    fmt::print("{}{}", kZshHead, kBash);
+    fmt::print("{}{}{}", kZshHead, kBash, kZshTail);
   } else {
     fmt::print("{}", kFish);
   }

@@ -80,6 +80,15 @@ int run(int argc, char** argv) {
   sub->add_flag("--volumes", volumes, "remove what the services kept in their volumes, too");
   sub->callback([&] { code = down(context, volumes); });
 
+  std::string name;
+  sub = app.add_subcommand("suspend", "Take an application down as `down` does, and keep what it takes to resume it");
+  sub->add_option("APP", name, "the application's name")->required();
+  sub->callback([&] { code = suspend(context, name); });
+
+  sub = app.add_subcommand("resume", "Bring an application back that was suspended, or was up when the host stopped");
+  sub->add_option("APP", name, "the application's name")->required();
+  sub->callback([&] { code = resume(context, name); });
+
   sub = command(app, context, "status", "Show every service: instances, state, identity, requests, errors, latencies");
   with_json(sub, context);
   sub->callback([&] { code = status(context); });
@@ -178,6 +187,20 @@ int run(int argc, char** argv) {
   sub->add_option("--service", audit_options.service, "only what concerns this service");
   with_json(sub, context);
   sub->callback([&] { code = audit(context, audit_options); });
+
+  sub =
+      app.add_subcommand("doctor", "Look at this host: what it has and lacks for compartments, with the fix for each");
+  with_json(sub, context);
+  sub->callback([&] { code = doctor(context); });
+
+  CLI::App* images = app.add_subcommand("image", "The container images that are unpacked: ls, rm");
+  images->require_subcommand(1);
+  sub = images->add_subcommand("ls", "Show the unpacked images, and which applications use them");
+  with_json(sub, context);
+  sub->callback([&] { code = image_list(context); });
+  sub = images->add_subcommand("rm", "Remove an unpacked image that no application uses");
+  sub->add_option("IMAGE", name, "as the manifest names it, or the first digits of its digest")->required();
+  sub->callback([&] { code = image_remove(name); });
 
   std::string shell;
   sub = app.add_subcommand("completion", "Print a completion script: source <(bulkhead completion bash)");

@@ -1,4 +1,4 @@
-// up, down, and the changes that are waited for as `up` does.
+// up and down, suspend and resume, and the changes that are waited for as `up` does.
 
 #include <atomic>
 #include <chrono>
@@ -15,6 +15,7 @@
 #include "cli/table.hpp"
 #include "control/client.hpp"
 #include "control/host.hpp"
+#include "manifest/fields.hpp"
 #include "manifest/warnings.hpp"
 
 namespace bulkhead::cli {
@@ -81,15 +82,6 @@ class Progress {
   bool settled_ = false;
 };
 
-// Nothing runs unsealed: where the host can not do it, say what is missing and how to get it.
-bool host_is_able() {
-  const auto missing = control::missing_on_host();
-  for (const auto& each : missing)
-    fmt::print(stderr, "bulkhead: this host can not seal a service: {}: {}\n  fix: {}\n", each.what, each.reason,
-               each.fix);
-  return missing.empty();
-}
-
 int wait_for_end(const control::Places& places, const std::vector<int>& controllers) {
   const auto since = Clock::now();
   std::size_t left = SIZE_MAX;
@@ -107,9 +99,9 @@ int wait_for_end(const control::Places& places, const std::vector<int>& controll
   return kDone;
 }
 
-int take_down(const control::Places& places) {
+int take_down(const control::Places& places, bool keep = false) {
   const std::vector<int> controllers = control::control_pids(places);
-  auto reply = control::ask(places, {{"verb", "down"}});
+  auto reply = control::ask(places, {{"verb", "down"}, {"keep", keep}});
   if (!reply) return complain(reply.error());
   return wait_for_end(places, controllers);
 }
@@ -188,8 +180,9 @@ int follow(const Context& context, const control::Places& places, const std::str
 }  // namespace
 
 int up(const Context& context, const UpOptions& options) {
-  const auto opened = open_manifest(context);
+  auto opened = open_manifest(context);
   if (!opened) return opened.error();
+  if (const int code = unpack_images(*opened); code != kDone) return code;
   const auto since = Clock::now();
   const manifest::Application& application = opened->loaded.application;
   const control::Places places = control::places_to_reach(application.name);
@@ -249,17 +242,19 @@ int rollback(const Context& context, const std::string& service, int to) {
 
 namespace {
 
-int bring_down(const Context& context, const control::Places& places) {
+int bring_down(const Context& context, const control::Places& places, bool keep) {
   if (!control::is_running(places)) {
     if (!control::has_remains(places)) {
-      say("nothing is running");
+      const bool forgotten = !keep && control::is_kept(places);
+      if (auto done = forgotten ? control::forget(places) : Result<>{}; !done) return complain(done.error());
+      say(forgotten ? "nothing is running, and it does not come back any more" : "nothing is running");
       return kDone;
     }
     // Controller and warden were killed: another controller adopts what runs, and takes it down.
     const std::string app = places.run.substr(places.run.rfind('/') + 1);
     if (auto started = control::start_control(app, context.executable); !started) return complain(started.error());
   }
-  return take_down(places);
+  return take_down(places, keep);
 }
 
 }  // namespace
@@ -267,12 +262,45 @@ int bring_down(const Context& context, const control::Places& places) {
 int down(const Context& context, bool volumes) {
   const auto places = open_places(context);
   if (!places) return places.error();
-  if (const int code = bring_down(context, *places); code != kDone || !volumes) return code;
+  if (const int code = bring_down(context, *places, false); code != kDone || !volumes) return code;
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();
   if (auto removed = control::remove_volumes(opened->loaded.application, context.executable); !removed)
     return complain(removed.error());
   say("the volumes are removed");
+  return kDone;
+}
+
+namespace {
+
+std::expected<control::Places, int> places_of_name(const std::string& app) {
+  if (manifest::is_name(app)) return control::places_of(app);
+  complain(fmt::format("'{}' is no name of an application: lower-case letters, digits and '-', a letter first", app));
+  return std::unexpected(kUsage);
+}
+
+}  // namespace
+
+int suspend(const Context& context, const std::string& app) {
+  const auto places = places_of_name(app);
+  return places ? bring_down(context, *places, true) : places.error();
+}
+
+int resume(const Context& context, const std::string& app) {
+  const auto places = places_of_name(app);
+  if (!places) return places.error();
+  if (control::is_running(*places)) {
+    say(fmt::format("{} is already up", app));
+    return kDone;
+  }
+  if (!control::is_kept(*places)) {
+    complain(fmt::format("nothing is kept of '{}': this user took it down, or never started it (looked for {})", app,
+                         places->desired()));
+    return kNotRunning;
+  }
+  if (!host_is_able()) return kFailed;
+  if (auto started = control::start_control(app, context.executable); !started) return complain(started.error());
+  say(fmt::format("{} comes back", app));
   return kDone;
 }
 

@@ -187,6 +187,30 @@ bool covers(const CgroupDirectory& directory, CgroupController controller) {
   return std::ranges::find(directory.controllers, controller) != directory.controllers.end();
 }
 
+// What v2 does not cover, v1 may; the rest is missing.
+void add_v1_and_missing(CgroupHost& host, const std::string& root, const std::vector<OwnGroup>& own,
+                        const std::string& systemd) {
+  for (const auto controller : kControllers) {
+    if (std::ranges::any_of(host.bases, [&](const auto& base) { return covers(base, controller); })) continue;
+    if (auto base = find_v1(root, own, controller)) {
+      host.bases.push_back(std::move(*base));
+    } else {
+      host.missing.push_back(missing(controller, systemd));
+    }
+  }
+}
+
+// The v2 group of the manager that gives out scopes: the system's, or this user's own.
+std::optional<CgroupDirectory> find_manager(const std::string& root) {
+  const auto uid = geteuid();
+  CgroupDirectory directory{root, 2, {}};
+  if (uid != 0) directory.path += fmt::format("/user.slice/user-{0}.slice/user@{0}.service", uid);
+  const std::string available = get(directory.path + "/cgroup.controllers");
+  for (const auto controller : kControllers)
+    if (has_word(available, to_string(controller))) directory.controllers.push_back(controller);
+  return directory.controllers.empty() ? std::nullopt : std::optional(std::move(directory));
+}
+
 Result<> set_memory(const CgroupDirectory& group, std::uint64_t bytes) {
   const std::string value = std::to_string(bytes);
   if (group.version == 2) {
@@ -252,14 +276,19 @@ CgroupHost detect_cgroups(const std::string& root, const std::string& proc, cons
     enable_v2(*unified);
     if (!unified->controllers.empty() && try_group(unified->path)) host.bases.push_back(std::move(*unified));
   }
-  for (const auto controller : kControllers) {
-    if (std::ranges::any_of(host.bases, [&](const auto& base) { return covers(base, controller); })) continue;
-    if (auto base = find_v1(root, own, controller)) {
-      host.bases.push_back(std::move(*base));
-    } else {
-      host.missing.push_back(missing(controller, systemd));
-    }
+  add_v1_and_missing(host, root, own, systemd);
+  return host;
+}
+
+CgroupHost foresee_cgroups(const std::string& root, const std::string& proc, const std::string& systemd) {
+  CgroupHost host;
+  const auto own = own_groups(proc);
+  if (auto unified = find_v2(root, own, systemd)) {
+    host.bases.push_back(std::move(*unified));
+  } else if (auto asked = find_manager(root); asked && !delegation_prefix("").empty()) {
+    host.bases.push_back(std::move(*asked));
   }
+  add_v1_and_missing(host, root, own, systemd);
   return host;
 }
 

@@ -47,6 +47,11 @@ inline constexpr const char* kSystemd = "/run/systemd/system";
 CgroupHost detect_cgroups(const std::string& root = "/sys/fs/cgroup", const std::string& proc = "/proc/self",
                           const std::string& systemd = kSystemd);
 
+// The same without making or moving anything: what a controller that is started now would find, by itself or through
+// systemd (delegation_prefix). `bases` has where, as far as that is there already.
+CgroupHost foresee_cgroups(const std::string& root = "/sys/fs/cgroup", const std::string& proc = "/proc/self",
+                           const std::string& systemd = kSystemd);
+
 // What to put before the controller's argv so that it gets a delegated v2 subtree (systemd-run …), a scope that is
 // called after `name`; empty when it has one, when it needs none (v1 as root) or when there is no way to get one.
 std::vector<std::string> delegation_prefix(const std::string& name);

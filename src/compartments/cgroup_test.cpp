@@ -54,6 +54,16 @@ TEST_F(CgroupTest, TheUnifiedTreeIsEnabledForChildrenAfterItsProcessesLeft) {
   EXPECT_THAT(read("cgroup/user/scope/cgroup.subtree_control"), testing::HasSubstr("+pids"));
 }
 
+TEST_F(CgroupTest, ForeseeingMovesNobodyAndEnablesNothing) {
+  write_unified("user/scope");
+  const auto host = foresee_cgroups(directory + "/cgroup", directory + "/proc", directory + "/systemd");
+  ASSERT_EQ(host.bases.size(), 1U);
+  EXPECT_EQ(host.bases[0].controllers.size(), 3U);
+  EXPECT_TRUE(host.missing.empty());
+  EXPECT_FALSE(divided("user/scope"));
+  EXPECT_EQ(read("cgroup/user/scope/cgroup.subtree_control"), "");
+}
+
 TEST_F(CgroupTest, UnderSystemdALoginSessionIsNotDividedThoughItCouldBe) {
   write("systemd/there", "");
   write_unified("user.slice/session-3.scope");

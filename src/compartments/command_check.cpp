@@ -175,7 +175,7 @@ class CommandCheck {
 
   std::optional<Place> locate(const std::string& program) const {
     if (program.starts_with('/')) return root_.find(program);
-    if (program.find('/') != std::string::npos) return root_.find(std::string(kServiceDirectory) + "/" + program);
+    if (program.find('/') != std::string::npos) return root_.find(compartment_.start_in + "/" + program);
     for (const auto& directory : path_) {
       if (auto place = root_.find(directory + "/" + program)) return place;
     }

@@ -160,13 +160,18 @@ Result<> restrict_files(const Confinement& confinement, long version) {
 
 }  // namespace
 
+int landlock_version() {
+  const long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  return version < 1 ? 0 : static_cast<int>(version);
+}
+
 Result<std::vector<NotEnforced>> confine_platform_process(const Confinement& confinement) {
   std::vector<NotEnforced> missing;
   const rlimit none{0, 0};
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0) return os_fail("confine: no core");
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return os_fail("confine: no_new_privs");
-  const long version = syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version < 1) {
+  const int version = landlock_version();
+  if (version == 0) {
     missing.push_back({"file access of platform processes", "this kernel has no Landlock",
                        "boot with lsm=landlock in front of the list of security modules"});
   } else if (const auto done = restrict_files(confinement, version); !done) {

@@ -17,6 +17,9 @@ struct Confinement {
   std::vector<std::string> read_only;   // e.g. /etc/ssl, /etc/resolv.conf, /usr/lib (for dlopen)
 };
 
+// The version of Landlock that this kernel has; 0: none, or switched off.
+int landlock_version();
+
 // Irrevocable; for the whole process if called before it starts threads. Non-dumpable, no core, no_new_privs, Landlock,
 // seccomp (no execve, ptrace, process_vm_*, kill of others, mount, namespaces, bpf, io_uring, keyctl …). Returns what
 // the kernel doesn't offer; a Fault means that something that it does offer failed, and the process must not go on.

@@ -39,7 +39,9 @@ NotEnforced explain_namespaces(const Fault& fault) {
 NotEnforced explain_sealing(const std::string& reason) {
   if (setting("kernel/apparmor_restrict_unprivileged_userns") == "1" && geteuid() != 0) {
     return {"sealing", "AppArmor takes the rights from user namespaces of ordinary users (" + reason + ")",
-            "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"};
+            access("/etc/apparmor.d/bulkhead", F_OK) == 0
+                ? "sudo apparmor_parser -r /etc/apparmor.d/bulkhead, and run /usr/bin/bulkhead"
+                : "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"};
   }
   if (reason.find("nft is not installed") != std::string::npos) {
     return {"sealing", "nft, which sets the packet filter, is not installed", "sudo apt install nftables"};

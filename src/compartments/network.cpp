@@ -24,6 +24,7 @@ namespace bulkhead::compartments {
 namespace {
 
 constexpr int kBacklog = 4096;
+constexpr std::array kNft = {"/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft"};
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -140,7 +141,7 @@ Result<bool> set_up_addresses() {
   keep_capabilities_across_exec();
   const char* argv[] = {"nft", "-f", "-", nullptr};
   const char* environment[] = {"LC_ALL=C", nullptr};
-  for (const char* path : {"/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft"}) {
+  for (const char* path : kNft) {
     execve(path, const_cast<char**>(argv), const_cast<char**>(environment));
   }
   constexpr std::string_view kMissing = "nft is not installed";
@@ -158,6 +159,12 @@ std::string drain(int fd) {
 }
 
 }  // namespace
+
+std::string nft_program() {
+  for (const char* path : kNft)
+    if (access(path, X_OK) == 0) return path;
+  return {};
+}
 
 Result<> load_ruleset(const std::string& ruleset) {
   std::array<int, 2> input{};

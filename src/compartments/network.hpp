@@ -31,6 +31,9 @@ VendOutcome connect_to_service(std::uint16_t port, int family_hint);
 // One from 127.0.0.1 (or ::1), as the service's own processes have it: for whom an operator's role lets inside.
 VendOutcome connect_over_loopback(std::uint16_t port);
 
+// Where nft is, "" where it is not installed.
+std::string nft_program();
+
 // Runs nft on `ruleset`. Ours is one rule set per compartment and start: executing nft costs 4–8 ms
 // (docs/decisions/0002).
 Result<> load_ruleset(const std::string& ruleset);

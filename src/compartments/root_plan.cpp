@@ -52,11 +52,12 @@ std::string hosts_file(const Compartment& compartment) {
 }
 
 void add_generated_etc(RootPlan& plan, const Compartment& compartment) {
-  plan.files.push_back({"/etc/passwd",
-                        "root:x:0:0:root:/:/usr/sbin/nologin\n"
-                        "service:x:1000:1000:service:/data:/bin/sh\n"
-                        "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"});
-  plan.files.push_back({"/etc/group", "root:x:0:\nservice:x:1000:\nnogroup:x:65534:\n"});
+  const std::string& user = compartment.user;
+  plan.files.push_back({"/etc/passwd", fmt::format("root:x:0:0:root:/:/usr/sbin/nologin\n"
+                                                   "{0}:x:1000:1000:{0}:/data:/bin/sh\n"
+                                                   "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
+                                                   user)});
+  plan.files.push_back({"/etc/group", fmt::format("root:x:0:\n{}:x:1000:\nnogroup:x:65534:\n", user)});
   plan.files.push_back({"/etc/hostname", compartment.hostname + '\n'});
   plan.files.push_back({"/etc/hosts", hosts_file(compartment)});
   plan.files.push_back(
@@ -78,13 +79,15 @@ void add_host_system(RootPlan& plan) {
   }
 }
 
-void add_rootfs(RootPlan& plan, const std::string& rootfs) {
+void add_rootfs(RootPlan& plan, const Compartment& compartment) {
+  const std::string& rootfs = compartment.rootfs;
   std::error_code none;
   std::set<std::string, std::less<>> generated;
   for (const auto& file : plan.files) generated.insert(file.path);
   for (const auto& entry : fs::directory_iterator(rootfs, none)) {
     const std::string target = "/" + entry.path().filename().string();
-    if (!kOurs.contains(target)) add_as_it_is(plan, entry.path().string(), target);
+    const bool its_app = target == kServiceDirectory && compartment.directory.empty() && entry.is_directory(none);
+    if (its_app || !kOurs.contains(target)) add_as_it_is(plan, entry.path().string(), target);
   }
   for (const auto& entry : fs::directory_iterator(fs::path(rootfs) / "etc", none)) {
     const std::string target = "/etc/" + entry.path().filename().string();
@@ -113,7 +116,7 @@ RootPlan plan_root(const Compartment& compartment) {
   if (compartment.rootfs.empty()) {
     add_host_system(plan);
   } else {
-    add_rootfs(plan, compartment.rootfs);
+    add_rootfs(plan, compartment);
   }
   for (const auto device : kDevices) {
     const std::string path = "/dev/" + std::string(device);

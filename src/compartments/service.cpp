@@ -42,7 +42,7 @@ Image image_of(const Compartment& compartment, const Program& program) {
   for (const auto& [name, value] : program.variables) variables[name] = value;
   variables.try_emplace("HOME", kDataDirectory);
   variables.try_emplace("PATH", kPath);
-  variables.try_emplace("USER", "service");
+  variables.try_emplace("USER", compartment.user);
   Image image;
   image.candidates = candidates_for(program.command.empty() ? "" : program.command.front(), variables["PATH"]);
   for (const auto& [name, value] : variables) image.variables.push_back(name + '=' + value);
@@ -125,7 +125,7 @@ Result<> prepare(const Compartment& compartment, const Streams& streams, const s
   if (const auto done = limit_resources(compartment.open_files); !done) return done;
   if (const auto done = limit_processes(compartment); !done) return done;
   if (const auto done = become_service(); !done) return done;
-  if (chdir(std::string(kServiceDirectory).c_str()) != 0) return os_fail("enter /app");
+  if (chdir(compartment.start_in.c_str()) != 0) return os_fail("enter " + compartment.start_in);
   forget_signal_state();
   return load_service_filter();
 }

@@ -179,6 +179,13 @@ bool can_be_mounted_at(const std::string& target) {
   return first != "proc" && first != "sys" && first != "dev";
 }
 
+// It becomes a field of a line of /etc/passwd.
+bool is_user_name(std::string_view text) {
+  return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+}
+
 Compartment read_compartment(const Json& json, const std::string& where, Problem& fault) {
   Compartment c;
   Members members(json, where, fault);
@@ -192,6 +199,10 @@ Compartment read_compartment(const Json& json, const std::string& where, Problem
   members.text("directory", c.directory);
   members.text("data", c.data);
   members.text("rootfs", c.rootfs);
+  members.text("start_in", c.start_in);
+  if (!c.start_in.starts_with('/')) members.refuse("start_in", "an absolute path");
+  members.text("user", c.user);
+  if (!is_user_name(c.user)) members.refuse("user", "letters, digits, '-', '_' and '.'");
   read_list(members, "mounts", c.mounts, [&](const Json& item, const std::string& at) {
     MountPoint mount;
     Members inner(item, at, fault);
@@ -346,6 +357,8 @@ Json compartment_json(const Compartment& c) {
       {"directory", c.directory},
       {"data", c.data},
       {"rootfs", c.rootfs},
+      {"start_in", c.start_in},
+      {"user", c.user},
       {"mounts", std::move(mounts)},
       {"hostname", c.hostname},
       {"hosts", std::move(hosts)},

@@ -67,6 +67,8 @@ struct Compartment {
   std::string directory;  // bound read-only at /app; empty: an empty /app
   std::string data;       // bound at /data; made and given to the service's uid if absent
   std::string rootfs;     // instead of the host's /usr; empty: the host's
+  std::string start_in = std::string(kServiceDirectory);  // the working directory, inside
+  std::string user = "service";                           // what id 1000 is called inside
   std::vector<MountPoint> mounts;
   std::string hostname;
   std::vector<HostName> hosts;  // lines of /etc/hosts after localhost and the own hostname

@@ -20,6 +20,8 @@ Spec whole_spec() {
   compartment.directory = "/src/catalog";
   compartment.data = "/state/catalog";
   compartment.rootfs = "/images/x";
+  compartment.start_in = "/srv";
+  compartment.user = "www-data";
   compartment.mounts = {{"/opt/x", "/opt/x", true}};
   compartment.hostname = "catalog";
   compartment.hosts = {{"198.18.1.1", {"inventory", "inventory.shop"}}};

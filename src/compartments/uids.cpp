@@ -89,6 +89,15 @@ Result<std::vector<IdRange>> parse_subordinate(std::string_view text, std::strin
   return ranges;
 }
 
+IdMeans look_at_ids() {
+  const std::uint32_t self = geteuid();
+  const auto has_range = [&](const char* path) {
+    const auto ranges = ranges_in(path, self);
+    return ranges && !ranges->empty();
+  };
+  return {has_range("/etc/subuid") && has_range("/etc/subgid"), has_helpers()};
+}
+
 Result<std::uint32_t> choose_index(std::uint32_t total, std::string_view state_directory, std::string_view app,
                                    std::string_view service, const std::function<bool(std::uint32_t)>& taken) {
   if (total == 0) return fail(Cause::exhausted, "there are no ids to choose from");

@@ -35,6 +35,13 @@ Result<std::vector<IdRange>> parse_subordinate(std::string_view text, std::strin
 Result<std::uint32_t> choose_index(std::uint32_t total, std::string_view state_directory, std::string_view app,
                                    std::string_view service, const std::function<bool(std::uint32_t)>& taken);
 
+// What an ordinary user needs for ids of its services' own.
+struct IdMeans {
+  bool subordinate = false;  // ranges in both /etc/subuid and /etc/subgid
+  bool helpers = false;      // newuidmap and newgidmap
+};
+IdMeans look_at_ids();
+
 // The mapping for one service of this process's user: direct as root, helper with subordinate ids and newuidmap, else
 // single. `used` holds the service uids of other services that already have one.
 Result<Ids> choose_ids(std::string_view state_directory, std::string_view app, std::string_view service,

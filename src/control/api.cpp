@@ -5,7 +5,7 @@
 //   plan     {desired}           only tells
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
-//   down                         stops everything, in order
+//   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk, for a later resume
 //   restart  {service}           each instance is replaced, by the service's rules
 //   rollback {service, to}       the service is what it was before, or in revision `to`
 //   history  {service}           "services": the revisions of each, oldest first, with what each changed
@@ -53,6 +53,7 @@ json Controller::answer(const json& request, const std::string& who) {
         {"ok", true},
         {"entries", read_audit(launcher_.places.audit(), {request.value("since", ""), request.value("service", "")})}};
   if (verb == "down") {
+    keep_desired_ = request.value("keep", false);
     fleet_.want_down();
     reconcile_soon();
     return {{"ok", true}};

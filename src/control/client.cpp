@@ -71,6 +71,13 @@ bool is_running(const Places& places) {
 
 bool has_remains(const Places& places) { return ::access(places.instances().c_str(), F_OK) == 0; }
 
+bool is_kept(const Places& places) { return ::access(places.desired().c_str(), F_OK) == 0; }
+
+Result<> forget(const Places& places) {
+  if (::unlink(places.desired().c_str()) != 0 && errno != ENOENT) return os_fail("remove " + places.desired());
+  return {};
+}
+
 std::vector<int> control_pids(const Places& places) {
   std::vector<int> pids;
   for (const char* role : {"controller", "warden"})

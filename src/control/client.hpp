@@ -18,6 +18,10 @@ bool is_running(const Places& places);
 // Whether there are remains of one: a list of instances that a new controller could adopt.
 bool has_remains(const Places& places);
 
+// Whether what is desired is kept, so that start_control() brings the application back. `forget` ends that.
+bool is_kept(const Places& places);
+Result<> forget(const Places& places);
+
 // The processes of control that run now; wait for them, so that after `down` there are none.
 std::vector<int> control_pids(const Places& places);
 bool wait_for_exit(const std::vector<int>& pids, int milliseconds);

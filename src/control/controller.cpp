@@ -194,7 +194,7 @@ int controller_main(const std::string& app, const std::string& executable) {
   if (gone) {
     std::error_code ignored;
     std::filesystem::remove_all(places_of(app).run, ignored);
-    std::filesystem::remove(places_of(app).desired(), ignored);
+    if (!controller.keeps_desired()) std::filesystem::remove(places_of(app).desired(), ignored);
   }
   return 0;
 }

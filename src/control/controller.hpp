@@ -48,6 +48,8 @@ class Controller {
   Result<> open();
   // Until the application has gone down (true: for good) or SIGTERM asked this process alone to end (false).
   net::Task<bool> run();
+  // Whether what is desired stays on disk after it went down.
+  bool keeps_desired() const { return keep_desired_; }
 
  private:
   // What follows from an event: decide, act, publish, save, tell who watches.
@@ -207,6 +209,7 @@ class Controller {
   net::Event finished_;
   net::Notify wake_;
   bool gone_for_good_ = false;
+  bool keep_desired_ = false;  // it goes down only to come back
   Partner partner_;
   struct OperatorsSocket {
     OperatorsSocket(net::Loop& loop, net::Listener opened) : listener(std::move(opened)), accepting(loop) {}

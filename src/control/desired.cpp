@@ -15,6 +15,34 @@ namespace bulkhead::control {
 
 using nlohmann::json;
 
+namespace {
+
+json images_json(const std::map<std::string, manifest::FromImage>& images) {
+  json all = json::object();
+  for (const auto& [reference, image] : images)
+    all[reference] = {{"root", image.root},
+                      {"command", image.command},
+                      {"environment", image.environment},
+                      {"start_in", image.start_in},
+                      {"user", image.user}};
+  return all;
+}
+
+std::map<std::string, manifest::FromImage> images_from_json(const json& all) {
+  std::map<std::string, manifest::FromImage> images;
+  for (const auto& [reference, value] : all.items()) {
+    manifest::FromImage& image = images[reference];
+    value.at("root").get_to(image.root);
+    value.at("command").get_to(image.command);
+    value.at("environment").get_to(image.environment);
+    value.at("start_in").get_to(image.start_in);
+    value.at("user").get_to(image.user);
+  }
+  return images;
+}
+
+}  // namespace
+
 std::string to_json(const Desired& desired) {
   return json{{"file", desired.file},
               {"directory", desired.directory},
@@ -23,6 +51,7 @@ std::string to_json(const Desired& desired) {
               {"env_files", desired.env_files},
               {"profiles", desired.profiles},
               {"launcher_path", desired.launcher_path},
+              {"images", images_json(desired.images)},
               {"scale", desired.scale},
               {"pinned", desired.pinned},
               {"numbers", desired.numbers}}
@@ -44,6 +73,7 @@ Result<Desired> desired_from_json(std::string_view text) {
     value->at("scale").get_to(desired.scale);
     if (value->contains("pinned")) value->at("pinned").get_to(desired.pinned);
     if (value->contains("numbers")) value->at("numbers").get_to(desired.numbers);
+    if (const auto images = value->find("images"); images != value->end()) desired.images = images_from_json(*images);
     return desired;
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "the desired state is not as expected: {}", error.what());
@@ -110,6 +140,9 @@ std::expected<Loaded, Refused> load(const Desired& desired) {
   for (manifest::Service& service : loaded.application.services)
     if (const auto it = desired.scale.find(service.name); it != desired.scale.end())
       service.scale = static_cast<std::uint32_t>(it->second);
+  for (manifest::Service& service : loaded.application.services)
+    if (const auto it = desired.images.find(service.image.value_or("")); it != desired.images.end())
+      service.from_image = it->second;
   loaded.model = policy::compile(loaded.application);
   policy::number_names(loaded.model, desired.numbers);
   return loaded;

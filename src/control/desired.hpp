@@ -21,7 +21,8 @@ struct Desired {
   std::map<std::string, std::string> variables;  // those that the text asked for and that were set
   std::map<std::string, std::string> env_files;  // path as written -> content
   std::vector<std::string> profiles;
-  std::string launcher_path;         // PATH of whoever said `up`, only to explain a command that is not found
+  std::string launcher_path;  // PATH of whoever said `up`, only to explain a command that is not found
+  std::map<std::string, manifest::FromImage> images;  // by reference as written; unpacked (images.hpp)
   std::map<std::string, int> scale;  // what `bulkhead scale` said, over the manifest's number
   // Services that went back, by themselves or by `bulkhead rollback`: the id of what was desired when they were what
   // they are again (History). The next `up` forgets it.

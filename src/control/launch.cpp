@@ -36,8 +36,18 @@ std::map<std::string, std::string> environment_of(const manifest::Service& servi
   environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   environment["HOME"] = compartments::kDataDirectory;
   environment["LANG"] = "C.UTF-8";
+  if (service.from_image)
+    for (const auto& [name, value] : service.from_image->environment) environment[name] = value;
   for (const manifest::Variable& variable : service.environment) environment[variable.name] = variable.value;
   return environment;
+}
+
+// What the image says, under what the manifest says.
+void apply_image(const manifest::FromImage& image, compartments::Compartment& compartment) {
+  compartment.rootfs = image.root;
+  if (compartment.command.empty()) compartment.command = image.command;
+  if (compartment.directory.empty()) compartment.start_in = image.start_in;
+  compartment.user = image.user;
 }
 
 // The same address answers however a program spells its own loopback.
@@ -144,9 +154,10 @@ compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Applic
   compartment.ids = ids;
   compartment.command = service.command;
   compartment.environment = environment_of(service);
-  compartment.directory = absolute(launcher.directory, service.dir);
+  if (!service.dir.empty()) compartment.directory = absolute(launcher.directory, service.dir);
   compartment.data = launcher.places.volume(service.name);
   if (service.rootfs) compartment.rootfs = absolute(launcher.directory, *service.rootfs);
+  if (service.from_image) apply_image(*service.from_image, compartment);
   for (const manifest::Mount& mount : service.mounts)
     compartment.mounts.push_back({absolute(launcher.directory, mount.host), mount.inside, !mount.read_only});
   compartment.hostname = service.name;

@@ -66,6 +66,49 @@ TEST(SidecarSpec, TellsTheKeeperOfTheServicesWholeWorld) {
   EXPECT_EQ(*read, spec);
 }
 
+Desired with_image(const std::string& more) {
+  Desired desired;
+  desired.file = "bulkhead.yaml";
+  desired.text = "app: pictures\nservices:\n  a: {image: \"oci:./x\", port: 80" + more + "}\n";
+  desired.images = {{"oci:./x", {"/images/x", {"/bin/x", "y"}, {{"A", "image"}, {"B", "image"}}, "/srv", "www"}}};
+  return desired;
+}
+
+compartments::Compartment compartment_of(const Desired& desired) {
+  const auto loaded = load(desired);
+  EXPECT_TRUE(loaded) << (loaded ? "" : manifest::render(loaded.error().mistakes));
+  return *sidecar_spec(launcher(), loaded->application, loaded->model, loaded->application.services.at(0), "a-1", {})
+              .compartment;
+}
+
+TEST(SidecarSpec, AnImageGivesWhatTheManifestDoesNotSay) {
+  const auto plain = compartment_of(with_image(""));
+  EXPECT_EQ(plain.rootfs, "/images/x");
+  EXPECT_EQ(plain.command, (std::vector<std::string>{"/bin/x", "y"}));
+  EXPECT_EQ(plain.start_in, "/srv");
+  EXPECT_EQ(plain.user, "www");
+  EXPECT_EQ(plain.directory, "");
+  EXPECT_EQ(plain.environment.at("A"), "image");
+
+  const auto said = compartment_of(with_image(", command: [./mine], dir: ./here, environment: {A: manifest}"));
+  EXPECT_EQ(said.rootfs, "/images/x");
+  EXPECT_EQ(said.command, std::vector<std::string>{"./mine"});
+  EXPECT_EQ(said.start_in, "/app");
+  EXPECT_EQ(said.directory, "/home/me/app/here");
+  EXPECT_EQ(said.environment.at("A"), "manifest");
+  EXPECT_EQ(said.environment.at("B"), "image");
+}
+
+TEST(Revision, ChangesWithTheImage) {
+  const auto revision_of = [](const Desired& desired) {
+    const auto loaded = load(desired);
+    return goals_of(launcher(), loaded->application, loaded->model).at(0).revision;
+  };
+  Desired other = with_image("");
+  other.images.begin()->second.root = "/images/y";
+  EXPECT_NE(revision_of(with_image("")), revision_of(other));
+}
+
 TEST(GroupName, DiffersForTheSameApplicationInAnotherPlace) {
   Launcher other = launcher();
   other.places.run = "/run2";
@@ -108,6 +151,7 @@ TEST(Desired, IsReadBackAsItWasWritten) {
   desired.text = "app: a\n";
   desired.variables = {{"A", "1"}};
   desired.scale = {{"a", 3}};
+  desired.images = {{"oci:./x", {"/images/x", {"/bin/x", "y"}, {{"A", "b"}}, "/srv", "x"}}};
   const auto read = desired_from_json(to_json(desired));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, desired);

@@ -17,19 +17,6 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-std::string state_base() {
-  if (::geteuid() == 0) return "/var/lib/bulkhead";
-  const std::string given = environment("XDG_STATE_HOME");
-  return (given.empty() ? environment("HOME") + "/.local/state" : given) + "/bulkhead";
-}
-
-std::string run_base() {
-  if (::geteuid() == 0) return "/run/bulkhead";
-  const std::string given = environment("XDG_RUNTIME_DIR");
-  if (!given.empty() && ::access(given.c_str(), W_OK) == 0) return given + "/bulkhead";
-  return "/tmp/bulkhead-" + std::to_string(::geteuid());
-}
-
 // One directory of ours: made if missing, then owned by `uid`, with exactly `mode`.
 Result<> own_directory(const std::string& path, unsigned mode, unsigned uid) {
   if (auto made = make_directories(path, 0711); !made) return made;
@@ -90,11 +77,22 @@ Result<> make_operators_place(const Places& places, unsigned group) {
   return check_passage(places.run, "the members of other groups");
 }
 
-Places places_of(const std::string& app) {
-  if (const std::string under = environment("BULKHEAD_DIR"); !under.empty())
-    return {under + "/state/" + app, under + "/run/" + app};
-  return {state_base() + "/" + app, run_base() + "/" + app};
+std::string state_base() {
+  if (const std::string under = environment("BULKHEAD_DIR"); !under.empty()) return under + "/state";
+  if (::geteuid() == 0) return "/var/lib/bulkhead";
+  const std::string given = environment("XDG_STATE_HOME");
+  return (given.empty() ? environment("HOME") + "/.local/state" : given) + "/bulkhead";
 }
+
+std::string run_base() {
+  if (const std::string under = environment("BULKHEAD_DIR"); !under.empty()) return under + "/run";
+  if (::geteuid() == 0) return "/run/bulkhead";
+  const std::string given = environment("XDG_RUNTIME_DIR");
+  if (!given.empty() && ::access(given.c_str(), W_OK) == 0) return given + "/bulkhead";
+  return "/tmp/bulkhead-" + std::to_string(::geteuid());
+}
+
+Places places_of(const std::string& app) { return {state_base() + "/" + app, run_base() + "/" + app}; }
 
 Result<> make_places(const Places& places, unsigned platform_uid) {
   const unsigned self = ::geteuid();

@@ -49,6 +49,9 @@ std::string socket_to_reach(const Places& places);
 Result<> make_operators_place(const Places& places, unsigned group);
 // Whether other users can pass every directory above `path`.
 Result<> check_passage(const std::string& path, std::string_view who);
+// Above the places of every application of this user.
+std::string state_base();
+std::string run_base();
 
 // Makes the directories. A launcher that is root gives those that sidecars write to the uid `platform_uid`; every
 // other is 0700 (0711 where a sidecar has to pass through). Refuses directories that somebody else owns.

@@ -51,6 +51,9 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
   if (!loaded) return fail(std::move(loaded.error()));
   if (loaded->application.name != app_)
     return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
+  for (const manifest::Service& service : loaded->application.services)
+    if (service.image && !service.from_image)
+      return fail(Cause::invalid, "the image of service '{}' is not unpacked: bulkhead up does that", service.name);
   if (!authority_) {
     auto authority = identity::Authority::open_or_create(launcher_.places.ca(), loaded->application.trust_domain,
                                                          [] { return std::chrono::system_clock::now(); });

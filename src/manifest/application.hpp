@@ -4,6 +4,7 @@
 // as written; a relative one counts from the directory of the manifest. docs/manifest.md explains every key.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -94,6 +95,16 @@ struct Dependency {
   Position position;
 };
 
+// What is known of a service's image once it is unpacked (control/images.hpp).
+struct FromImage {
+  std::string root;                  // the directory with its root file system
+  std::vector<std::string> command;  // entry point and arguments
+  std::map<std::string, std::string> environment;
+  std::string start_in;  // an absolute path inside
+  std::string user;      // what it calls the user that it runs as
+  bool operator==(const FromImage&) const = default;
+};
+
 enum class ServiceType : std::uint8_t { service, job };
 
 // The ways into a running compartment. One is open where neither the application nor the service switched it off.
@@ -117,8 +128,10 @@ struct Service {
   std::string name;
   ServiceType type = ServiceType::service;
   std::string dir = ".";
-  std::vector<std::string> command;  // at least one word; never run through a shell
+  std::vector<std::string> command;  // at least one word, unless an image brings it; never run through a shell
   std::optional<std::string> rootfs;
+  std::optional<std::string> image;     // "oci:DIR[:TAG]" or "docker://..."; then `dir` is "" unless written
+  std::optional<FromImage> from_image;  // not by parse(), which looks at no file
   std::vector<Mount> mounts;
   std::vector<DeclaredPort> ports;  // in the manifest's order; the first is injected as PORT; a job or worker has none
   std::vector<Variable> environment;  // env_file's first, then `environment`'s; every name once

@@ -39,9 +39,9 @@ constexpr Advice kManifestForeign[] = {
 constexpr Known kService[] = {"type",     "dir",         "command",     "rootfs",      "mounts",     "port",
                               "ports",    "protocol",    "environment", "env_file",    "calls",      "egress",
                               "limits",   "healthcheck", "scale",       "concurrency", "depends_on", "owner",
-                              "profiles", "stop_grace",  "update",      "job",         "debug"};
+                              "profiles", "stop_grace",  "update",      "job",         "debug",
+                              "image"};
 constexpr Advice kServiceLater[] = {
-    {"image", "running a container image"},
     {"build", "building before the start"},
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},

@@ -10,7 +10,7 @@ namespace {
 constexpr std::uint32_t kMostInstances = 1000;
 
 void read_command(Context& context, const Fields& fields, Service& service) {
-  fields.require("command", "the program to run, as a list: command: [python3, app.py]");
+  if (!service.image) fields.require("command", "the program to run, as a list: command: [python3, app.py]");
   const Node* node = fields.find("command");
   if (!node) return;
   std::vector<Text> texts = read_texts(context, *node, fields.what("command"), "[program, argument, ...]");
@@ -127,12 +127,36 @@ void read_one_line(Context& context, const Fields& fields, std::string_view key,
   }
 }
 
+bool is_image(std::string_view text) {
+  const bool oci = text.starts_with("oci:") && text.size() > 4 && text[4] != ':';
+  const bool docker = text.starts_with("docker://") && text.size() > 9 && text[9] != '/' && text[9] != '-';
+  return (oci || docker) && std::ranges::none_of(text, [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
+// Where the root file system comes from; before `command` and `dir`, which an image brings.
+void read_root(Context& context, const Fields& fields, Service& service) {
+  if (auto text = fields.text("rootfs")) service.rootfs = text->value;
+  auto image = fields.text("image");
+  if (!image) return;
+  if (!is_image(image->value)) {
+    refuse_value(
+        context, *fields.find("image"), fields.what("image"), "an image and where it is",
+        "oci:DIRECTORY, oci:DIRECTORY:TAG or docker://HOST/NAME:TAG, such as docker://docker.io/library/redis:7");
+  } else if (service.rootfs) {
+    Mistake& mistake = context.report.add(fields.mark("image"), "two-roots",
+                                          fmt::format("service '{}' has both 'image' and 'rootfs'", service.name));
+    mistake.help.emplace_back("each is the whole root file system: remove one");
+  }
+  service.image = image->value;
+  service.dir.clear();
+}
+
 void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   Service& service = draft.service;
   read_type(context, fields, service);
+  read_root(context, fields, service);
   fields.read_text_into("dir", service.dir);
   read_command(context, fields, service);
-  if (auto text = fields.text("rootfs")) service.rootfs = text->value;
   if (const Node* node = fields.find("mounts")) read_mounts(context, *node, service);
   if (service.type == ServiceType::job)
     refuse_of_job(context, fields, service.name);
