@@ -16,10 +16,9 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "gateway"};
+constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "gateway", "include", "owner"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
-    {"include", "a manifest in several files"},
     {"schedule", "jobs at set times"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
@@ -100,14 +99,16 @@ constexpr Advice kPortForeign[] = {
     {"target", "the key is 'number'"},
     {"published", "nothing is published by a service: a route of the gateway does that"}};
 
-constexpr Known kCall[] = {"allow",    "port",       "at",       "timeout", "retries", "breaker",
-                           "outliers", "slow_start", "fallback", "faults",  "split"};
+constexpr Known kCall[] = {"allow",   "port",     "at",         "as",       "timeout", "retries",
+                           "breaker", "outliers", "slow_start", "fallback", "faults",  "split"};
 constexpr Advice kCallLater[] = {
     {"when", "conditions on a call"},
     {"limit", "rate limits"},
     {"auth", "calls on behalf of an end user"},
 };
 constexpr Advice kCallForeign[] = {
+    {"alias", "the key is 'as'"},
+    {"aliases", "the key is 'as', and it has one name"},
     {"attempts", kRetriesKey},
     {"max_retries", kRetriesKey},
     {"num_retries", kRetriesKey},
@@ -253,6 +254,14 @@ constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"abort", kFaultsKey},
                                     {"concurrency", "it belongs to the service that answers: its key 'concurrency'"}};
 
+constexpr Known kInclude[] = {"file", "prefix", "only", "with"};
+constexpr Advice kIncludeForeign[] = {
+    {"path", "the key is 'file'"},
+    {"project_directory", "the paths of a file count from its own directory: remove it"},
+    {"env_file", "variables are those of whoever runs bulkhead: remove it"},
+    {"services", "the key is 'only'"},
+};
+
 constexpr Known kMatch[] = {"host", "path", "methods"};
 constexpr Advice kMatchLater[] = {{"headers", "routing by header"}, {"query", "routing by query"}};
 constexpr Advice kMatchForeign[] = {{"method", "the key is 'methods'"},
@@ -278,6 +287,7 @@ constexpr Keys kKeys[] = {
     {"fault", kFault, {}, kFaultForeign},
     {"split", kSplit, {}, kSplitForeign},
     {"concurrency", kConcurrency, {}, kConcurrencyForeign},
+    {"include", kInclude, {}, kIncludeForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

@@ -120,13 +120,6 @@ void read_env_files(Context& context, const Fields& fields, Service& service) {
     service.env_file.push_back(std::move(text.value));
 }
 
-void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into) {
-  fields.read_text_into(key, into);
-  if (into.size() > 200 || into.find('\n') != std::string::npos) {
-    refuse_value(context, *fields.find(key), fields.what(key), "one line of at most 200 bytes");
-  }
-}
-
 void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   Service& service = draft.service;
   read_type(context, fields, service);
@@ -154,6 +147,13 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
 }
 
 }  // namespace
+
+void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into) {
+  fields.read_text_into(key, into);
+  if (into.size() > 200 || into.find('\n') != std::string::npos) {
+    refuse_value(context, *fields.find(key), fields.what(key), "one line of at most 200 bytes");
+  }
+}
 
 void read_service(Context& context, const Entry& entry, Draft& draft) {
   ServiceDraft service;

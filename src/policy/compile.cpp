@@ -33,6 +33,7 @@ void add_call(const manifest::Application& application, const std::string& from,
     edge.protocol = protocol_at(application, call.service, port);
     edge.permissions = compile(call.permissions, edge.id);
     if (call.at) edge.at = LocalAddress{call.at->host, call.at->port};
+    edge.as = call.as;
     edge.position = call.position;
     edges.push_back(std::move(edge));
   }

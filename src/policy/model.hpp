@@ -60,6 +60,7 @@ struct Edge {
   Protocol protocol = Protocol::http;   // egress: http for http and https, tcp for tcp
   std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
   std::optional<LocalAddress> at;       // calls only
+  std::vector<std::string> as;          // calls only: the names that the caller knows it by besides `to`
   std::optional<Outside> outside;       // egress only
   // The rule: "checkout.calls.payments", "checkout.egress.mail", "gateway.routes[2]". A route has an edge more for each
   // other service and port that it may lead to: "gateway.routes[2].split[0]", "gateway.routes[2].fallback".

@@ -57,9 +57,10 @@ struct Plan {
 
 // The plan of one service. Deterministic: a service has one address throughout the application, by its place in the
 // manifest (198.18.1.1 onward); outside names have theirs by their place among the service's egress (198.19.0.1
-// onward). A peer answers at its own ports and, for http and grpc, at 80 as well (its first such port, where 80 is not
-// its own). An egress answers at the declared port and 80 for http, at 80 for https (the sidecar speaks TLS), at its
-// port for tcp; its real host name, where it is no address literal, answers at the declared port.
+// onward), and the further names of its calls (`as`) behind them. A peer answers at its own ports and, for http and
+// grpc, at 80 as well (its first such port, where 80 is not its own), under each of its names. An egress answers at the
+// declared port and 80 for http, at 80 for https (the sidecar speaks TLS), at its port for tcp; its real host name,
+// where it is no address literal, answers at the declared port.
 Plan plan(const Model& model, std::string_view service);
 
 }  // namespace bulkhead::policy
