@@ -4,6 +4,8 @@
 
 #include <fmt/ranges.h>
 
+#include "manifest/nearest.hpp"
+
 namespace bulkhead::manifest {
 
 namespace {
@@ -14,6 +16,22 @@ constexpr std::size_t kDeepestInclude = 8;
 constexpr std::string_view kIncludeAllowed = "payments/bulkhead.yaml or {file: payments/bulkhead.yaml, prefix: pay-}";
 
 NodePtr shared(Node node) { return std::make_shared<const Node>(std::move(node)); }
+
+bool means_environment(std::string_view key) {
+  return key == "environment" || key == "env" || nearest(key, keys_of(Section::service).known) == "environment";
+}
+
+void hide_values(Report& report, const Node& environment) {
+  for (const Entry& entry : environment.entries) {
+    report.hide(after(entry.mark, entry.key));
+    Mark value = entry.value->mark;
+    if (value.line > entry.mark.line) report.hide({value.line, 1, value.file});
+  }
+  for (const NodePtr& item : environment.items) {
+    std::size_t equals = item->text.find('=');
+    report.hide(equals == std::string::npos ? item->mark : after(item->mark, item->text.substr(0, equals)));
+  }
+}
 
 class Assembler {
  public:
@@ -59,6 +77,7 @@ class Assembler {
     }
     failed_ = failed_ || (!tree.root && !tree.mistakes.empty());
     if (!tree.root || !fits(text.size(), *tree.root)) return nullptr;
+    hide_environment(context_.report, *tree.root);
     const Entry* include = find_entry(*tree.root, "include");
     if (!include) return tree.root;
     open_.push_back(file);
@@ -215,6 +234,16 @@ std::string placed(const std::string& directory, const std::string& path) {
   while (rest.starts_with("./")) rest.remove_prefix(2);
   if (rest == "." || rest.empty()) return directory;
   return fmt::format("{}/{}", directory, rest);
+}
+
+void hide_environment(Report& report, const Node& root) {
+  const Entry* services = find_entry(root, "services");
+  if (!services) return;
+  for (const Entry& service : services->value->entries) {
+    for (const Entry& entry : service.value->entries) {
+      if (means_environment(entry.key)) hide_values(report, *entry.value);
+    }
+  }
 }
 
 NodePtr assemble(Context& context) { return Assembler(context).run(); }

@@ -11,6 +11,10 @@ namespace bulkhead::manifest {
 // directory. Null, reported, where a file cannot be read.
 NodePtr assemble(Context& context);
 
+// From now on nothing shows what the variables of a file's services hold, also where another file takes their place and
+// nobody reads them.
+void hide_environment(Report& report, const Node& root);
+
 // What of an included manifest is taken, and under which names.
 struct Inclusion {
   std::string prefix;

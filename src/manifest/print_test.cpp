@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "manifest/parse.hpp"
+#include "manifest/warnings.hpp"
 
 namespace bulkhead::manifest {
 namespace {
@@ -61,13 +62,29 @@ TEST(Merge, WidensACallOnlyWhereThatIsSaid) {
 }
 
 TEST(Merge, HidesEnvironmentValuesOfEveryFile) {
-  std::vector<Source> sources{{"a.yaml", "", "app: a\nservices:\n  w: {command: [./w], environment: {A: hunter2}}\n"},
-                              {"b.yaml", "",
-                               "services:\n  w: {scal: 2, environment: {B: hunter2, 9: hunter2}}\n"
-                               "  v: {environmnt: {B: hunter2}, environment: [hunter2]}\n"}};
+  std::vector<Source> sources{
+      {"a.yaml", "",
+       "app: a\nservices:\n  w: {command: [./w], scal: 1, environment: {A: hunter2}}\n"
+       "  u: {scal: 1, environment: [A=hunter2]}\n  t: {scal: 1, env: {A: hunter2}}\n"},
+      {"b.yaml", "",
+       "services:\n  w: {scall: 2, environment: {A: two, B: hunter2, 9: hunter2}}\n"
+       "  v: {environmnt: {B: hunter2}, environment: [hunter2]}\n  u: {environment: !override {}}\n"}};
   Parsed parsed = parse(sources, {});
-  EXPECT_GE(parsed.mistakes.size(), 4U);
+  EXPECT_GE(parsed.mistakes.size(), 6U);
   EXPECT_EQ(render(parsed.mistakes).find("hunter2"), std::string::npos) << render(parsed.mistakes);
+}
+
+TEST(Merge, ShowsNoValueInAWarningAlthoughAnotherTookItsPlace) {
+  std::vector<Source> sources{
+      {"a.yaml", "", "app: a\nservices:\n  w: {command: [./w], port: 80, environment: {TOKEN: hunter2}}\n"},
+      {"b.yaml", "", "services:\n  w: {environment: {TOKEN: other}}\n"}};
+  Parsed parsed = parse(sources, {});
+  ASSERT_TRUE(parsed.application) << render(parsed.mistakes);
+  std::string shown = render(warnings(*parsed.application, parsed.sources));
+  EXPECT_THAT(shown, testing::HasSubstr("a.yaml:3:3: warning: nobody calls service 'w'"));
+  EXPECT_THAT(shown, testing::HasSubstr("b.yaml:2:21: warning: 'TOKEN' of service 'w' looks like a secret"));
+  EXPECT_EQ(shown.find("hunter2"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find("other"), std::string::npos) << shown;
 }
 
 Result<Source> itself(const std::string& path) {

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "manifest/addresses.hpp"
-#include "manifest/fields.hpp"
+#include "manifest/assemble.hpp"
 #include "manifest/secrets.hpp"
 
 namespace bulkhead::manifest {
@@ -155,13 +155,11 @@ class EnvironmentWarnings {
 };
 
 // Lines with values are shown without them, whatever is said about them.
-void hide_values(const Application& application, Report& report) {
-  for (const Service& service : application.services) {
-    for (const Variable& variable : service.environment) {
-      const Position& position = variable.position;
-      Mark mark = report.mark(position);
-      if (mark.line != 0) report.hide(after(mark, variable.name));
-    }
+void hide_values(Report& report) {
+  for (std::size_t file = 0; file < report.files(); ++file) {
+    const auto number = static_cast<std::uint16_t>(file);
+    Tree tree = read_tree(report.source(number).text, number);
+    if (tree.root) hide_environment(report, *tree.root);
   }
 }
 
@@ -173,7 +171,7 @@ std::vector<Mistake> warnings(const Application& application, std::string_view t
 
 std::vector<Mistake> warnings(const Application& application, const std::vector<Source>& sources) {
   Report report(sources);
-  hide_values(application, report);
+  hide_values(report);
   warn_uncalled(application, report);
   CallCycles(application, report).run();
   for (const Service& service : application.services) EnvironmentWarnings(application, service, report).run();
