@@ -87,8 +87,7 @@ manifest::Parsed parse(const Desired& desired, const Sources& from) {
   return manifest::parse(sources_of(desired), options);
 }
 
-Result<std::string> read_text(const std::string& path) {
-  if (path != kStandardInput) return read_file(path);
+Result<std::string> read_standard_input() {
   std::string text;
   char buffer[65536];
   while (text.size() <= kLargestFile) {
@@ -98,6 +97,12 @@ Result<std::string> read_text(const std::string& path) {
     if (got == 0) break;
     text.append(buffer, static_cast<std::size_t>(got));
   }
+  return text;
+}
+
+Result<std::string> read_text(const std::string& path) {
+  if (path != kStandardInput) return read_file(path);
+  static const Result<std::string> text = read_standard_input();  // once: it gives nothing a second time
   return text;
 }
 

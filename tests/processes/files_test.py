@@ -138,6 +138,8 @@ class Files(harness.Case):
         self.assertEqual(without(again.stdout), without(run(app, "graph", "--json").stdout))
         self.assertIn("standard input is valid", run(app, "check", "-f", "-", input=shown).stdout)
 
+        self.assertIn("bulkhead up -f -", run(app, "status", "-f", "-", input=shown, code=3).stderr)
+
         value = json.loads(run(app, "config", "--json").stdout)
         self.assertEqual(value["files"], ["bulkhead.yaml", "bulkhead.override.yaml", "payments/bulkhead.yaml"])
         self.assertEqual(value["manifest"]["services"]["pay-api"]["dir"], "payments")
