@@ -74,7 +74,7 @@ std::optional<std::string> name_of(Context& context, const Node& item) {
 // NAME=value lines, a later one of the same name in the place of an earlier one; nothing where an item is no such line.
 std::optional<Node> environment_as_map(const Node& node) {
   if (is_map(node)) return node;
-  if (!is_list(node)) return std::nullopt;
+  if (!is_list(node) || node.items.size() > kMostKeys) return std::nullopt;
   Node map{.kind = Node::Kind::map, .mark = node.mark};
   for (const NodePtr& item : node.items) {
     std::size_t equals = item->text.find('=');
@@ -203,6 +203,7 @@ class Merger {
   template <class AsMap>
   NodePtr by_key(const NodePtr& base, const NodePtr& over, AsMap as_map, Place place) {
     if (base->kind == Node::Kind::null) return fresh(over);
+    if (too_long(*base) || too_long(*over)) return base;
     auto earlier = as_map(*base);
     if (!earlier) return base;
     auto later = as_map(*over);
@@ -214,23 +215,37 @@ class Merger {
     if (base->kind == Node::Kind::null) return fresh(over);
     if (!is_list(*base)) return base;
     if (!is_list(*over)) return without_edit(over);
+    if (too_long(*base) || too_long(*over)) return base;
     Node result = *base;
+    std::vector<std::optional<std::string>> keys;  // of result.items
+    for (const NodePtr& item : result.items) keys.push_back(key_of(*item));
     for (const NodePtr& item : over->items) {
       auto key = key_of(*item);
-      auto earlier =
-          std::ranges::find_if(result.items, [&](const NodePtr& each) { return key && key_of(*each) == key; });
-      if (item->edit == Node::Edit::reset && earlier != result.items.end())
-        result.items.erase(earlier);
-      else if (item->edit == Node::Edit::reset)
+      auto at = (key ? std::ranges::find(keys, key) : keys.end()) - keys.begin();
+      bool found = at < std::ssize(keys);
+      if (item->edit == Node::Edit::reset && found) {
+        result.items.erase(result.items.begin() + at);
+        keys.erase(keys.begin() + at);
+      } else if (item->edit == Node::Edit::reset) {
         refuse_reset(item->mark, "");
-      else if (earlier == result.items.end())
+      } else if (found) {
+        NodePtr& earlier = result.items[static_cast<std::size_t>(at)];
+        bool by_keys = place == Place::route && item->edit == Node::Edit::merge;
+        earlier = by_keys ? maps(*earlier, *item, place) : fresh(item);
+      } else {
         result.items.push_back(fresh(item));
-      else if (place == Place::route && item->edit == Node::Edit::merge)
-        *earlier = maps(**earlier, *item, place);
-      else
-        *earlier = fresh(item);
+        keys.push_back(std::move(key));
+      }
     }
     return shared(std::move(result));
+  }
+
+  // Two lists are held against each other item by item.
+  bool too_long(const Node& list) {
+    if (list.items.size() <= kMostKeys) return false;
+    context_.report.add(list.mark, "too-large",
+                        fmt::format("a list of more than {} cannot be merged with another one", kMostKeys));
+    return true;
   }
 
   NodePtr appended(const Node& base, const Node& over) {
@@ -296,7 +311,7 @@ Entry* find_entry(Node& map, std::string_view key) {
 
 std::optional<Node> calls_as_map(Context& context, const Node& node) {
   if (is_map(node)) return node;
-  if (!is_list(node)) return std::nullopt;
+  if (!is_list(node) || node.items.size() > kMostKeys) return std::nullopt;
   Node map{.kind = Node::Kind::map, .mark = node.mark};
   for (const NodePtr& item : node.items) {
     auto name = name_of(context, *item);
@@ -316,7 +331,7 @@ Node call_as_map(const Node& node) {
 
 std::optional<Node> dependencies_as_map(Context& context, const Node& node) {
   if (is_map(node)) return node;
-  if (!is_list(node)) return std::nullopt;
+  if (!is_list(node) || node.items.size() > kMostKeys) return std::nullopt;
   Node map{.kind = Node::Kind::map, .mark = node.mark};
   for (const NodePtr& item : node.items) {
     auto name = name_of(context, *item);

@@ -87,6 +87,14 @@ TEST(Merge, ShowsNoValueInAWarningAlthoughAnotherTookItsPlace) {
   EXPECT_EQ(shown.find("other"), std::string::npos) << shown;
 }
 
+TEST(Merge, OfEndlessListsIsRefused) {
+  std::string list;
+  for (int i = 0; i < 3000; ++i) list += fmt::format("A{}=1,", i);
+  std::string text = "services: {w: {command: [./w], environment: [" + list + "]}}\n";
+  Parsed parsed = parse({{"a.yaml", "", "app: a\n" + text}, {"b.yaml", "", text}}, {});
+  EXPECT_THAT(render(parsed.mistakes), testing::HasSubstr("a list of more than 2000 cannot be merged"));
+}
+
 Result<Source> itself(const std::string& path) {
   static int count = 0;
   return Source{fmt::format("{}{}", path, ++count), "", "services: {s: {command: [./s]}}\ninclude: [x, x]\n"};
