@@ -30,11 +30,15 @@ json mistakes_json(const std::vector<manifest::Mistake>& mistakes) {
 }
 
 int check_json(const Context& context) {
-  auto desired = control::read_desired(context.file, context.profiles);
+  auto desired = control::read_desired(context.files, context.profiles);
   if (!desired) return complain(desired.error()), kUsage;
   const auto loaded = control::load(*desired);
-  const auto found = loaded ? manifest::warnings(loaded->application, desired->text) : loaded.error().mistakes;
-  say(json{{"file", context.file}, {"valid", loaded.has_value()}, {"findings", mistakes_json(found)}}.dump(2));
+  const auto found = loaded ? manifest::warnings(loaded->application, loaded->sources) : loaded.error().mistakes;
+  say(json{{"file", desired->file},
+           {"files", file_names(loaded ? loaded->sources : control::sources_of(*desired))},
+           {"valid", loaded.has_value()},
+           {"findings", mistakes_json(found)}}
+          .dump(2));
   return loaded ? kDone : kUsage;
 }
 
@@ -44,9 +48,9 @@ int check(const Context& context) {
   if (context.json) return check_json(context);
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();
-  const auto warnings = manifest::warnings(opened->loaded.application, opened->desired.text);
+  const auto warnings = manifest::warnings(opened->loaded.application, opened->loaded.sources);
   if (!warnings.empty()) fmt::print("{}\n", manifest::render(warnings));
-  say(fmt::format("{} is valid: {} services, {} declared calls, routes and ways out; {} {}", context.file,
+  say(fmt::format("{} is valid: {} services, {} declared calls, routes and ways out; {} {}", spoken_files(context),
                   opened->loaded.application.services.size(), opened->loaded.model.edges.size(), warnings.size(),
                   warnings.size() == 1 ? "warning" : "warnings"));
   return kDone;

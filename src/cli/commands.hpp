@@ -26,6 +26,7 @@ struct LogsOptions {
 };
 int logs(const Context& context, const LogsOptions& options);
 int check(const Context& context);
+int config(const Context& context);
 int graph(const Context& context, const std::string& format);
 int reach(const Context& context, const std::string& from, const std::string& to);
 int restart(const Context& context, const std::string& service);

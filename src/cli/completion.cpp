@@ -5,9 +5,10 @@ namespace {
 
 constexpr std::string_view kBash = R"script(# bulkhead completion for bash: source <(bulkhead completion bash)
 _bulkhead() {
-  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} file=bulkhead.yaml i
+  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} i
+  local files=()
   for ((i = 1; i < COMP_CWORD; i++)); do
-    case ${COMP_WORDS[i]} in -f|--file) file=${COMP_WORDS[i+1]} ;; esac
+    case ${COMP_WORDS[i]} in -f|--file) files+=(-f "${COMP_WORDS[i+1]}") ;; esac
   done
   case $previous in
     -f|--file) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -17,11 +18,11 @@ _bulkhead() {
     image) COMPREPLY=($(compgen -W 'ls rm' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion' -- "$word"))
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside' -- "$word"))
   else
-    COMPREPLY=($(compgen -W "$(bulkhead graph --format json -f "$file" 2>/dev/null |
+    COMPREPLY=($(compgen -W "$(bulkhead graph --format json "${files[@]}" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
   fi
 }
@@ -33,9 +34,9 @@ constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcom
 constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion
+set -l commands up down status logs check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
-complete -c bulkhead -s f -l file -r -d 'the manifest'
+complete -c bulkhead -s f -l file -r -d 'a file of the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
 complete -c bulkhead -l json -d 'print JSON'
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l detach -d 'return when everything is ready'

@@ -1,9 +1,12 @@
 #include "cli/context.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <regex>
 #include <system_error>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -45,8 +48,31 @@ int complain(std::string_view message) {
 
 int complain(const Fault& fault) { return complain(fault.message); }
 
+void choose_files(Context& context) {
+  if (context.files.empty()) {
+    context.files.emplace_back("bulkhead.yaml");
+    std::error_code error;
+    if (std::filesystem::is_regular_file("bulkhead.override.yaml", error))
+      context.files.emplace_back("bulkhead.override.yaml");
+  }
+  context.file = fmt::format("{}", fmt::join(context.files, " -f "));
+}
+
+std::string spoken_files(const Context& context) {
+  std::vector<std::string> files = context.files;
+  std::ranges::replace(files, "-", "standard input");
+  return fmt::format("{}", fmt::join(files, " with "));
+}
+
+std::vector<std::string> file_names(const std::vector<manifest::Source>& sources) {
+  std::vector<std::string> names;
+  for (const manifest::Source& source : sources)
+    if (std::ranges::find(names, source.file) == names.end()) names.push_back(source.file);
+  return names;
+}
+
 std::expected<Opened, int> open_manifest(const Context& context) {
-  auto desired = control::read_desired(context.file, context.profiles);
+  auto desired = control::read_desired(context.files, context.profiles);
   if (!desired) {
     complain(desired.error());
     if (desired.error().cause == Cause::not_found) fmt::print(stderr, "  name another one with -f FILE\n");
@@ -56,14 +82,14 @@ std::expected<Opened, int> open_manifest(const Context& context) {
   if (!loaded) {
     const auto& mistakes = loaded.error().mistakes;
     fmt::print(stderr, "{}\n{} {} in {}; nothing was started\n", manifest::render(mistakes), mistakes.size(),
-               mistakes.size() == 1 ? "mistake" : "mistakes", context.file);
+               mistakes.size() == 1 ? "mistake" : "mistakes", spoken_files(context));
     return std::unexpected(kUsage);
   }
   return Opened{std::move(*desired), std::move(*loaded)};
 }
 
 std::expected<control::Places, int> open_places(const Context& context) {
-  auto desired = control::read_desired(context.file, context.profiles);
+  auto desired = control::read_desired(context.files, context.profiles);
   if (!desired) {
     complain(desired.error());
     return std::unexpected(kUsage);
@@ -71,13 +97,15 @@ std::expected<control::Places, int> open_places(const Context& context) {
   if (const auto loaded = control::load(*desired)) return control::places_to_reach(loaded->application.name);
   static const std::regex kApp(R"((?:^|\n)app:[ \t]*["']?([a-z][a-z0-9-]*))");
   std::smatch match;
-  if (std::regex_search(desired->text, match, kApp)) return control::places_to_reach(match[1].str());
-  complain(fmt::format("{} has no `app:` line, so it is not known which application is meant", context.file));
+  auto sources = control::sources_of(*desired);
+  for (auto source = sources.rbegin(); source != sources.rend(); ++source)  // the last one's word counts
+    if (std::regex_search(source->text, match, kApp)) return control::places_to_reach(match[1].str());
+  complain(fmt::format("{} has no `app:` line, so it is not known which application is meant", spoken_files(context)));
   return std::unexpected(kUsage);
 }
 
 int not_running(const Context& context) {
-  complain(fmt::format("the application of {} is not running; start it with: bulkhead up -f {}", context.file,
+  complain(fmt::format("the application of {} is not running; start it with: bulkhead up -f {}", spoken_files(context),
                        context.file));
   return kNotRunning;
 }

@@ -15,7 +15,9 @@ namespace bulkhead::cli {
 enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kNotRunning = 3, kWentBack = 4 };
 
 struct Context {
-  std::string file = "bulkhead.yaml";
+  // The manifest's files. Those that -f names; without it bulkhead.yaml and, where it is there, bulkhead.override.yaml.
+  std::vector<std::string> files;
+  std::string file = "bulkhead.yaml";  // the same as they stand behind -f: "bulkhead.yaml -f bulkhead.override.yaml"
   std::vector<std::string> profiles;
   bool json = false;
   std::string executable;  // absolute path of this program
@@ -29,6 +31,15 @@ bool has_colours();
 void say(std::string_view line);         // standard output
 int complain(const Fault& fault);        // standard error; gives kFailed
 int complain(std::string_view message);  // likewise
+
+// Fills in what -f did not say.
+void choose_files(Context& context);
+
+// The files as a person speaks of them: "bulkhead.yaml with bulkhead.override.yaml".
+std::string spoken_files(const Context& context);
+
+// Of files that were read; one that is included twice is one.
+std::vector<std::string> file_names(const std::vector<manifest::Source>& sources);
 
 // The manifest read and checked; prints all its mistakes (kUsage) where it has any.
 struct Opened {

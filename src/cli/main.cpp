@@ -26,10 +26,17 @@ constexpr const char* kFooter =
     "             2 the command line or the manifest is wrong    3 the application is not running\n"
     "             4 a new revision failed, and its service went back to the one before";
 
+void with_files(CLI::App* sub, Context& context, const std::string& names, const std::string& description) {
+  sub->add_option(names, context.files, description)->type_name("FILE")->allow_extra_args(false);
+  sub->parse_complete_callback([&context] { choose_files(context); });
+}
+
 // The options that every subcommand takes.
 CLI::App* command(CLI::App& app, Context& context, const std::string& name, const std::string& description) {
   CLI::App* sub = app.add_subcommand(name, description);
-  sub->add_option("-f,--file", context.file, "the manifest")->capture_default_str();
+  with_files(sub, context, "-f,--file",
+             "the manifest, bulkhead.yaml and bulkhead.override.yaml by default; repeated, later files are laid over "
+             "earlier ones, and - is standard input");
   sub->add_option("--profile", context.profiles, "activate this profile of the manifest; may be repeated");
   return sub;
 }
@@ -40,8 +47,9 @@ std::vector<std::string> with_follow_told_apart(int argc, char** argv) {
   if (words.empty() || words.front() != "logs") return words;
   for (std::size_t i = 1; i < words.size(); ++i) {
     std::error_code error;
-    if (words[i] == "-f")
-      words[i] = i + 1 < words.size() && std::filesystem::is_regular_file(words[i + 1], error) ? "--file" : "--follow";
+    if (words[i] != "-f") continue;
+    const std::string next = i + 1 < words.size() ? words[i + 1] : "";
+    words[i] = next == "-" || std::filesystem::is_regular_file(next, error) ? "--file" : "--follow";
   }
   return words;
 }
@@ -96,7 +104,7 @@ int run(int argc, char** argv) {
   LogsOptions log_options;
   sub = command(app, context, "logs", "Show what services wrote to their standard output and error");
   sub->remove_option(sub->get_option("--file"));
-  sub->add_option("--file", context.file, "the manifest; -f too, where a file follows it")->capture_default_str();
+  with_files(sub, context, "--file", "the manifest, as everywhere; -f too, where a file follows it");
   sub->add_option("SERVICE", log_options.service, "a service, or one instance such as catalog-2; all if absent");
   sub->add_flag("--follow", log_options.follow, "go on with what is written from now; -f too");
   sub->add_option("-n,--lines", log_options.lines, "how many of each instance's last lines")
@@ -109,6 +117,11 @@ int run(int argc, char** argv) {
       command(app, context, "check", "Check the manifest: every mistake with its place, and warnings; starts nothing");
   with_json(sub, context);
   sub->callback([&] { code = check(context); });
+
+  sub = command(app, context, "config",
+                "Print what all files of the manifest say together, and where each value is from");
+  with_json(sub, context);
+  sub->callback([&] { code = config(context); });
 
   std::string format = "text";
   sub = command(app, context, "graph", "Show who may call whom, as the manifest declares it");

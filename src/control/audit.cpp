@@ -111,7 +111,10 @@ json audit_details(const json& request) {
   const auto desired = request.find("desired");
   if (desired == request.end() || !desired->is_object()) return details;
   details["manifest"] = desired->value("file", "");
-  details["text"] = sha256(desired->value("text", ""));
+  std::string text = desired->value("text", "");
+  for (const char* more : {"overrides", "included"})
+    if (const auto files = desired->find(more); files != desired->end() && !files->empty()) text += files->dump();
+  details["text"] = sha256(text);
   return details;
 }
 

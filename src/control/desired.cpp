@@ -1,6 +1,7 @@
 #include "control/desired.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -14,6 +15,22 @@
 namespace bulkhead::control {
 
 using nlohmann::json;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kLargestFile = 1U << 20U;
+constexpr std::string_view kStandardInput = "-";
+
+json source_json(const manifest::Source& source) {
+  return {{"file", source.file}, {"directory", source.directory}, {"text", source.text}};
+}
+
+manifest::Source source_from_json(const json& value) {
+  return {value.at("file"), value.at("directory"), value.at("text")};
+}
+
+}  // namespace
 
 namespace {
 
@@ -44,17 +61,16 @@ std::map<std::string, manifest::FromImage> images_from_json(const json& all) {
 }  // namespace
 
 std::string to_json(const Desired& desired) {
-  return json{{"file", desired.file},
-              {"directory", desired.directory},
-              {"text", desired.text},
-              {"variables", desired.variables},
-              {"env_files", desired.env_files},
-              {"profiles", desired.profiles},
-              {"launcher_path", desired.launcher_path},
-              {"images", images_json(desired.images)},
-              {"scale", desired.scale},
-              {"pinned", desired.pinned},
-              {"numbers", desired.numbers}}
+  json overrides = json::array();
+  for (const manifest::Source& source : desired.overrides) overrides.push_back(source_json(source));
+  json included = json::object();
+  for (const auto& [path, source] : desired.included) included[path] = source_json(source);
+  return json{
+      {"file", desired.file},           {"directory", desired.directory}, {"text", desired.text},
+      {"overrides", overrides},         {"included", included},           {"variables", desired.variables},
+      {"env_files", desired.env_files}, {"profiles", desired.profiles},   {"launcher_path", desired.launcher_path},
+      {"images", images_json(desired.images)}, {"scale", desired.scale}, {"pinned", desired.pinned},
+      {"numbers", desired.numbers}}
       .dump();
 }
 
@@ -74,6 +90,11 @@ Result<Desired> desired_from_json(std::string_view text) {
     if (value->contains("pinned")) value->at("pinned").get_to(desired.pinned);
     if (value->contains("numbers")) value->at("numbers").get_to(desired.numbers);
     if (const auto images = value->find("images"); images != value->end()) desired.images = images_from_json(*images);
+    // A controller from before there were several files wrote neither of these.
+    for (const json& source : value->value("overrides", json::array()))
+      desired.overrides.push_back(source_from_json(source));
+    for (const auto& [path, source] : value->value("included", json::object()).items())
+      desired.included.emplace(path, source_from_json(source));
     return desired;
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "the desired state is not as expected: {}", error.what());
@@ -82,61 +103,151 @@ Result<Desired> desired_from_json(std::string_view text) {
 
 namespace {
 
-manifest::Parsed parse_recording(const Desired& desired,
-                                 const std::function<std::optional<std::string>(std::string_view)>& variable,
-                                 const std::function<Result<std::string>(const std::string&)>& env_file) {
+// What a manifest asks for while it is read.
+struct Sources {
+  std::function<std::optional<std::string>(std::string_view)> variable;
+  std::function<Result<std::string>(const std::string&)> env_file;
+  std::function<Result<manifest::Source>(const std::string&)> manifest;
+};
+
+manifest::Parsed parse(const Desired& desired, const Sources& from) {
   manifest::ParseOptions options;
-  options.file = desired.file;
   options.profiles = desired.profiles;
-  options.environment = variable;
-  options.read_env_file = env_file;
-  return manifest::parse(desired.text, options);
+  options.environment = from.variable;
+  options.read_env_file = from.env_file;
+  options.read_manifest = from.manifest;
+  return manifest::parse(sources_of(desired), options);
+}
+
+Result<std::string> read_standard_input() {
+  std::string text;
+  char buffer[65536];
+  while (text.size() <= kLargestFile) {
+    const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(os_fault("read standard input", errno));
+    if (got == 0) break;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+Result<std::string> read_text(const std::string& path) {
+  if (path != kStandardInput) return read_file(path);
+  static const Result<std::string> text = read_standard_input();  // once: it gives nothing a second time
+  return text;
+}
+
+Result<fs::path> directory_of(const std::string& path) {
+  std::error_code error;
+  const fs::path whole =
+      path == kStandardInput ? fs::current_path(error) / "stdin" : fs::weakly_canonical(fs::path(path), error);
+  if (error) return fail(Cause::not_found, "the manifest {}: {}", path, error.message());
+  return whole.parent_path();
+}
+
+// A file beside the first one, wherever it is: its directory as it counts from the first one's.
+Result<manifest::Source> read_source(const std::string& path, std::string name, const std::string& first) {
+  auto text = read_text(path);
+  if (!text) return fail(within("the manifest", std::move(text.error())));
+  auto directory = directory_of(path);
+  if (!directory) return fail(std::move(directory.error()));
+  std::string relative = directory->lexically_relative(first).string();
+  return manifest::Source{std::move(name), relative == "." ? "" : std::move(relative), std::move(*text)};
+}
+
+bool is_named(const Desired& desired, const std::string& name) {
+  const auto same = [&](const manifest::Source& source) { return source.file == name; };
+  return desired.file == name || std::ranges::any_of(desired.overrides, same);
+}
+
+// How messages name an included file: as whoever runs bulkhead would, where the manifest was named so.
+std::string name_of(const fs::path& file, const Desired& desired) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(file, error);
+  if (error || fs::path(desired.file).is_absolute()) return error ? file.string() : whole.string();
+  fs::path near = fs::proximate(whole, error);
+  return error ? whole.string() : near.string();
+}
+
+std::string at_home(const std::string& path) {
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  return path.starts_with("~/") && home != nullptr ? home + path.substr(1) : path;
 }
 
 }  // namespace
 
+std::vector<manifest::Source> sources_of(const Desired& desired) {
+  std::vector<manifest::Source> sources{{desired.file, "", desired.text}};
+  sources.insert(sources.end(), desired.overrides.begin(), desired.overrides.end());
+  return sources;
+}
+
 Result<Desired> read_desired(const std::string& path, std::vector<std::string> profiles) {
-  auto text = read_file(path);
-  if (!text) return fail(within("the manifest", std::move(text.error())));
+  return read_desired(std::vector{path}, std::move(profiles));
+}
+
+Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<std::string> profiles) {
   Desired desired;
-  desired.file = path;
-  desired.text = std::move(*text);
+  auto directory = directory_of(paths.front());
+  if (!directory) return fail(std::move(directory.error()));
+  desired.directory = directory->string();
   desired.profiles = std::move(profiles);
-  std::error_code error;
-  desired.directory = std::filesystem::weakly_canonical(std::filesystem::path(path), error).parent_path().string();
-  if (error) return fail(Cause::not_found, "the manifest {}: {}", path, error.message());
+  for (const std::string& path : paths) {
+    const std::string name = path == kStandardInput ? "<stdin>" : path;
+    auto source = read_source(path, name, desired.directory);
+    if (!source) return fail(std::move(source.error()));
+    if (desired.file.empty()) {
+      desired.file = std::move(source->file);
+      desired.text = std::move(source->text);
+      continue;
+    }
+    if (is_named(desired, name)) return fail(Cause::invalid, "the manifest {} is named twice", name);
+    desired.overrides.push_back(std::move(*source));
+  }
   if (const char* search = std::getenv("PATH")) desired.launcher_path = search;  // NOLINT(concurrency-mt-unsafe)
 
   // One reading to learn which variables and files the text asks for; mistakes are reported by load().
-  parse_recording(
-      desired,
-      [&](std::string_view name) -> std::optional<std::string> {
-        const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe)
-        if (value == nullptr) return std::nullopt;
-        return desired.variables[std::string(name)] = value;
-      },
-      [&](const std::string& file) -> Result<std::string> {
-        auto content = read_file((std::filesystem::path(desired.directory) / file).string(), 1U << 20U);
-        if (content) desired.env_files[file] = *content;
-        return content;
-      });
+  Sources from;
+  from.variable = [&](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe)
+    if (value == nullptr) return std::nullopt;
+    return desired.variables[std::string(name)] = value;
+  };
+  from.env_file = [&](const std::string& file) -> Result<std::string> {
+    auto content = read_file((fs::path(desired.directory) / file).string(), kLargestFile);
+    if (content) desired.env_files[file] = *content;
+    return content;
+  };
+  from.manifest = [&](const std::string& file) -> Result<manifest::Source> {
+    const fs::path whole = fs::path(desired.directory) / at_home(file);
+    auto source = read_source(whole.string(), name_of(whole, desired), desired.directory);
+    if (source) desired.included[file] = *source;
+    return source;
+  };
+  parse(desired, from);
   return desired;
 }
 
 std::expected<Loaded, Refused> load(const Desired& desired) {
-  manifest::Parsed parsed = parse_recording(
-      desired,
-      [&](std::string_view name) -> std::optional<std::string> {
-        const auto it = desired.variables.find(std::string(name));
-        return it == desired.variables.end() ? std::nullopt : std::optional(it->second);
-      },
-      [&](const std::string& file) -> Result<std::string> {
-        const auto it = desired.env_files.find(file);
-        if (it == desired.env_files.end()) return fail(Cause::not_found, "{} does not exist or can not be read", file);
-        return it->second;
-      });
+  Sources from;
+  from.variable = [&](std::string_view name) -> std::optional<std::string> {
+    const auto it = desired.variables.find(std::string(name));
+    return it == desired.variables.end() ? std::nullopt : std::optional(it->second);
+  };
+  from.env_file = [&](const std::string& file) -> Result<std::string> {
+    const auto it = desired.env_files.find(file);
+    if (it == desired.env_files.end()) return fail(Cause::not_found, "{} does not exist or can not be read", file);
+    return it->second;
+  };
+  from.manifest = [&](const std::string& file) -> Result<manifest::Source> {
+    const auto it = desired.included.find(file);
+    if (it == desired.included.end()) return fail(Cause::not_found, "{} does not exist or can not be read", file);
+    return it->second;
+  };
+  manifest::Parsed parsed = parse(desired, from);
   if (!parsed.application) return std::unexpected(Refused{std::move(parsed.mistakes)});
-  Loaded loaded{std::move(*parsed.application), {}};
+  Loaded loaded{std::move(*parsed.application), {}, std::move(parsed.sources), std::move(parsed.merged)};
   for (manifest::Service& service : loaded.application.services)
     if (const auto it = desired.scale.find(service.name); it != desired.scale.end())
       service.scale = static_cast<std::uint32_t>(it->second);

@@ -1,13 +1,19 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
 #include "manifest/application.hpp"
 #include "manifest/mistake.hpp"
+#include "manifest/source.hpp"
 #include "policy/model.hpp"
+
+namespace bulkhead::manifest {
+struct Node;  // of manifest/tree.hpp
+}
 
 // What is wanted: the manifest with everything it was read with (variables, env files, profiles), so that a controller
 // that returns reads the same application again although the file or the shell that started it is gone. It may hold
@@ -18,8 +24,10 @@ struct Desired {
   std::string file;       // the manifest's path, as positions name it
   std::string directory;  // absolute; relative paths of the manifest count from here
   std::string text;
-  std::map<std::string, std::string> variables;  // those that the text asked for and that were set
-  std::map<std::string, std::string> env_files;  // path as written -> content
+  std::vector<manifest::Source> overrides;           // the files that are laid over it, in order
+  std::map<std::string, manifest::Source> included;  // path as the manifest asks for it -> the file
+  std::map<std::string, std::string> variables;      // those that the text asked for and that were set
+  std::map<std::string, std::string> env_files;      // path as written -> content
   std::vector<std::string> profiles;
   std::string launcher_path;  // PATH of whoever said `up`, only to explain a command that is not found
   std::map<std::string, manifest::FromImage> images;  // by reference as written; unpacked (images.hpp)
@@ -38,9 +46,16 @@ Result<Desired> desired_from_json(std::string_view json);
 // The manifest at `path` with this process's environment. `file` is how messages name it.
 Result<Desired> read_desired(const std::string& path, std::vector<std::string> profiles);
 
+// The manifest of several files, at least one; "-" is standard input.
+Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<std::string> profiles);
+
+std::vector<manifest::Source> sources_of(const Desired& desired);  // those that were named, the first one first
+
 struct Loaded {
   manifest::Application application;
   policy::Model model;
+  std::vector<manifest::Source> sources;         // every file that was read
+  std::shared_ptr<const manifest::Node> merged;  // what they say together, variables not put in
 };
 struct Refused {
   std::vector<manifest::Mistake> mistakes;

@@ -35,6 +35,8 @@ class Describer {
     add("dir", service.dir);
     add("command", text_of(service.command));
     if (service.rootfs) add("rootfs", *service.rootfs);
+    if (service.image) add("image", *service.image);
+    if (service.from_image) add("image.root", service.from_image->root);
     for (const manifest::Mount& mount : service.mounts)
       add("mounts." + mount.inside, mount.host + (mount.read_only ? "" : " (writable)"));
     for (const manifest::DeclaredPort& port : service.ports)
@@ -82,6 +84,7 @@ class Describer {
     std::vector<std::string> allowed;
     for (const manifest::Permission& permission : call.permissions) allowed.push_back(permission.text);
     add(key + ".allow", allowed.empty() ? "everything" : text_of(allowed));
+    if (!call.as.empty()) add(key + ".as", text_of(call.as));
     if (call.at) add(key + ".at", fmt::format("{}:{}", call.at->host, to_string(call.at->port)));
     add_resilience(key, call.resilience);
   }

@@ -109,10 +109,12 @@ void add_hints(proxy::Snapshot& snapshot, const manifest::Application& applicati
   std::set<std::string> concerned{snapshot.service};
   for (const policy::Edge& edge : snapshot.inbound.edges) concerned.insert(edge.from);
   for (const proxy::Upstream& upstream : snapshot.upstreams) concerned.insert(upstream.service);
-  for (const manifest::Service& service : application.services)
-    if (concerned.contains(service.name))
-      snapshot.hints.services.push_back(
-          {service.name, service.owner, static_cast<std::uint32_t>(service.position.line)});
+  for (const manifest::Service& service : application.services) {
+    if (!concerned.contains(service.name)) continue;
+    const manifest::Position& place = service.position;
+    snapshot.hints.services.push_back({service.name, service.owner, static_cast<std::uint32_t>(place.line),
+                                       place.file == application.file ? "" : place.file});
+  }
 }
 
 }  // namespace

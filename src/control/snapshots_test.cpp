@@ -97,6 +97,13 @@ TEST_F(SnapshotsTest, TheCalleeIsToldWhoMayCallIt) {
   EXPECT_TRUE(of("aside").inbound.edges.empty());
 }
 
+TEST_F(SnapshotsTest, AHintNamesTheFileInWhichAServiceIsDeclared) {
+  for (manifest::Service& service : loaded.application.services)
+    if (service.name == "checkout") service.position = {"more.yaml", 3, 3};
+  for (const proxy::ServiceHint& hint : of("payments").hints.services)
+    EXPECT_EQ(hint.file, hint.service == "checkout" ? "more.yaml" : "") << hint.service;
+}
+
 TEST_F(SnapshotsTest, TheGatewayIsToldItsRoutesAndServesTls) {
   const auto snapshot =
       gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {{"localhost"}, "CHAIN", "KEY"});

@@ -25,6 +25,7 @@ struct DeclaredPort {
   Port number;
   Protocol protocol = Protocol::http;
   Position position;
+  bool operator==(const DeclaredPort&) const = default;
 };
 
 struct Mount {
@@ -32,12 +33,14 @@ struct Mount {
   std::string inside;  // an absolute path in the compartment
   bool read_only = true;
   Position position;
+  bool operator==(const Mount&) const = default;
 };
 
 struct Variable {
   std::string name;
   std::string value;
   Position position;  // in the manifest, or in the env_file it came from
+  bool operator==(const Variable&) const = default;
 };
 
 // Where a program that has its peer's address wired in expects the peer: an address of its own loopback.
@@ -45,6 +48,7 @@ struct WiredAddress {
   std::string host;  // "localhost", "0.0.0.0" or an address of 127.0.0.0/8
   Port port;
   Position position;
+  bool operator==(const WiredAddress&) const = default;
 };
 
 struct Call {
@@ -52,8 +56,10 @@ struct Call {
   std::vector<Port> ports;              // ports of that service, at least one
   std::vector<Permission> permissions;  // none: everything that those ports answer
   std::optional<WiredAddress> at;       // only where `ports` is one
+  std::vector<std::string> as;          // names that it answers under besides its own
   Resilience resilience;                // `split` and a fallback's `to` only where `ports` is one
   Position position;
+  bool operator==(const Call&) const = default;
 };
 
 enum class Scheme : std::uint8_t { http, https, tcp };
@@ -65,6 +71,7 @@ struct Egress {
   Port port;
   bool is_address = false;  // `host` is an IP address literal
   Position position;
+  bool operator==(const Egress&) const = default;
 };
 
 struct Limits {
@@ -72,6 +79,7 @@ struct Limits {
   std::optional<double> cpu;  // processors, 0.5 is half of one
   std::optional<std::uint32_t> pids;
   std::optional<std::uint32_t> files;  // open descriptors
+  bool operator==(const Limits&) const = default;
 };
 
 struct Healthcheck {
@@ -85,6 +93,7 @@ struct Healthcheck {
   Duration timeout{1000};        // of one check
   std::uint32_t retries = 3;     // failures in a row that make a ready instance unready
   Duration start_period{60000};  // an instance not ready by then counts as failed
+  bool operator==(const Healthcheck&) const = default;
 };
 
 enum class Condition : std::uint8_t { started, ready, done };
@@ -93,6 +102,7 @@ struct Dependency {
   std::string service;
   Condition condition = Condition::started;
   Position position;
+  bool operator==(const Dependency&) const = default;
 };
 
 // What is known of a service's image once it is unpacked (control/images.hpp).
@@ -153,6 +163,7 @@ struct Service {
 
   const DeclaredPort* port(Port number) const;
   const Call* call(std::string_view target) const;
+  bool operator==(const Service&) const = default;
 };
 
 struct Application {
@@ -167,6 +178,7 @@ struct Application {
   Debug debug;
 
   const Service* service(std::string_view name) const;
+  bool operator==(const Application&) const = default;
 };
 
 std::string_view to_string(Scheme scheme);

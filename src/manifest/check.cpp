@@ -13,7 +13,7 @@ namespace bulkhead::manifest {
 namespace {
 
 void check_dependency(Context& context, const Draft& draft, const ServiceDraft& service, const Dependency& dependency) {
-  Mark mark{dependency.position.line, dependency.position.column};
+  Mark mark = context.report.mark(dependency.position);
   if (dependency.service == service.service.name) {
     context.report.add(mark, "dependency", fmt::format("'{}' depends on itself", dependency.service));
     return;
@@ -127,6 +127,28 @@ void check_wired(Context& context, const ServiceDraft& service) {
       context.report.add(
           call.at->position, "at",
           fmt::format("'{}' and '{}' cannot both be at port {}", other->second, call.target, port.number));
+    }
+  }
+}
+
+// A name means one peer: no `as` is the name of something else that the same program reaches, or of the program itself.
+void check_aliases(Context& context, const ServiceDraft& service) {
+  std::map<std::string, std::string> taken{{"localhost", "the program's own host"},
+                                           {service.service.name, "the service itself"}};
+  for (const CallDraft& call : service.calls) taken.emplace(call.target, fmt::format("service '{}'", call.target));
+  for (const Egress& egress : service.service.egress) {
+    taken.emplace(egress.name, fmt::format("egress '{}'", egress.name));
+    taken.emplace(egress.host, fmt::format("the host of egress '{}'", egress.name));
+  }
+  for (const CallDraft& call : service.calls) {
+    for (const Text& alias : call.as) {
+      auto [other, added] = taken.emplace(alias.value, fmt::format("service '{}'", call.target));
+      if (added) continue;
+      context.report
+          .add(alias.mark, "as",
+               fmt::format("'{}' cannot be '{}' for '{}': it is the name of {}", call.target, alias.value,
+                           service.service.name, other->second))
+          .help.emplace_back("a name means one peer");
     }
   }
 }

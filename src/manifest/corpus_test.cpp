@@ -5,6 +5,7 @@
 
 #include "base/fd.hpp"
 #include "manifest/parse.hpp"
+#include "manifest/print.hpp"
 #include "manifest/warnings.hpp"
 
 namespace bulkhead::manifest {
@@ -36,7 +37,69 @@ ParseOptions options_for(const fs::path& path) {
     if (!content) return fail(Cause::not_found, "no file '{}'", name);
     return content;
   };
+  options.read_manifest = [folder = path.parent_path()](const std::string& name) -> Result<Source> {
+    auto content = read_file((folder / name).string());
+    if (!content) return fail(Cause::not_found, "{} does not exist or can not be read", name);
+    fs::path whole = fs::path(name).lexically_normal();
+    return Source{whole.string(), whole.parent_path().string(), std::move(*content)};
+  };
   return options;
+}
+
+// The folders of tests/manifests/several: bulkhead.yaml and, where it is there, bulkhead.override.yaml beside it.
+std::vector<fs::path> folders_of_several() {
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(kManifests / "several")) folders.push_back(entry.path());
+  std::ranges::sort(folders);
+  return folders;
+}
+
+Parsed parse_folder(const fs::path& folder) {
+  std::vector<Source> sources;
+  for (std::string name : {"bulkhead.yaml", "bulkhead.override.yaml"}) {
+    auto text = read_file((folder / name).string());
+    if (text) sources.push_back({name, "", std::move(*text)});
+  }
+  ParseOptions options = options_for(folder / "bulkhead.yaml");
+  options.profiles = {"*"};
+  return parse(sources, options);
+}
+
+void forget(Position& position) { position = {}; }
+
+void forget_positions(Service& service) {
+  forget(service.position);
+  for (DeclaredPort& each : service.ports) forget(each.position);
+  for (Mount& each : service.mounts) forget(each.position);
+  for (Variable& each : service.environment) forget(each.position);
+  for (Egress& each : service.egress) forget(each.position);
+  for (Dependency& each : service.depends_on) forget(each.position);
+  for (Call& each : service.calls) {
+    forget(each.position);
+    for (Permission& permission : each.permissions) forget(permission.position);
+    if (each.at) forget(each.at->position);
+  }
+}
+
+Application without_positions(Application application) {
+  for (Service& service : application.services) forget_positions(service);
+  if (!application.gateway) return application;
+  Gateway& gateway = *application.gateway;
+  forget(gateway.position);
+  for (Listen& each : gateway.listen) forget(each.position);
+  if (gateway.redirect_http) forget(gateway.redirect_http->position);
+  for (Route& each : gateway.routes) forget(each.position);
+  return application;
+}
+
+// What print() says of `parsed` is the same application.
+void expect_printed_alike(const Parsed& parsed, ParseOptions options) {
+  std::string printed = print(*parsed.merged, parsed.sources);
+  options.file = parsed.sources[0].file;
+  options.read_manifest = nullptr;
+  Parsed again = parse(printed, options);
+  ASSERT_TRUE(again.application) << printed << render(again.mistakes);
+  EXPECT_TRUE(without_positions(*again.application) == without_positions(*parsed.application)) << printed;
 }
 
 TEST(Corpus, EveryBrokenManifestGetsExactlyTheExpectedMistakes) {
@@ -65,8 +128,35 @@ TEST(Corpus, EveryGoodManifestHasNoMistake) {
     ASSERT_TRUE(text);
     Parsed parsed = parse(*text, options_for(path));
     EXPECT_EQ(render(parsed.mistakes), "");
-    EXPECT_TRUE(parsed.application);
+    ASSERT_TRUE(parsed.application);
+    expect_printed_alike(parsed, options_for(path));
   }
+}
+
+TEST(Corpus, SeveralFilesSayTogetherExactlyWhatIsExpected) {
+  std::size_t good = 0;
+  std::size_t broken = 0;
+  for (const fs::path& folder : folders_of_several()) {
+    SCOPED_TRACE(folder.filename().string());
+    Parsed parsed = parse_folder(folder);
+    auto merged = read_file((folder / "merged.expected").string());
+    auto mistakes = read_file((folder / "mistakes.expected").string());
+    EXPECT_EQ(render(parsed.mistakes), mistakes ? *mistakes : "");
+    if (mistakes) {
+      ++broken;
+      EXPECT_FALSE(parsed.application);
+      continue;
+    }
+    ++good;
+    ASSERT_TRUE(merged) << "neither merged.expected nor mistakes.expected";
+    ASSERT_TRUE(parsed.application);
+    EXPECT_EQ(print(*parsed.merged, parsed.sources), *merged);
+    ParseOptions options = options_for(folder / "bulkhead.yaml");
+    options.profiles = {"*"};
+    expect_printed_alike(parsed, options);
+  }
+  EXPECT_GE(good, 2U);
+  EXPECT_GE(broken, 10U);
 }
 
 TEST(Corpus, EveryWarningIsAsExpected) {

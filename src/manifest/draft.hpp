@@ -28,6 +28,7 @@ struct CallDraft {
   std::vector<Text> ports;  // numbers or names
   std::vector<Text> permissions;
   std::optional<WiredAddress> at;
+  std::vector<Text> as;
   ResilienceDraft resilience;
 };
 
@@ -77,6 +78,7 @@ void read_health(Context& context, const Node& node, ServiceDraft& draft);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);
 void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft);  // fallback, faults, split
+void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into);
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
 void read_job(Context& context, const Fields& fields, Service& service);     // once its type is read
 void read_update(Context& context, const Fields& fields, Service& service);  // once its ports are read
@@ -89,6 +91,7 @@ void resolve_health(Context& context, ServiceDraft& service);
 void check_dependencies(Context& context, const Draft& draft);
 void check_outside(Context& context, const Draft& draft, const ServiceDraft& service);
 void check_wired(Context& context, const ServiceDraft& service);
+void check_aliases(Context& context, const ServiceDraft& service);
 void resolve_routes(Context& context, Draft& draft);
 void resolve_call_detours(Context& context, const Draft& draft, ServiceDraft& service);  // once its calls are resolved
 void resolve_route_detours(Context& context, const Draft& draft, const ResilienceDraft& written, Route& route);

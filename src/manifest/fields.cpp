@@ -30,6 +30,11 @@ std::optional<std::uint32_t> whole_number(std::string_view text) {
   return value;
 }
 
+Mark after(Mark mark, std::string_view text) {
+  mark.column += static_cast<int>(characters(text));
+  return mark;
+}
+
 std::string describe(const Node& node) {
   switch (node.kind) {
     case Node::Kind::null: return "nothing";
@@ -124,7 +129,7 @@ void Fields::refuse_key(const Entry& entry, Section section) {
       context_.report.add(entry.mark, "unknown-key", fmt::format("unknown key '{}' in {}", entry.key, owner_));
   mistake.found = fmt::format("'{}'", entry.key);
   bool environment = entry.key == "env" || nearest(entry.key, keys.known) == "environment";
-  if (environment) context_.report.hide(entry.mark.line, entry.mark.column + static_cast<int>(characters(entry.key)));
+  if (environment) context_.report.hide(after(entry.mark, entry.key));
   if (const Advice* foreign = find_advice(keys.foreign, entry.key)) {
     mistake.help.emplace_back(foreign->text);
     return;

@@ -28,6 +28,8 @@ struct Text {
 // Decimal, without sign or leading zero, at most 32 bits.
 std::optional<std::uint32_t> whole_number(std::string_view text);
 
+Mark after(Mark mark, std::string_view text);  // where `text`, written there, ends
+
 std::string describe(const Node& node);  // "'80a'", "a list", "a map", "nothing"
 
 // Reports that `what` is not `allowed`.

@@ -19,6 +19,7 @@ struct Listen {
   std::string host;
   Port port;
   Position position;
+  bool operator==(const Listen&) const = default;
 };
 
 struct Tls {
@@ -26,12 +27,14 @@ struct Tls {
   Mode mode = Mode::generated;
   std::string certificate;  // paths; only where `mode` is files
   std::string key;
+  bool operator==(const Tls&) const = default;
 };
 
 struct Match {
   std::string host;                  // lower case, without port; "" is any host
   PathPattern path;                  // "/*" unless written
   std::vector<std::string> methods;  // upper case; none is any
+  bool operator==(const Match&) const = default;
 };
 
 struct Route {
@@ -41,6 +44,7 @@ struct Route {
   std::optional<std::string> rewrite;  // a path prefix, "/" or "/v2"; see rewrite_path
   Resilience resilience;
   Position position;
+  bool operator==(const Route&) const = default;
 };
 
 struct Gateway {
@@ -49,6 +53,7 @@ struct Gateway {
   std::optional<Listen> redirect_http;  // answers every request with a redirect to the first of `listen`
   std::vector<Route> routes;            // at least one, in the manifest's order
   Position position;
+  bool operator==(const Gateway&) const = default;
 };
 
 // The first of the most specific routes that match, or null. A given host goes before any host; a path without wildcard

@@ -16,10 +16,10 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app", "trust_domain", "svid_ttl", "services", "gateway", "operators", "debug"};
+constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
+                               "operators", "debug",        "include",  "owner"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
-    {"include", "a manifest in several files"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
     {"telemetry", "export of traces and metrics"},
@@ -105,14 +105,16 @@ constexpr Advice kPortForeign[] = {
     {"target", "the key is 'number'"},
     {"published", "nothing is published by a service: a route of the gateway does that"}};
 
-constexpr Known kCall[] = {"allow",    "port",       "at",       "timeout", "retries", "breaker",
-                           "outliers", "slow_start", "fallback", "faults",  "split"};
+constexpr Known kCall[] = {"allow",   "port",     "at",         "as",       "timeout", "retries",
+                           "breaker", "outliers", "slow_start", "fallback", "faults",  "split"};
 constexpr Advice kCallLater[] = {
     {"when", "conditions on a call"},
     {"limit", "rate limits"},
     {"auth", "calls on behalf of an end user"},
 };
 constexpr Advice kCallForeign[] = {
+    {"alias", "the key is 'as'"},
+    {"aliases", "the key is 'as', and it has one name"},
     {"attempts", kRetriesKey},
     {"max_retries", kRetriesKey},
     {"num_retries", kRetriesKey},
@@ -288,6 +290,14 @@ constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"abort", kFaultsKey},
                                     {"concurrency", "it belongs to the service that answers: its key 'concurrency'"}};
 
+constexpr Known kInclude[] = {"file", "prefix", "only", "with"};
+constexpr Advice kIncludeForeign[] = {
+    {"path", "the key is 'file'"},
+    {"project_directory", "the paths of a file count from its own directory: remove it"},
+    {"env_file", "variables are those of whoever runs bulkhead: remove it"},
+    {"services", "the key is 'only'"},
+};
+
 constexpr Known kMatch[] = {"host", "path", "methods"};
 constexpr Advice kMatchLater[] = {{"headers", "routing by header"}, {"query", "routing by query"}};
 constexpr Advice kMatchForeign[] = {{"method", "the key is 'methods'"},
@@ -328,6 +338,7 @@ constexpr Keys kKeys[] = {
     {"job", kJob, {}, kJobForeign},
     {"operators", kOperators, {}, kOperatorsForeign},
     {"debug", kDebug, {}, kDebugForeign},
+    {"include", kInclude, {}, kIncludeForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

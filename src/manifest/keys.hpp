@@ -1,7 +1,8 @@
 #pragma once
 
 // Every key that a manifest may contain, in one place: the parser refuses others, the documentation and the schema are
-// checked against it.
+// checked against it. A key that holds a path of the host belongs into paths.cpp as well, one whose lists do not simply
+// take the place of earlier ones into merge.cpp.
 
 #include <array>
 #include <cstdint>
@@ -35,6 +36,7 @@ enum class Section : std::uint8_t {
   job,
   operators,
   debug,
+  include,
 };
 
 inline constexpr std::array kSections{
@@ -42,7 +44,7 @@ inline constexpr std::array kSections{
     Section::limits,        Section::healthcheck, Section::dependency, Section::gateway,     Section::tls,
     Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
     Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
-    Section::auto_rollback, Section::job,         Section::operators,  Section::debug};
+    Section::auto_rollback, Section::job,         Section::operators,  Section::debug,       Section::include};
 
 struct Advice {
   std::string_view key;

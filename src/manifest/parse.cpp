@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "manifest/assemble.hpp"
 #include "manifest/draft.hpp"
 
 namespace bulkhead::manifest {
@@ -36,6 +37,15 @@ void read_application(Context& context, const Fields& fields, Application& appli
   if (auto ttl = fields.duration("svid_ttl", kShortestTtl, kLongestTtl)) application.svid_ttl = *ttl;
 }
 
+// Of every service that names no owner.
+void read_owner(Context& context, const Fields& fields, Draft& draft) {
+  std::string owner;
+  read_one_line(context, fields, "owner", owner);
+  for (ServiceDraft& each : draft.services) {
+    if (each.service.owner.empty()) each.service.owner = owner;
+  }
+}
+
 void read_services(Context& context, const Fields& fields, Draft& draft) {
   fields.require("services", "what the application is made of: services: {web: {command: [./web], port: 8080}}");
   const Node* node = fields.find("services");
@@ -58,6 +68,7 @@ void resolve(Context& context, Draft& draft) {
     check_concurrency(context, service);
     check_outside(context, draft, service);
     check_wired(context, service);
+    check_aliases(context, service);
   }
   check_dependencies(context, draft);
   resolve_routes(context, draft);
@@ -85,6 +96,7 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   if (const Node* node = fields.find("operators")) read_operators(context, *node, draft.application);
   if (const Node* node = fields.find("debug"))
     read_debug(context, *node, "'debug' of the manifest", draft.application.debug);
+  read_owner(context, fields, draft);
   if (const Node* gateway = fields.find("gateway")) read_gateway(context, *gateway, fields.mark("gateway"), draft);
   resolve(context, draft);
 }
@@ -92,26 +104,27 @@ void read_root(Context& context, const Node& root, Draft& draft) {
 }  // namespace
 
 Parsed parse(std::string_view text, const ParseOptions& options) {
-  Report report(options.file, text);
+  return parse({Source{options.file, "", std::string(text)}}, options);
+}
+
+Parsed parse(const std::vector<Source>& sources, const ParseOptions& options) {
+  Report report(sources);
   Context context{report, options};
   Draft draft;
-  draft.application.file = options.file;
-  Tree tree = read_tree(text);
-  for (TreeMistake& mistake : tree.mistakes) {
-    Mistake& added = report.add(mistake.mark, std::move(mistake.code), std::move(mistake.message));
-    if (!mistake.help.empty()) added.help.push_back(std::move(mistake.help));
-  }
-  bool nothing = !tree.root || tree.root->kind == Node::Kind::null;
-  if (tree.root && !nothing) read_root(context, *tree.root, draft);
-  if (nothing && report.empty()) {
+  draft.application.file = sources.front().file;
+  Parsed parsed;
+  parsed.merged = assemble(context);
+  if (parsed.merged) {
+    read_root(context, *parsed.merged, draft);
+  } else if (report.empty()) {
     report.add(Mark{}, "empty", "the manifest is empty").help.emplace_back("it needs 'app' and 'services'");
   }
-  Parsed parsed;
   if (report.empty()) {
     finish(draft);
     parsed.application = std::move(draft.application);
   }
-  parsed.mistakes = report.take();
+  parsed.mistakes = report.take_mistakes();
+  parsed.sources = report.take_sources();
   return parsed;
 }
 

@@ -38,6 +38,10 @@ void read_call_map(Context& context, const Node& node, const std::string& owner,
   if (const Node* allow = fields.find("allow")) read_permissions(context, *allow, fields.what("allow"), call);
   if (const Node* port = fields.find("port")) call.ports = read_texts(context, *port, fields.what("port"));
   call.at = read_wired(context, fields);
+  if (const Node* as = fields.find("as")) {
+    for (Text& name : read_texts(context, *as, fields.what("as"), "catalog"))
+      if (check_name(context, name.mark, name.value, "a peer")) call.as.push_back(std::move(name));
+  }
   call.resilience.owner = owner;
   read_resilience(context, fields, call.resilience);
 }

@@ -2,7 +2,6 @@
 
 #include "manifest/draft.hpp"
 #include "manifest/env_file.hpp"
-#include "manifest/utf8.hpp"
 
 namespace bulkhead::manifest {
 
@@ -69,11 +68,11 @@ class EnvironmentReader {
     std::size_t equals = node.text.find('=');
     std::string name = node.text.substr(0, equals);
     if (equals == std::string::npos || !is_variable_name(name)) {
-      context_.report.hide(node.mark.line, node.mark.column);
+      context_.report.hide(node.mark);
       refuse(node.mark, "an entry of " + what + " must be NAME=value", "");
       return;
     }
-    context_.report.hide(node.mark.line, node.mark.column + static_cast<int>(characters(name)));
+    context_.report.hide(after(node.mark, name));
     Node value = node;
     value.text = node.text.substr(equals + 1);
     auto text = read_text(context_, value, fmt::format("'{}' in {}", name, what));
@@ -81,8 +80,8 @@ class EnvironmentReader {
   }
 
   void hide(const Node& value, Mark key, const std::string& name) {
-    context_.report.hide(key.line, key.column + static_cast<int>(characters(name)));
-    if (value.mark.line > key.line) context_.report.hide(value.mark.line, 1);
+    context_.report.hide(after(key, name));
+    if (value.mark.line > key.line) context_.report.hide({value.mark.line, 1, value.mark.file});
   }
 
   void take(const std::string& name, std::string value, Mark mark, const std::string& what) {

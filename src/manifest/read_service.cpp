@@ -120,13 +120,6 @@ void read_env_files(Context& context, const Fields& fields, Service& service) {
     service.env_file.push_back(std::move(text.value));
 }
 
-void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into) {
-  fields.read_text_into(key, into);
-  if (into.size() > 200 || into.find('\n') != std::string::npos) {
-    refuse_value(context, *fields.find(key), fields.what(key), "one line of at most 200 bytes");
-  }
-}
-
 bool is_image(std::string_view text) {
   const bool oci = text.starts_with("oci:") && text.size() > 4 && text[4] != ':';
   const bool docker = text.starts_with("docker://") && text.size() > 9 && text[9] != '/' && text[9] != '-';
@@ -182,6 +175,13 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
 }
 
 }  // namespace
+
+void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into) {
+  fields.read_text_into(key, into);
+  if (into.size() > 200 || into.find('\n') != std::string::npos) {
+    refuse_value(context, *fields.find(key), fields.what(key), "one line of at most 200 bytes");
+  }
+}
 
 void read_service(Context& context, const Entry& entry, Draft& draft) {
   ServiceDraft service;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include <fmt/format.h>
+
 namespace bulkhead::manifest {
 
 namespace {
@@ -19,17 +21,35 @@ std::size_t byte_of(std::string_view line, int column) {
   return i;
 }
 
-auto order(const Mistake& mistake) {
-  return std::tie(mistake.position.line, mistake.position.column, mistake.position.file, mistake.message);
-}
-
 }  // namespace
 
-Report::Report(std::string file, std::string_view text) : file_(std::move(file)), text_(text) {
-  lines_.push_back(0);
+Report::Report(const std::vector<Source>& sources) {
+  for (const Source& source : sources) take(source);
+}
+
+std::uint16_t Report::take(Source source) {
+  File& file = files_.emplace_back(File{std::move(source), {0}, {}});
+  const std::string& text = file.source.text;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n') lines_.push_back(i + 1);
+    if (text[i] == '\n') file.lines.push_back(i + 1);
   }
+  return static_cast<std::uint16_t>(files_.size() - 1);
+}
+
+std::size_t Report::number_of(const std::string& file) const {
+  auto found = std::ranges::find_if(files_, [&](const File& each) { return each.source.file == file; });
+  return static_cast<std::size_t>(found - files_.begin());
+}
+
+Mark Report::mark(const Position& position) const {
+  std::size_t file = number_of(position.file);
+  if (file == files_.size()) return {};
+  return {position.line, position.column, static_cast<std::uint16_t>(file)};
+}
+
+std::string Report::place(Mark there, Mark here) const {
+  if (there.file == here.file) return fmt::format("line {}", there.line);
+  return fmt::format("{}:{}", files_[there.file].source.file, there.line);
 }
 
 Mistake& Report::add(Mark mark, std::string code, std::string message) {
@@ -47,30 +67,46 @@ Mistake& Report::warn(const Position& position, std::string code, std::string me
   return mistake;
 }
 
-void Report::hide(int line, int column) {
-  auto [entry, added] = hidden_.emplace(line, column);
-  if (!added) entry->second = std::min(entry->second, column);
+void Report::hide(Mark mark) {
+  File& file = files_[number_of(files_[mark.file].source.file)];  // one that is included twice is shown as one
+  auto [entry, added] = file.hidden.emplace(mark.line, mark.column);
+  if (!added) entry->second = std::min(entry->second, mark.column);
 }
 
-std::string Report::source(const Position& position) const {
-  if (position.file != file_ || position.line < 1 || static_cast<std::size_t>(position.line) > lines_.size()) return "";
-  std::size_t begin = lines_[static_cast<std::size_t>(position.line) - 1];
-  std::string_view line = text_.substr(begin, text_.find('\n', begin) - begin);
+std::string Report::line_at(const Position& position) const {
+  std::size_t number = number_of(position.file);
+  if (number == files_.size()) return "";
+  const File& file = files_[number];
+  if (position.line < 1 || static_cast<std::size_t>(position.line) > file.lines.size()) return "";
+  std::string_view text = file.source.text;
+  std::size_t begin = file.lines[static_cast<std::size_t>(position.line) - 1];
+  std::string_view line = text.substr(begin, text.find('\n', begin) - begin);
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.size() > kLongestSource) return "";
-  auto hidden = hidden_.find(position.line);
-  if (hidden == hidden_.end()) return std::string(line);
+  auto hidden = file.hidden.find(position.line);
+  if (hidden == file.hidden.end()) return std::string(line);
   std::string_view shown = line.substr(0, byte_of(line, hidden->second));
   bool caret_shown = byte_of(line, position.column) <= shown.size();
   return caret_shown && !shown.empty() ? std::string(shown) + "..." : "";
 }
 
-std::vector<Mistake> Report::take() {
-  std::ranges::sort(mistakes_, [](const Mistake& a, const Mistake& b) { return order(a) < order(b); });
+std::vector<Mistake> Report::take_mistakes() {
+  auto order = [this](const Mistake& mistake) {
+    const Position& position = mistake.position;
+    return std::tuple(number_of(position.file), std::string_view(position.file), position.line, position.column,
+                      std::string_view(mistake.message));
+  };
+  std::ranges::sort(mistakes_, [&](const Mistake& a, const Mistake& b) { return order(a) < order(b); });
   auto repeated = std::ranges::unique(mistakes_);
   mistakes_.erase(repeated.begin(), repeated.end());
-  for (Mistake& mistake : mistakes_) mistake.source = source(mistake.position);
+  for (Mistake& mistake : mistakes_) mistake.source = line_at(mistake.position);
   return std::move(mistakes_);
+}
+
+std::vector<Source> Report::take_sources() {
+  std::vector<Source> sources;
+  for (File& file : files_) sources.push_back(std::move(file.source));
+  return sources;
 }
 
 }  // namespace bulkhead::manifest

@@ -96,7 +96,8 @@ void check_conflict(Context& context, const std::vector<Route>& earlier, const R
     Mistake& mistake = context.report.add(draft.mark, "route",
                                           fmt::format("a second route for {} with {} at {}", route.match.path.text(),
                                                       methods_text(draft.route.match), host));
-    mistake.help.push_back(fmt::format("the first is at line {}; remove one of them", route.position.line));
+    mistake.help.push_back(fmt::format("the first is at {}; remove one of them",
+                                       context.report.place(context.report.mark(route.position), draft.mark)));
     return;
   }
 }
@@ -175,6 +176,7 @@ void resolve_calls(Context& context, Draft& draft, ServiceDraft& service) {
               .at = each.at,
               .resilience = each.resilience.value,
               .position = context.report.position(each.mark)};
+    for (const Text& alias : each.as) call.as.push_back(alias.value);
     call.ports = called_ports(context, each, target->service);
     call.permissions = permissions(context, each, call.ports, target->service);
     check_ports(context, each.resilience, target->service, call.ports);

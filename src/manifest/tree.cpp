@@ -18,7 +18,7 @@ namespace {
 // Turns yaml-cpp's marks, whose columns count bytes from 0, into ours, whose columns count characters from 1.
 class Columns {
  public:
-  explicit Columns(std::string_view text) : text_(text) {
+  Columns(std::string_view text, std::uint16_t file) : text_(text), file_(file) {
     starts_.push_back(text.starts_with("\xef\xbb\xbf") ? 3 : 0);
     for (std::size_t i = 0; i < text.size(); ++i) {
       if (text[i] == '\n') starts_.push_back(i + 1);
@@ -33,13 +33,13 @@ class Columns {
   }
 
   Mark mark(const YAML::Mark& mark) const {
-    if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= starts_.size()) return {};
+    if (mark.line < 0 || static_cast<std::size_t>(mark.line) >= starts_.size()) return {0, 0, file_};
     auto bytes = static_cast<std::size_t>(mark.column);
     std::string_view line = text_.substr(starts_[static_cast<std::size_t>(mark.line)]);
     if (last_.line != mark.line || bytes < last_.bytes) last_ = {mark.line, 0, 0};
     last_.characters += characters(line.substr(std::min(last_.bytes, line.size()), bytes - last_.bytes));
     last_.bytes = bytes;
-    return {mark.line + 1, static_cast<int>(last_.characters) + 1};
+    return {mark.line + 1, static_cast<int>(last_.characters) + 1, file_};
   }
 
  private:
@@ -51,6 +51,7 @@ class Columns {
   };
 
   std::string_view text_;
+  std::uint16_t file_;
   std::vector<std::size_t> starts_;
   mutable Last last_;
 };
@@ -59,6 +60,15 @@ class Columns {
 struct Stop {
   TreeMistake mistake;
 };
+
+// `text` without the tag and the anchor that may stand at its front.
+std::string_view without_properties(std::string_view text) {
+  while (text.starts_with('!') || text.starts_with('&')) {
+    text.remove_prefix(std::min(text.find_first_of(" \t\r\n,]}"), text.size()));
+    text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  }
+  return text;
+}
 
 // Whether the quoted scalar at the front of `text` (an anchor may precede it) ends; yaml-cpp takes the end of the file
 // for it.
@@ -96,10 +106,17 @@ class Builder : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    refuse_tag(mark, tag);
+    Node::Edit edit = edit_of(mark, tag);
     bool plain = tag == "?";
-    if (tag == "!" && !is_closed(columns_.from(mark))) stop(mark, "yaml", "a quote is not closed");
-    auto node = make(plain && is_null_word(value) ? Node::Kind::null : Node::Kind::scalar, mark);
+    bool quoted = tag == "!";
+    if (edit != Node::Edit::merge) {  // the tag stands where yaml-cpp says otherwise whether quotes do
+      std::string_view content = without_properties(columns_.from(mark));
+      quoted = !value.empty() && (content.starts_with('"') || content.starts_with('\''));
+      quoted = quoted || content.starts_with("\"\"") || content.starts_with("''");
+      plain = !quoted;
+    }
+    if (quoted && !is_closed(columns_.from(mark))) stop(mark, "yaml", "a quote is not closed");
+    auto node = make(plain && is_null_word(value) ? Node::Kind::null : Node::Kind::scalar, mark, edit);
     node->text = value;
     add(std::move(node), anchor);
   }
@@ -132,25 +149,30 @@ class Builder : public YAML::EventHandler {
     throw Stop{{columns_.mark(mark), std::move(code), std::move(message), std::move(help)}};
   }
 
-  std::shared_ptr<Node> make(Node::Kind kind, const YAML::Mark& mark) const {
+  std::shared_ptr<Node> make(Node::Kind kind, const YAML::Mark& mark, Node::Edit edit = Node::Edit::merge) const {
     auto node = std::make_shared<Node>();
     node->kind = kind;
     node->mark = columns_.mark(mark);
+    node->edit = edit;
+    node->has_edits = edit != Node::Edit::merge;
     return node;
   }
 
-  void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
-    if (tag.empty() || tag == "?" || tag == "!") return;
+  // What a tag says; every other one than Compose's two for merging is refused.
+  Node::Edit edit_of(const YAML::Mark& mark, const std::string& tag) const {
+    if (tag.empty() || tag == "?" || tag == "!") return Node::Edit::merge;
+    if (tag == "!reset") return Node::Edit::reset;
+    if (tag == "!override") return Node::Edit::replace;
     stop(mark, "yaml-tag", fmt::format("YAML tags such as '{}' have no meaning here", tag), "remove the tag");
   }
 
   void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
-    refuse_tag(mark, tag);
+    Node::Edit edit = edit_of(mark, tag);
     if (open_.size() >= kDeepestNesting) {
       stop(mark, "too-deep", fmt::format("nested more than {} levels deep", kDeepestNesting));
     }
     if (!open_.empty()) refuse_key(open_.back(), mark);
-    open_.push_back({make(kind, mark), anchor, false, {}, {}});
+    open_.push_back({make(kind, mark, edit), anchor, false, {}, {}});
   }
 
   // A map or list in the place of a key.
@@ -183,6 +205,7 @@ class Builder : public YAML::EventHandler {
     Open& parent = open_.back();
     if (parent.node->kind == Node::Kind::map && !parent.has_key) return take_key(parent, *node, mark);
     parent.node->weight += node->weight;
+    parent.node->has_edits = parent.node->has_edits || node->has_edits;
     if (parent.node->weight > kMostNodes) {
       stop(mark, "too-large", fmt::format("more than {} values, aliases expanded", kMostNodes));
     }
@@ -202,7 +225,8 @@ class Builder : public YAML::EventHandler {
   }
 
   static void take_key(Open& parent, const Node& key, Mark mark) {
-    if (key.kind != Node::Kind::scalar) stop(mark, "yaml-key", "a key must be a plain word");
+    if (key.kind != Node::Kind::scalar || key.edit != Node::Edit::merge)
+      stop(mark, "yaml-key", "a key must be a plain word");
     parent.entry = {key.text, mark, nullptr};
     parent.has_key = true;
   }
@@ -262,9 +286,9 @@ void refuse(Tree& tree, Mark mark, std::string code, std::string message) {
   tree.mistakes.push_back({mark, std::move(code), std::move(message), ""});
 }
 
-bool refuse_bytes(Tree& tree, std::string_view text) {
+bool refuse_bytes(Tree& tree, std::string_view text, std::uint16_t file) {
   if (text.size() > kLargestText) {
-    refuse(tree, {}, "too-large", fmt::format("larger than {} KiB", kLargestText / 1024));
+    refuse(tree, {0, 0, file}, "too-large", fmt::format("larger than {} KiB", kLargestText / 1024));
     return true;
   }
   std::size_t bad = first_bad_byte(text);
@@ -272,13 +296,13 @@ bool refuse_bytes(Tree& tree, std::string_view text) {
   std::string_view before = text.substr(0, bad);
   std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
   Mark mark{static_cast<int>(std::ranges::count(before, '\n')) + 1,
-            static_cast<int>(characters(before.substr(line_start))) + 1};
+            static_cast<int>(characters(before.substr(line_start))) + 1, file};
   refuse(tree, mark, "bad-bytes", "not text: bytes that are not UTF-8, or a control character");
   return true;
 }
 
 // Tabs indent nothing in YAML, and yaml-cpp's own message for one is a riddle.
-bool refuse_tabs(Tree& tree, std::string_view text) {
+bool refuse_tabs(Tree& tree, std::string_view text, std::uint16_t file) {
   int line = 1;
   for (std::size_t start = 0; start < text.size(); ++line) {
     std::size_t end = std::min(text.find('\n', start), text.size());
@@ -286,7 +310,8 @@ bool refuse_tabs(Tree& tree, std::string_view text) {
     std::size_t tab = content.find_first_not_of(' ');
     if (tab != std::string_view::npos && content[tab] == '\t' &&
         content.find_first_not_of(" \t\r") != std::string_view::npos) {
-      refuse(tree, {line, static_cast<int>(tab) + 1}, "tab", "a tab in the indentation: YAML is indented by spaces");
+      refuse(tree, {line, static_cast<int>(tab) + 1, file}, "tab",
+             "a tab in the indentation: YAML is indented by spaces");
       return true;
     }
     start = end + 1;
@@ -296,10 +321,10 @@ bool refuse_tabs(Tree& tree, std::string_view text) {
 
 }  // namespace
 
-Tree read_tree(std::string_view text) {
+Tree read_tree(std::string_view text, std::uint16_t file) {
   Tree tree;
-  if (refuse_bytes(tree, text)) return tree;
-  Columns columns(text);
+  if (refuse_bytes(tree, text, file)) return tree;
+  Columns columns(text, file);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -308,13 +333,13 @@ Tree read_tree(std::string_view text) {
     Tree second;
     Builder more(second, columns);
     if (parser.HandleNextDocument(more))
-      refuse(tree, second.root ? second.root->mark : Mark{}, "two-documents",
+      refuse(tree, second.root ? second.root->mark : Mark{0, 0, file}, "two-documents",
              "a manifest is one YAML document, without '---' inside");
   } catch (const Stop& stopped) {
     tree.root = nullptr;
     tree.mistakes.push_back(stopped.mistake);
   } catch (const YAML::Exception& error) {
-    if (!refuse_tabs(tree, text)) refuse(tree, columns.mark(error.mark), "yaml", in_our_words(error.msg));
+    if (!refuse_tabs(tree, text, file)) refuse(tree, columns.mark(error.mark), "yaml", in_our_words(error.msg));
   }
   return tree;
 }

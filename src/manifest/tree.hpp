@@ -1,10 +1,10 @@
 #pragma once
 
 // The manifest as YAML: a tree of our own, because yaml-cpp lets the last of repeated keys win and expands aliases
-// without bound. Internal to this folder.
+// without bound. Of this folder; `bulkhead config` reads it too.
 
 #include <cstddef>
-#include <expected>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +15,7 @@ namespace bulkhead::manifest {
 struct Mark {
   int line = 0;  // both from 1
   int column = 0;
+  std::uint16_t file = 0;  // by its place among those that are read, see Report
 };
 
 struct Node;
@@ -28,7 +29,11 @@ struct Entry {
 
 struct Node {
   enum class Kind { null, scalar, list, map };
+  // What becomes of what an earlier file says here: !reset takes it away, !override puts this in its place.
+  enum class Edit { merge, reset, replace };
   Kind kind = Kind::null;
+  Edit edit = Edit::merge;
+  bool has_edits = false;  // it or something in it has another edit than merge
   Mark mark;
   std::string text;            // scalars, as written
   std::vector<NodePtr> items;  // lists
@@ -54,6 +59,6 @@ inline constexpr std::size_t kDeepestNesting = 32;
 inline constexpr std::size_t kMostNodes = 100'000;
 inline constexpr std::size_t kMostKeys = 2000;  // of one map
 
-Tree read_tree(std::string_view text);
+Tree read_tree(std::string_view text, std::uint16_t file = 0);
 
 }  // namespace bulkhead::manifest

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "manifest/addresses.hpp"
-#include "manifest/report.hpp"
+#include "manifest/assemble.hpp"
 #include "manifest/secrets.hpp"
 
 namespace bulkhead::manifest {
@@ -96,11 +96,18 @@ class EnvironmentWarnings {
 
   void warn_address(const Variable& variable, const PeerAddress& address) {
     if (address.is_localhost) return warn_localhost(variable, address);
-    const Service* peer = application_.service(address.host);
+    const Service* peer = named(address.host);
     if (!peer || peer->name == service_.name || peer->ports.empty()) return;
     const Call* call = service_.call(peer->name);
     if (!call) return warn_undeclared(variable, *peer);
     if (address.port && !answers(*peer, *call, *address.port)) warn_port(variable, *peer, *call, *address.port);
+  }
+
+  // The service that the program means by `name`.
+  const Service* named(const std::string& name) const {
+    auto call = std::ranges::find_if(
+        service_.calls, [&](const Call& each) { return std::ranges::find(each.as, name) != each.as.end(); });
+    return application_.service(call == service_.calls.end() ? name : call->service);
   }
 
   static bool answers(const Service& peer, const Call& call, Port port) {
@@ -148,25 +155,27 @@ class EnvironmentWarnings {
 };
 
 // Lines with values are shown without them, whatever is said about them.
-void hide_values(const Application& application, Report& report) {
-  for (const Service& service : application.services) {
-    for (const Variable& variable : service.environment) {
-      const Position& position = variable.position;
-      if (position.file == application.file)
-        report.hide(position.line, position.column + static_cast<int>(variable.name.size()));
-    }
+void hide_values(Report& report) {
+  for (std::size_t file = 0; file < report.files(); ++file) {
+    const auto number = static_cast<std::uint16_t>(file);
+    Tree tree = read_tree(report.source(number).text, number);
+    if (tree.root) hide_environment(report, *tree.root);
   }
 }
 
 }  // namespace
 
 std::vector<Mistake> warnings(const Application& application, std::string_view text) {
-  Report report(application.file, text);
-  hide_values(application, report);
+  return warnings(application, std::vector{Source{application.file, "", std::string(text)}});
+}
+
+std::vector<Mistake> warnings(const Application& application, const std::vector<Source>& sources) {
+  Report report(sources);
+  hide_values(report);
   warn_uncalled(application, report);
   CallCycles(application, report).run();
   for (const Service& service : application.services) EnvironmentWarnings(application, service, report).run();
-  return report.take();
+  return report.take_mistakes();
 }
 
 }  // namespace bulkhead::manifest

@@ -5,6 +5,7 @@
 
 #include "manifest/application.hpp"
 #include "manifest/mistake.hpp"
+#include "manifest/source.hpp"
 
 namespace bulkhead::manifest {
 
@@ -13,5 +14,6 @@ namespace bulkhead::manifest {
 // in the environment. `text` is the manifest's text, for the lines shown. No message contains an environment value.
 // Ordered by line and column.
 std::vector<Mistake> warnings(const Application& application, std::string_view text = {});
+std::vector<Mistake> warnings(const Application& application, const std::vector<Source>& sources);  // of its files
 
 }  // namespace bulkhead::manifest

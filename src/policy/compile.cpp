@@ -35,6 +35,7 @@ void add_call(const manifest::Application& application, const std::string& from,
     edge.protocol = protocol_at(application, call.service, port);
     edge.permissions = compile(call.permissions, edge.id);
     if (call.at) edge.at = LocalAddress{call.at->host, call.at->port};
+    edge.as = call.as;
     edge.position = call.position;
     edges.push_back(std::move(edge));
   }
@@ -149,6 +150,7 @@ void number_names(Model& model, std::map<std::string, std::uint32_t> known) {
   Numberer numberer(std::move(known));
   for (const Node& service : model.services) numberer.add(service.name);
   for (const Edge& edge : model.edges) {
+    for (const std::string& alias : edge.as) numberer.add(number_key(edge.from, alias));
     if (edge.kind != Edge::Kind::egress) continue;
     numberer.add(number_key(edge.from, edge.to));
     if (!edge.outside->is_address) numberer.add(number_key(edge.from, edge.outside->host));

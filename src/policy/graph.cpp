@@ -40,6 +40,7 @@ void write_caller(std::string& text, const Model& model, std::string_view caller
     fmt::format_to(std::back_inserter(text), "  -> {}  {}  {}", spoken_target(edge), to_string(edge.protocol),
                    what(edge));
     if (edge.at) fmt::format_to(std::back_inserter(text), "  at {}:{}", edge.at->host, edge.at->port.number);
+    if (!edge.as.empty()) fmt::format_to(std::back_inserter(text), "  as {}", fmt::join(edge.as, ", "));
     text += '\n';
   }
 }

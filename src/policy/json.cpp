@@ -153,6 +153,19 @@ std::optional<LocalAddress> read_local(Members& edge) {
   return local;
 }
 
+std::vector<std::string> read_aliases(Members& edge) {
+  std::vector<std::string> names;
+  const json* value = edge.find("as", false);
+  if (!value) return names;
+  bool readable = value->is_array() && !value->empty();
+  for (const json& name : *value) {
+    readable = readable && name.is_string() && is_name(name.get_ref<const std::string&>());
+    if (readable) names.push_back(name);
+  }
+  if (!readable) edge.refuse("has 'as' that is no list of names");
+  return names;
+}
+
 std::optional<Outside> read_outside(Members& edge) {
   const json* value = edge.find("outside", false);
   if (!value) return std::nullopt;
@@ -186,6 +199,7 @@ void check_shape(Members& members, const Edge& edge) {
   if (!is_name(edge.to)) members.refuse("has a bad 'to'");
   if (edge.outside.has_value() != egress) members.refuse("has 'outside' without being egress, or lacks it");
   if (edge.at && edge.kind != Edge::Kind::call) members.refuse("has 'at' without being a call");
+  if (!edge.as.empty() && edge.kind != Edge::Kind::call) members.refuse("has 'as' without being a call");
   if (edge.outside && (edge.outside->scheme == Scheme::tcp) != (edge.protocol == Protocol::tcp)) {
     members.refuse("has a protocol that is not its scheme's");
   }
@@ -212,6 +226,7 @@ json to_json(const Edge& edge) {
              {"position", write(edge.position)}};
   for (const Permission& permission : edge.permissions) value["permissions"].push_back(to_json(permission));
   if (edge.at) value["at"] = {{"host", edge.at->host}, {"port", edge.at->port.number}};
+  if (!edge.as.empty()) value["as"] = edge.as;
   if (edge.outside) {
     value["outside"] = {{"scheme", to_string(edge.outside->scheme)},
                         {"host", edge.outside->host},
@@ -250,6 +265,7 @@ Result<Edge> edge_from_json(const json& value) {
   edge.protocol = read_enum(members, "protocol", std::array{Protocol::http, Protocol::grpc, Protocol::tcp});
   read_permissions(members, edge);
   edge.at = read_local(members);
+  edge.as = read_aliases(members);
   edge.outside = read_outside(members);
   edge.id = members.text("id");
   if (const json* position = members.find("position", true)) keep(members, read_position(*position), edge.position);

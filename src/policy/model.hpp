@@ -61,6 +61,7 @@ struct Edge {
   Protocol protocol = Protocol::http;   // egress: http for http and https, tcp for tcp
   std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
   std::optional<LocalAddress> at;       // calls only
+  std::vector<std::string> as;          // calls only: the names that the caller knows it by besides `to`
   std::optional<Outside> outside;       // egress only
   // The rule: "checkout.calls.payments", "checkout.egress.mail", "gateway.routes[2]". A route has an edge more for each
   // other service and port that it may lead to: "gateway.routes[2].split[0]", "gateway.routes[2].fallback".
@@ -90,7 +91,7 @@ struct Model {
   std::string trust_domain;
   std::vector<Node> services;  // in the manifest's order
   std::vector<Edge> edges;     // by service in the manifest's order (calls, then egress), routes last
-  // What names' addresses are made of: of each service ("catalog"), and of each name outside that a service may dial
+  // What names' addresses are made of: of each service ("catalog"), and of each other name that a service may dial
   // ("checkout mail"). A program keeps addresses, so that one that was given is never another's: see number_names().
   std::map<std::string, std::uint32_t> numbers;
 

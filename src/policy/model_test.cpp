@@ -199,6 +199,45 @@ TEST(Names, EachPeerHasOneAddressAndItsPorts) {
   EXPECT_EQ(planned.wired[0].answering.port, Port{4001});
 }
 
+TEST(Names, AFurtherNameOfACallAnswersAsItsOwnDoes) {
+  Model compiled = compile(*manifest::parse(R"(app: a
+services:
+  web:
+    command: [./w]
+    calls: {pay-api: {as: [api, old-api], port: [8080, 80]}, pay-db: {as: db}}
+    egress: {mail: "https://mail.example"}
+  pay-api: {command: [./a], ports: [8080, 80, 9090]}
+  pay-db: {command: [./d], port: 5432, protocol: tcp}
+)")
+                                .application);
+  std::string all;
+  for (const Name& name : plan(compiled, "web").names) {
+    all += fmt::format("{} {}", to_string(name.address), name.name);
+    for (const Answering& each : name.ports) all += fmt::format(" {}:{}", each.port.number, to_string(each.handling));
+    all += "\n";
+  }
+  EXPECT_EQ(all,
+            "198.18.1.2 pay-api 80:http 8080:http\n"
+            "198.18.1.3 pay-db 5432:tcp\n"
+            "198.19.0.1 mail 80:http\n"
+            "198.19.0.2 mail.example 443:tls_through\n"
+            "198.19.0.3 api 80:http 8080:http\n"
+            "198.19.0.4 old-api 80:http 8080:http\n"
+            "198.19.0.5 db 5432:tcp\n");
+  EXPECT_NE(graph_text(compiled).find("  -> pay-db:5432  tcp  everything  as db\n"), std::string::npos);
+  Edge edge = compiled.edges.front();
+  EXPECT_EQ(edge.as.size(), 2U);
+  EXPECT_EQ(edge_from_json(to_json(edge)).value_or(Edge{}), edge);
+  for (const json& bad : {json("api"), json::array(), json{"Api"}, json{1}}) {
+    json value = to_json(edge);
+    value["as"] = bad;
+    EXPECT_FALSE(edge_from_json(value)) << bad.dump();
+  }
+  json egress = to_json(compiled.edges.back());
+  egress["as"] = {"api"};
+  EXPECT_FALSE(edge_from_json(egress));
+}
+
 TEST(Names, APeerHasTheSameAddressInEveryCompartment) {
   Model compiled = model();
   Plan planned = plan(compiled, "migrate");

@@ -1,6 +1,7 @@
 #include "policy/names.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace bulkhead::policy {
 
@@ -42,6 +43,7 @@ class Planner {
       const Edge& edge = model_.edges[i];
       if (edge.from == service_ && edge.kind == Edge::Kind::egress) plan_outside(i);
     }
+    plan_aliases();
     for (Name& name : plan_.names) std::ranges::sort(name.ports, {}, &Answering::port);
     return std::move(plan_);
   }
@@ -75,6 +77,18 @@ class Planner {
     if (edge.outside->is_address) return;
     Handling through = edge.outside->scheme == Scheme::https ? Handling::tls_through : handling_of(edge.protocol);
     answer(outside_name(edge.outside->host), {edge.port, index, through});
+  }
+
+  // Each has an address of its own: an address has one name.
+  void plan_aliases() {
+    std::set<std::string> aliases;
+    for (std::size_t i = 0; i < model_.edges.size(); ++i) {
+      const Edge& edge = model_.edges[i];
+      if (edge.from != service_) continue;
+      for (const std::string& alias : edge.as) answer(outside_name(alias), {edge.port, i, handling_of(edge.protocol)});
+      aliases.insert(edge.as.begin(), edge.as.end());
+    }
+    for (const std::string& alias : aliases) answer_at_80(outside_name(alias));
   }
 
   // The name's entry; made where there is none yet.

@@ -56,10 +56,11 @@ struct Plan {
 };
 
 // The plan of one service. Deterministic: an address is made of a name's number in the model (198.18.1.1 onward for
-// services, the same throughout the application; 198.19.0.1 onward for outside names of one service). A peer answers at
-// its own ports and, for http and grpc, at 80 as well (its first such port, where 80 is not its own). An egress answers
-// at the declared port and 80 for http, at 80 for https (the sidecar speaks TLS), at its port for tcp; its real host
-// name, where it is no address literal, answers at the declared port.
+// services, the same throughout the application; 198.19.0.1 onward for the outside names of one service and for the
+// further names of its calls, `as`). A peer answers at its own ports and, for http and grpc, at 80 as well (its first
+// such port, where 80 is not its own), under each of its names. An egress answers at the declared port and 80 for http,
+// at 80 for https (the sidecar speaks TLS), at its port for tcp; its real host name, where it is no address literal,
+// answers at the declared port.
 Plan plan(const Model& model, std::string_view service);
 
 }  // namespace bulkhead::policy

@@ -12,7 +12,7 @@ namespace {
 std::string place_of(const Hints& hints, std::string_view service) {
   const auto hint = std::ranges::find(hints.services, service, &ServiceHint::service);
   if (hint == hints.services.end() || hint->line == 0) return hints.manifest;
-  return fmt::format("{}:{}", hints.manifest, hint->line);
+  return fmt::format("{}:{}", hint->file.empty() ? hints.manifest : hint->file, hint->line);
 }
 
 std::string owner_of(const Hints& hints, std::string_view service) {

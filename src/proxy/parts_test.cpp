@@ -158,7 +158,10 @@ TEST(Judge, AnAmbiguousPathIsBadWhereRulesLookAtPaths) {
 
 TEST(Judge, ADenialNamesWhereTheCallerIsDeclaredAndWhoOwnsTheCallee) {
   Snapshot snapshot;
-  snapshot.hints = {"bulkhead.yaml", {{"checkout", "", 12}, {"payments", "team-money", 40}}};
+  snapshot.hints = {"bulkhead.yaml",
+                    {{"checkout", "", 12}, {"payments", "team-money", 40}, {"pay-api", "", 7, "payments.yaml"}}};
+  EXPECT_EQ(judge(snapshot, {}, {"pay-api", "payments", {8080}, Protocol::http, "GET", "/a"}).refusal->where,
+            "payments.yaml:7");
   const policy::Attempt attempt{"checkout", "payments", {8080}, Protocol::http, "GET", "/a"};
   const Judgement judged = judge(snapshot, {}, attempt);
   ASSERT_FALSE(judged.allowed);

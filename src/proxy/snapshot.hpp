@@ -171,6 +171,7 @@ struct ServiceHint {
   std::string service;
   std::string owner;       // "" where the manifest names none
   std::uint32_t line = 0;  // of the service in the manifest; 0 is unknown
+  std::string file;        // of the manifest's files; "" is the one that Hints names
 
   bool operator==(const ServiceHint&) const = default;
 };

@@ -224,6 +224,7 @@ void members(Visit& visit, Struct& hint) {
   visit("service", hint.service);
   visit("owner", hint.owner);
   visit("line", hint.line);
+  visit("file", hint.file);
 }
 
 template <class Visit, class Struct>

@@ -66,7 +66,7 @@ Snapshot sample() {
                     {"127.0.0.1", 4001, DoorKind::upstream, 0, Handling::http}};
   snapshot.names = {{"payments", "198.18.1.1"}};
   snapshot.gateway.routes = {{"", "/api/pay/*", {"GET"}, 0, "/", "gateway.routes[0]"}};
-  snapshot.hints = {"bulkhead.yaml", {{"checkout", "team-a", 12}}};
+  snapshot.hints = {"bulkhead.yaml", {{"checkout", "team-a", 12, "shop.yaml"}}};
   return snapshot;
 }
 

@@ -21,7 +21,7 @@ class Commands(harness.Case):
     def test_exit_codes(self):
         app = self.application(MANIFEST)
         cases = [
-            (["check"], 0), (["graph"], 0), (["graph", "--format", "dot"], 0), (["graph", "--format", "json"], 0), (["reach", "a"], 0),
+            (["check"], 0), (["config"], 0), (["graph"], 0), (["graph", "--format", "dot"], 0), (["graph", "--format", "json"], 0), (["reach", "a"], 0),
             (["reach", "a", "beta"], 0), (["reach", "beta", "a"], 1), (["reach", "nobody"], 2), (["status"], 3), (["identity", "a"], 3),
             (["restart", "a"], 3), (["scale", "a", "2"], 3), (["down"], 0), (["graph", "--format", "png"], 2),
             (["exec", "a", "--", "true"], 3), (["run", "a", "--", "true"], 3), (["forward", "a", "80"], 3), (["audit"], 0), (["exec", "a"], 2), (["forward", "a", "x"], 2), (["scale", "a"], 2),
@@ -42,14 +42,14 @@ class Commands(harness.Case):
 
     def test_json_wherever_a_table_is_printed(self):
         app = self.application(MANIFEST)
-        for words in (["check", "--json"], ["graph", "--json"], ["reach", "a", "--json"], ["reach", "a", "beta", "--json"]):
+        for words in (["check", "--json"], ["config", "--json"], ["graph", "--json"], ["reach", "a", "--json"], ["reach", "a", "beta", "--json"]):
             with self.subTest(words):
                 json.loads(app.run(*words).stdout)
 
     def test_help_teaches_and_completion_is_valid_shell(self):
         program = harness.os.path.abspath(harness.BULKHEAD)
         shown = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-        for word in ("up", "down", "status", "logs", "check", "graph", "restart", "scale", "exec", "run", "forward", "audit", "reach", "identity", "history", "rollback", "suspend", "resume", "doctor", "Exit codes"):
+        for word in ("up", "down", "status", "logs", "check", "config", "graph", "restart", "scale", "exec", "run", "forward", "audit", "reach", "identity", "history", "rollback", "suspend", "resume", "doctor", "Exit codes"):
             self.assertIn(word, shown)
         self.assertEqual(subprocess.run([program], capture_output=True).returncode, 2)
         script = subprocess.run([program, "completion", "bash"], capture_output=True, text=True, check=True).stdout
@@ -59,7 +59,7 @@ class Commands(harness.Case):
         app = self.application(MANIFEST)
         program = harness.os.path.abspath(harness.BULKHEAD)
         with open("/dev/full", "w") as full:
-            for words in (["check"], ["graph"], ["completion", "bash"], ["reach", "a"]):
+            for words in (["check"], ["config"], ["graph"], ["completion", "bash"], ["reach", "a"]):
                 place = [] if words[0] == "completion" else ["-f", str(app.manifest)]
                 done = subprocess.run([program, *words, *place], stdout=full, stderr=subprocess.PIPE, text=True)
                 self.assertEqual(done.returncode, 1, words)
