@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 #include <signal.h>
+#include <unistd.h>
 
 #include "cli/changes_view.hpp"
 #include "cli/commands.hpp"
@@ -262,6 +263,8 @@ int bring_down(const Context& context, const control::Places& places, bool keep)
 int down(const Context& context, bool volumes) {
   const auto places = open_places(context);
   if (!places) return places.error();
+  if (volumes && ::access(places->state.c_str(), W_OK) != 0 && errno != ENOENT)
+    return complain("the volumes are the launcher's: only that user and root can remove them");
   if (const int code = bring_down(context, *places, false); code != kDone || !volumes) return code;
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();

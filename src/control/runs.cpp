@@ -39,6 +39,10 @@ Result<std::string> Controller::begin_run(const Peer& who, const json& request, 
   if (auto checked = check_guest(request); !checked) return fail(checked.error());
   if (service == policy::kGateway) return fail(Cause::invalid, "the gateway has no compartment");
   if (auto open = check_open(service, &manifest::Debug::run, "run"); !open) return fail(open.error());
+  // It would run a second time when its place is given back.
+  if (!beside && loaded_->application.service(service)->type == manifest::ServiceType::job)
+    return fail(Cause::invalid, "'{}' is a job, whose place no request leads to: --beside runs a command as it",
+                service);
   if (fleet_.going_down()) return fail(Cause::conflict, "the application is going down");
   for (const auto& [instance, run] : runs_)
     if (!beside && !run.beside && run.service == service)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import subprocess
 import sys
 import threading
 
@@ -112,6 +113,36 @@ class Stall(harness.Case):
                 self.assertLess(dialled["seconds"], 2)
             until(lambda: "192.0.2.7" in str(app.records("web-1")), 10, "a record of the dial")
             self.assertIn("vault", str(app.records("web-1")))
+
+    def test_an_operator_looks_into_the_database(self):
+        app = self.application(MANIFEST)
+        app.up()
+        self.assertEqual(app.request("POST", "/vote?for=owls").status, 200)
+        question, login = "select 6 * 7", {"PGUSER": "postgres", "PGPASSWORD": "salt", "PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "10"}
+
+        def answer(words, environment):
+            done = subprocess.run(words, env={**app.environment, **environment}, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+            return done.stdout.strip() or done.stderr
+
+        def forwarded(*words):
+            process = subprocess.Popen([str(app.program), "forward", "-f", str(app.manifest), "db", *words], env=app.environment, stdout=subprocess.PIPE, text=True)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            self.addCleanup(process.stdout.close)
+            return process.stdout.readline().split(" leads to ")[0]
+
+        with self.subTest("psql of the host, over a port of its loopback"):
+            host, port = forwarded("5432").rsplit(":", 1)
+            self.assertEqual(answer(["psql", "-Atc", question], {**login, "PGHOST": host, "PGPORT": port}), "42")
+        with self.subTest("and over a Unix socket"):
+            forwarded("5432", "--unix", str(app.directory / ".s.PGSQL.5432"))
+            self.assertEqual(answer(["psql", "-Atc", question], {**login, "PGHOST": str(app.directory)}), "42")
+        with self.subTest("psql inside"):
+            self.assertEqual(answer([str(app.program), "exec", "-f", str(app.manifest), "db", "--", "env", "PGPASSWORD=salt", "psql", "-h", "127.0.0.1", "-U", "postgres", "-Atc", question], {}), "42")
+        with self.subTest("psql as the service that may call it, and as one that may not"):
+            program = ["env", "PGPASSWORD=salt", "PGCONNECT_TIMEOUT=5", "psql", "-h", "db", "-U", "postgres", "-Atc", question]
+            self.assertEqual(answer([str(app.program), "run", "-f", str(app.manifest), "--beside", "web", "--", *program], {}), "42")
+            self.assertIn("could not translate host name", answer([str(app.program), "run", "-f", str(app.manifest), "--beside", "redis", "--", *program], {}))
 
     def test_the_load_programs_of_both_projects(self):
         app = self.application(MANIFEST)

@@ -142,6 +142,17 @@ class Exec(harness.Case):
         self.assertEqual((child.returncode, errors), (1, "bulkhead: the instance ended, and the command with it\n"))
         self.assertEqual(self.entries(app)[-1]["outcome"], "ended with its instance")
 
+    def test_a_keeper_that_is_killed_leaves_nothing_of_a_command(self):
+        app = self.up()
+        child = subprocess.Popen(self.words(app, "sleep", "309"), env=app.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        guest = harness.until(lambda: self.inside(app, "sleep"), 10, "the command")[0]
+        harness.kill(app.instance("db-1")["keeper_pid"])
+        self.assertEqual((child.wait(10), child.stderr.read()), (1, "bulkhead: the instance ended, and the command with it\n"))
+        child.stderr.close()
+        harness.until(lambda: not harness.alive(guest), 10, "its end")
+        app.wait_settled()
+        self.assertEqual(self.exec(app, "echo", "again").stdout, b"again\n")
+
     def test_a_controller_that_dies_takes_commands_with_it_and_no_service(self):
         app = self.up()
         service = app.instance("db-1")["service_pid"]

@@ -249,6 +249,8 @@ class Roles(harness.Case):
         code, said = as_user(CAT, [ADMINS], lambda: typed("up", "--detach"))
         self.assertEqual(code, 0, said)
         self.assertIn("is already up", said)
+        code, said = as_user(CAT, [ADMINS], lambda: typed("down", "--volumes"))
+        self.assertEqual((code, said), (1, "bulkhead: the volumes are the launcher's: only that user and root can remove them\n"))
         code, said = as_user(CAT, [ADMINS], lambda: typed("down"))
         self.assertEqual(code, 0, said)
         harness.until(lambda: not run.exists(), 10, "the end")

@@ -28,6 +28,9 @@ services:
     dir: @PROGRAMS@
     command: [/usr/bin/python3, echo.py]
     port: 8080
+  once:
+    type: job
+    command: [/usr/bin/true]
   shut:
     command: [/usr/bin/sleep, "1000"]
     debug: {run: false}
@@ -150,9 +153,10 @@ class Run(harness.Case):
 
     def test_what_can_not_be_is_said(self):
         app = self.up()
-        for service, text in (("shut", "'debug' in the manifest switches run off for 'shut'"), ("nobody", "no service is called 'nobody'"), ("gateway", "the gateway has no compartment")):
+        for service, text in (("shut", "'debug' in the manifest switches run off for 'shut'"), ("nobody", "no service is called 'nobody'"), ("gateway", "the gateway has no compartment"), ("once", "'once' is a job, whose place no request leads to: --beside runs a command as it")):
             done = self.run_it(app, service, "true")
             self.assertEqual((done.returncode, done.stderr), (1, f"bulkhead: {text}\n"))
+        self.assertEqual(self.run_it(app, "once", "hostname", beside=True).stdout, "once\n")
         missing = self.run_it(app, "back", "/no/such")
         self.assertEqual((missing.returncode, missing.stderr), (126, "bulkhead: run /no/such: No such file or directory\n"))
         app.wait_settled()
