@@ -10,14 +10,14 @@ _bulkhead() {
     case ${COMP_WORDS[i]} in -f|--file) file=${COMP_WORDS[i+1]} ;; esac
   done
   case $previous in
-    -f|--file) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    -f|--file|--from) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --format) COMPREPLY=($(compgen -W 'text dot json' -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check graph restart scale reach identity completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs init check graph restart scale reach identity completion' -- "$word"))
   elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --volumes --follow --lines --format' -- "$word"))
+    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --volumes --follow --lines --format --from --force' -- "$word"))
   else
     COMPREPLY=($(compgen -W "$(bulkhead graph --format json -f "$file" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
@@ -29,13 +29,15 @@ complete -F _bulkhead bulkhead
 constexpr std::string_view kZshHead = "autoload -U +X bashcompinit && bashcompinit\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check graph restart scale reach identity completion
+set -l commands up down status logs init check graph restart scale reach identity completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
 complete -c bulkhead -l json -d 'print JSON'
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l detach -d 'return when everything is ready'
 complete -c bulkhead -n '__fish_seen_subcommand_from down' -l volumes -d 'remove the volumes too'
+complete -c bulkhead -n '__fish_seen_subcommand_from init' -l from -r -d 'convert this Compose file'
+complete -c bulkhead -n '__fish_seen_subcommand_from init' -l force -d 'replace a manifest that is there'
 complete -c bulkhead -n '__fish_seen_subcommand_from graph' -l format -x -a 'text dot json'
 complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 )script";

@@ -1,7 +1,7 @@
 #pragma once
 
 // The manifest as YAML: a tree of our own, because yaml-cpp lets the last of repeated keys win and expands aliases
-// without bound. Internal to this folder.
+// without bound. Besides this folder only scaffold reads by it: Compose files.
 
 #include <cstddef>
 #include <expected>

@@ -1,0 +1,653 @@
+// One service's program, environment, bounds and health.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "manifest/env_file.hpp"
+#include "manifest/parse.hpp"
+#include "manifest/units.hpp"
+#include "scaffold/compose_draft.hpp"
+#include "scaffold/words.hpp"
+
+namespace bulkhead::scaffold {
+
+namespace {
+
+void set_variable(ComposeService& service, const std::string& name, std::string value, std::string why = "") {
+  if (VariablePlan* same = service.plan.variable(name)) {
+    same->value = std::move(value);
+    same->why = std::move(why);
+  } else {
+    service.plan.environment.push_back({name, std::move(value), std::move(why)});
+  }
+}
+
+void take_variable(ComposeContext& context, ComposeService& service, const std::string& name, std::string value,
+                   int line) {
+  if (!manifest::is_variable_name(name) || name.starts_with("BULKHEAD_"))
+    return context.leave_out(service, "environment", line,
+                             fmt::format("'{}' cannot be the name of a variable here", name));
+  set_variable(service, name, std::move(value));
+}
+
+void read_env_files(ComposeContext& context, ComposeService& service, const Node& node) {
+  for (const Node* item : items_of(node)) {
+    const Node* path_node = item->kind == Node::Kind::map ? find(*item, "path") : item;
+    if (!path_node || path_node->kind != Node::Kind::scalar) continue;
+    std::string path = context.value(*path_node);
+    auto tidy = path.starts_with('/') ? std::nullopt : tidy_path(path);
+    const File* file = tidy ? context.input().folder.find(*tidy) : nullptr;
+    if (file && file->is_read && manifest::parse_env_file(file->text, path).mistakes.empty()) {
+      service.plan.env_files.push_back(context.from_manifest(path));
+      service.env_texts.push_back(*tidy);
+      continue;
+    }
+    const Node* required = item->kind == Node::Kind::map ? find(*item, "required") : nullptr;
+    if (required && required->text == "false") {
+      context.leave_out(service, "env_file", item->mark.line, fmt::format("{} is not there, and not required", path));
+      continue;
+    }
+    context.plan().add_edit(
+        {service.plan.name, "environment",
+         fmt::format("{} ({}) {}: when it is there, write its name under 'env_file'", path,
+                     context.place(item->mark.line), file ? "is no file of NAME=value lines" : "was not found"),
+         "", fmt::format("    env_file: [{}]", context.from_manifest(path))});
+  }
+}
+
+std::vector<std::string> command_words(ComposeContext& context, const Node& node) {
+  std::vector<std::string> words;
+  if (node.kind == Node::Kind::scalar) {
+    if (auto parts = manifest::split_command(context.text(node))) words = *parts;
+  } else {
+    for (const NodePtr& item : node.items)
+      if (item->kind == Node::Kind::scalar) words.push_back(context.text(*item));
+  }
+  return words;
+}
+
+std::vector<std::string> all_escaped(const std::vector<std::string>& words) {
+  std::vector<std::string> result;
+  for (const std::string& word : words) result.push_back(escaped(word));
+  return result;
+}
+
+// The path of the folder that a path of the Compose file means; nothing where it leads out.
+std::optional<std::string> in_folder(const std::string& path) {
+  return path.starts_with('/') || path.starts_with('~') ? std::nullopt : tidy_path(path);
+}
+
+void read_build(ComposeContext& context, ComposeService& service, const Node& node) {
+  service.is_built = true;
+  std::string where = ".";
+  std::string file;
+  std::string target;
+  std::string inline_text;
+  if (node.kind == Node::Kind::scalar) where = context.value(node);
+  if (node.kind == Node::Kind::map) {
+    context.check_keys(&service, node, ComposePart::build, "build.");
+    auto read = [&](std::string_view key, std::string& into) {
+      if (const Node* found = find(node, key); found && found->kind == Node::Kind::scalar) into = context.value(*found);
+    };
+    read("context", where);
+    read("dockerfile", file);
+    read("target", target);
+    read("dockerfile_inline", inline_text);
+  }
+  auto tidy = in_folder(where);
+  service.context_is_seen = tidy && context.input().folder.directories.contains(*tidy);
+  service.context = tidy.value_or("");
+  if (!tidy) service.plan.dir = context.from_manifest(where);
+  const Folder& folder = context.input().folder;
+  for (const std::string& name :
+       file.empty() ? std::vector<std::string>{"Dockerfile", "Containerfile"} : std::vector{file}) {
+    std::string path = tidy_path(join_path(service.context, name)).value_or("");
+    if (!inline_text.empty() || (service.context_is_seen && folder.find(path))) {
+      service.dockerfile_path = inline_text.empty() ? path : context.input().file;
+      service.dockerfile = read_dockerfile(inline_text.empty() ? folder.text(path) : inline_text, target);
+      break;
+    }
+  }
+  if (service.image_text.empty() || service.image.kind == ImageKind::unknown)
+    service.image = image_of(service.dockerfile.image);
+}
+
+// A directory of the build context that an image has as its working directory; "" is the context itself.
+std::string copied_directory(const ComposeContext& context, const ComposeService& service) {
+  const Folder& folder = context.input().folder;
+  std::string found;
+  for (const Dockerfile::Copy& copy : service.dockerfile.copies) {
+    if (copy.of_stage) continue;
+    std::string to = copy.to;
+    while (to.size() > 1 && to.ends_with('/')) to.pop_back();
+    std::string from = tidy_path(copy.from).value_or("");
+    if (to != service.dockerfile.workdir) continue;
+    if (from.empty()) return "";
+    if (folder.directories.contains(join_path(service.context, from))) found = from;
+  }
+  return found;
+}
+
+bool is_program_of_host(ImageKind kind) {
+  return kind == ImageKind::python || kind == ImageKind::node || kind == ImageKind::java || kind == ImageKind::ruby ||
+         kind == ImageKind::php || kind == ImageKind::system;
+}
+
+// Words after the program's own name, which an image's entry point would add.
+std::vector<std::string> arguments_of(std::vector<std::string> words,
+                                      std::initializer_list<std::string_view> programs) {
+  if (!words.empty() && std::ranges::find(programs, base_name(words.front())) != programs.end())
+    words.erase(words.begin());
+  return words;
+}
+
+class ProgramReader {
+ public:
+  ProgramReader(ComposeContext& context, ComposeService& service) : context_(context), service_(service) {}
+
+  void run() {
+    read_words();
+    switch (service_.image.kind) {
+      case ImageKind::postgres: return postgres();
+      case ImageKind::redis: return redis();
+      case ImageKind::memcached: return memcached();
+      case ImageKind::nginx:
+        if (only_serves_files()) return nginx();
+        break;
+      case ImageKind::proxy:
+        if (!service_.is_built) return proxy();
+        break;
+      default: break;
+    }
+    bool runs_here = service_.is_built || is_program_of_host(service_.image.kind);
+    if (!runs_here) return unknown();
+    own();
+  }
+
+ private:
+  void read_words() {
+    if (const Node* node = find(*service_.node, "entrypoint")) {
+      entrypoint_ = command_words(context_, *node);
+      entrypoint_is_given_ = true;
+    } else {
+      entrypoint_ = all_escaped(service_.dockerfile.entrypoint);
+    }
+    if (const Node* node = find(*service_.node, "command")) {
+      command_ = command_words(context_, *node);
+      command_is_given_ = true;
+    } else if (!entrypoint_is_given_) {
+      command_ = all_escaped(service_.dockerfile.command);
+    }
+  }
+
+  std::vector<std::string> whole() const {
+    std::vector<std::string> words = entrypoint_;
+    bool shell = service_.dockerfile.entrypoint_is_shell && !entrypoint_is_given_;
+    if (!shell) words.insert(words.end(), command_.begin(), command_.end());
+    return words;
+  }
+
+  // Paths of the image as they are in the compartment.
+  std::vector<std::string> moved(std::vector<std::string> words) const {
+    for (std::string& word : words)
+      for (const auto& [from, to] : service_.moved) {
+        if (word == from) word = to;
+        word = replaced(word, from + "/", to + "/");
+      }
+    return words;
+  }
+
+  std::uint16_t port_of_program(std::uint16_t usual) const {
+    for (std::size_t i = 0; i + 1 < command_.size(); ++i)
+      if (command_[i] == "--port" || command_[i] == "-p")
+        if (auto port = port_of(context_.value(command_[i + 1]))) return *port;
+    return usual;
+  }
+
+  void says(std::string_view program) {
+    service_.plan.why = fmt::format("{} as Debian has it, for the image {}", program,
+                                    service_.image_text.empty() ? service_.dockerfile.image : service_.image_text);
+  }
+
+  void version_note(std::string_view program, std::string_view debian) {
+    context_.leave_out(service_, "image", key_line("image"),
+                       fmt::format("the version is Debian's {} {}, not the image's", program, debian));
+  }
+
+  int key_line(std::string_view key) const {
+    const auto& entries = service_.node->entries;
+    auto found = std::ranges::find(entries, key, &manifest::Entry::key);
+    return found == entries.end() ? service_.line : found->mark.line;
+  }
+
+  void postgres() {
+    says("PostgreSQL");
+    context_.plan().packages.insert("postgresql");
+    version_note("PostgreSQL", "15");
+    std::erase_if(service_.plan.environment, [](const VariablePlan& each) { return each.name == "PGDATA"; });
+    service_.plan.command = postgres_command(moved(arguments_of(command_, {"postgres"})), 5432);
+    service_.plan.ports = {{5432, Protocol::tcp, ""}};
+  }
+
+  void redis() {
+    says("Redis");
+    context_.plan().packages.insert("redis-server");
+    if (service_.image.name != "redis" || !service_.image.tag.starts_with('7')) version_note("Redis", "7.0");
+    std::uint16_t port = port_of_program(6379);
+    std::vector<std::string> words = arguments_of(command_, {"redis-server", "valkey-server"});
+    bool shell = !words.empty() && (words.front() == "sh" || words.front() == "/bin/sh" || words.front() == "bash");
+    service_.plan.command = shell ? host_command(moved(words), place()).words : redis_command(moved(words), port);
+    service_.plan.ports = {{port, Protocol::tcp, ""}};
+  }
+
+  void memcached() {
+    says("memcached");
+    context_.plan().packages.insert("memcached");
+    std::uint16_t port = port_of_program(11211);
+    service_.plan.command = memcached_command(arguments_of(command_, {"memcached"}), port);
+    service_.plan.ports = {{port, Protocol::tcp, ""}};
+  }
+
+  bool only_serves_files() const { return !command_is_given_ && !entrypoint_is_given_; }
+
+  void nginx() {
+    says("nginx");
+    context_.plan().packages.insert("nginx-light");
+    const Folder& folder = context_.input().folder;
+    std::string whole_file;
+    std::vector<std::string> sites;
+    std::string root = "/usr/share/nginx/html";
+    if (service_.is_built) nginx_copies(folder, whole_file, sites, root);
+    for (MountPlan& mount : service_.plan.mounts) {
+      if (mount.to == "/etc/nginx/nginx.conf") {
+        mount.to = "/etc/nginx-conf/nginx.conf";
+        whole_file = mount.to;
+      } else if (mount.to.starts_with("/etc/nginx/conf.d") || mount.to.starts_with("/etc/nginx/sites-enabled") ||
+                 mount.to.starts_with("/etc/nginx/templates")) {
+        bool is_file = mount.to.ends_with(".conf") || mount.to.ends_with(".template") || mount.to.ends_with("/default");
+        mount.to = is_file ? "/etc/nginx-conf.d/" + base_name(mount.to) : "/etc/nginx-conf.d";
+        sites.push_back(is_file ? mount.to : "/etc/nginx-conf.d/*.conf");
+      } else if (mount.to.starts_with("/usr/share/nginx/html")) {
+        root = "/srv" + mount.to.substr(std::string_view("/usr/share/nginx").size());
+        mount.to = root;
+      }
+    }
+    service_.plan.add_mount({"/etc/nginx", "/etc/nginx", false, "its mime.types"});
+    std::uint16_t port = nginx_port(folder);
+    service_.plan.command = nginx_command(whole_file, sites, root, port);
+    if (root == "/srv/html" && !sites.empty()) serve_root_note();
+    service_.plan.ports = {{port, Protocol::http, ""}};
+  }
+
+  void serve_root_note() {
+    context_.leave_out(
+        service_, "volumes", key_line("volumes"),
+        "files to serve stand at /srv/html, as /usr is the host's: let 'root' of the configuration name that");
+  }
+
+  void nginx_copies(const Folder& folder, std::string& whole_file, std::vector<std::string>& sites, std::string& root) {
+    for (const Dockerfile::Copy& copy : service_.dockerfile.copies) {
+      std::string from = tidy_path(copy.from).value_or("");
+      std::string path = join_path(service_.context, from);
+      if (copy.of_stage || !folder.has(path)) continue;
+      std::string host = context_.from_manifest(path);
+      if (copy.to.starts_with("/etc/nginx/nginx.conf")) {
+        whole_file = "/etc/nginx-conf/nginx.conf";
+        service_.plan.add_mount({host, whole_file, false, ""});
+        service_.configurations.push_back(path);
+      } else if (copy.to.starts_with("/etc/nginx/conf.d") || copy.to.starts_with("/etc/nginx/sites-enabled")) {
+        sites.push_back("/etc/nginx-conf.d/" + base_name(from));
+        service_.plan.add_mount({host, sites.back(), false, ""});
+        service_.configurations.push_back(path);
+      } else if (copy.to.starts_with("/usr/share/nginx/html") && folder.directories.contains(path)) {
+        root = "/srv/html";
+        service_.plan.add_mount({host, root, false, ""});
+      }
+    }
+  }
+
+  // What its configuration listens on.
+  std::uint16_t nginx_port(const Folder& folder) const {
+    for (const std::string& path : service_.configurations)
+      for (std::string_view line : lines_of(folder.text(path))) {
+        std::string_view content = trimmed(line);
+        if (!content.starts_with("listen")) continue;
+        std::vector<std::string> words = split(content.substr(6), " \t;");
+        if (words.empty() || contains(words.front(), "[")) continue;
+        if (auto port = port_of(words.front().substr(words.front().rfind(':') + 1))) return *port;
+      }
+    return 80;
+  }
+
+  void proxy() {
+    service_.is_dropped = true;
+    context_.leave_out(service_, "image", key_line("image"),
+                       fmt::format("the gateway does the work of {}: its routes are below 'gateway' of the manifest",
+                                   service_.image.name));
+  }
+
+  // An image of which nothing is known here: its files can be the root of a compartment.
+  void unknown() {
+    std::string name = service_.plan.name;
+    service_.plan.why = fmt::format("the image {}, unpacked", service_.image_text);
+    service_.plan.rootfs = "./images/" + name + "/rootfs";
+    service_.plan.command = moved(whole());
+    bool known = !service_.plan.command.empty() && (entrypoint_is_given_ || command_is_given_);
+    if (service_.plan.command.empty())
+      service_.plan.command = {"/bin/sh", "-c", "echo 'the command of this image is not known yet' >&2; exit 1"};
+    PortPlan port = port_of_image(service_.image);
+    if (port.number != 0) service_.plan.ports = {port};
+    std::string ways = service_.image.name == "mysql" || service_.image.name == "mariadb"
+                           ? " (Debian has mariadb-server)"
+                       : service_.image.name == "rabbitmq" ? " (Debian has rabbitmq-server)"
+                                                           : "";
+    context_.plan().add_edit(
+        {name, "command",
+         fmt::format("the image '{}' ({}) is no program of this host{}: unpack it{}", service_.image_text,
+                     context_.place(key_line("image")), ways,
+                     known ? ", and write its entry point before the command here, if it has one"
+                           : ", and write its entry point and command (skopeo inspect --config) here"),
+         fmt::format("mkdir -p images && skopeo copy docker://{0} oci:images/{1}-oci:latest && umoci unpack --rootless "
+                     "--image images/{1}-oci:latest images/{1}",
+                     shell_word(context_.value(service_.image_text)), name),
+         known ? "" : "    command: [/the/program, its, arguments]"});
+  }
+
+  Place place() const {
+    return {context_.input().folder, context_.input().host, service_.context, service_.workdir,
+            &service_.dockerfile.copies};
+  }
+
+  void own() {
+    choose_directory();
+    if (service_.plan.dir.empty()) service_.plan.dir = context_.from_manifest(service_.context);
+    std::vector<std::string> words = moved(whole());
+    if (words.empty() && service_.is_built) words = words_without_dockerfile();
+    if (words.empty()) return no_command();
+    HostCommand command = host_command(words, place());
+    for (const auto& [name, value] : command.environment) set_variable(service_, name, value);
+    for (const std::string& note : command.notes) context_.leave_out(service_, "command", key_line("command"), note);
+    context_.plan().packages.insert(command.packages.begin(), command.packages.end());
+    service_.plan.command = command.words;
+    if (service_.plan.command.empty()) return no_command();
+    if (service_.is_built)
+      service_.plan.why = "from " + (service_.dockerfile_path.empty() ? service_.context : service_.dockerfile_path);
+    take_steps(command);
+  }
+
+  // The folder that stands at the image's working directory: by a mount, or by COPY.
+  void choose_directory() {
+    if (service_.is_built && service_.context_is_seen) {
+      std::string copied = copied_directory(context_, service_);
+      if (!copied.empty()) service_.context = join_path(service_.context, copied);
+    }
+    auto& mounts = service_.plan.mounts;
+    std::string wanted = service_.workdir.empty() ? "/app" : service_.workdir;
+    auto source = std::ranges::find_if(mounts, [&](const MountPlan& each) { return each.to == wanted; });
+    if (source == mounts.end() && !service_.is_built)
+      source = std::ranges::find_if(mounts, [&](const MountPlan& each) {
+        return !each.from.starts_with('/') && !contains(base_name(each.to), ".");
+      });
+    if (source == mounts.end()) return;
+    if (service_.workdir.empty()) service_.workdir = source->to;
+    bool below = service_.workdir != source->to && service_.workdir.starts_with(source->to + "/");
+    std::string from = below ? join_path(source->from, service_.workdir.substr(source->to.size() + 1)) : source->from;
+    if (!below && service_.workdir != source->to) return;
+    std::string here = from.starts_with("./") ? from.substr(2) : from == "." ? "" : from;
+    std::string prefix = context_.input().from_manifest.empty() ? "" : context_.input().from_manifest + "/";
+    if (!prefix.empty() && here.starts_with(prefix)) here = here.substr(prefix.size());
+    if (here == context_.input().from_manifest) here.clear();
+    bool seen = !from.starts_with('/') && context_.input().folder.directories.contains(here);
+    service_.plan.dir = from;
+    if (seen) service_.context = here;
+    mounts.erase(source);
+  }
+
+  std::vector<std::string> words_without_dockerfile() const {
+    const Folder& folder = context_.input().folder;
+    if (!npm_script(folder.text(join_path(service_.context, "package.json")), "start").empty()) return {"npm", "start"};
+    for (std::string_view name : {"app.py", "main.py", "server.py"})
+      if (folder.find(join_path(service_.context, name))) return {"python", std::string(name)};
+    for (std::string_view name : {"server.js", "index.js", "app.js"})
+      if (folder.find(join_path(service_.context, name))) return {"node", std::string(name)};
+    return {};
+  }
+
+  void no_command() {
+    service_.plan.command = {"/bin/sh", "-c", "echo 'the command of this service is not known yet' >&2; exit 1"};
+    std::string where =
+        service_.is_built
+            ? (service_.dockerfile_path.empty() ? fmt::format("no Dockerfile was found in '{}'", service_.context)
+                                                : service_.dockerfile_path + " has no CMD")
+            : fmt::format("what the image '{}' runs by itself is not known here", service_.image_text);
+    context_.plan().add_edit({service_.plan.name, "command", where + ": write the program and its arguments", "",
+                              "    command: [/usr/bin/python3, app.py]"});
+  }
+
+  void take_steps(const HostCommand& command) {
+    Steps steps = steps_for(service_.dockerfile.runs, command, place());
+    for (const std::string& note : steps.notes) context_.leave_out(service_, "build", key_line("build"), note);
+    context_.plan().packages.insert(steps.packages.begin(), steps.packages.end());
+    if (steps.python_packages) set_variable(service_, "PYTHONPATH", "/app/.packages", "where pip puts what it fetches");
+    for (Step& step : steps.steps) {
+      std::string prefix = context_.input().from_manifest;
+      std::string run =
+          step.run.empty() || prefix.empty() ? step.run : fmt::format("(cd {} && {})", shell_word(prefix), step.run);
+      context_.plan().add_edit({service_.plan.name, "command", step.text, run, ""});
+    }
+  }
+
+  ComposeContext& context_;
+  ComposeService& service_;
+  std::vector<std::string> entrypoint_;
+  std::vector<std::string> command_;
+  bool entrypoint_is_given_ = false;
+  bool command_is_given_ = false;
+};
+
+// "1.5g", "512M", "1073741824" as the manifest writes it; "" where it cannot.
+std::string memory_of(std::string_view text) {
+  std::string small = lower(trimmed(text));
+  while (small.ends_with('b')) small.pop_back();
+  std::uint64_t unit = 1;
+  if (small.ends_with('k')) unit = 1U << 10U;
+  if (small.ends_with('m')) unit = 1U << 20U;
+  if (small.ends_with('g')) unit = 1U << 30U;
+  if (unit != 1) small.pop_back();
+  std::string whole = small.substr(0, small.find('.'));
+  std::string part = small.size() > whole.size() ? small.substr(whole.size() + 1, 2) : "";
+  auto count = number_of(whole);
+  if (!count || *count > (1ULL << 40U)) return "";
+  std::uint64_t bytes = *count * unit;
+  if (auto hundredths = number_of(part.size() == 1 ? part + "0" : part)) bytes += unit * *hundredths / 100;
+  std::uint64_t mebibytes = bytes >> 20U;
+  return mebibytes < 4 || mebibytes > (1U << 22U) ? "" : fmt::format("{}MiB", mebibytes);
+}
+
+class BoundsReader {
+ public:
+  BoundsReader(ComposeContext& context, ComposeService& service) : context_(context), service_(service) {}
+
+  void run() {
+    read_limits(*service_.node, "mem_limit", "cpus", "pids_limit", "");
+    if (const Node* deploy = find(*service_.node, "deploy")) read_deploy(*deploy);
+    if (const Node* scale = find(*service_.node, "scale")) read_scale(*scale, "scale");
+    if (const Node* limits = find(*service_.node, "ulimits")) read_ulimits(*limits);
+    if (const Node* profiles = find(*service_.node, "profiles")) read_profiles(*profiles);
+    if (const Node* grace = find(*service_.node, "stop_grace_period"))
+      if (auto duration = manifest::parse_duration(context_.value(*grace));
+          duration && *duration <= std::chrono::hours(1))
+        service_.plan.stop_grace = manifest::to_string(*duration);
+  }
+
+ private:
+  void limit(std::string_view key, const std::string& value) {
+    std::erase_if(service_.plan.limits, [&](const auto& each) { return each.first == key; });
+    service_.plan.limits.emplace_back(key, value);
+  }
+
+  void unreadable(const Node& node, const std::string& key) {
+    context_.leave_out(service_, key, node.mark.line, "the value is nothing that 'limits' can say");
+  }
+
+  void read_limits(const Node& node, std::string_view memory, std::string_view cpu, std::string_view pids,
+                   const std::string& prefix) {
+    if (const Node* found = find(node, memory)) {
+      std::string value = memory_of(context_.value(*found));
+      value.empty() ? unreadable(*found, prefix + std::string(memory)) : limit("memory", value);
+    }
+    if (const Node* found = find(node, cpu)) {
+      std::string value = context_.value(*found);
+      bool number = !value.empty() && value.size() < 8 && value.find_first_not_of("0123456789.") == std::string::npos &&
+                    std::ranges::count(value, '.') <= 1 && value.front() != '.' && value.back() != '.' &&
+                    value.find_first_not_of("0.") != std::string::npos;
+      number ? limit("cpu", value) : unreadable(*found, prefix + std::string(cpu));
+    }
+    if (const Node* found = find(node, pids)) {
+      auto value = number_of(context_.value(*found));
+      value && *value > 0 && *value <= 4'000'000 ? limit("pids", std::to_string(*value))
+                                                 : unreadable(*found, prefix + std::string(pids));
+    }
+  }
+
+  void read_deploy(const Node& deploy) {
+    context_.check_keys(&service_, deploy, ComposePart::deploy, "deploy.");
+    if (const Node* replicas = find(deploy, "replicas")) read_scale(*replicas, "deploy.replicas");
+    const Node* resources = find(deploy, "resources");
+    if (!resources) return;
+    context_.check_keys(&service_, *resources, ComposePart::resources, "deploy.resources.");
+    if (const Node* limits = find(*resources, "limits")) {
+      context_.check_keys(&service_, *limits, ComposePart::limits, "deploy.resources.limits.");
+      read_limits(*limits, "memory", "cpus", "pids", "deploy.resources.limits.");
+    }
+    if (const Node* kept = find(*resources, "reservations"))
+      context_.check_keys(&service_, *kept, ComposePart::reservations, "deploy.resources.reservations.");
+  }
+
+  void read_scale(const Node& node, const std::string& key) {
+    auto count = number_of(context_.value(node));
+    if (!count || *count > 1000) return unreadable(node, key);
+    bool keeps = service_.image.kind == ImageKind::postgres || service_.image.kind == ImageKind::redis;
+    if (keeps && *count > 1)
+      return context_.leave_out(service_, key, node.mark.line,
+                                "several instances would share one volume: it runs once");
+    if (*count != 1) service_.plan.scale = std::to_string(*count);
+  }
+
+  void read_ulimits(const Node& node) {
+    for (const manifest::Entry& entry : node.entries) {
+      const Node* value = entry.value->kind == Node::Kind::map ? find(*entry.value, "soft") : entry.value.get();
+      auto count = value ? number_of(context_.value(*value)) : std::nullopt;
+      if (entry.key == "nofile" && count && *count > 0 && *count <= 1'000'000)
+        limit("files", std::to_string(*count));
+      else
+        context_.leave_out(service_, "ulimits." + entry.key, entry.mark.line,
+                           "of ulimits only nofile (limits: {files: N}) can be said");
+    }
+  }
+
+  void read_profiles(const Node& node) {
+    for (const Node* item : items_of(node))
+      if (item->kind == Node::Kind::scalar) service_.plan.profiles.push_back(context_.value(*item));
+  }
+
+  ComposeContext& context_;
+  ComposeService& service_;
+};
+
+// The path and port that a health check's command asks for over HTTP.
+struct Asked {
+  std::string path;
+  std::uint16_t port = 0;
+};
+std::optional<Asked> asked_by(std::string_view command) {
+  if (!contains_any(command, {"curl", "wget", "http"})) return std::nullopt;
+  std::size_t at = command.find("://");
+  std::size_t begin = at == std::string_view::npos ? command.find("localhost") : at + 3;
+  if (begin == std::string_view::npos) return std::nullopt;
+  std::string_view rest = command.substr(begin);
+  rest = rest.substr(0, rest.find_first_of(" \t\"'|);,&"));
+  std::size_t slash = std::min(rest.find('/'), rest.size());
+  std::string_view host = rest.substr(0, slash);
+  Asked asked{std::string(rest.substr(slash)), 0};
+  if (asked.path.empty()) asked.path = "/";
+  if (std::size_t colon = host.rfind(':'); colon != std::string_view::npos)
+    asked.port = port_of(host.substr(colon + 1)).value_or(0);
+  return asked;
+}
+
+}  // namespace
+
+void read_environment(ComposeContext& context, ComposeService& service) {
+  if (const Node* node = find(*service.node, "build")) service.build = node;
+  if (service.build) read_build(context, service, *service.build);
+  for (const auto& [name, value] : service.dockerfile.environment)
+    if (name != "PATH" && manifest::is_variable_name(name) && !name.starts_with("BULKHEAD_"))
+      set_variable(service, name, escaped(value));
+  if (const Node* node = find(*service.node, "env_file")) read_env_files(context, service, *node);
+  service.workdir = service.dockerfile.workdir;
+  if (const Node* directory = find(*service.node, "working_dir"); directory && directory->kind == Node::Kind::scalar)
+    service.workdir = context.value(*directory);
+  const Node* node = find(*service.node, "environment");
+  if (!node) return;
+  for (const manifest::Entry& entry : node->entries) {
+    bool handed_on = entry.value->kind != Node::Kind::scalar;
+    take_variable(context, service, entry.key,
+                  handed_on ? context.text("${" + entry.key + "}") : context.text(*entry.value), entry.mark.line);
+  }
+  for (const NodePtr& item : node->items) {
+    std::size_t equals = item->text.find('=');
+    std::string name = item->text.substr(0, equals);
+    take_variable(context, service, name,
+                  equals == std::string::npos ? context.text("${" + name + "}")
+                                              : context.text(std::string_view(item->text).substr(equals + 1)),
+                  item->mark.line);
+  }
+}
+
+void read_program(ComposeContext& context, ComposeService& service) { ProgramReader(context, service).run(); }
+
+void read_bounds(ComposeContext& context, ComposeService& service) { BoundsReader(context, service).run(); }
+
+void read_health(ComposeContext& context, ComposeService& service) {
+  const Node* node = find(*service.node, "healthcheck");
+  if (!node || node->kind != Node::Kind::map) return;
+  context.check_keys(&service, *node, ComposePart::healthcheck, "healthcheck.");
+  HealthPlan& health = service.plan.health;
+  auto duration = [&](std::string_view key, std::string& into, std::chrono::milliseconds least,
+                      std::chrono::milliseconds most) {
+    const Node* found = find(*node, key);
+    auto read = found ? manifest::parse_duration(context.value(*found)) : manifest::parse_duration("");
+    if (read) into = manifest::to_string(std::clamp(*read, least, most));
+  };
+  using namespace std::chrono_literals;
+  if (const Node* off = find(*node, "disable"); off && off->text == "true") {
+    health.type = "tcp";
+    return;
+  }
+  duration("interval", health.interval, 100ms, 60min);
+  duration("timeout", health.timeout, 100ms, 60min);
+  if (const Node* found = find(*node, "retries"))
+    if (auto count = number_of(context.value(*found)); count && *count >= 1 && *count <= 100)
+      health.retries = std::to_string(*count);
+  // Compose counts no failure in that time; here an instance has failed that is not ready by its end.
+  std::string start;
+  duration("start_period", start, 1min, 60min);
+  if (start != "1m") health.start_period = start;
+  const Node* test = find(*node, "test");
+  if (!test) return;
+  std::string command;
+  for (const Node* item : items_of(*test)) command += context.value(*item) + " ";
+  if (command.starts_with("NONE")) {
+    health = {.type = "tcp"};
+  } else if (auto asked = asked_by(command)) {
+    health.path = escaped(asked->path);
+    health.port = asked->port;
+  } else {
+    context.leave_out(service, "healthcheck.test", test->mark.line,
+                      "no command is run inside: its port is asked instead");
+  }
+}
+
+}  // namespace bulkhead::scaffold
