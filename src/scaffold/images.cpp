@@ -185,7 +185,8 @@ std::vector<std::string> redis_command(const std::vector<std::string>& arguments
   auto rest = arguments.begin();
   if (has_file) command.push_back(*rest++);
   for (std::string_view word : {"--dir", "/data", "--protected-mode", "no"}) command.emplace_back(word);
-  if (port != 6379) {
+  bool said = std::ranges::find(arguments, "--port") != arguments.end();
+  if (port != 6379 && !said) {
     command.emplace_back("--port");
     command.push_back(std::to_string(port));
   }

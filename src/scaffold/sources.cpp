@@ -95,7 +95,7 @@ std::uint16_t port_word(std::string_view line) {
 
 bool hints_at_host(std::string_view line) {
   return contains_any(
-      line, {"host", "addr", "server", "redis", "connect", "dial", "broker", "upstream", "endpoint", "target"});
+      line, {"host", "addr", "server", "redis(", "redis.", "connect", "dial", "broker", "upstream", "endpoint", "target"});
 }
 
 std::string own_host(std::string_view host) {
@@ -110,6 +110,8 @@ void take_host(std::string_view line, std::size_t begin, std::size_t end, bool h
   std::string named = lower(before.substr(before.size() - std::min<std::size_t>(before.size(), 8)));
   bool setting = named.ends_with("server=") || named.ends_with("host=") || named.ends_with("source=");
   bool url = before.ends_with("//") || before.ends_with("@") || setting;
+  std::size_t ends = std::min(after.find_first_of("/ \"'`,"), after.size());
+  if (before.ends_with("//") && contains(after.substr(0, ends), "@")) return;  // a user
   std::uint16_t port = after.starts_with(':') ? port_at(after.substr(1)).value_or(0) : 0;
   bool quoted = !before.empty() && !after.empty() && (before.back() == '"' || before.back() == '\'') &&
                 after.front() == before.back();
