@@ -120,6 +120,7 @@ class Converter {
     std::string name = program_name(words.front());
     if (unwrap(name, words)) return turn(std::move(words));
     if (is_shell(name)) return shell(std::move(words));
+    if ((name == "go" || name == "cargo") && words.size() > 1 && words[1] == "run") return run_source(words);
     if (is_python(name)) return python(std::move(words));
     if (name == "npm" || name == "yarn" || name == "pnpm" || name == "bun") return npm(std::move(words));
     if (node_tool(name, words)) return;
@@ -208,6 +209,26 @@ class Converter {
     return joined(converted.words, " ") + std::string(text.substr(blank));
   }
 
+  // `go run` and `cargo run` build and start at once; here the one is a step and the other the command.
+  void run_source(const std::vector<std::string>& words) {
+    std::string program = base_name(place_.dir.empty() ? place_.folder.name : place_.dir);
+    if (words.front() == "cargo") {
+      for (std::string_view line : lines_of(place_.folder.text(join_path(place_.dir, "Cargo.toml"))))
+        if (std::vector<std::string> parts = split(line, " =\""); parts.size() == 2 && parts[0] == "name") {
+          program = parts[1];
+          break;
+        }
+      program = "target/release/" + program;
+      result_.build = "cargo build --release";
+    } else {
+      std::string package = words.size() > 2 && !words[2].starts_with('-') ? words[2] : ".";
+      program = name_for(program);
+      result_.build = fmt::format("go build -o {} {}", program, shell_word(package));
+    }
+    if (!place_.folder.find(join_path(place_.dir, program))) result_.missing = program;
+    keep({"./" + program});
+  }
+
   void python(std::vector<std::string> words) {
     words.front() = "/usr/bin/python3";
     result_.packages.insert("python3");
@@ -280,8 +301,8 @@ class Converter {
       result_.missing = name;
       result_.is_foreign = true;
     } else {
-      std::string base = base_name(name);
-      words.front() = "./" + (contains(local, "/") && !name.starts_with('/') ? local : base);
+      bool below = !name.starts_with('/') || (place_.workdir.size() > 1 && name.starts_with(place_.workdir + "/"));
+      words.front() = "./" + (below ? local : base_name(name));
       if (!place_.folder.find(join_path(place_.dir, words.front().substr(2))))
         result_.missing = words.front().substr(2);
     }

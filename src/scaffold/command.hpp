@@ -28,6 +28,7 @@ struct HostCommand {
   std::set<std::string> packages;                                // of Debian
   std::vector<std::string> notes;                                // what is not as it was, each a sentence's part
   std::string missing;      // a program that is not there yet, as the command names it
+  std::string build;        // what makes it, where the command itself says so
   bool is_foreign = false;  // and that is an interpreter or tool, not the application's
   bool uses_python = false;
   bool uses_node = false;

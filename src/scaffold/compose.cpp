@@ -53,12 +53,13 @@ class ComposeReader {
     service.original = entry.key;
     service.node = entry.value.get();
     service.line = entry.mark.line;
-    std::string name = name_for(entry.key);
+    std::string wanted = wanted_name(entry);
+    std::string name = wanted;
     for (int i = 2;
          name == "localhost" ||
          std::ranges::any_of(services_, [&](const ComposeService& other) { return other.plan.name == name; });
          ++i)
-      name = fmt::format("{}-{}", name_for(entry.key).substr(0, 58), i);
+      name = fmt::format("{}-{}", wanted.substr(0, 58), i);
     service.plan.name = name;
     if (name != entry.key)
       context_.leave_out(
@@ -67,6 +68,19 @@ class ComposeReader {
     context_.add_name(entry.key, name);
     context_.add_name(name, name);
     services_.push_back(std::move(service));
+  }
+
+  // Its key, or another name that it has for its peers where the key can be none here.
+  std::string wanted_name(const manifest::Entry& entry) const {
+    std::string name = name_for(entry.key);
+    if (name == entry.key) return name;
+    for (std::string_view key : {"hostname", "container_name"}) {
+      const Node* other = find(*entry.value, key);
+      std::string text = other && other->kind == Node::Kind::scalar ? context_.value(*other) : "";
+      bool free = !text.empty() && !find(*find(file_, "services"), text);
+      if (free && name_for(text) == text) return text;
+    }
+    return name;
   }
 
   void read(ComposeService& service) {

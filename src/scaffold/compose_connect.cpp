@@ -120,11 +120,19 @@ class Connector {
       for (const auto& [other, condition] : service.dependencies)
         if (ComposeService* callee = named(other); callee && condition == "done") callee->plan.is_job = true;
     for (ComposeService& service : services_) {
+      if (runs_once(service)) service.plan.is_job = true;
       if (!service.plan.is_job) continue;
       service.plan.ports.clear();
       service.plan.health = {};
       service.plan.scale.clear();
     }
+  }
+
+  // A service of which the file says that it is not started again, and that nobody reaches.
+  static bool runs_once(const ComposeService& service) {
+    const Node* restart = find(*service.node, "restart");
+    return restart && (restart->text == "no" || restart->text == "false") && service.published.empty() &&
+           service.exposed.empty() && service.plan.ports.empty() && service.dockerfile.ports.empty();
   }
 
   // Everything in which a service names another one.
@@ -134,7 +142,10 @@ class Connector {
     for (VariablePlan& variable : service.plan.environment) rename_hosts(variable.value);
     for (std::string& word : service.plan.command) {
       if (contains(word, "\n")) continue;
-      for (const HostSeen& seen : hosts_in(word)) add(index, seen, "its command");
+      for (HostSeen seen : hosts_in(word)) {
+        seen.line = 0;
+        add(index, seen, "its command");
+      }
     }
     const Folder& folder = context_.input().folder;
     for (const std::string& file : service.env_texts)
@@ -177,26 +188,44 @@ class Connector {
     auto found = seen_.find(path);
     if (found == seen_.end()) found = seen_.emplace(path, hosts_in(context_.input().folder.text(path))).first;
     for (const HostSeen& seen : found->second) add(index, seen, fmt::format("{}:{}", path, seen.line));
+    ask_for_moved_secrets(index, path);
+  }
+
+  // Nothing can be mounted below /run, where Compose puts secrets.
+  void ask_for_moved_secrets(std::size_t index, const std::string& path) {
+    constexpr std::string_view kThere = "/run/secrets/";
+    ComposeService& service = services_[index];
+    std::string_view text = context_.input().folder.text(path);
+    std::size_t at = text.find(kThere);
+    bool moved = std::ranges::any_of(service.moved, [&](const auto& each) { return each.first.starts_with(kThere); });
+    if (at == std::string_view::npos || !moved || text.size() > (1U << 18U)) return;
+    auto line = 1 + std::ranges::count(text.substr(0, at), '\n');
+    context_.plan().add_edit(
+        {service.plan.name, "mounts",
+         fmt::format("{}:{} reads below /run/secrets, where nothing can be mounted: let it read /secrets", path, line),
+         fmt::format("sed -i 's#/run/secrets/#/secrets/#g' {}", shell_word(context_.from_manifest(path))), ""});
   }
 
   void add(std::size_t index, const HostSeen& seen, const std::string& why, const std::string& scheme = "") {
     std::string callee = context_.service_called(seen.host);
     if (callee.empty() || callee == services_[index].plan.name) return;
+    if (callee != seen.host && seen.line > 0)
+      renamed_in_source(index, seen.host, callee, why.substr(0, why.rfind(':')));
     bool known = std::ranges::any_of(evidence_, [&](const Evidence& each) {
       return each.caller == index && each.callee == callee && (each.port == seen.port || seen.port == 0);
     });
     if (known) return;
     evidence_.push_back({index, callee, seen.port, scheme, why});
-    if (callee != seen.host && why.find(':') != std::string::npos) renamed_in_source(index, seen.host, callee, why);
   }
 
   // A name that a program's text has, and that no service can have here.
   void renamed_in_source(std::size_t index, const std::string& host, const std::string& callee,
-                         const std::string& where) {
-    context_.plan().add_edit(
-        {services_[index].plan.name, "calls",
-         fmt::format("{} names the host '{}', which is called '{}' here: write that there", where, host, callee), "",
-         ""});
+                         const std::string& path) {
+    std::string file = shell_word(context_.from_manifest(path));
+    context_.plan().add_edit({services_[index].plan.name, "calls",
+                              fmt::format("{} names the host '{}', which is called '{}' here", path, host, callee),
+                              fmt::format("sed -i 's/\\b{}\\b/{}/g' {}", replaced(host, ".", "\\."), callee, file),
+                              ""});
   }
 
   // Hosts in a value that are called otherwise here.
@@ -415,6 +444,13 @@ class Connector {
       }
     }
     label_routes();
+    // A port without a number on the host is for whoever asks Docker; it counts where there is no other.
+    bool fixed = std::ranges::any_of(taken, [](const Published& each) { return !each.host_port.empty(); });
+    for (std::size_t i = web.size(); fixed && i-- > 0;)
+      if (taken[i].host_port.empty()) {
+        web.erase(web.begin() + static_cast<std::ptrdiff_t>(i));
+        taken.erase(taken.begin() + static_cast<std::ptrdiff_t>(i));
+      }
     std::size_t first = 0;
     for (std::size_t i = 0; i < web.size(); ++i)
       if (web[i]->image.kind == ImageKind::nginx && web[first]->image.kind != ImageKind::nginx) first = i;

@@ -226,8 +226,21 @@ class ProgramReader {
     context_.plan().packages.insert("postgresql");
     version_note("PostgreSQL", "15");
     std::erase_if(service_.plan.environment, [](const VariablePlan& each) { return each.name == "PGDATA"; });
+    allow_without_password();
     service_.plan.command = postgres_command(moved(arguments_of(command_, {"postgres"})), 5432);
     service_.plan.ports = {{5432, Protocol::tcp, ""}};
+  }
+
+  // Images of former years let everybody in where no password is set, and files that rely on it are still about.
+  void allow_without_password() {
+    bool said = std::ranges::any_of(service_.plan.environment, [](const VariablePlan& each) {
+      return each.name.starts_with("POSTGRES_PASSWORD") || each.name == "POSTGRES_HOST_AUTH_METHOD";
+    });
+    if (said || !service_.plan.env_files.empty()) return;
+    set_variable(service_, "POSTGRES_HOST_AUTH_METHOD", "trust",
+                 "no POSTGRES_PASSWORD is set: whoever is declared to call it needs none");
+    context_.leave_out(service_, "environment", service_.line,
+                       "no POSTGRES_PASSWORD is set: its declared callers, and nobody else, get in without one");
   }
 
   void redis() {
@@ -249,7 +262,11 @@ class ProgramReader {
     service_.plan.ports = {{port, Protocol::tcp, ""}};
   }
 
-  bool only_serves_files() const { return !command_is_given_ && !entrypoint_is_given_; }
+  // It starts nginx and nothing else.
+  bool only_serves_files() const {
+    if (entrypoint_is_given_) return false;
+    return command_.empty() || base_name(command_.front()) == "nginx";
+  }
 
   void nginx() {
     says("nginx");
@@ -276,14 +293,7 @@ class ProgramReader {
     service_.plan.add_mount({"/etc/nginx", "/etc/nginx", false, "its mime.types"});
     std::uint16_t port = nginx_port(folder);
     service_.plan.command = nginx_command(whole_file, sites, root, port);
-    if (root == "/srv/html" && !sites.empty()) serve_root_note();
     service_.plan.ports = {{port, Protocol::http, ""}};
-  }
-
-  void serve_root_note() {
-    context_.leave_out(
-        service_, "volumes", key_line("volumes"),
-        "files to serve stand at /srv/html, as /usr is the host's: let 'root' of the configuration name that");
   }
 
   void nginx_copies(const Folder& folder, std::string& whole_file, std::vector<std::string>& sites, std::string& root) {
@@ -311,9 +321,9 @@ class ProgramReader {
   std::uint16_t nginx_port(const Folder& folder) const {
     for (const std::string& path : service_.configurations)
       for (std::string_view line : lines_of(folder.text(path))) {
-        std::string_view content = trimmed(line);
-        if (!content.starts_with("listen")) continue;
-        std::vector<std::string> words = split(content.substr(6), " \t;");
+        std::size_t at = trimmed(line).starts_with('#') ? std::string_view::npos : line.find("listen ");
+        if (at == std::string_view::npos) continue;
+        std::vector<std::string> words = split(line.substr(at + 7), " \t;}");
         if (words.empty() || contains(words.front(), "[")) continue;
         if (auto port = port_of(words.front().substr(words.front().rfind(':') + 1))) return *port;
       }

@@ -100,9 +100,9 @@ services:
   const ServicePlan& proxy = got.service("proxy");
   EXPECT_EQ(proxy.ports.front().number, 8081);
   EXPECT_EQ(calls_of(proxy), "api");
-  EXPECT_THAT(command_of(proxy), HasSubstr("include /etc/nginx-conf.d/default.conf;"));
+  EXPECT_THAT(command_of(proxy), HasSubstr("for file in /etc/nginx-conf.d/default.conf;"));
   EXPECT_EQ(calls_of(got.service("whole")), "api");
-  EXPECT_THAT(command_of(got.service("whole")), HasSubstr("/etc/nginx-conf/nginx.conf >/tmp/nginx.conf"));
+  EXPECT_THAT(command_of(got.service("whole")), HasSubstr(" /etc/nginx-conf/nginx.conf >/tmp/nginx.conf"));
 }
 
 TEST(Compose, another_proxy_is_the_gateways_work_and_its_labels_are_routes) {
@@ -310,6 +310,61 @@ TEST(Compose, a_manifest_elsewhere_names_the_files_from_there) {
   EXPECT_THAT(text, HasSubstr("dir: ../shop/web"));
   EXPECT_THAT(text, HasSubstr("../shop/x.conf:/etc/x.conf"));
   EXPECT_EQ(plan->edits.front().run, "(cd ../shop && (cd web && npm install))");
+}
+
+TEST(Compose, a_database_without_a_password_lets_its_callers_in_and_says_so) {
+  Converted got = convert(
+      "services: {db: {image: 'postgres:9.4'}, other: {image: postgres, environment: {POSTGRES_PASSWORD_FILE: /x}}}");
+  EXPECT_THAT(got.manifest, HasSubstr("POSTGRES_HOST_AUTH_METHOD: trust  # no POSTGRES_PASSWORD is set"));
+  EXPECT_THAT(got.left_out("db", "environment"), HasSubstr("declared callers"));
+  EXPECT_EQ(got.left_out("other", "environment"), "");
+}
+
+TEST(Compose, a_program_that_is_run_from_its_source_is_built_first) {
+  Converted got =
+      convert(R"(
+services:
+  go: {image: "golang:1.22", working_dir: /src, volumes: ["./api:/src"], command: go run ./cmd/api}
+  rust: {build: ./rust}
+)",
+              {{"api/go.mod", ""},
+               {"rust/Dockerfile", "FROM rust\nWORKDIR /code\nCOPY . .\nCMD [\"cargo\", \"run\", \"--release\"]\n"},
+               {"rust/Cargo.toml", "[package]\nname = \"counter\"\n"}});
+  EXPECT_EQ(command_of(got.service("go")), "./api");
+  EXPECT_EQ(got.edit("go"), "(cd api && go build -o api ./cmd/api)");
+  EXPECT_EQ(command_of(got.service("rust")), "./target/release/counter");
+  EXPECT_EQ(got.edit("rust"), "(cd rust && cargo build --release)");
+}
+
+TEST(Compose, a_secret_that_a_program_reads_from_run_is_an_edit_of_it) {
+  Converted got = convert(R"(
+services:
+  db: {image: postgres, secrets: [password], environment: {POSTGRES_PASSWORD_FILE: /run/secrets/password}}
+  api: {build: ./api, secrets: [password]}
+secrets: {password: {file: ./password.txt}}
+)",
+                          {{"password.txt", "x"},
+                           {"api/Dockerfile", "FROM python\nCMD python a.py\n"},
+                           {"api/a.py", "\nopen('/run/secrets/password')\n"}});
+  EXPECT_EQ(got.service("db").environment.front().value, "/secrets/password");
+  ASSERT_EQ(got.plan.edits.size(), 1U);
+  EXPECT_THAT(got.plan.edits.front().text, HasSubstr("api/a.py:2"));
+  EXPECT_EQ(got.plan.edits.front().run, "sed -i 's#/run/secrets/#/secrets/#g' ./api/a.py");
+}
+
+TEST(Compose, a_service_that_is_not_started_again_is_a_job) {
+  Converted got = convert(
+      "services: {seed: {image: python, command: python seed.py, volumes: ['.:/app'], restart: 'no', profiles: "
+      "[seed]}}");
+  EXPECT_TRUE(got.service("seed").is_job);
+}
+
+TEST(Compose, a_port_that_docker_would_pick_is_no_route_beside_one_that_is_said) {
+  Converted got = convert(
+      "services: {a: {image: nginx, ports: ['8080:80']}, b: {image: nginx, ports: ['80'], command: \"nginx -g 'daemon "
+      "off;'\"}}");
+  EXPECT_EQ(got.plan.gateway.routes.size(), 1U);
+  EXPECT_THAT(command_of(got.service("b")), HasSubstr("/tmp/nginx.conf"));
 }
 
 }  // namespace

@@ -132,8 +132,11 @@ class VolumeReader {
       return leave_out(volume, "it is kept in /data, the service's own volume");
     if (volume.source.empty()) return leave_out(volume, "the program sees its folder as it is on the host");
     if (contains_any(volume.target, {"node_modules", "/venv", ".venv", "/vendor", "/.next", "/__pycache__",
-                                     "site-packages", "/.cache", "/.m2", "/.gradle"}))
+                                     "site-packages", "/.cache", "/target", "/.m2", "/.gradle"}))
       return leave_out(volume, "what was fetched lies in the folder on the host");
+    bool cache = service_.workdir.size() > 1 && is_below(volume.target, service_.workdir) &&
+                 contains(volume.source + volume.target, "cache");
+    if (cache) return leave_out(volume, "a cache in the program's folder, which is read-only");
     service_.moved.emplace(volume.target, "/data/" + name_for(volume.source));
     volumes_.push_back(volume);
   }

@@ -104,20 +104,33 @@ if [ ! -s $kept/PG_VERSION ]; then
 fi
 )";
 
+constexpr std::string_view kNginxRoot = "/usr/share/nginx/html";
+
 // One configuration of its own that includes what the Compose file mounts: the compartment has no /var and no log
 // files.
 constexpr std::string_view kNginxTemporary =
     "client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fastcgi; "
     "uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;";
 
+// Files of /usr stand elsewhere, and nginx logs to what is read as the service's output.
+std::string nginx_changes(const std::string& root) {
+  std::string changes = "-e 's#/var/log/nginx/[a-zA-Z_.-]+#/dev/stdout#g'";
+  if (root != kNginxRoot) changes += fmt::format(" -e 's#{}#{}#g'", kNginxRoot, root);
+  return changes;
+}
+
 std::string own_nginx(const std::vector<std::string>& sites, const std::string& root, std::uint16_t port) {
-  std::string script =
-      "set -eu\ncat >/tmp/nginx.conf <<'END'\npid /tmp/nginx.pid;\nevents {}\nhttp {\n  include "
-      "/etc/nginx/mime.types;\n";
-  script += fmt::format("  default_type application/octet-stream;\n  {}\n  access_log /dev/stdout;\n", kNginxTemporary);
-  for (const std::string& site : sites) script += fmt::format("  include {};\n", site);
+  std::string script = "set -eu\nmkdir /tmp/conf.d\n";
+  for (const std::string& site : sites)
+    script += fmt::format("for file in {}; do sed -E {} \"$file\" >/tmp/conf.d/\"${{file##*/}}\".conf; done\n", site,
+                          nginx_changes(root));
+  script += fmt::format(
+      "cat >/tmp/nginx.conf <<'END'\npid /tmp/nginx.pid;\nevents {{}}\nhttp {{\n  include /etc/nginx/mime.types;\n"
+      "  default_type application/octet-stream;\n  {}\n  access_log /dev/stdout;\n",
+      kNginxTemporary);
   if (sites.empty()) script += fmt::format("  server {{ listen {}; root {}; }}\n", port, root);
-  return script + "}\nEND\nexec /usr/sbin/nginx -e stderr -c /tmp/nginx.conf -g 'daemon off;'\n";
+  return script +
+         "  include /tmp/conf.d/*.conf;\n}\nEND\nexec /usr/sbin/nginx -e stderr -c /tmp/nginx.conf -g 'daemon off;'\n";
 }
 
 }  // namespace
@@ -207,11 +220,11 @@ std::vector<std::string> nginx_command(const std::string& whole, const std::vect
       "set -eu\n"
       "sed -E -e '/^[[:space:]]*(user|pid|daemon|error_log)[[:space:]]/d' -e "
       "'s#/etc/nginx/conf.d/#/etc/nginx-conf.d/#g' \\\n"
-      "  -e 's#^([[:space:]]*http[[:space:]]*[{{])#\\1 {}#' -e 's#/var/log/nginx/[a-z_.-]+#/dev/stdout#g' {} "
-      ">/tmp/nginx.conf\n"
-      "sed -i -E 's#include[[:space:]]+mime.types#include /etc/nginx/mime.types#' /tmp/nginx.conf\n"
+      "  {} \\\n"
+      "  -e 's#include[[:space:]]+mime.types#include /etc/nginx/mime.types#' \\\n"
+      "  -e 's#^([[:space:]]*http[[:space:]]*[{{])#\\1 {}#' {} >/tmp/nginx.conf\n"
       "exec /usr/sbin/nginx -e stderr -c /tmp/nginx.conf -g 'daemon off; pid /tmp/nginx.pid;'\n",
-      kNginxTemporary, whole);
+      nginx_changes(root), kNginxTemporary, whole);
   return {"/bin/sh", "-c", escaped(script)};
 }
 

@@ -94,8 +94,8 @@ std::uint16_t port_word(std::string_view line) {
 }
 
 bool hints_at_host(std::string_view line) {
-  return contains_any(
-      line, {"host", "addr", "server", "redis(", "redis.", "connect", "dial", "broker", "upstream", "endpoint", "target"});
+  return contains_any(line, {"host", "addr", "server", "redis(", "redis.", "connect", "dial", "broker", "upstream",
+                             "endpoint", "target"});
 }
 
 std::string own_host(std::string_view host) {

@@ -155,7 +155,9 @@ class StepFinder {
   void add_build() {
     if (command_.missing.empty()) return;
     std::string first = builds_.empty() ? "" : builds_.front();
-    if (std::size_t at = first.find("go build"); at != std::string::npos) {
+    if (!command_.build.empty())
+      first = command_.build;
+    else if (std::size_t at = first.find("go build"); at != std::string::npos) {
       std::string package = first.substr(first.rfind(' ') + 1);
       bool named = package.starts_with("./") || package == ".";
       first = fmt::format("go build -o {} {}", command_.missing, named ? package : ".");
