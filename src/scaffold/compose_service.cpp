@@ -152,6 +152,8 @@ class ProgramReader {
       case ImageKind::postgres: return postgres();
       case ImageKind::redis: return redis();
       case ImageKind::memcached: return memcached();
+      case ImageKind::mariadb: return mariadb();
+      case ImageKind::rabbitmq: return rabbitmq();
       case ImageKind::nginx:
         if (only_serves_files()) return nginx();
         break;
@@ -254,6 +256,33 @@ class ProgramReader {
     service_.plan.ports = {{port, Protocol::tcp, ""}};
   }
 
+  void mariadb() {
+    says("MariaDB");
+    context_.plan().packages.insert({"mariadb-server-core", "mariadb-client-core"});
+    version_note("MariaDB", "10.11");
+    std::vector<std::string> words = moved(arguments_of(command_, {"mysqld", "mariadbd"}));
+    std::erase_if(words, [&](const std::string& word) {
+      bool foreign = contains_any(
+          word, {"authentication-plugin", "authentication_plugin", "mysql-native-password", "authentication-policy"});
+      if (foreign)
+        context_.leave_out(service_, "command", key_line("command"),
+                           word + " is an option of MySQL alone: MariaDB's passwords are of that kind anyway");
+      return foreign;
+    });
+    service_.plan.command = mariadb_command(words, 3306);
+    service_.plan.ports = {{3306, Protocol::tcp, ""}};
+  }
+
+  void rabbitmq() {
+    says("RabbitMQ");
+    context_.plan().packages.insert("rabbitmq-server");
+    version_note("RabbitMQ", "3.10");
+    bool management = contains(service_.image.tag, "management");
+    service_.plan.command = rabbitmq_command(management);
+    service_.plan.ports = {{5672, Protocol::tcp, ""}};
+    if (management) service_.plan.ports.push_back({15672, Protocol::http, "its management"});
+  }
+
   void memcached() {
     says("memcached");
     context_.plan().packages.insert("memcached");
@@ -348,14 +377,10 @@ class ProgramReader {
       service_.plan.command = {"/bin/sh", "-c", "echo 'the command of this image is not known yet' >&2; exit 1"};
     PortPlan port = port_of_image(service_.image);
     if (port.number != 0) service_.plan.ports = {port};
-    std::string ways = service_.image.name == "mysql" || service_.image.name == "mariadb"
-                           ? " (Debian has mariadb-server)"
-                       : service_.image.name == "rabbitmq" ? " (Debian has rabbitmq-server)"
-                                                           : "";
     context_.plan().add_edit(
         {name, "command",
-         fmt::format("the image '{}' ({}) is no program of this host{}: unpack it{}", service_.image_text,
-                     context_.place(key_line("image")), ways,
+         fmt::format("the image '{}' ({}) is no program of this host: unpack it{}", service_.image_text,
+                     context_.place(key_line("image")),
                      known ? ", and write its entry point before the command here, if it has one"
                            : ", and write its entry point and command (skopeo inspect --config) here"),
          fmt::format("mkdir -p images && skopeo copy docker://{0} oci:images/{1}-oci:latest && umoci unpack --rootless "
@@ -538,7 +563,7 @@ class BoundsReader {
   void read_scale(const Node& node, const std::string& key) {
     auto count = number_of(context_.value(node));
     if (!count || *count > 1000) return unreadable(node, key);
-    bool keeps = service_.image.kind == ImageKind::postgres || service_.image.kind == ImageKind::redis;
+    bool keeps = !data_directory_of(service_.image.kind).empty();
     if (keeps && *count > 1)
       return context_.leave_out(service_, key, node.mark.line,
                                 "several instances would share one volume: it runs once");

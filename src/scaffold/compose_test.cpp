@@ -367,5 +367,33 @@ TEST(Compose, a_port_that_docker_would_pick_is_no_route_beside_one_that_is_said)
   EXPECT_THAT(command_of(got.service("b")), HasSubstr("/tmp/nginx.conf"));
 }
 
+TEST(Compose, mysql_is_mariadb_without_the_options_that_only_mysql_has) {
+  Converted got = convert(R"(
+services:
+  db: {image: "mysql:8", command: "mysqld --default-authentication-plugin=mysql_native_password --max_connections=9", volumes: ["d:/var/lib/mysql"], environment: {MYSQL_ROOT_PASSWORD: x}}
+  mq: {image: "rabbitmq:3-management"}
+  plain: {image: rabbitmq}
+)");
+  EXPECT_THAT(command_of(got.service("db")), testing::EndsWith("mariadbd --max_connections=9"));
+  EXPECT_THAT(got.left_out("db", "command"), HasSubstr("option of MySQL alone"));
+  EXPECT_EQ(got.service("mq").ports.size(), 2U);
+  EXPECT_THAT(command_of(got.service("mq")), HasSubstr("[rabbitmq_management]."));
+  EXPECT_EQ(got.service("plain").ports.size(), 1U);
+  EXPECT_TRUE(got.plan.packages.contains("mariadb-server-core"));
+}
+
+TEST(Compose, a_host_name_that_a_mounted_file_has_is_an_edit_of_that_file) {
+  Converted got = convert(R"(
+services:
+  web_one: {image: python, command: python a.py, volumes: [".:/app"], expose: [5000]}
+  web_two: {image: python, command: python a.py, volumes: [".:/app"], expose: [5000], hostname: second}
+  proxy: {image: nginx, volumes: ["./n.conf:/etc/nginx/conf.d/default.conf"]}
+)",
+                          {{"n.conf", "server web_one:5000;\nserver second:5000;\n"}});
+  EXPECT_EQ(calls_of(got.service("proxy")), "second web-one");
+  ASSERT_EQ(got.plan.edits.size(), 1U);
+  EXPECT_EQ(got.plan.edits.front().run, "sed -i 's/\\bweb_one\\b/web-one/g' ./n.conf");
+}
+
 }  // namespace
 }  // namespace bulkhead::scaffold

@@ -20,6 +20,10 @@ constexpr auto kKnown = std::to_array<Known>({{"postgres", ImageKind::postgres},
                                               {"redis", ImageKind::redis},
                                               {"valkey", ImageKind::redis},
                                               {"memcached", ImageKind::memcached},
+                                              {"mariadb", ImageKind::mariadb},
+                                              {"mysql", ImageKind::mariadb},
+                                              {"mysql-server", ImageKind::mariadb},
+                                              {"rabbitmq", ImageKind::rabbitmq},
                                               {"nginx", ImageKind::nginx},
                                               {"nginx-unprivileged", ImageKind::nginx},
                                               {"traefik", ImageKind::proxy},
@@ -62,16 +66,16 @@ bool is_own_maker(std::string_view path) {
   std::string_view maker = path.substr(0, std::min(path.rfind('/'), path.size()));
   if (!contains(path, "/")) return true;
   std::string_view last = maker.substr(maker.rfind('/') + 1);
-  constexpr std::array<std::string_view, 19> kMakers{
-      "library", "bitnami",    "bitnamilegacy", "valkey",  "nginxinc",   "envoyproxy", "tiangolo",
-      "oven",    "distroless", "curlimages",    "jwilder", "nginxproxy", "docker.io",  "traefik",
-      "pypy",    "kong",       "adoptopenjdk",  "redis",   "rust-lang"};
+  constexpr std::array<std::string_view, 20> kMakers{
+      "library",  "mysql", "bitnami",    "bitnamilegacy", "valkey",  "nginxinc",   "envoyproxy",
+      "tiangolo", "oven",  "distroless", "curlimages",    "jwilder", "nginxproxy", "docker.io",
+      "traefik",  "pypy",  "kong",       "adoptopenjdk",  "redis",   "rust-lang"};
   return std::ranges::find(kMakers, last) != kMakers.end();
 }
 
 // Makes the database at the first start, as the usual image does, then becomes the server. The directory gets its name
 // only once it is whole.
-constexpr std::string_view kPostgres = R"(set -eu
+constexpr std::string_view kPostgres = R"sh(set -eu
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 kept=/data/postgres
 user=${POSTGRES_USER:-postgres}
@@ -102,7 +106,57 @@ if [ ! -s $kept/PG_VERSION ]; then
   "$bin/pg_ctl" -D $kept.new -m fast -w stop
   mv $kept.new $kept
 fi
-)";
+)sh";
+
+// The same for MariaDB; every name that its image and MySQL's have for a setting counts.
+constexpr std::string_view kMariadb = R"sh(set -eu
+kept=/data/mysql
+server="/usr/sbin/mariadbd --no-defaults --user=service --socket=/tmp/mysql.sock --skip-name-resolve --pid-file=/tmp/mysql.pid"
+# MARIADB_NAME or MYSQL_NAME, or the file that NAME_FILE names.
+option() {
+  eval "value=\${MARIADB_$1:-\${MYSQL_$1:-}} file=\${MARIADB_$1_FILE:-\${MYSQL_$1_FILE:-}}"
+  [ -z "$file" ] || value=$(cat "$file")
+  printf %s "$value"
+}
+quoted() { printf "'%s'" "$(printf %s "$1" | sed -e 's/\\/\\\\/g' -e "s/'/\\\\'/g")"; }
+if [ ! -d $kept ]; then
+  root=$(option ROOT_PASSWORD) name=$(option DATABASE) user=$(option USER)
+  rm -rf $kept.new
+  /usr/bin/mariadb-install-db --no-defaults --user=service --datadir=$kept.new --auth-root-authentication-method=normal \
+    --skip-test-db >/dev/null
+  $server --datadir=$kept.new --skip-networking &
+  client="/usr/bin/mariadb --no-defaults --socket=/tmp/mysql.sock -u root"
+  until $client -e 'SELECT 1' >/dev/null 2>&1; do kill -0 $!; sleep 0.1; done
+  [ -z "$name" ] || printf '%s\n' "CREATE DATABASE IF NOT EXISTS \`$name\`;" | $client
+  if [ -n "$user" ]; then
+    who="$(quoted "$user")@'%'"
+    printf '%s\n' "CREATE USER $who IDENTIFIED BY $(quoted "$(option PASSWORD)");" \
+      "GRANT ALL ON \`${name:-$user}\`.* TO $who;" | $client
+  fi
+  for file in /docker-entrypoint-initdb.d/*; do
+    case $file in
+      *.sh) /bin/bash "$file" ;;
+      *.sql) $client ${name:+"$name"} <"$file" ;;
+      *.sql.gz) gunzip -c "$file" | $client ${name:+"$name"} ;;
+    esac
+  done
+  printf '%s\n' "CREATE USER root@'%' IDENTIFIED BY $(quoted "$root"); GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;" \
+    "ALTER USER root@localhost IDENTIFIED BY $(quoted "$root"); SHUTDOWN;" | $client
+  wait $!
+  mv $kept.new $kept
+fi
+)sh";
+
+// Callers are no loopback, so the guest is let in as the usual image does.
+constexpr std::string_view kRabbitmq = R"sh(set -eu
+export RABBITMQ_MNESIA_BASE=/data/mnesia RABBITMQ_LOGS=- RABBITMQ_LOG_BASE=/tmp/log RABBITMQ_NODENAME=rabbit@localhost
+export RABBITMQ_PID_FILE=/tmp/rabbitmq.pid RABBITMQ_CONFIG_FILE=/tmp/rabbitmq.conf RABBITMQ_ENABLED_PLUGINS_FILE=/tmp/plugins
+mkdir -p /tmp/log
+printf 'loopback_users = none\nlisteners.tcp.default = 5672\n' >/tmp/rabbitmq.conf
+[ -z "${RABBITMQ_DEFAULT_USER:-}" ] || printf 'default_user = %s\n' "$RABBITMQ_DEFAULT_USER" >>/tmp/rabbitmq.conf
+[ -z "${RABBITMQ_DEFAULT_PASS:-}" ] || printf 'default_pass = %s\n' "$RABBITMQ_DEFAULT_PASS" >>/tmp/rabbitmq.conf
+[ -z "${RABBITMQ_DEFAULT_VHOST:-}" ] || printf 'default_vhost = %s\n' "$RABBITMQ_DEFAULT_VHOST" >>/tmp/rabbitmq.conf
+)sh";
 
 constexpr std::string_view kNginxRoot = "/usr/share/nginx/html";
 
@@ -179,6 +233,8 @@ std::string_view data_directory_of(ImageKind kind) {
   switch (kind) {
     case ImageKind::postgres: return "/var/lib/postgresql";
     case ImageKind::redis: return "/data";
+    case ImageKind::mariadb: return "/var/lib/mysql";
+    case ImageKind::rabbitmq: return "/var/lib/rabbitmq";
     default: return "";
   }
 }
@@ -205,6 +261,19 @@ std::vector<std::string> redis_command(const std::vector<std::string>& arguments
   }
   command.insert(command.end(), rest, arguments.end());
   return command;
+}
+
+std::vector<std::string> mariadb_command(const std::vector<std::string>& arguments, std::uint16_t port) {
+  std::string server = fmt::format("exec $server --datadir=$kept --port={} --bind-address=0.0.0.0 \"$@\"\n", port);
+  std::vector<std::string> command{"/bin/sh", "-c", escaped(std::string(kMariadb) + server)};
+  if (!arguments.empty()) command.emplace_back("mariadbd");
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
+std::vector<std::string> rabbitmq_command(bool with_management) {
+  std::string plugins = fmt::format("echo '[{}].' >/tmp/plugins\n", with_management ? "rabbitmq_management" : "");
+  return {"/bin/sh", "-c", escaped(std::string(kRabbitmq) + plugins + "exec /usr/lib/rabbitmq/bin/rabbitmq-server\n")};
 }
 
 std::vector<std::string> memcached_command(const std::vector<std::string>& arguments, std::uint16_t port) {

@@ -16,6 +16,8 @@ enum class ImageKind : std::uint8_t {
   postgres,
   redis,
   memcached,
+  mariadb,
+  rabbitmq,
   nginx,
   proxy,   // another reverse proxy: the gateway does its work
   python,  // an interpreter, whose program the Compose file or the folder names
@@ -45,6 +47,8 @@ std::string_view data_directory_of(ImageKind kind);
 // writes them.
 std::vector<std::string> postgres_command(const std::vector<std::string>& arguments, std::uint16_t port);
 std::vector<std::string> redis_command(const std::vector<std::string>& arguments, std::uint16_t port);
+std::vector<std::string> mariadb_command(const std::vector<std::string>& arguments, std::uint16_t port);
+std::vector<std::string> rabbitmq_command(bool with_management);
 std::vector<std::string> memcached_command(const std::vector<std::string>& arguments, std::uint16_t port);
 // `whole` is the path inside of a configuration that replaces nginx.conf, "" where there is none; `sites` those of
 // files that belong into conf.d; `root` where the files to serve stand.

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import unittest
 import zipfile
 
 import harness
@@ -94,6 +95,68 @@ class Compose(harness.Case):
         found = {(each["service"], each["key"]) for each in said["left_out"]}
         for expected in (("vote", "logging"), ("store", "restart"), ("result", "ports"), ("redis", "healthcheck.test"), ("", "networks"), ("db", "image")):
             self.assertIn(expected, found)
+
+
+PROXIED = """
+services:
+  proxy:
+    build: ./proxy
+    ports: ["@PORT@:80"]
+    depends_on: [one, two]
+  one: {image: "node:20-alpine", working_dir: /srv, command: npm start, volumes: ["./web:/srv"], environment: {NAME: one}}
+  two: {image: "node:20-alpine", working_dir: /srv, command: npm start, volumes: ["./web:/srv"], environment: {NAME: two}}
+  site:
+    image: nginx:1.25
+    volumes: ["./nginx.conf:/etc/nginx/nginx.conf:ro", "./html:/usr/share/nginx/html"]
+    ports: ["8081:8080"]
+"""
+
+SITE = """user  nginx;
+error_log  /var/log/nginx/error.log notice;
+pid        /var/run/nginx.pid;
+events { worker_connections  1024; }
+http {
+    include       /etc/nginx/mime.types;
+    access_log  /var/log/nginx/access.log;
+    server { listen 8080; root /usr/share/nginx/html; location /api/ { proxy_pass http://two:5000/; } }
+}
+"""
+
+WEB = "require('http').createServer((request, response) => response.end(process.env.NAME + request.url)).listen(5000);\n"
+
+
+class Proxied(harness.Case):
+    @unittest.skipUnless(os.path.exists("/usr/sbin/nginx"), "nginx-light is not installed (scripts/packages-test.txt)")
+    def test_nginx_serves_and_forwards_by_its_own_configuration(self):
+        files = {
+            "proxy/Dockerfile": "FROM nginx:1.21\nRUN rm /etc/nginx/conf.d/default.conf\nCOPY nginx.conf /etc/nginx/conf.d/default.conf\n",
+            "proxy/nginx.conf": "upstream both { server one:5000; server two:5000; }\nserver { listen 80; location / { proxy_pass http://both; } }\n",
+            "web/package.json": '{"scripts": {"start": "node server.js"}}',
+            "web/server.js": WEB,
+            "nginx.conf": SITE,
+            "html/index.html": "static",
+        }
+        app = self.application("app: proxied\n", files=files)
+        app.manifest.unlink()
+        compose = app.directory / "compose.yaml"
+        compose.write_text("name: proxied\n" + PROXIED.replace("@PORT@", str(app.port)))
+        said = json.loads(app.run("init", "--json", "--from", str(compose)).stdout)
+        self.assertEqual(said["edits"], [])
+        app.up()
+        connection = harness.http.client.HTTPConnection("127.0.0.1", app.port, timeout=30)
+
+        def ask(path, host):
+            connection.request("GET", path, headers={"Host": f"{host}:{app.port}"})
+            return harness.Answer(connection.getresponse()).text
+
+        self.assertEqual({ask("/x", "localhost") for _ in range(4)}, {"one/x", "two/x"})
+        self.assertEqual(ask("/", "site.localhost"), "static")
+        self.assertEqual(ask("/api/y", "site.localhost"), "two/y")
+        self.assertEqual(app.run("reach", "one", "two", check=False).returncode, 1)
+        connection.close()
+        pids = app.pids()
+        app.down()
+        self.assert_nothing_left(app, pids)
 
 
 if __name__ == "__main__":
