@@ -34,6 +34,7 @@ class ComposeReader {
     for (const manifest::Entry& entry : services->entries) begin(entry);
     for (ComposeService& service : services_) read(service);
     connect(context_, services_);
+    open_gateway(context_, services_);
     for (ComposeService& service : services_)
       if (!service.is_dropped) plan_.services.push_back(std::move(service.plan));
     if (plan_.services.empty()) return fail(Cause::invalid, "{} has no service that can run here", context_.place(1));

@@ -97,6 +97,9 @@ const Node* find(const Node& node, std::string_view key);
 // A list's items or the one scalar.
 std::vector<const Node*> items_of(const Node& node);
 
+// Sets a variable of the service, in the place of one of that name.
+void set_variable(ComposeService& service, const std::string& name, std::string value, const std::string& why = "");
+
 void read_environment(ComposeContext& context, ComposeService& service);
 void read_program(ComposeContext& context, ComposeService& service);
 void read_volumes(ComposeContext& context, ComposeService& service);
@@ -107,7 +110,9 @@ void drop_needless_mounts(ComposeContext& context, ComposeService& service);
 void read_ports(ComposeContext& context, ComposeService& service);
 void read_bounds(ComposeContext& context, ComposeService& service);
 void read_health(ComposeContext& context, ComposeService& service);
-// Where each listens, who calls whom, in which order they start, what is reachable from outside.
+// Where each listens, who calls whom, in which order they start.
 void connect(ComposeContext& context, std::vector<ComposeService>& services);
+// What is reachable from outside.
+void open_gateway(ComposeContext& context, std::vector<ComposeService>& services);
 
 }  // namespace bulkhead::scaffold

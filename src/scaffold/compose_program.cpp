@@ -1,60 +1,16 @@
-// One service's program, environment, bounds and health.
+// One service's program: an image that is known, or what its folder has.
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
-#include "manifest/env_file.hpp"
 #include "manifest/parse.hpp"
-#include "manifest/units.hpp"
 #include "scaffold/compose_draft.hpp"
 #include "scaffold/words.hpp"
 
 namespace bulkhead::scaffold {
 
 namespace {
-
-void set_variable(ComposeService& service, const std::string& name, std::string value, std::string why = "") {
-  if (VariablePlan* same = service.plan.variable(name)) {
-    same->value = std::move(value);
-    same->why = std::move(why);
-  } else {
-    service.plan.environment.push_back({name, std::move(value), std::move(why)});
-  }
-}
-
-void take_variable(ComposeContext& context, ComposeService& service, const std::string& name, std::string value,
-                   int line) {
-  if (!manifest::is_variable_name(name) || name.starts_with("BULKHEAD_"))
-    return context.leave_out(service, "environment", line,
-                             fmt::format("'{}' cannot be the name of a variable here", name));
-  set_variable(service, name, std::move(value));
-}
-
-void read_env_files(ComposeContext& context, ComposeService& service, const Node& node) {
-  for (const Node* item : items_of(node)) {
-    const Node* path_node = item->kind == Node::Kind::map ? find(*item, "path") : item;
-    if (!path_node || path_node->kind != Node::Kind::scalar) continue;
-    std::string path = context.value(*path_node);
-    auto tidy = path.starts_with('/') ? std::nullopt : tidy_path(path);
-    const File* file = tidy ? context.input().folder.find(*tidy) : nullptr;
-    if (file && file->is_read && manifest::parse_env_file(file->text, path).mistakes.empty()) {
-      service.plan.env_files.push_back(context.from_manifest(path));
-      service.env_texts.push_back(*tidy);
-      continue;
-    }
-    const Node* required = item->kind == Node::Kind::map ? find(*item, "required") : nullptr;
-    if (required && required->text == "false") {
-      context.leave_out(service, "env_file", item->mark.line, fmt::format("{} is not there, and not required", path));
-      continue;
-    }
-    context.plan().add_edit(
-        {service.plan.name, "environment",
-         fmt::format("{} ({}) {}: when it is there, write its name under 'env_file'", path,
-                     context.place(item->mark.line), file ? "is no file of NAME=value lines" : "was not found"),
-         "", fmt::format("    env_file: [{}]", context.from_manifest(path))});
-  }
-}
 
 std::vector<std::string> command_words(ComposeContext& context, const Node& node) {
   std::vector<std::string> words;
@@ -71,46 +27,6 @@ std::vector<std::string> all_escaped(const std::vector<std::string>& words) {
   std::vector<std::string> result;
   for (const std::string& word : words) result.push_back(escaped(word));
   return result;
-}
-
-// The path of the folder that a path of the Compose file means; nothing where it leads out.
-std::optional<std::string> in_folder(const std::string& path) {
-  return path.starts_with('/') || path.starts_with('~') ? std::nullopt : tidy_path(path);
-}
-
-void read_build(ComposeContext& context, ComposeService& service, const Node& node) {
-  service.is_built = true;
-  std::string where = ".";
-  std::string file;
-  std::string target;
-  std::string inline_text;
-  if (node.kind == Node::Kind::scalar) where = context.value(node);
-  if (node.kind == Node::Kind::map) {
-    context.check_keys(&service, node, ComposePart::build, "build.");
-    auto read = [&](std::string_view key, std::string& into) {
-      if (const Node* found = find(node, key); found && found->kind == Node::Kind::scalar) into = context.value(*found);
-    };
-    read("context", where);
-    read("dockerfile", file);
-    read("target", target);
-    read("dockerfile_inline", inline_text);
-  }
-  auto tidy = in_folder(where);
-  service.context_is_seen = tidy && context.input().folder.directories.contains(*tidy);
-  service.context = tidy.value_or("");
-  if (!tidy) service.plan.dir = context.from_manifest(where);
-  const Folder& folder = context.input().folder;
-  for (const std::string& name :
-       file.empty() ? std::vector<std::string>{"Dockerfile", "Containerfile"} : std::vector{file}) {
-    std::string path = tidy_path(join_path(service.context, name)).value_or("");
-    if (!inline_text.empty() || (service.context_is_seen && folder.find(path))) {
-      service.dockerfile_path = inline_text.empty() ? path : context.input().file;
-      service.dockerfile = read_dockerfile(inline_text.empty() ? folder.text(path) : inline_text, target);
-      break;
-    }
-  }
-  if (service.image_text.empty() || service.image.kind == ImageKind::unknown)
-    service.image = image_of(service.dockerfile.image);
 }
 
 // A directory of the build context that an image has as its working directory; "" is the context itself.
@@ -481,208 +397,8 @@ class ProgramReader {
   bool command_is_given_ = false;
 };
 
-// "1.5g", "512M", "1073741824" as the manifest writes it; "" where it cannot.
-std::string memory_of(std::string_view text) {
-  std::string small = lower(trimmed(text));
-  while (small.ends_with('b')) small.pop_back();
-  std::uint64_t unit = 1;
-  if (small.ends_with('k')) unit = 1U << 10U;
-  if (small.ends_with('m')) unit = 1U << 20U;
-  if (small.ends_with('g')) unit = 1U << 30U;
-  if (unit != 1) small.pop_back();
-  std::string whole = small.substr(0, small.find('.'));
-  std::string part = small.size() > whole.size() ? small.substr(whole.size() + 1, 2) : "";
-  auto count = number_of(whole);
-  if (!count || *count > (1ULL << 40U)) return "";
-  std::uint64_t bytes = *count * unit;
-  if (auto hundredths = number_of(part.size() == 1 ? part + "0" : part)) bytes += unit * *hundredths / 100;
-  std::uint64_t mebibytes = bytes >> 20U;
-  return mebibytes < 4 || mebibytes > (1U << 22U) ? "" : fmt::format("{}MiB", mebibytes);
-}
-
-class BoundsReader {
- public:
-  BoundsReader(ComposeContext& context, ComposeService& service) : context_(context), service_(service) {}
-
-  void run() {
-    read_limits(*service_.node, "mem_limit", "cpus", "pids_limit", "");
-    if (const Node* deploy = find(*service_.node, "deploy")) read_deploy(*deploy);
-    if (const Node* scale = find(*service_.node, "scale")) read_scale(*scale, "scale");
-    if (const Node* limits = find(*service_.node, "ulimits")) read_ulimits(*limits);
-    if (const Node* profiles = find(*service_.node, "profiles")) read_profiles(*profiles);
-    if (const Node* grace = find(*service_.node, "stop_grace_period"))
-      if (auto duration = manifest::parse_duration(context_.value(*grace));
-          duration && *duration <= std::chrono::hours(1))
-        service_.plan.stop_grace = manifest::to_string(*duration);
-  }
-
- private:
-  void limit(std::string_view key, const std::string& value) {
-    std::erase_if(service_.plan.limits, [&](const auto& each) { return each.first == key; });
-    service_.plan.limits.emplace_back(key, value);
-  }
-
-  void unreadable(const Node& node, const std::string& key) {
-    context_.leave_out(service_, key, node.mark.line, "the value is nothing that 'limits' can say");
-  }
-
-  void read_limits(const Node& node, std::string_view memory, std::string_view cpu, std::string_view pids,
-                   const std::string& prefix) {
-    if (const Node* found = find(node, memory)) {
-      std::string value = memory_of(context_.value(*found));
-      value.empty() ? unreadable(*found, prefix + std::string(memory)) : limit("memory", value);
-    }
-    if (const Node* found = find(node, cpu)) {
-      std::string value = context_.value(*found);
-      bool number = !value.empty() && value.size() < 8 && value.find_first_not_of("0123456789.") == std::string::npos &&
-                    std::ranges::count(value, '.') <= 1 && value.front() != '.' && value.back() != '.' &&
-                    value.find_first_not_of("0.") != std::string::npos;
-      number ? limit("cpu", value) : unreadable(*found, prefix + std::string(cpu));
-    }
-    if (const Node* found = find(node, pids)) {
-      auto value = number_of(context_.value(*found));
-      value && *value > 0 && *value <= 4'000'000 ? limit("pids", std::to_string(*value))
-                                                 : unreadable(*found, prefix + std::string(pids));
-    }
-  }
-
-  void read_deploy(const Node& deploy) {
-    context_.check_keys(&service_, deploy, ComposePart::deploy, "deploy.");
-    if (const Node* replicas = find(deploy, "replicas")) read_scale(*replicas, "deploy.replicas");
-    const Node* resources = find(deploy, "resources");
-    if (!resources) return;
-    context_.check_keys(&service_, *resources, ComposePart::resources, "deploy.resources.");
-    if (const Node* limits = find(*resources, "limits")) {
-      context_.check_keys(&service_, *limits, ComposePart::limits, "deploy.resources.limits.");
-      read_limits(*limits, "memory", "cpus", "pids", "deploy.resources.limits.");
-    }
-    if (const Node* kept = find(*resources, "reservations"))
-      context_.check_keys(&service_, *kept, ComposePart::reservations, "deploy.resources.reservations.");
-  }
-
-  void read_scale(const Node& node, const std::string& key) {
-    auto count = number_of(context_.value(node));
-    if (!count || *count > 1000) return unreadable(node, key);
-    bool keeps = !data_directory_of(service_.image.kind).empty();
-    if (keeps && *count > 1)
-      return context_.leave_out(service_, key, node.mark.line,
-                                "several instances would share one volume: it runs once");
-    if (*count != 1) service_.plan.scale = std::to_string(*count);
-  }
-
-  void read_ulimits(const Node& node) {
-    for (const manifest::Entry& entry : node.entries) {
-      const Node* value = entry.value->kind == Node::Kind::map ? find(*entry.value, "soft") : entry.value.get();
-      auto count = value ? number_of(context_.value(*value)) : std::nullopt;
-      if (entry.key == "nofile" && count && *count > 0 && *count <= 1'000'000)
-        limit("files", std::to_string(*count));
-      else
-        context_.leave_out(service_, "ulimits." + entry.key, entry.mark.line,
-                           "of ulimits only nofile (limits: {files: N}) can be said");
-    }
-  }
-
-  void read_profiles(const Node& node) {
-    for (const Node* item : items_of(node))
-      if (item->kind == Node::Kind::scalar) service_.plan.profiles.push_back(context_.value(*item));
-  }
-
-  ComposeContext& context_;
-  ComposeService& service_;
-};
-
-// The path and port that a health check's command asks for over HTTP.
-struct Asked {
-  std::string path;
-  std::uint16_t port = 0;
-};
-std::optional<Asked> asked_by(std::string_view command) {
-  if (!contains_any(command, {"curl", "wget", "http"})) return std::nullopt;
-  std::size_t at = command.find("://");
-  std::size_t begin = at == std::string_view::npos ? command.find("localhost") : at + 3;
-  if (begin == std::string_view::npos) return std::nullopt;
-  std::string_view rest = command.substr(begin);
-  rest = rest.substr(0, rest.find_first_of(" \t\"'|);,&"));
-  std::size_t slash = std::min(rest.find('/'), rest.size());
-  std::string_view host = rest.substr(0, slash);
-  Asked asked{std::string(rest.substr(slash)), 0};
-  if (asked.path.empty()) asked.path = "/";
-  if (std::size_t colon = host.rfind(':'); colon != std::string_view::npos)
-    asked.port = port_of(host.substr(colon + 1)).value_or(0);
-  return asked;
-}
-
 }  // namespace
 
-void read_environment(ComposeContext& context, ComposeService& service) {
-  if (const Node* node = find(*service.node, "build")) service.build = node;
-  if (service.build) read_build(context, service, *service.build);
-  for (const auto& [name, value] : service.dockerfile.environment)
-    if (name != "PATH" && manifest::is_variable_name(name) && !name.starts_with("BULKHEAD_"))
-      set_variable(service, name, escaped(value));
-  if (const Node* node = find(*service.node, "env_file")) read_env_files(context, service, *node);
-  service.workdir = service.dockerfile.workdir;
-  if (const Node* directory = find(*service.node, "working_dir"); directory && directory->kind == Node::Kind::scalar)
-    service.workdir = context.value(*directory);
-  const Node* node = find(*service.node, "environment");
-  if (!node) return;
-  for (const manifest::Entry& entry : node->entries) {
-    bool handed_on = entry.value->kind != Node::Kind::scalar;
-    take_variable(context, service, entry.key,
-                  handed_on ? context.text("${" + entry.key + "}") : context.text(*entry.value), entry.mark.line);
-  }
-  for (const NodePtr& item : node->items) {
-    std::size_t equals = item->text.find('=');
-    std::string name = item->text.substr(0, equals);
-    take_variable(context, service, name,
-                  equals == std::string::npos ? context.text("${" + name + "}")
-                                              : context.text(std::string_view(item->text).substr(equals + 1)),
-                  item->mark.line);
-  }
-}
-
 void read_program(ComposeContext& context, ComposeService& service) { ProgramReader(context, service).run(); }
-
-void read_bounds(ComposeContext& context, ComposeService& service) { BoundsReader(context, service).run(); }
-
-void read_health(ComposeContext& context, ComposeService& service) {
-  const Node* node = find(*service.node, "healthcheck");
-  if (!node || node->kind != Node::Kind::map) return;
-  context.check_keys(&service, *node, ComposePart::healthcheck, "healthcheck.");
-  HealthPlan& health = service.plan.health;
-  auto duration = [&](std::string_view key, std::string& into, std::chrono::milliseconds least,
-                      std::chrono::milliseconds most) {
-    const Node* found = find(*node, key);
-    auto read = found ? manifest::parse_duration(context.value(*found)) : manifest::parse_duration("");
-    if (read) into = manifest::to_string(std::clamp(*read, least, most));
-  };
-  using namespace std::chrono_literals;
-  if (const Node* off = find(*node, "disable"); off && off->text == "true") {
-    health.type = "tcp";
-    return;
-  }
-  duration("interval", health.interval, 100ms, 60min);
-  duration("timeout", health.timeout, 100ms, 60min);
-  if (const Node* found = find(*node, "retries"))
-    if (auto count = number_of(context.value(*found)); count && *count >= 1 && *count <= 100)
-      health.retries = std::to_string(*count);
-  // Compose counts no failure in that time; here an instance has failed that is not ready by its end.
-  std::string start;
-  duration("start_period", start, 1min, 60min);
-  if (start != "1m") health.start_period = start;
-  const Node* test = find(*node, "test");
-  if (!test) return;
-  std::string command;
-  for (const Node* item : items_of(*test)) command += context.value(*item) + " ";
-  if (command.starts_with("NONE")) {
-    health = {.type = "tcp"};
-  } else if (auto asked = asked_by(command)) {
-    health.path = escaped(asked->path);
-    health.port = asked->port;
-  } else {
-    context.leave_out(service, "healthcheck.test", test->mark.line,
-                      "no command is run inside: its port is asked instead");
-  }
-}
 
 }  // namespace bulkhead::scaffold
