@@ -37,6 +37,8 @@ struct Case {
   int port;
 };
 
+void PrintTo(const Case& each, std::ostream* out) { *out << each.what; }
+
 class OneProgram : public testing::TestWithParam<Case> {};
 
 TEST_P(OneProgram, is_found_with_its_command_and_port) {
@@ -167,6 +169,15 @@ TEST(Look, a_port_of_localhost_where_several_listen_is_nobodys) {
       {{"a/app.py", kServer}, {"b/app.py", kServer}, {"c/server.js", "get('http://localhost:8000');\nx.listen(3000)"}});
   EXPECT_EQ(calls_of(found.service("c")), "");
   EXPECT_THAT(found.left_out("c", "calls"), testing::HasSubstr("several services listen"));
+}
+
+TEST(Look, a_script_beside_the_folders_of_services_is_a_tool) {
+  Converted found = look({{"drive", "#!/bin/sh\ncurl x\n"},
+                          {"one/app.py", kServer},
+                          {"two/two.py", "if __name__ == '__main__':\n  work()\n"}});
+  ASSERT_EQ(found.plan.services.size(), 2U) << found.manifest;
+  EXPECT_TRUE(found.plan.service("one"));
+  EXPECT_TRUE(found.plan.service("two"));
 }
 
 TEST(Look, names_are_what_a_manifest_allows) {

@@ -39,8 +39,9 @@ class Finder {
       add_other_listeners();
       return std::move(found_);
     }
-    if (!manage_py() && !entry(kPythonEntries, ".py") && !entry(kNodeEntries, ".js") && !entry(kRubyEntries, ".rb"))
-      pyproject();
+    if (!manage_py() && !entry(kPythonEntries, ".py") && !entry(kNodeEntries, ".js") && !entry(kRubyEntries, ".rb")) {
+      if (!named_as_directory()) pyproject();
+    }
     add_other_listeners();
     compiled("");
     compiled("bin");
@@ -135,6 +136,17 @@ class Finder {
     for (std::string_view name : entries) {
       if (!has(name)) continue;
       add_source(std::string(name));
+      return true;
+    }
+    return false;
+  }
+
+  // catalog/catalog.py
+  bool named_as_directory() {
+    std::string base = base_name(dir_);
+    for (std::string_view end : {".py", ".js", ".mjs", ".rb"}) {
+      if (base.empty() || !has(base + std::string(end))) continue;
+      add_source(base + std::string(end));
       return true;
     }
     return false;
@@ -280,7 +292,10 @@ class Finder {
       const File* file = folder_.find(path(name));
       bool script = file->is_executable && file->text.starts_with("#!");
       bool tool = is_one_of(lower(stem(name)), kTools) || contains(lower(name), "test");
-      if (script && !tool) add("a script, " + path(name), {"./" + name}, name).name = stem(name);
+      if (!script || tool) continue;
+      Program& program = add("a script, " + path(name), {"./" + name}, name);
+      program.name = stem(name);
+      program.is_last_resort = true;
     }
     if (!found_.empty()) return;
     std::vector<std::string> mains;

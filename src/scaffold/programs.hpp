@@ -22,6 +22,7 @@ struct Program {
   Dockerfile dockerfile;
   bool is_web = false;  // it is what is meant to be reached from outside
   bool is_job = false;
+  bool is_last_resort = false;  // a script that people may only call by hand
 };
 
 // The programs right in a directory.
