@@ -138,6 +138,7 @@ std::optional<Asked> asked_by(std::string_view command) {
   std::string_view host = rest.substr(0, slash);
   Asked asked{std::string(rest.substr(slash)), 0};
   if (asked.path.empty()) asked.path = "/";
+  if (at != std::string_view::npos && command.substr(0, at).ends_with("http")) asked.port = 80;
   if (std::size_t colon = host.rfind(':'); colon != std::string_view::npos)
     asked.port = port_of(host.substr(colon + 1)).value_or(0);
   return asked;

@@ -286,8 +286,7 @@ class Connector {
     if (service.plan.ports.empty())
       for (const PortSeen& seen : ports_in(replaced(joined(service.plan.command, " "), "\n", " ")))
         if (seen.number != 0) add_port(service, seen.number, "its command");
-    if (service.plan.ports.empty() && service.plan.health.port != 0)
-      add_port(service, service.plan.health.port, "its health check");
+    if (service.plan.health.port != 0) add_port(service, service.plan.health.port, "its health check");
   }
 
   // PORT is the platform's to set: it becomes the first port.

@@ -395,5 +395,16 @@ services:
   EXPECT_EQ(got.plan.edits.front().run, "sed -i 's/\\bweb_one\\b/web-one/g' ./n.conf");
 }
 
+TEST(Compose, a_port_that_a_health_check_asks_is_one_of_the_program) {
+  Converted got = convert(R"(
+services:
+  a: {image: python, command: python a.py, volumes: [".:/app"], expose: [5000], healthcheck: {test: [CMD, wget, -q, "http://127.0.0.1:9000/live"]}}
+  b: {image: python, command: python b.py, volumes: [".:/app"], healthcheck: {test: "curl http://localhost/"}}
+)");
+  EXPECT_EQ(got.service("a").ports.size(), 2U);
+  EXPECT_THAT(got.manifest, HasSubstr("healthcheck: {path: /live, port: 9000}"));
+  EXPECT_EQ(got.service("b").ports.front().number, 80);
+}
+
 }  // namespace
 }  // namespace bulkhead::scaffold

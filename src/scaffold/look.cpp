@@ -74,15 +74,15 @@ class Looker {
     bool weak = std::ranges::all_of(found, &Program::is_last_resort);
     bool any = !found.empty() && !weak;
     std::size_t before = programs_.size();
-    if (!weak) take(std::move(found));
+    if (!weak) take(found);
     if (depth < kDeepest && (!any || depth == 0))
       for (const std::string& name : folder_.directories_in(dir))
         if (!name.starts_with('.') && !is_one_of(lower(name), kNoServices))
           enter(join_path(dir, name), depth + 1, inside_program || any);
-    if (weak && programs_.size() == before) take(std::move(found));
+    if (weak && programs_.size() == before) take(found);
   }
 
-  void take(std::vector<Program> found) {
+  void take(std::vector<Program>& found) {
     for (Program& program : found) programs_.push_back(std::move(program));
   }
 

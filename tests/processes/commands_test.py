@@ -48,7 +48,7 @@ class Commands(harness.Case):
     def test_help_teaches_and_completion_is_valid_shell(self):
         program = harness.os.path.abspath(harness.BULKHEAD)
         shown = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-        for word in ("up", "down", "status", "logs", "check", "graph", "restart", "scale", "reach", "identity", "Exit codes"):
+        for word in ("up", "down", "status", "logs", "init", "check", "graph", "restart", "scale", "reach", "identity", "Exit codes"):
             self.assertIn(word, shown)
         self.assertEqual(subprocess.run([program], capture_output=True).returncode, 2)
         script = subprocess.run([program, "completion", "bash"], capture_output=True, text=True, check=True).stdout
