@@ -171,7 +171,22 @@ class Converter {
     script(*(option + 1), bash);
   }
 
-  void script(const std::string& text, bool bash) {
+  // Lines that go on are one.
+  static std::string one_line(const std::string& text) {
+    std::string whole;
+    for (std::string_view line : lines_of(text)) {
+      std::string_view content = trimmed(line);
+      bool goes_on = whole.empty() || whole.ends_with("&& ") || content.starts_with("&&");
+      if (!goes_on && !content.empty()) return text;
+      bool cut = content.ends_with('\\') && !content.ends_with("&&");
+      if (cut) content = trimmed(content.substr(0, content.size() - 1));
+      whole += std::string(content) + " ";
+    }
+    return std::string(trimmed(whole));
+  }
+
+  void script(const std::string& written, bool bash) {
+    std::string text = one_line(written);
     std::vector<std::string> kept;
     bool simple = !contains_any(text, {"||", ";", "\n", "if ", "while ", "for ", "<<"});
     if (!simple) return keep({bash ? "/bin/bash" : "/bin/sh", "-c", text});
@@ -288,6 +303,7 @@ class Converter {
       if (!place_.folder.find(join_path(place_.dir, source))) result_.missing = source;
       return keep(std::move(words));
     }
+    convert_rest(words, name);
     std::string local = inside_workdir(name);
     std::string here = join_path(place_.dir, local);
     if (place_.folder.find(here)) {
@@ -307,6 +323,22 @@ class Converter {
         result_.missing = words.front().substr(2);
     }
     keep(std::move(words));
+  }
+
+  // A script of the application's own that becomes what follows it: that is a command as well.
+  void convert_rest(std::vector<std::string>& words, const std::string& name) {
+    std::string_view text = place_.folder.text(join_path(place_.dir, inside_workdir(name)));
+    bool becomes = text.starts_with("#!") && contains(text, "$@");
+    if (!becomes || words.size() < 2 || words[1].starts_with('-')) return;
+    Converter other(place_);
+    other.turns_ = turns_;
+    HostCommand rest = other.run({words.begin() + 1, words.end()});
+    words.resize(1);
+    words.insert(words.end(), rest.words.begin(), rest.words.end());
+    result_.packages.insert(rest.packages.begin(), rest.packages.end());
+    result_.environment.insert(result_.environment.end(), rest.environment.begin(), rest.environment.end());
+    result_.uses_python = result_.uses_python || rest.uses_python;
+    result_.uses_node = result_.uses_node || rest.uses_node;
   }
 
   // The path below the working directory, or the name itself.

@@ -199,7 +199,7 @@ class Connector {
     bool moved = std::ranges::any_of(service.moved, [&](const auto& each) { return each.first.starts_with(kThere); });
     if (at == std::string_view::npos || !moved || text.size() > (1U << 18U)) return;
     auto line = 1 + std::ranges::count(text.substr(0, at), '\n');
-    context_.plan().add_edit(
+    context_.plan().add_first_edit(
         {service.plan.name, "mounts",
          fmt::format("{}:{} reads below /run/secrets, where nothing can be mounted: let it read /secrets", path, line),
          fmt::format("sed -i 's#/run/secrets/#/secrets/#g' {}", shell_word(context_.from_manifest(path))), ""});
@@ -221,10 +221,10 @@ class Connector {
   void renamed_in_source(std::size_t index, const std::string& host, const std::string& callee,
                          const std::string& path) {
     std::string file = shell_word(context_.from_manifest(path));
-    context_.plan().add_edit({services_[index].plan.name, "calls",
-                              fmt::format("{} names the host '{}', which is called '{}' here", path, host, callee),
-                              fmt::format("sed -i 's/\\b{}\\b/{}/g' {}", replaced(host, ".", "\\."), callee, file),
-                              ""});
+    context_.plan().add_first_edit(
+        {services_[index].plan.name, "calls",
+         fmt::format("{} names the host '{}', which is called '{}' here", path, host, callee),
+         fmt::format("sed -i 's/\\b{}\\b/{}/g' {}", replaced(host, ".", "\\."), callee, file), ""});
   }
 
   // Hosts in a value that are called otherwise here.

@@ -406,5 +406,29 @@ services:
   EXPECT_EQ(got.service("b").ports.front().number, 80);
 }
 
+TEST(Compose, what_follows_an_entry_point_of_ones_own_is_a_command_as_well) {
+  Converted got = convert(R"(
+services:
+  web:
+    build: ./app
+    command: >
+      sh -c "python manage.py migrate &&
+             gunicorn shop.wsgi --bind 0.0.0.0:8000"
+    expose: [8000]
+  celery: {build: ./app, command: celery --app=shop worker}
+)",
+                          {{"app/Dockerfile",
+                            "FROM python:3\nWORKDIR /usr/src/app\nCOPY . .\nRUN pip install -r "
+                            "requirements.txt\nENTRYPOINT [\"/usr/src/app/entrypoint.sh\"]\n"},
+                           {"app/requirements.txt", "Nothing==1\n./local\n"},
+                           {"app/entrypoint.sh", "#!/bin/sh\nexec \"$@\"\n"}});
+  EXPECT_EQ(command_of(got.service("celery")), "./entrypoint.sh /usr/bin/python3 -m celery --app=shop worker");
+  EXPECT_EQ(command_of(got.service("web")),
+            "./entrypoint.sh /bin/sh -c /usr/bin/python3 manage.py migrate && exec /usr/bin/python3 -m gunicorn "
+            "shop.wsgi --bind 0.0.0.0:8000");
+  ASSERT_EQ(got.plan.edits.size(), 1U);
+  EXPECT_THAT(got.plan.edits.front().run, HasSubstr("-m pip install --target .packages -r requirements.txt"));
+}
+
 }  // namespace
 }  // namespace bulkhead::scaffold

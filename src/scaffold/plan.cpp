@@ -44,6 +44,12 @@ void Plan::add_edit(Edit edit) {
   if (!same) edits.push_back(std::move(edit));
 }
 
+void Plan::add_first_edit(Edit edit) {
+  std::size_t before = edits.size();
+  add_edit(std::move(edit));
+  if (edits.size() > before) std::ranges::rotate(edits, edits.end() - 1);
+}
+
 std::string escaped(std::string_view literal) {
   std::string result;
   for (char c : literal) result += c == '$' ? "$$" : std::string(1, c);

@@ -137,6 +137,8 @@ struct Plan {
   const ServicePlan* service(std::string_view name) const;
   // Adds it unless the same command is there already.
   void add_edit(Edit edit);
+  // The same, before those that are there: what changes a text precedes what builds it.
+  void add_first_edit(Edit edit);
 };
 
 // `$` doubled, so that the manifest means the text itself.
