@@ -25,6 +25,11 @@ struct LogsOptions {
   int lines = 100;  // of each instance's last ones
 };
 int logs(const Context& context, const LogsOptions& options);
+struct InitOptions {
+  std::string from;    // a Compose file; empty: the folder is looked at
+  bool force = false;  // replaces a manifest that is there
+};
+int init(const Context& context, const InitOptions& options);
 int check(const Context& context);
 int config(const Context& context);
 int graph(const Context& context, const std::string& format);

@@ -11,16 +11,16 @@ _bulkhead() {
     case ${COMP_WORDS[i]} in -f|--file) files+=(-f "${COMP_WORDS[i+1]}") ;; esac
   done
   case $previous in
-    -f|--file) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    -f|--file|--from) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --format) COMPREPLY=($(compgen -W 'text dot json' -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")); return ;;
     suspend|resume) return ;;
     image) COMPREPLY=($(compgen -W 'ls rm' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion' -- "$word"))
   elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside' -- "$word"))
+    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside --from --force' -- "$word"))
   else
     COMPREPLY=($(compgen -W "$(bulkhead graph --format json "${files[@]}" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
@@ -34,7 +34,7 @@ constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcom
 constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion
+set -l commands up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'a file of the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
@@ -43,6 +43,8 @@ complete -c bulkhead -n '__fish_seen_subcommand_from up' -l detach -d 'return wh
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l dry-run -d 'only tell what would change'
 complete -c bulkhead -n '__fish_seen_subcommand_from rollback' -l to -x -d 'the revision'
 complete -c bulkhead -n '__fish_seen_subcommand_from down' -l volumes -d 'remove the volumes too'
+complete -c bulkhead -n '__fish_seen_subcommand_from init' -l from -r -d 'convert this Compose file'
+complete -c bulkhead -n '__fish_seen_subcommand_from init' -l force -d 'replace a manifest that is there'
 complete -c bulkhead -n '__fish_seen_subcommand_from graph' -l format -x -a 'text dot json'
 complete -c bulkhead -n '__fish_seen_subcommand_from run' -l beside -d 'not in the place of the service'
 complete -c bulkhead -n '__fish_seen_subcommand_from forward' -l unix -r -d 'a socket instead of a port'

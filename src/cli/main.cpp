@@ -18,7 +18,8 @@ constexpr const char* kDescription =
     "network is its sidecar, with its own identity, reachable only along the calls that the manifest declares.";
 
 constexpr const char* kFooter =
-    "Begin with:  bulkhead check        is the manifest right?\n"
+    "Begin with:  bulkhead init         write a manifest from what lies here\n"
+    "             bulkhead check        is the manifest right?\n"
     "             bulkhead up           start everything; its logs follow, Ctrl-C takes it down\n"
     "             bulkhead reach NAME   what could this service reach, if it were compromised?\n"
     "\n"
@@ -122,6 +123,13 @@ int run(int argc, char** argv) {
                 "Print what all files of the manifest say together, and where each value is from");
   with_json(sub, context);
   sub->callback([&] { code = config(context); });
+  InitOptions init_options;
+  sub = app.add_subcommand("init", "Write a manifest from what lies in the folder, or from a Compose file");
+  sub->add_option("-f,--file", context.file, "the manifest to write; its folder is looked at")->capture_default_str();
+  sub->add_option("--from", init_options.from, "convert this Compose file");
+  sub->add_flag("--force", init_options.force, "replace a manifest that is there");
+  with_json(sub, context);
+  sub->callback([&] { code = init(context, init_options); });
 
   std::string format = "text";
   sub = command(app, context, "graph", "Show who may call whom, as the manifest declares it");

@@ -1,7 +1,7 @@
 #pragma once
 
 // The manifest as YAML: a tree of our own, because yaml-cpp lets the last of repeated keys win and expands aliases
-// without bound. Of this folder; `bulkhead config` reads it too.
+// without bound. Of this folder; `bulkhead config` reads by it too, and scaffold Compose files.
 
 #include <cstddef>
 #include <cstdint>

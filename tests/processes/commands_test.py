@@ -49,7 +49,7 @@ class Commands(harness.Case):
     def test_help_teaches_and_completion_is_valid_shell(self):
         program = harness.os.path.abspath(harness.BULKHEAD)
         shown = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-        for word in ("up", "down", "status", "logs", "check", "config", "graph", "restart", "scale", "exec", "run", "forward", "audit", "reach", "identity", "history", "rollback", "suspend", "resume", "doctor", "Exit codes"):
+        for word in ("up", "down", "status", "logs", "init", "check", "config", "graph", "restart", "scale", "exec", "run", "forward", "audit", "reach", "identity", "history", "rollback", "suspend", "resume", "doctor", "Exit codes"):
             self.assertIn(word, shown)
         self.assertEqual(subprocess.run([program], capture_output=True).returncode, 2)
         script = subprocess.run([program, "completion", "bash"], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,1 @@
+CREATE TABLE votes (choice text NOT NULL, voter text PRIMARY KEY);
