@@ -122,6 +122,7 @@ struct Debug {
   bool exec = true;
   bool run = true;
   bool forward = true;
+  bool operator==(const Debug&) const = default;
 };
 
 // Who may do what on the control socket: Unix groups, names or numbers as written. The launcher and root need none.
@@ -129,7 +130,9 @@ struct Operators {
   struct Group {
     std::string name;
     Position position;
+    bool operator==(const Group&) const = default;
   };
+  bool operator==(const Operators&) const = default;
   std::vector<Group> viewer, operate, admin;
   bool none() const { return viewer.empty() && operate.empty() && admin.empty(); }
 };

@@ -47,6 +47,7 @@ class Placing {
     Node result = node;
     for (Entry& entry : result.entries) {
       if (entry.key == "dir" || entry.key == "rootfs" || entry.key == "env_file") entry.value = paths(entry.value);
+      if (entry.key == "image") entry.value = image(entry.value);
       if (entry.key == "mounts") entry.value = mounts(entry.value);
     }
     if (!directory(mark).empty() && !find_entry(node, "dir")) {
@@ -76,6 +77,18 @@ class Placing {
       if (Entry* from = find_entry(mount, "from")) from->value = paths(from->value);
       item = shared(std::move(mount));
     }
+    return shared(std::move(result));
+  }
+
+  // Of an image, only that of a directory is a path: "oci:DIRECTORY:TAG".
+  NodePtr image(const NodePtr& node) {
+    constexpr std::string_view kDirectory = "oci:";
+    if (node->kind != Node::Kind::scalar || !node->text.starts_with(kDirectory)) return node;
+    Node result = *node;
+    result.text.erase(0, kDirectory.size());
+    const NodePtr path = paths(shared(std::move(result)));
+    result = *path;
+    result.text = std::string(kDirectory) + path->text;
     return shared(std::move(result));
   }
 
