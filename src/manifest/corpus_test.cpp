@@ -83,6 +83,8 @@ void forget_positions(Service& service) {
 
 Application without_positions(Application application) {
   for (Service& service : application.services) forget_positions(service);
+  for (auto* groups : {&application.operators.viewer, &application.operators.operate, &application.operators.admin})
+    for (Operators::Group& each : *groups) forget(each.position);
   if (!application.gateway) return application;
   Gateway& gateway = *application.gateway;
   forget(gateway.position);

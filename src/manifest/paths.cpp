@@ -50,7 +50,7 @@ class Placing {
       if (entry.key == "image") entry.value = image(entry.value);
       if (entry.key == "mounts") entry.value = mounts(entry.value);
     }
-    if (!directory(mark).empty() && !find_entry(node, "dir")) {
+    if (!directory(mark).empty() && !find_entry(node, "dir") && !find_entry(node, "image")) {
       Node dir{.kind = Node::Kind::scalar, .mark = mark};
       dir.text = literally(directory(mark));
       result.entries.push_back({"dir", mark, shared(std::move(dir))});
