@@ -150,11 +150,12 @@ void number_names(Model& model, std::map<std::string, std::uint32_t> known) {
   Numberer numberer(std::move(known));
   for (const Node& service : model.services) numberer.add(service.name);
   for (const Edge& edge : model.edges) {
-    for (const std::string& alias : edge.as) numberer.add(number_key(edge.from, alias));
     if (edge.kind != Edge::Kind::egress) continue;
     numberer.add(number_key(edge.from, edge.to));
     if (!edge.outside->is_address) numberer.add(number_key(edge.from, edge.outside->host));
   }
+  for (const Edge& edge : model.edges)
+    for (const std::string& alias : edge.as) numberer.add(number_key(edge.from, alias));
   model.numbers = numberer.take();
 }
 

@@ -161,7 +161,9 @@ class Churn(harness.Case):
 
     def apply(self, app, number):
         text = numbered(number).replace("@PORT@", str(app.port)).replace("@PROGRAMS@", str(harness.PROGRAMS))
-        self.assertEqual(app.ask("apply", desired={**self.desired, "text": text}), {"ok": True, "changed": True})
+        answer = app.ask("apply", desired={**self.desired, "text": text})
+        self.assertTrue(answer["ok"] and answer["changed"], answer)
+        self.assertLessEqual({each["kind"] for each in answer["effects"]}, {"none", "scale"}, "nothing is replaced")
 
     def change(self, app, seldom):
         """One change after the other; the last one's number. `seldom` is called now and then."""

@@ -72,7 +72,7 @@ class Flooder(threading.Thread):
         self.context.set_alpn_protocols(["h2"])
 
     def run(self):
-        while time.monotonic() < self.end or self.connections == 0:
+        while time.monotonic() < self.end or self.connections + self.refused == 0:
             try:
                 patience = max(1, self.end - time.monotonic())
                 plain = socket.create_connection(("127.0.0.1", self.port), timeout=patience, source_address=(self.source, 0))
