@@ -82,7 +82,9 @@ class Batch {
   std::uint32_t count_ = 0;
 };
 
-constexpr std::uint16_t type_of(std::uint16_t message) { return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8U) | message); }
+constexpr std::uint16_t type_of(std::uint16_t message) {
+  return static_cast<std::uint16_t>((NFNL_SUBSYS_NFTABLES << 8U) | message);
+}
 
 void name_set(Batch& batch, std::string_view set) {
   batch.add(NFTA_SET_ELEM_LIST_TABLE, "bulkhead");
@@ -153,7 +155,8 @@ Result<> exchange(const std::string& batch) {
 }  // namespace
 
 Result<Fd> pack_doors(const std::vector<Door>& doors) {
-  if (doors.size() > kMostDoors) return fail(Cause::exhausted, "{} doors, above the limit of {}", doors.size(), kMostDoors);
+  if (doors.size() > kMostDoors)
+    return fail(Cause::exhausted, "{} doors, above the limit of {}", doors.size(), kMostDoors);
   std::string bytes;
   for (const Door& door : doors) {
     const auto made = packed(door);
@@ -162,7 +165,8 @@ Result<Fd> pack_doors(const std::vector<Door>& doors) {
   }
   Fd file(memfd_create("bulkhead-doors", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) return os_fail("memfd_create");
-  if (write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) return os_fail("write doors");
+  if (write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    return os_fail("write doors");
   if (fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
     return os_fail("seal doors");
   return file;

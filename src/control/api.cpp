@@ -5,13 +5,11 @@
 //   plan     {desired}           only tells
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
-//   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk, for a later resume
-//   restart  {service}           each instance is replaced, by the service's rules
-//   rollback {service, to}       the service is what it was before, or in revision `to`
-//   history  {service}           "services": the revisions of each, oldest first, with what each changed
-//   scale    {service, count}
-//   identity {service}           its SPIFFE ID and the certificates of its instances
-//   audit    {since, service}    "entries" of the audit log; both may be absent
+//   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk, for a later
+//   resume restart  {service}           each instance is replaced, by the service's rules rollback {service, to} the
+//   service is what it was before, or in revision `to` history  {service}           "services": the revisions of each,
+//   oldest first, with what each changed scale    {service, count} identity {service}           its SPIFFE ID and the
+//   certificates of its instances audit    {since, service}    "entries" of the audit log; both may be absent
 
 #include <chrono>
 

@@ -65,12 +65,19 @@ std::string to_json(const Desired& desired) {
   for (const manifest::Source& source : desired.overrides) overrides.push_back(source_json(source));
   json included = json::object();
   for (const auto& [path, source] : desired.included) included[path] = source_json(source);
-  return json{
-      {"file", desired.file},           {"directory", desired.directory}, {"text", desired.text},
-      {"overrides", overrides},         {"included", included},           {"variables", desired.variables},
-      {"env_files", desired.env_files}, {"profiles", desired.profiles},   {"launcher_path", desired.launcher_path},
-      {"images", images_json(desired.images)}, {"scale", desired.scale}, {"pinned", desired.pinned},
-      {"numbers", desired.numbers}}
+  return json{{"file", desired.file},
+              {"directory", desired.directory},
+              {"text", desired.text},
+              {"overrides", overrides},
+              {"included", included},
+              {"variables", desired.variables},
+              {"env_files", desired.env_files},
+              {"profiles", desired.profiles},
+              {"launcher_path", desired.launcher_path},
+              {"images", images_json(desired.images)},
+              {"scale", desired.scale},
+              {"pinned", desired.pinned},
+              {"numbers", desired.numbers}}
       .dump();
 }
 

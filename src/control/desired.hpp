@@ -31,7 +31,7 @@ struct Desired {
   std::vector<std::string> profiles;
   std::string launcher_path;  // PATH of whoever said `up`, only to explain a command that is not found
   std::map<std::string, manifest::FromImage> images;  // by reference as written; unpacked (images.hpp)
-  std::map<std::string, int> scale;  // what `bulkhead scale` said, over the manifest's number
+  std::map<std::string, int> scale;                   // what `bulkhead scale` said, over the manifest's number
   // Services that went back, by themselves or by `bulkhead rollback`: the id of what was desired when they were what
   // they are again (History). The next `up` forgets it.
   std::map<std::string, std::string> pinned;

@@ -39,8 +39,7 @@ constexpr Advice kManifestForeign[] = {
 constexpr Known kService[] = {"type",     "dir",         "command",     "rootfs",      "mounts",     "port",
                               "ports",    "protocol",    "environment", "env_file",    "calls",      "egress",
                               "limits",   "healthcheck", "scale",       "concurrency", "depends_on", "owner",
-                              "profiles", "stop_grace",  "update",      "job",         "debug",
-                              "image"};
+                              "profiles", "stop_grace",  "update",      "job",         "debug",      "image"};
 constexpr Advice kServiceLater[] = {
     {"build", "building before the start"},
     {"contract", "checking requests against a contract"},
