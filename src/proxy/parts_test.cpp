@@ -125,6 +125,26 @@ TEST(Cluster, AnEndpointThatStaysKeepsWhatIsKnownOfIt) {
   EXPECT_NE(cluster.pick({.now = loop.now()}, kFirst), before);
 }
 
+TEST(Cluster, AnInstanceOnTrialGetsItsShareAndNoMore) {
+  net::Loop loop;
+  Cluster cluster(
+      loop, upstream_with({{"old-1", "unix:/a", true}, {"new-1", "unix:/b", true, 1000}, {"old-2", "unix:/c", true}}));
+  std::size_t next = 0;
+  // Every share of ten thousand is drawn once, evenly; among the endpoints always the first.
+  const Draw evenly = [&next](std::size_t bound) { return bound == 10'000 ? next++ : std::size_t{0}; };
+  std::map<std::string, int> chosen;
+  const net::SteadyTime later = loop.now() + std::chrono::hours(1);
+  for (int i = 0; i < 10'000; ++i) ++chosen[cluster.pick({.now = later}, evenly)->instance];
+  EXPECT_EQ(chosen["new-1"], 1000);
+  EXPECT_EQ(chosen["old-1"], 9000);
+  // Where nobody else can take it, it takes all; where it can not, the others do.
+  cluster.update(
+      upstream_with({{"old-1", "unix:/a", false}, {"new-1", "unix:/b", true, 1}, {"old-2", "unix:/c", false}}));
+  EXPECT_EQ(cluster.pick({.now = later}, kFirst)->instance, "new-1");
+  cluster.update(upstream_with({{"old-1", "unix:/a", true}, {"new-1", "unix:/b", false, 10'000}}));
+  EXPECT_EQ(cluster.pick({.now = later}, kFirst)->instance, "old-1");
+}
+
 TEST(Clusters, AServiceThatIsNoLongerDeclaredIsWithdrawn) {
   net::Loop loop;
   Clusters clusters(loop);
