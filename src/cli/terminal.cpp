@@ -79,11 +79,11 @@ class Carrier {
       if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return os_fail("wait");
       if (watched[4].revents != 0 && !pass(output(), STDOUT_FILENO, 0)) return 1;
       if (watched[5].revents != 0 && !pass(errors(), STDERR_FILENO, 2)) return 1;
-      if (watched[1].revents != 0)
-        if (const int number = signals.next(); number == SIGWINCH)
-          resize();
-        else if (number != 0)
-          return 128 + number;
+      if (watched[1].revents != 0) {
+        const int number = signals.next();
+        if (number == SIGWINCH) resize();
+        if (number != 0 && number != SIGWINCH) return 128 + number;
+      }
       if (watched[2].revents != 0) take_input();
       if (watched[3].revents != 0) give_input();
       if (watched[0].revents != 0)
