@@ -75,9 +75,10 @@ void add_update(std::string& text, const json& service) {
     text += fmt::format("\n{}: {}; `bulkhead up` tries the manifest again", name, tinted(why, Tone::yellow));
   if (!service.contains("updating")) return;
   const json& updating = service["updating"];
-  text += fmt::format(
-      "\n{}: becomes revision {}{}: {} of an earlier one still there", name, service.value("revision", 0),
-      updating.value("canary", false) ? ", whose first instance is watched" : "", updating.value("left", 0));
+  const int left = updating.value("left", 0);
+  text += fmt::format("\n{}: becomes revision {}{}{}", name, service.value("revision", 0),
+                      updating.value("canary", false) ? ", whose first instance is watched" : "",
+                      left == 0 ? "" : fmt::format("; {} of an earlier one still there", left));
 }
 
 void add_reasons(std::string& text, const json& status) {

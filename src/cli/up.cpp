@@ -45,12 +45,14 @@ class Progress {
   // False: settled, or it will not be.
   bool hear(const json& status) {
     went_back_.clear();
+    updating_ = false;
     for (const json& service : status["services"]) {
       if (const std::string why = service.value("pinned", ""); !why.empty()) went_back_[service["name"]] = why;
-      for (const json& instance : service["instances"]) hear_instance(instance, service.value("updating", json()));
+      updating_ = updating_ || service.value("updating", json::object()).value("can_go_back", false);
+      for (const json& instance : service["instances"]) hear_instance(instance);
     }
     settled_ = status.value("settled", false);
-    return !settled_ && given_up_.empty() && !interrupted && Clock::now() - since_ < kGiveUpAfter;
+    return !settled_ && given_up_.empty() && !interrupted && (updating_ || Clock::now() - since_ < kGiveUpAfter);
   }
   bool settled() const { return settled_; }
   // Services that went back, each with why.
@@ -58,7 +60,7 @@ class Progress {
   const std::string& given_up() const { return given_up_; }
 
  private:
-  void hear_instance(const json& instance, const json& updating) {
+  void hear_instance(const json& instance) {
     const std::string id = instance["id"];
     const std::string state = instance["state"];
     const std::string reason = instance.value("reason", "");
@@ -69,10 +71,8 @@ class Progress {
     if (shown != last && (state == "backoff" || state == "failed"))
       say(fmt::format("  {:<24} {}", id, tinted(shown, Tone::red)));
     last = shown;
-    // While a revision is replaced, the controller knows when to go back.
     const bool hopeless =
-        updating.is_null() &&
-        (state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts));
+        state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts);
     if (hopeless && given_up_.empty()) given_up_ = fmt::format("{} does not start: {}", id, reason);
   }
 
@@ -81,6 +81,7 @@ class Progress {
   std::string given_up_;
   std::map<std::string, std::string> went_back_;
   bool settled_ = false;
+  bool updating_ = false;  // then the controller knows when to go back
 };
 
 int wait_for_end(const control::Places& places, const std::vector<int>& controllers) {

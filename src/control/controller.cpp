@@ -58,7 +58,7 @@ Result<> Controller::open() {
   if (const auto text = read_file(places.desired())) {
     auto desired = desired_from_json(*text);
     if (!desired) return fail(std::move(desired.error()));
-    if (auto taken = take(std::move(*desired), false, {}); !taken) return taken;
+    if (auto taken = take(std::move(*desired), false, {"bulkhead", "the controller returned"}); !taken) return taken;
   }
   adopt_running();
 

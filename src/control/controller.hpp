@@ -157,6 +157,7 @@ class Controller {
   Result<Loaded> load_pinned(const Desired& desired) const;
   Result<> take(Desired desired, bool keep, const Origin& origin);
   Result<> enter_history(const Origin& origin);
+  bool can_go_back(const Goal& goal) const;
   void save_history();
   nlohmann::json difference(const Loaded& next, const std::string& directory) const;
   nlohmann::json history(const nlohmann::json& request) const;

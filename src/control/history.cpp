@@ -64,7 +64,7 @@ Result<History> History::open(const std::string& directory) {
 
 Result<std::string> History::keep(const Desired& desired) {
   const std::string text = to_json(desired);
-  const std::string id = fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+  std::string id = fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("make " + directory_);
   if (auto written = write_file_atomically(fmt::format("{}/{}{}", directory_, id, kSuffix), text, 0600); !written)
     return fail(std::move(written.error()));
@@ -84,6 +84,7 @@ const Revision& History::note(const std::string& service, Revision revision) {
       std::ranges::any_of(all, [&](const Revision& each) { return each.hash == revision.hash && each.proven; });
   revision.number = all.empty() ? 1 : all.back().number + 1;
   revision.proven = known;
+  changed_ = true;
   all.push_back(std::move(revision));
   if (all.size() > kKept) all.erase(all.begin());
   return all.back();
@@ -98,11 +99,14 @@ Revision* History::last(const std::string& service, const std::string& hash) {
 }
 
 void History::prove(const std::string& service, const std::string& hash) {
-  if (Revision* revision = last(service, hash)) revision->proven = true;
+  if (Revision* revision = last(service, hash)) revision->proven = changed_ = true;
 }
 
 void History::give_up(const std::string& service, const std::string& hash, const std::string& reason) {
-  if (Revision* revision = last(service, hash)) revision->failed = reason;
+  if (Revision* revision = last(service, hash)) {
+    revision->failed = reason;
+    changed_ = true;
+  }
 }
 
 const std::vector<Revision>& History::of(const std::string& service) const {
@@ -130,16 +134,19 @@ const Revision* History::before(const std::string& service, const std::string& h
 }
 
 Result<> History::save(const std::vector<std::string>& in_use) {
+  if (!changed_) return {};
   json services = json::object();
   for (const auto& [service, all] : revisions_) {
     json& list = services[service] = json::array();
     for (const Revision& each : all) list.push_back(revision_json(each));
   }
   std::string text = json{{"services", services}}.dump();
-  if (text == saved_) return {};
+  changed_ = text != saved_;
+  if (!changed_) return {};
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("make " + directory_);
   if (auto written = write_file_atomically(directory_ + kList, text, 0600); !written) return written;
   saved_ = std::move(text);
+  changed_ = false;
   remove_unused(in_use);
   return {};
 }

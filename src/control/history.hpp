@@ -59,6 +59,7 @@ class History {
   std::string directory_;
   std::map<std::string, std::vector<Revision>> revisions_;
   std::string saved_;
+  bool changed_ = false;
 };
 
 }  // namespace bulkhead::control

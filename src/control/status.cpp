@@ -71,7 +71,10 @@ void Controller::add_revision(json& shown, const std::string& name, const Goal& 
   int left = 0;
   for (const auto& [id, slot] : fleet_.slots())
     left += slot.service == name && slot.alive() && slot.revision != goal.revision ? 1 : 0;
-  if (left > 0) shown["updating"] = {{"left", left}, {"canary", fleet_.is_first_step(name, loop_.now())}};
+  if (left > 0 || (!goal.proven && goal.can_go_back))
+    shown["updating"] = {{"left", left},
+                         {"canary", fleet_.is_first_step(name, loop_.now())},
+                         {"can_go_back", !goal.proven && goal.can_go_back}};
   if (const auto due = due_.find(name); due != due_.end()) shown["due"] = due->second;
 }
 

@@ -105,13 +105,24 @@ Result<> Controller::enter_history(const Origin& origin) {
   return {};
 }
 
+// Whether a revision that fails has one to go back to. One that failed and stayed is not tried to be left again and
+// again, and neither is the one that was gone back to.
+bool Controller::can_go_back(const Goal& goal) const {
+  const Revision* current = history_->current(goal.service);
+  const Revision* before = history_->before(goal.service, goal.revision);
+  if (goal.service == policy::kGateway || current == nullptr || before == nullptr) return false;
+  const auto pinned = desired_.pinned.find(goal.service);
+  const bool is_there = pinned != desired_.pinned.end() && pinned->second == before->desired;
+  return current->failed.empty() && !is_there;
+}
+
 // What is wanted, less what somebody runs something else in the place of, with what is known of each revision.
 std::vector<Goal> Controller::goals() const {
   std::vector<Goal> all = goals_of(launcher_, loaded_->application, loaded_->model);
   for (Goal& goal : all) {
     const Revision* current = history_->current(goal.service);
     goal.proven = goal.job || (current != nullptr && current->proven);
-    goal.can_go_back = history_->before(goal.service, goal.revision) != nullptr;
+    goal.can_go_back = can_go_back(goal);
     for (const auto& [instance, run] : runs_)
       if (run.service == goal.service && !run.beside) goal.scale = 0;
   }
@@ -198,7 +209,10 @@ void Controller::go_back(const std::string& service, const std::string& reason) 
   changed.pinned[service] = to->desired;
   const json details = {{"to", to->number}, {"reason", reason}};
   const auto taken = take(std::move(changed), true, {"bulkhead", why});
-  if (!taken) log_line("{} can't go back: {}", service, taken.error().message);
+  if (!taken) {
+    log_line("{} can't go back: {}", service, taken.error().message);
+    fleet_.want(goals());  // it is started again and again, as any other that fails
+  }
   const Peer self{::geteuid(), ::getpid(), "bulkhead", Role::admin};
   audit(self, "rollback", service, details, taken ? "done" : "failed: " + taken.error().message);
   reconcile_soon();

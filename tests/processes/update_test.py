@@ -159,6 +159,22 @@ class Updates(harness.Case):
         self.assertEqual(self.version(app), "two")
         self.assertNotIn("pinned", app.service("web"))
 
+    def test_what_can_not_go_back_is_tried_on_and_said(self):
+        app = self.begin()
+        text = without_update(manifest())
+        first, rest = text.split("  web:\n")
+        other, gateway = ("  other:\n" + rest.split("  other:\n")[1]).split("gateway:\n")
+        other = other.replace("    calls: {web: [GET /x]}\n", "").replace("VERSION: other", "VERSION: other, BROKEN: exit")
+        app.rewrite(first + other + "gateway:\n" + gateway.replace("    - {match: {path: /web/*}, to: web, rewrite: /}\n", ""))
+        done = app.run("up", "--detach", check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("other-2 does not start: exited with status 1", done.stderr)
+        self.assertIn("other can't go back: 'other' called 'web', which is not there any more", app.platform_log())
+        self.assertEqual(app.get("/other/").text, "other", "the old one serves on")
+        app.rewrite(text)
+        app.run("up", "--detach")
+        self.assertEqual(self.version(app), "one")
+
     def test_bounds_and_canary(self):
         app = self.begin()
         bounds = "canary: 10%, auto_rollback: {errors: 5%, p99: 500ms, over: 6s}"
