@@ -50,11 +50,13 @@ Result<> empty_bounding_set() {
   return {};
 }
 
+// By the system calls: those of libc change every thread or end the process, and a sanitizer's thread has not got the
+// capabilities that this one raised. What follows is exec, which leaves this thread alone.
 Result<> change_ids() {
   // Without subordinate ids the only group mapped is ours and the kernel forbids setgroups.
-  if (setgroups(0, nullptr) != 0 && errno != EPERM) return os_fail("leave supplementary groups");
-  if (setresgid(kServiceId, kServiceId, kServiceId) != 0) return os_fail("become the service's group");
-  if (setresuid(kServiceId, kServiceId, kServiceId) != 0) return os_fail("become the service's user");
+  if (syscall(SYS_setgroups, 0, nullptr) != 0 && errno != EPERM) return os_fail("leave supplementary groups");
+  if (syscall(SYS_setresgid, kServiceId, kServiceId, kServiceId) != 0) return os_fail("become the service's group");
+  if (syscall(SYS_setresuid, kServiceId, kServiceId, kServiceId) != 0) return os_fail("become the service's user");
   return {};
 }
 
