@@ -5,11 +5,13 @@
 //   plan     {desired}           only tells
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
-//   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk, for a later
-//   resume restart  {service}           each instance is replaced, by the service's rules rollback {service, to} the
-//   service is what it was before, or in revision `to` history  {service}           "services": the revisions of each,
-//   oldest first, with what each changed scale    {service, count} identity {service}           its SPIFFE ID and the
-//   certificates of its instances audit    {since, service}    "entries" of the audit log; both may be absent
+//   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk for a resume
+//   restart  {service}           each instance is replaced, by the service's rules
+//   rollback {service, to}       the service is what it was before, or in revision `to`
+//   history  {service}           "services": the revisions of each, oldest first, with what each changed
+//   scale    {service, count}
+//   identity {service}           its SPIFFE ID and the certificates of its instances
+//   audit    {since, service}    "entries" of the audit log; both may be absent
 
 #include <chrono>
 
@@ -18,6 +20,7 @@
 #include "compartments/command_check.hpp"
 #include "control/controller.hpp"
 #include "control/edge_certificate.hpp"
+#include "control/reply.hpp"
 #include "control/snapshots.hpp"
 #include "policy/model.hpp"
 
@@ -29,12 +32,6 @@ using nlohmann::json;
 namespace {
 
 constexpr int kMaxScale = 256;
-
-json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
-
-std::int64_t unix_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -69,6 +66,7 @@ json Controller::apply(const json& request, const std::string& who) {
   auto desired = desired_from_json(request.at("desired").dump());
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
+  desired->pinned.clear();  // what went back is tried again
   desired->numbers = fleet_.going_down() ? std::map<std::string, std::uint32_t>() : desired_.numbers;
   const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
   json changes = {{"changes", json::array()}, {"effects", json::array()}};

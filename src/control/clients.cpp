@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "control/controller.hpp"
+#include "control/reply.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::control {
@@ -19,12 +20,6 @@ namespace {
 constexpr std::size_t kMostDetails = 64U << 10U;
 constexpr std::size_t kMostName = 64;
 constexpr unsigned kMostConnections = 128;  // of one uid that is no admin: it can not shut others out
-
-std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-std::int64_t unix_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // A member that is a text, cut to the length of a name: what a stranger sends goes into the log.
 std::string name_in(const json& request, const char* key) {

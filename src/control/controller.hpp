@@ -156,7 +156,7 @@ class Controller {
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
   Result<> take(Desired desired, bool keep, const Origin& origin);
-  Result<> enter_history(const Origin& origin);
+  void enter_history(const Origin& origin);
   bool can_go_back(const Goal& goal) const;
   void save_history();
   nlohmann::json difference(const Loaded& next, const std::string& directory) const;
@@ -166,6 +166,7 @@ class Controller {
   void mark_canaries();
   net::Task<> watch_bounds();
   net::Task<> run_jobs();
+  void run_if_due(const manifest::Service& job, std::int64_t clock);
   Result<> check_commands(const Desired& desired) const;
   Result<> make_gateway_certificate();
 
@@ -183,7 +184,11 @@ class Controller {
   discovery::Registry registry_;
   Fleet fleet_;
   std::optional<History> history_;
-  std::map<std::string, std::time_t> due_;   // when each scheduled job runs next
+  struct Due {
+    std::time_t at = 0;
+    std::string schedule;  // by which that is so
+  };
+  std::map<std::string, Due> due_;           // when each scheduled job runs next
   std::map<std::string, Runtime> runtimes_;  // by slot
   std::map<std::string, Totals> retired_;    // by service: what instances that are gone had counted
   std::vector<Fd> gateway_sockets_;

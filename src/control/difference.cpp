@@ -34,6 +34,19 @@ void compare(const std::string& subject, const Settings& before, const Settings&
   }
 }
 
+Settings roles_of(const manifest::Operators& operators) {
+  Settings settings;
+  const auto add = [&](const char* role, const std::vector<manifest::Operators::Group>& groups) {
+    std::string text;
+    for (const auto& group : groups) text += (text.empty() ? "" : ", ") + group.name;
+    if (!text.empty()) settings[role] = std::move(text);
+  };
+  add("operators.viewer", operators.viewer);
+  add("operators.operator", operators.operate);
+  add("operators.admin", operators.admin);
+  return settings;
+}
+
 constexpr const char* kGatewayName = "gateway";
 
 void compare_gateways(const manifest::Application* before, const manifest::Application& after,
@@ -65,6 +78,7 @@ std::vector<Change> changes(const manifest::Application* before, const manifest:
   for (const manifest::Service& service : before == nullptr ? std::vector<manifest::Service>() : before->services)
     if (after.service(service.name) == nullptr) all.push_back({service.name, "", "declared", ""});
   compare_gateways(before, after, all);
+  if (before != nullptr) compare(after.name, roles_of(before->operators), roles_of(after.operators), all);
   if (before != nullptr && before->svid_ttl != after.svid_ttl)
     all.push_back({after.name, "svid_ttl", manifest::to_string(before->svid_ttl), manifest::to_string(after.svid_ttl)});
   return all;

@@ -25,6 +25,7 @@ std::string text_of(const std::vector<Change>& all) {
 }
 
 constexpr const char* kBefore = R"(app: shop
+operators: {viewer: support}
 services:
   web:
     command: [./web]
@@ -37,6 +38,8 @@ services:
 gateway: {routes: [{to: web}]}
 )";
 constexpr const char* kAfter = R"(app: shop
+operators: {viewer: [support, 4000]}
+debug: {exec: false}
 services:
   web:
     command: [./web, --fast]
@@ -59,14 +62,17 @@ TEST(Difference, IsToldInTheManifestsWordsAndWithoutValuesOfTheEnvironment) {
             "web calls.old.allow: '[GET /*]' -> ''\n"
             "web calls.old.port: '[8080]' -> ''\n"
             "web command: '[./web]' -> '[./web, --fast]'\n"
+            "web debug.exec: '' -> 'false'\n"
             "web environment.LEVEL: '(not shown)' -> ''\n"
             "web environment.MORE: '' -> '(not shown)'\n"
             "web environment.TOKEN: '(not shown)' -> '(not shown)'\n"
             "web limits.memory: '64MiB' -> ''\n"
             "web scale: '1' -> '2'\n"
+            "api debug.exec: '' -> 'false'\n"
             "new : '' -> 'declared'\n"
             "old : 'declared' -> ''\n"
-            "gateway routes[0].timeout: '' -> '3s'\n");
+            "gateway routes[0].timeout: '' -> '3s'\n"
+            "shop operators.viewer: 'support' -> 'support, 4000'\n");
   EXPECT_TRUE(changes(&before, before).empty());
   EXPECT_EQ(changes(nullptr, before).size(), 4U);
 }

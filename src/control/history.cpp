@@ -128,8 +128,9 @@ const Revision* History::find(const std::string& service, int number) const {
 
 const Revision* History::before(const std::string& service, const std::string& hash) const {
   const auto backwards = std::views::reverse(of(service));
-  const auto at = std::ranges::find_if(
-      backwards, [&](const Revision& each) { return each.hash != hash && each.proven && each.failed.empty(); });
+  const auto at = std::ranges::find_if(backwards, [&](const Revision& each) {
+    return each.hash != hash && each.proven && each.failed.empty() && !each.desired.empty();
+  });
   return at == backwards.end() ? nullptr : &*at;
 }
 

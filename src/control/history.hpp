@@ -17,7 +17,7 @@ namespace bulkhead::control {
 struct Revision {
   int number = 0;         // counts from 1, for each service
   std::string hash;       // Goal::revision
-  std::string desired;    // id of what was desired when it was first wanted
+  std::string desired;    // id of what was desired when it was first wanted; "" if it could not be kept
   std::int64_t time = 0;  // seconds since the epoch
   std::string who;
   std::string why;      // "up", "rollback to 3", "went back: ..."

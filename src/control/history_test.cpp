@@ -22,7 +22,7 @@ class HistoryTest : public testing::Test {
     made.text = text;
     return made;
   }
-  static Revision revision(const std::string& hash, const std::string& desired = "") {
+  static Revision revision(const std::string& hash, const std::string& desired = "0123456789abcdef") {
     Revision made;
     made.hash = hash;
     made.desired = desired;
@@ -51,6 +51,14 @@ TEST_F(HistoryTest, NumbersWhatChangedAndKnowsWhatToGoBackTo) {
   EXPECT_FALSE(history.current("web")->proven);
   EXPECT_EQ(history.find("web", 2)->failed, "it did not get ready");
   EXPECT_EQ(history.find("web", 9), nullptr);
+}
+
+TEST_F(HistoryTest, WhatCouldNotBeKeptIsNoneToGoBackTo) {
+  History history = *History::open(directory_);
+  history.note("web", revision("r1", ""));
+  history.prove("web", "r1");
+  history.note("web", revision("r2"));
+  EXPECT_EQ(history.before("web", "r2"), nullptr);
 }
 
 TEST_F(HistoryTest, AFailedRevisionThatIsWantedAgainIsTriedAgain) {

@@ -130,7 +130,7 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     registry_.set_ready(runtime.id, false);  // nobody is sent there any more; its keeper's end follows
     fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message, launcher_.places.platform_log()));
   } else if (type == "doors") {
-    runtime.rejected = message.value("problem", "");
+    runtime.doors_problem = message.value("problem", "");
   } else if (type == "listeners" && gateway_sockets_.empty()) {
     gateway_sockets_ = std::move(fds);
     if (loaded_ && loaded_->application.gateway)

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "control/controller.hpp"
+#include "control/reply.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::control {
@@ -22,8 +23,6 @@ namespace {
 
 constexpr auto kStart = 60s;  // from the instance's start to its waiting process
 constexpr auto kEnd = 30s;    // until an instance whose command ended is gone
-
-std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 }  // namespace
 

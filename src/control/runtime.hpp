@@ -36,6 +36,7 @@ struct Runtime {
   std::vector<NotEnforced> not_enforced;
   std::vector<compartments::Door> doors;  // that its keeper was told of last; none for one that was adopted
   std::string sent_hash;                  // of the last snapshot that this sidecar was sent on this connection
+  std::string doors_problem;              // why its compartment could not take the last ones; "" if it did
   std::string rejected;                   // why it refused the last one; "" if it did not
   std::string serial;
   std::int64_t not_before = 0;  // of its current certificate, seconds since the epoch

@@ -21,6 +21,7 @@
 
 #include "compartments/log_file.hpp"
 #include "control/controller.hpp"
+#include "control/reply.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::control {
@@ -36,9 +37,6 @@ constexpr auto kHangUp = 10s;                  // from the client's end to the c
 constexpr auto kConnect = 5s;
 constexpr std::size_t kMostWords = 32U << 10U;  // of a command, each with its end; a keeper takes no more
 constexpr std::size_t kMostTerm = 200;
-
-std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
 
 struct Traffic {
   std::uint64_t to_service = 0, from_service = 0;

@@ -55,6 +55,7 @@ class Describer {
       add("depends_on." + dependency.service, std::string(to_string(dependency.condition)));
     add("owner", service.owner);
     add("stop_grace", to_string(service.stop_grace));
+    add_debug(service.debug);
     add_update(service.update);
     if (service.type == manifest::ServiceType::job) add_job(service.job);
   }
@@ -146,6 +147,12 @@ class Describer {
       add("update.auto_rollback",
           fmt::format("errors {}, p99 {}, over {}", bounds->errors ? to_string(*bounds->errors) : "-",
                       to_string(bounds->p99), to_string(bounds->over)));
+  }
+
+  void add_debug(const manifest::Debug& debug) {
+    if (!debug.exec) add("debug.exec", "false");
+    if (!debug.run) add("debug.run", "false");
+    if (!debug.forward) add("debug.forward", "false");
   }
 
   void add_job(const manifest::Job& job) {

@@ -26,6 +26,7 @@ json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time
   result["service_pid"] = runtime->service_pid;
   result["serial"] = runtime->serial;
   result["not_after"] = runtime->not_after;
+  if (!runtime->doors_problem.empty()) result["rejected"] = runtime->doors_problem;
   if (!runtime->rejected.empty()) result["rejected"] = runtime->rejected;
   json missing = json::array();
   for (const auto& each : runtime->not_enforced)
@@ -75,7 +76,7 @@ void Controller::add_revision(json& shown, const std::string& name, const Goal& 
     shown["updating"] = {{"left", left},
                          {"canary", fleet_.is_first_step(name, loop_.now())},
                          {"can_go_back", !goal.proven && goal.can_go_back}};
-  if (const auto due = due_.find(name); due != due_.end()) shown["due"] = due->second;
+  if (const auto due = due_.find(name); due != due_.end()) shown["due"] = due->second.at;
 }
 
 json Controller::problems() const {

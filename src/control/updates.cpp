@@ -1,6 +1,7 @@
 // Changes of what is wanted: taken in, written into the history, watched, and taken back.
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,7 @@
 #include "base/log.hpp"
 #include "control/controller.hpp"
 #include "control/difference.hpp"
+#include "control/reply.hpp"
 
 namespace bulkhead::control {
 
@@ -16,12 +18,6 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 namespace {
-
-json failure(std::string error) { return {{"ok", false}, {"error", std::move(error)}}; }
-
-std::int64_t unix_now() {
-  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 json changes_json(const std::vector<Change>& all) {
   json list = json::array();
@@ -73,14 +69,14 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
   launcher_.directory = desired_.directory;
   give_roles(loaded_->application.operators);
   if (auto made = make_gateway_certificate(); !made) return made;
-  if (auto entered = enter_history(origin); !entered) return entered;
+  enter_history(origin);
   fleet_.want(goals());
   wake_.notify_all();
   return {};
 }
 
-// Every service's revision gets its entry.
-Result<> Controller::enter_history(const Origin& origin) {
+// Every service's revision gets its entry. What could not be written (a full disk) is none to go back to.
+void Controller::enter_history(const Origin& origin) {
   Desired own = desired_;
   own.pinned.clear();
   own.numbers.clear();
@@ -91,8 +87,8 @@ Result<> Controller::enter_history(const Origin& origin) {
     const auto pinned = desired_.pinned.find(goal.service);
     if (pinned == desired_.pinned.end() && id.empty()) {
       auto kept = history_->keep(own);
-      if (!kept) return fail(within("the history", std::move(kept.error())));
-      id = std::move(*kept);
+      if (!kept) log_line("the history: {}", kept.error().message);
+      if (kept) id = std::move(*kept);
     }
     Revision revision;
     revision.hash = goal.revision;
@@ -102,7 +98,6 @@ Result<> Controller::enter_history(const Origin& origin) {
     revision.why = origin.why;
     history_->note(goal.service, std::move(revision));
   }
-  return {};
 }
 
 // Whether a revision that fails has one to go back to. One that failed and stayed is not tried to be left again and
@@ -279,32 +274,39 @@ net::Task<> Controller::watch_bounds() {
   }
 }
 
+// A schedule that changed counts from now; a clock that was put back brings the next time nearer.
+void Controller::run_if_due(const manifest::Service& job, std::int64_t clock) {
+  const manifest::Schedule& schedule = *job.job.schedule;
+  const auto known = due_.find(job.name);
+  const bool is_due = known != due_.end() && known->second.schedule == schedule.text() && known->second.at <= clock;
+  if (is_due) {
+    if (!fleet_.on_due(job.name, now()))
+      log_line("the job '{}' still runs: the run that was due is left out", job.name);
+    reconcile_soon();
+  }
+  if (const auto next = schedule.next(clock))
+    due_[job.name] = {*next, schedule.text()};
+  else
+    due_.erase(job.name);
+}
+
 // Starts scheduled jobs. The clock is read again within a minute, so that a step of it, or a night asleep, shows.
 net::Task<> Controller::run_jobs() {
   for (;;) {
     const std::int64_t clock = unix_now();
-    std::map<std::string, std::time_t> due;
-    std::int64_t next = clock + 60;
+    std::set<std::string> scheduled;
     if (loaded_ && !fleet_.going_down()) {
       for (const manifest::Service& service : loaded_->application.services) {
         if (!service.job.schedule) continue;
-        const auto known = due_.find(service.name);
-        std::optional<std::time_t> at = known == due_.end() ? service.job.schedule->next(clock) : known->second;
-        if (at && *at <= clock) {
-          if (!fleet_.on_due(service.name, now()))
-            log_line("the job '{}' still runs: the run that was due is left out", service.name);
-          reconcile_soon();
-          at = service.job.schedule->next(clock);
-        }
-        if (!at) continue;
-        due[service.name] = *at;
-        next = std::min<std::int64_t>(next, *at);
+        scheduled.insert(service.name);
+        run_if_due(service, clock);
       }
     }
-    const bool none = due.empty();
-    due_ = std::move(due);
-    const auto woken = co_await wake_.wait(
-        none ? net::Deadline::never() : loop_.in(std::chrono::seconds(std::max<std::int64_t>(next - clock, 1))));
+    std::erase_if(due_, [&](const auto& each) { return !scheduled.contains(each.first); });
+    std::int64_t wait = 60;
+    for (const auto& [name, due] : due_) wait = std::clamp<std::int64_t>(due.at - clock, 1, wait);
+    const auto deadline = due_.empty() ? net::Deadline::never() : loop_.in(std::chrono::seconds(wait));
+    const auto woken = co_await wake_.wait(deadline);
     if (!woken && woken.error().cause == Cause::closed) co_return;
   }
 }
