@@ -7,6 +7,7 @@
 #include "manifest/parse.hpp"
 #include "manifest/print.hpp"
 #include "manifest/warnings.hpp"
+#include "manifest/without_positions.hpp"
 
 namespace bulkhead::manifest {
 namespace {
@@ -63,35 +64,6 @@ Parsed parse_folder(const fs::path& folder) {
   ParseOptions options = options_for(folder / "bulkhead.yaml");
   options.profiles = {"*"};
   return parse(sources, options);
-}
-
-void forget(Position& position) { position = {}; }
-
-void forget_positions(Service& service) {
-  forget(service.position);
-  for (DeclaredPort& each : service.ports) forget(each.position);
-  for (Mount& each : service.mounts) forget(each.position);
-  for (Variable& each : service.environment) forget(each.position);
-  for (Egress& each : service.egress) forget(each.position);
-  for (Dependency& each : service.depends_on) forget(each.position);
-  for (Call& each : service.calls) {
-    forget(each.position);
-    for (Permission& permission : each.permissions) forget(permission.position);
-    if (each.at) forget(each.at->position);
-  }
-}
-
-Application without_positions(Application application) {
-  for (Service& service : application.services) forget_positions(service);
-  for (auto* groups : {&application.operators.viewer, &application.operators.operate, &application.operators.admin})
-    for (Operators::Group& each : *groups) forget(each.position);
-  if (!application.gateway) return application;
-  Gateway& gateway = *application.gateway;
-  forget(gateway.position);
-  for (Listen& each : gateway.listen) forget(each.position);
-  if (gateway.redirect_http) forget(gateway.redirect_http->position);
-  for (Route& each : gateway.routes) forget(each.position);
-  return application;
 }
 
 // What print() says of `parsed` is the same application.

@@ -4,6 +4,7 @@
 #include "manifest/parse.hpp"
 #include "manifest/print.hpp"
 #include "manifest/warnings.hpp"
+#include "manifest/without_positions.hpp"
 
 namespace {
 
@@ -20,24 +21,6 @@ std::vector<std::string> files_of(std::string_view text) {
   }
   files.emplace_back(text);
   return files;
-}
-
-Application without_positions(Application application) {
-  for (Service& service : application.services) {
-    service.position = {};
-    for (DeclaredPort& each : service.ports) each.position = {};
-    for (Mount& each : service.mounts) each.position = {};
-    for (Variable& each : service.environment) each.position = {};
-    for (Egress& each : service.egress) each.position = {};
-    for (Dependency& each : service.depends_on) each.position = {};
-    for (Call& each : service.calls) {
-      each.position = {};
-      for (Permission& permission : each.permissions) permission.position = {};
-      if (each.at) each.at->position = {};
-    }
-  }
-  application.gateway.reset();
-  return application;
 }
 
 void check(bool holds) {
