@@ -4,7 +4,7 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wextra
 if(BULKHEAD_WERROR)
   add_compile_options(-Werror)
 endif()
-add_link_options(-fuse-ld=lld -Wl,-z,relro,-z,now -Wl,--as-needed)
+add_link_options(-fuse-ld=lld -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--build-id=sha1)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)

@@ -18,6 +18,8 @@ int down(const Context& context, bool volumes);
 // By the application's name, as what they need is kept: the manifest may be gone.
 int suspend(const Context& context, const std::string& app);
 int resume(const Context& context, const std::string& app);
+// Every process of the platform becomes one of this program. `app` instead of the manifest's; "" for that.
+int upgrade(const Context& context, const std::string& app);
 int status(const Context& context);
 struct LogsOptions {
   std::string service;  // empty: all

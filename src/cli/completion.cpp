@@ -18,7 +18,7 @@ _bulkhead() {
     image) COMPREPLY=($(compgen -W 'ls rm' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume upgrade doctor image completion' -- "$word"))
   elif [[ $word == -* ]]; then
     COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside --from --force' -- "$word"))
   else
@@ -34,7 +34,7 @@ constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcom
 constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume doctor image completion
+set -l commands up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume upgrade doctor image completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'a file of the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'

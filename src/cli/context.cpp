@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "control/client.hpp"
+#include "manifest/fields.hpp"
 #include "manifest/mistake.hpp"
 
 namespace bulkhead::cli {
@@ -127,5 +128,11 @@ std::expected<nlohmann::json, int> ask(const Context& context, const nlohmann::j
 }
 
 std::string service_name(const std::string& typed) { return typed == "gateway" ? "_gateway" : typed; }
+
+std::expected<control::Places, int> places_of_name(const std::string& app) {
+  if (manifest::is_name(app)) return control::places_of(app);
+  complain(fmt::format("'{}' is no name of an application: lower-case letters, digits and '-', a letter first", app));
+  return std::unexpected(kUsage);
+}
 
 }  // namespace bulkhead::cli

@@ -52,6 +52,9 @@ std::expected<Opened, int> open_manifest(const Context& context);
 // and taken down.
 std::expected<control::Places, int> open_places(const Context& context);
 
+// Of an application by its name: the manifest may be gone.
+std::expected<control::Places, int> places_of_name(const std::string& app);
+
 // Asks the controller; says what is the matter where it does not answer.
 std::expected<nlohmann::json, int> ask(const Context& context, const nlohmann::json& request);
 

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "base/build_id.hpp"
 #include "cli/commands.hpp"
 
 namespace bulkhead::cli {
@@ -73,7 +74,7 @@ int run(int argc, char** argv) {
   CLI::App app(kDescription, "bulkhead");
   app.footer(kFooter);
   app.require_subcommand(1);
-  app.set_version_flag("--version", std::string("bulkhead ") + BULKHEAD_VERSION);
+  app.set_version_flag("--version", fmt::format("bulkhead {} ({})", BULKHEAD_VERSION, build_id()));
   int code = kDone;
 
   UpOptions up_options;
@@ -97,6 +98,10 @@ int run(int argc, char** argv) {
   sub = app.add_subcommand("resume", "Bring an application back that was suspended, or was up when the host stopped");
   sub->add_option("APP", name, "the application's name")->required();
   sub->callback([&] { code = resume(context, name); });
+
+  sub = command(app, context, "upgrade", "Move every process of the platform to this program, while the services run");
+  sub->add_option("--app", name, "the application's name, instead of a manifest");
+  sub->callback([&] { code = upgrade(context, name); });
 
   sub = command(app, context, "status", "Show every service: instances, state, identity, requests, errors, latencies");
   with_json(sub, context);

@@ -26,17 +26,17 @@ std::int64_t unix_now() {
 // is, and for how long its certificate holds (services go on until then).
 int status_without_controller(const control::Places& places, const Context& context) {
   const auto text = read_file(places.instances());
-  const auto records = text ? control::records_from_json(*text) : fail(text.error());
-  if (!records) return complain(records.error());
+  const auto left = text ? control::left_from_json(*text) : fail(text.error());
+  if (!left) return complain(left.error());
   std::vector<std::vector<Cell>> rows;
   json list = json::array();
-  for (const control::Record& record : *records) {
+  for (const control::Record& record : left->records) {
     const bool alive = control::is_alive(record.keeper);
-    const std::int64_t left = record.not_after - unix_now();
+    const std::int64_t seconds = record.not_after - unix_now();
     rows.push_back({{record.slot.id, Tone::bold},
                     {alive ? "running" : "gone", alive ? Tone::green : Tone::red},
-                    {record.not_after == 0 ? "-" : time_left_text(left), Tone::plain, true}});
-    list.push_back({{"id", record.slot.id}, {"running", alive}, {"certificate_seconds_left", left}});
+                    {record.not_after == 0 ? "-" : time_left_text(seconds), Tone::plain, true}});
+    list.push_back({{"id", record.slot.id}, {"running", alive}, {"certificate_seconds_left", seconds}});
   }
   if (context.json) {
     say(json{{"controller", nullptr}, {"settled", false}, {"instances", list}}.dump(2));

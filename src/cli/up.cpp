@@ -16,7 +16,6 @@
 #include "cli/table.hpp"
 #include "control/client.hpp"
 #include "control/host.hpp"
-#include "manifest/fields.hpp"
 #include "manifest/warnings.hpp"
 
 namespace bulkhead::cli {
@@ -274,16 +273,6 @@ int down(const Context& context, bool volumes) {
   say("the volumes are removed");
   return kDone;
 }
-
-namespace {
-
-std::expected<control::Places, int> places_of_name(const std::string& app) {
-  if (manifest::is_name(app)) return control::places_of(app);
-  complain(fmt::format("'{}' is no name of an application: lower-case letters, digits and '-', a letter first", app));
-  return std::unexpected(kUsage);
-}
-
-}  // namespace
 
 int suspend(const Context& context, const std::string& app) {
   const auto places = places_of_name(app);

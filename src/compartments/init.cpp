@@ -23,6 +23,7 @@
 #include "compartments/rights.hpp"
 #include "compartments/root.hpp"
 #include "compartments/service.hpp"
+#include "compartments/vendor_desk.hpp"
 #include "net/instance_link.hpp"
 
 namespace bulkhead::compartments {
@@ -131,12 +132,9 @@ class Init {
   }
 
   Result<> hand_over(std::vector<NamedFd> sockets) {
-    std::array<int, 2> pair{};
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-      return os_fail("make the vendor pair");
-    }
-    vendor_ = Fd(pair[0]);
-    sockets.push_back({std::string(net::kVendor), Fd(pair[1])});
+    auto vendor = desks_.front().open();
+    if (!vendor) return fail(vendor.error());
+    sockets.push_back({std::string(net::kVendor), std::move(*vendor)});
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
@@ -154,13 +152,15 @@ class Init {
 
   // False when the keeper or the service is gone, and this namespace with it.
   bool serve_once() {
-    std::array<pollfd, 3> watched{{{options_.keeper.get(), POLLIN, 0},
+    std::array<pollfd, 4> watched{{{options_.keeper.get(), POLLIN, 0},
                                    {children_.get(), POLLIN, 0},
-                                   {vendor_.get(), static_cast<short>(unsent_ ? POLLOUT : POLLIN), 0}}};
+                                   desks_.front().watched(),
+                                   desks_.back().watched()}};
     if (poll(watched.data(), watched.size(), -1) < 0) return errno == EINTR;
     if (watched[0].revents != 0 && !obey()) return false;
     if (watched[1].revents != 0 && !reap()) return false;
-    if (watched[2].revents != 0) vend();
+    if (watched[2].revents != 0) desks_.front().serve();
+    if (watched[3].revents != 0) desks_.back().serve();
     return true;
   }
 
@@ -169,6 +169,7 @@ class Init {
     if (!message) return false;
     if (message->kind == InitMessage::Kind::terminate && service_ > 0) kill(service_, SIGTERM);
     if (message->kind == InitMessage::Kind::doors) change_doors();
+    if (message->kind == InitMessage::Kind::vendor) open_desk();
     if (message->kind == InitMessage::Kind::start && service_ < 0) return start();
     if (message->kind == InitMessage::Kind::guest && service_ > 0) start_guest(*message);
     if (message->kind == InitMessage::Kind::signal) guests_.signal(message->session, message->value);
@@ -180,6 +181,14 @@ class Init {
     const auto doors = rights_.size() == 1 ? read_doors(rights_.front()) : fail(Cause::protocol, "no doors came along");
     const auto done = doors ? replace_doors(*doors) : fail(doors.error());
     say({InitMessage::Kind::doors_set}, done ? "" : done.error().message);
+  }
+
+  void open_desk() {
+    VendorDesk* const unused = desks_.front().is_open() ? &desks_.back() : &desks_.front();
+    // A third sidecar comes after the first is gone, whose end may not have been seen.
+    auto vendor = unused->open();
+    if (!vendor) return say({InitMessage::Kind::vendor_opened}, vendor.error().message);
+    say({InitMessage::Kind::vendor_opened}, {}, {vendor->get()});
   }
 
   void start_guest(const InitMessage& wanted) {
@@ -245,45 +254,12 @@ class Init {
     return true;
   }
 
-  // A bounded batch, so that a busy sidecar can't keep init from its children. A reply that finds no room waits for it,
-  // and no further request is read meanwhile.
-  void vend() {
-    for (int batch = 0; batch < 64; ++batch) {
-      if (unsent_ && !send_reply()) return;
-      net::VendRequest request;
-      const auto got = receive_with_rights(vendor_.get(), std::as_writable_bytes(std::span(&request, 1)));
-      if (!got) {
-        if (got.error().cause == Cause::exhausted) return;
-        continue;
-      }
-      if (got->size == 0) return vendor_.reset();
-      if (got->size != sizeof request) continue;
-      unsent_.emplace(request.id, connect_to_service(request.port, request.family_hint));
-    }
-  }
-
-  bool send_reply() {
-    auto& [id, outcome] = *unsent_;
-    const net::VendReply reply{id, outcome.error};
-    std::vector<int> rights;
-    if (outcome.error == 0) rights.push_back(outcome.socket.get());
-    const auto sent = send_with_rights(vendor_.get(), std::as_bytes(std::span(&reply, 1)), rights);
-    if (!sent && sent.error().cause == Cause::exhausted) return false;
-    // Too many descriptors under way: that is an answer too.
-    if (!sent && outcome.error == 0) {
-      outcome = {Fd(), EMFILE};
-      return send_reply();
-    }
-    unsent_.reset();
-    return true;
-  }
-
   const Compartment& compartment_;
   const RootPlan& plan_;
   InitOptions options_;
-  Fd vendor_, children_;
-  std::vector<Fd> rights_;  // of the message received last
-  std::optional<std::pair<std::uint32_t, VendOutcome>> unsent_;
+  Fd children_;
+  std::array<VendorDesk, 2> desks_;  // of the sidecar, and of the one that follows it
+  std::vector<Fd> rights_;           // of the message received last
   Guests guests_;
   std::string words_;
   pid_t service_ = -1;

@@ -37,6 +37,8 @@ struct InitMessage {
     guest_started,  // init → keeper: with the outer ends of its streams
     guest_ended,    // init → keeper: `signalled`, `value`; with `text`: it could not be started
     connected,      // init → keeper: with the socket, or errno `value`
+    vendor,         // keeper → init: another sidecar comes and needs a vendor socket of its own
+    vendor_opened,  // init → keeper: with the sidecar's end; `text` says why not
   };
   Kind kind = Kind::mapped;
   bool signalled = false;

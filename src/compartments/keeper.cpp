@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/build_id.hpp"
 #include "base/log.hpp"
 #include "compartments/controller_link.hpp"
 #include "compartments/door_sets.hpp"
@@ -26,11 +27,14 @@
 #include "compartments/lifetime.hpp"
 #include "compartments/namespaces.hpp"
 #include "compartments/output.hpp"
+#include "compartments/pairs.hpp"
 #include "compartments/rights.hpp"
 #include "compartments/root.hpp"
 #include "compartments/sessions.hpp"
 #include "compartments/sidecar.hpp"
 #include "compartments/spec.hpp"
+#include "compartments/succession.hpp"
+#include "net/instance_link.hpp"
 
 namespace bulkhead::compartments {
 namespace {
@@ -47,31 +51,6 @@ Millis now_ms() {
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// Field 22 of /proc/PID/stat, in clock ticks since boot: what tells a process from a later one with the same pid.
-std::uint64_t start_time(pid_t pid) {
-  const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  if (!stat) return 0;
-  std::istringstream fields(stat->substr(std::min(stat->size(), stat->rfind(')') + 1)));
-  std::string field;
-  for (int number = 3; number <= 22; ++number) fields >> field;
-  return std::strtoull(field.c_str(), nullptr, 10);
-}
-
-struct Pair {
-  Fd ours, theirs;
-};
-Result<Pair> make_pair_of(int type) {
-  std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) return os_fail("make a socket pair");
-  return Pair{Fd(ends[0]), Fd(ends[1])};
-}
-Result<Pair> make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return os_fail("make a pipe");
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  return Pair{Fd(ends[0]), Fd(ends[1])};
-}
-
 class Keeper {
  public:
   explicit Keeper(Spec spec)
@@ -79,14 +58,15 @@ class Keeper {
         lifetime_({spec_.compartment.has_value(), spec_.ready_ms, spec_.drain_ms, spec_.finish_ms}),
         output_(spec_.log),
         controller_(spec_.controller_socket, [this] { return greeting(); }),
-        sessions_(controller_) {}
+        sessions_(controller_),
+        succession_(succession_parts(), {spec_.ready_ms, std::max(spec_.grace_ms, spec_.drain_ms), spec_.finish_ms}) {}
 
   int run();
 
  private:
   Result<> begin();
   Result<> watch_signals();
-  Result<> launch_sidecar();
+  Result<> launch_sidecar(Sidecar& sidecar, const SidecarSpec& spec);
   Result<> launch_compartment();
   void make_limits();
   void turn();
@@ -95,7 +75,7 @@ class Keeper {
   void feed(const Event& event);
   void perform(const Action& action);
   void greet_sidecar();
-  void tell_sidecar(std::string_view type);
+  Result<> greet(Sidecar& sidecar, const SidecarSpec& spec, Fd vendor);
   void tell_init(InitMessage::Kind kind);
   void kill_init();
   void report_state(const std::string& state);
@@ -108,6 +88,10 @@ class Keeper {
   void change_doors(const Json& list);
   void on_sidecar();
   void on_controller(short revents);
+  void obey(const Json& message);
+  void hand_out_listeners();
+  Succession::Keeper succession_parts();
+  void report_sidecar(std::string_view what, std::string_view problem);
   int guests_of() const { return lifetime_.phase() == Phase::running ? init_.get() : -1; }
   std::string greeting() const;
 
@@ -116,15 +100,16 @@ class Keeper {
   Output output_;
   ControllerLink controller_;
   Sessions sessions_;
-  Fd signals_, init_, sidecar_;
+  Succession succession_;
+  Fd signals_, init_;
+  Sidecar sidecar_;
   pid_t init_pid_ = -1;
-  pid_t sidecar_pid_ = -1;
   pid_t service_pid_ = -1;
-  std::uint64_t sidecar_start_ = 0;
   Cgroups cgroups_;
   std::vector<NotEnforced> not_enforced_;
-  std::vector<std::string> door_names_;
-  std::vector<Fd> doors_;  // until the sidecar has them
+  std::vector<std::pair<std::string, Fd>> sockets_;  // that outlive the sidecar which serves them
+  Fd vendor_;                                        // until the first sidecar has it
+  bool writes_to_second_ = false;                    // of the sidecar's two sources, the one that serves
   std::optional<Millis> deadline_;
   std::optional<int> exit_code_;
 };
@@ -134,7 +119,7 @@ int Keeper::run() {
     output_.say(begun.error().message);
     feed(event::SealFailed{begun.error().message});
     if (init_pid_ < 0) feed(event::InitExited{});
-    if (sidecar_pid_ < 0) feed(event::SidecarExited{{false, 1}});
+    if (!sidecar_.is_there()) feed(event::SidecarExited{{false, 1}});
   }
   while (!exit_code_) turn();
   output_.finish();
@@ -150,7 +135,7 @@ Result<> Keeper::begin() {
   for (const auto& action : lifetime_.begin()) {
     if (action.kind == Action::Kind::arm) perform(action);
   }
-  if (const auto done = launch_sidecar(); !done) return done;
+  if (const auto done = launch_sidecar(sidecar_, spec_.sidecar); !done) return done;
   if (spec_.compartment) {
     if (const auto done = launch_compartment(); !done) return done;
   } else {
@@ -174,18 +159,11 @@ Result<> Keeper::watch_signals() {
   return {};
 }
 
-Result<> Keeper::launch_sidecar() {
-  auto link = make_pair_of(SOCK_SEQPACKET);
-  if (!link) return fail(link.error());
-  auto output = make_pipe();
+Result<> Keeper::launch_sidecar(Sidecar& sidecar, const SidecarSpec& spec) {
+  auto output = sidecar.start(spec);
   if (!output) return fail(output.error());
-  const auto pid = start_sidecar(spec_.sidecar, link->theirs, output->theirs);
-  if (!pid) return fail(pid.error());
-  sidecar_pid_ = *pid;
-  sidecar_start_ = start_time(*pid);
-  sidecar_ = std::move(link->ours);
-  fcntl(sidecar_.get(), F_SETFL, O_NONBLOCK);
-  output_.add(Output::Source::sidecar, std::move(output->ours));
+  const bool second = &sidecar != &sidecar_ ? !writes_to_second_ : writes_to_second_;
+  output_.add(second ? Output::Source::second_sidecar : Output::Source::sidecar, std::move(*output));
   return {};
 }
 
@@ -208,9 +186,9 @@ Result<> Keeper::launch_compartment() {
   if (!compartment.data.empty()) {
     if (const auto made = make_directories(compartment.data); !made) return made;
   }
-  auto link = make_pair_of(SOCK_SEQPACKET);
-  auto output = make_pipe();
-  auto errors = make_pipe();
+  auto link = make_packet_pair();
+  auto output = make_output_pipe();
+  auto errors = make_output_pipe();
   if (!link || !output || !errors) return fail(Cause::exhausted, "no descriptors left");
   const int on = 1;
   setsockopt(link->ours.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
@@ -233,23 +211,24 @@ Result<> Keeper::launch_compartment() {
     return mapped;
   }
   tell_init(InitMessage::Kind::mapped);
-  fcntl(init_.get(), F_SETFL, O_NONBLOCK);
+  set_nonblocking(init_);
   return {};
 }
 
 int Keeper::poll_timeout() const {
   std::optional<Millis> next = deadline_;
-  for (const auto& due : {controller_.retry_at(), sessions_.deadline()})
+  for (const auto& due : {controller_.retry_at(), sessions_.deadline(), succession_.deadline()})
     if (due && (!next || *due < *next)) next = due;
   if (!next) return -1;
   return static_cast<int>(std::clamp<Millis>(*next - now_ms(), 0, 60'000));
 }
 
 void Keeper::turn() {
-  std::array<pollfd, 4 + Output::kSources> watched{{{signals_.get(), POLLIN, 0},
+  std::array<pollfd, 5 + Output::kSources> watched{{{signals_.get(), POLLIN, 0},
                                                     {init_.get(), POLLIN, 0},
-                                                    {sidecar_.get(), POLLIN, 0},
-                                                    {controller_.fd(), controller_.events(), 0}}};
+                                                    {sidecar_.link(), POLLIN, 0},
+                                                    {controller_.fd(), controller_.events(), 0},
+                                                    {succession_.other().link(), POLLIN, 0}}};
   const std::span<pollfd, Output::kSources> written = std::span(watched).last<Output::kSources>();
   output_.watch(written);
   if (poll(watched.data(), watched.size(), poll_timeout()) < 0 && errno != EINTR) {
@@ -260,11 +239,13 @@ void Keeper::turn() {
   // What a child said before it ended comes before its end.
   if (watched[1].revents != 0) on_init();
   if (watched[2].revents != 0) on_sidecar();
+  if (watched[4].revents != 0) succession_.on_link(now_ms());
   if (watched[0].revents != 0) on_signals();
   if (watched[3].revents != 0) on_controller(watched[3].revents);
   const Millis now = now_ms();
   controller_.tick(now);
   sessions_.tick(now, guests_of());
+  succession_.tick(now);
   if (deadline_ && now >= *deadline_) {
     deadline_.reset();
     feed(event::Deadline{});
@@ -279,14 +260,12 @@ void Keeper::perform(const Action& action) {
   switch (action.kind) {
     case Action::Kind::greet_sidecar: return greet_sidecar();
     case Action::Kind::start_service: return tell_init(InitMessage::Kind::start);
-    case Action::Kind::announce_service: return tell_sidecar("service_started");
-    case Action::Kind::drain_sidecar: return tell_sidecar("drain");
+    case Action::Kind::announce_service: return sidecar_.tell("service_started");
+    case Action::Kind::drain_sidecar: succession_.abandon(); return sidecar_.tell("drain");
     case Action::Kind::terminate_service: return tell_init(InitMessage::Kind::terminate);
     case Action::Kind::kill_compartment: return kill_init();
-    case Action::Kind::finish_sidecar: return tell_sidecar("finish");
-    case Action::Kind::kill_sidecar:
-      if (sidecar_pid_ > 0) kill(sidecar_pid_, SIGKILL);
-      return;
+    case Action::Kind::finish_sidecar: succession_.finish_now(); return sidecar_.tell("finish");
+    case Action::Kind::kill_sidecar: return sidecar_.kill();
     case Action::Kind::arm:
       deadline_ = action.value == 0 ? std::nullopt : std::optional(now_ms() + action.value);
       return;
@@ -297,25 +276,25 @@ void Keeper::perform(const Action& action) {
 }
 
 void Keeper::greet_sidecar() {
-  Json hello = spec_.sidecar.hello.empty() ? Json::object() : Json::parse(spec_.sidecar.hello, nullptr, false);
-  std::vector<std::string> names = std::move(door_names_);
-  std::vector<int> rights;
-  for (const auto& door : doors_) rights.push_back(door.get());
-  for (const auto& listener : spec_.listeners) {
-    names.push_back(listener.name);
-    rights.push_back(listener.fd);
-  }
-  hello["type"] = "hello";
-  hello["fds"] = names;
-  const std::string text = dump(hello);
-  const auto sent = send_with_rights(sidecar_.get(), std::as_bytes(std::span(text)), rights);
-  if (!sent) output_.say("the sidecar can't be told its doors: " + sent.error().message);
-  doors_.clear();
+  if (const auto done = greet(sidecar_, spec_.sidecar, std::move(vendor_)); !done) output_.say(done.error().message);
 }
 
-void Keeper::tell_sidecar(std::string_view type) {
-  const std::string text = dump({{"type", type}});
-  std::ignore = send_with_rights(sidecar_.get(), std::as_bytes(std::span(text)), {});
+Result<> Keeper::greet(Sidecar& sidecar, const SidecarSpec& spec, Fd vendor) {
+  std::vector<std::string> names;
+  std::vector<int> fds;
+  for (const auto& [name, fd] : sockets_) {
+    names.push_back(name);
+    fds.push_back(fd.get());
+  }
+  for (const auto& listener : spec_.listeners) {
+    names.push_back(listener.name);
+    fds.push_back(listener.fd);
+  }
+  if (vendor) {
+    names.emplace_back(net::kVendor);
+    fds.push_back(vendor.get());
+  }
+  return sidecar.greet(spec, names, fds);
 }
 
 void Keeper::tell_init(InitMessage::Kind kind) {
@@ -355,10 +334,11 @@ void Keeper::reap() {
   for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     const bool signalled = WIFSIGNALED(status);
     const Ending ending{signalled, signalled ? WTERMSIG(status) : WEXITSTATUS(status)};
-    if (pid == sidecar_pid_) {
+    if (succession_.on_exit(pid)) continue;
+    if (pid == sidecar_.pid()) {
       on_sidecar();
-      sidecar_pid_ = -1;
-      sidecar_.reset();
+      sidecar_.forget();
+      succession_.finish_now();
       feed(event::SidecarExited{ending});
     } else if (pid == init_pid_) {
       on_init();
@@ -388,8 +368,15 @@ void Keeper::on_init_message(const InitMessage& message, Received& received) {
   switch (message.kind) {
     case InitMessage::Kind::sealed: {
       std::istringstream names(message.text.data());
-      for (std::string name; std::getline(names, name);) door_names_.push_back(name);
-      doors_ = std::move(received.rights);
+      for (auto& fd : received.rights) {
+        std::string name;
+        std::getline(names, name);
+        if (name == net::kVendor) {
+          vendor_ = std::move(fd);
+        } else {
+          sockets_.emplace_back(name, std::move(fd));
+        }
+      }
       return feed(event::Sealed{});
     }
     case InitMessage::Kind::started:
@@ -407,6 +394,11 @@ void Keeper::on_init_message(const InitMessage& message, Received& received) {
     }
     case InitMessage::Kind::doors_set:
       return controller_.send(dump({{"type", "doors"}, {"problem", message.text.data()}}));
+    case InitMessage::Kind::vendor_opened:
+      return succession_.on_vendor(received.rights.size() == 1
+                                       ? Result<Fd>(std::move(received.rights.front()))
+                                       : fail(Cause::io, "no vendor socket: {}", message.text.data()),
+                                   now_ms());
     default: return sessions_.on_init(message, received);
   }
 }
@@ -428,47 +420,76 @@ void Keeper::change_doors(const Json& list) {
 }
 
 void Keeper::on_sidecar() {
-  while (sidecar_) {
-    std::array<std::byte, 4096> bytes{};
-    const auto received = receive_with_rights(sidecar_.get(), bytes);
-    if (!received && received.error().cause == Cause::exhausted) return;
-    if (!received || received->size == 0) {
-      // It can't be told anything any more: that is its end, whatever it still does.
-      sidecar_.reset();
-      if (sidecar_pid_ > 0 && lifetime_.phase() < Phase::finishing) kill(sidecar_pid_, SIGKILL);
-      return;
+  while (auto message = sidecar_.hear()) {
+    if (message->type == "ready") {
+      // Its own listener outlives it too.
+      if (message->rights.size() == 1) sockets_.emplace_back(net::kInner, std::move(message->rights.front()));
+      feed(event::SidecarReady{});
     }
-    const Json message =
-        Json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), received->size), nullptr, false);
-    if (!message.is_object()) continue;
-    const std::string type = message.value("type", Json()).is_string() ? message["type"].get<std::string>() : "";
-    if (type == "ready") feed(event::SidecarReady{});
-    if (type == "drained") feed(event::SidecarDrained{});
+    if (message->type == "drained") feed(event::SidecarDrained{});
   }
+  // One that can't be told anything any more is at its end, whatever it still does.
+  if (!sidecar_.has_link() && lifetime_.phase() < Phase::finishing) sidecar_.kill();
+}
+
+Succession::Keeper Keeper::succession_parts() {
+  return {[this] { tell_init(InitMessage::Kind::vendor); },
+          [this](const std::string& executable, Fd vendor) -> Result<Sidecar> {
+            SidecarSpec spec = spec_.sidecar;
+            spec.argv.front() = executable;
+            Sidecar next;
+            if (const auto launched = launch_sidecar(next, spec); !launched) return fail(launched.error());
+            if (const auto greeted = greet(next, spec, std::move(vendor)); !greeted)
+              output_.say(greeted.error().message);  // it will not get ready
+            return next;
+          },
+          [this](Sidecar& next) {
+            std::swap(sidecar_, next);
+            writes_to_second_ = !writes_to_second_;
+          },
+          [this](std::string_view what, std::string_view problem) { report_sidecar(what, problem); }};
+}
+
+void Keeper::report_sidecar(std::string_view what, std::string_view problem) {
+  if (!problem.empty()) output_.say(fmt::format("the sidecar is not replaced: {}", problem));
+  controller_.send(dump({{"type", "sidecar"},
+                         {"what", what},
+                         {"problem", problem},
+                         {"sidecar_pid", sidecar_.pid()},
+                         {"other_pid", succession_.other().pid()}}));
 }
 
 void Keeper::on_controller(short revents) {
   for (const auto& text : controller_.on_ready(now_ms(), revents)) {
     const Json message = Json::parse(text, nullptr, false);
-    if (!message.is_object() || !message.value("type", Json()).is_string()) continue;
-    const auto type = message["type"].get<std::string>();
-    if (type == "stop") {
-      const Json grace = message.value("grace_ms", Json());
-      feed(event::StopRequested{grace.is_number_unsigned() ? grace.get<std::uint32_t>() : spec_.grace_ms});
-    }
-    if (type == "doors" && message.contains("doors") && message["doors"].is_array()) change_doors(message["doors"]);
-    if (type == "guest" || type == "hang_up" || type == "connect")
-      sessions_.on_controller(message, guests_of(), now_ms());
-    if (type == "listeners") {
-      Json names = Json::array();
-      std::vector<int> rights;
-      for (const auto& listener : spec_.listeners) {
-        names.push_back(listener.name);
-        rights.push_back(listener.fd);
-      }
-      controller_.send(dump({{"type", "listeners"}, {"names", std::move(names)}}), std::move(rights));
-    }
+    if (message.is_object() && message.value("type", Json()).is_string()) obey(message);
   }
+}
+
+void Keeper::obey(const Json& message) {
+  const auto type = message["type"].get<std::string>();
+  if (type == "stop") {
+    const Json grace = message.value("grace_ms", Json());
+    feed(event::StopRequested{grace.is_number_unsigned() ? grace.get<std::uint32_t>() : spec_.grace_ms});
+  }
+  if (type == "doors" && message.contains("doors") && message["doors"].is_array()) change_doors(message["doors"]);
+  if (type == "guest" || type == "hang_up" || type == "connect")
+    sessions_.on_controller(message, guests_of(), now_ms());
+  if (type == "listeners") hand_out_listeners();
+  if (type == "replace_sidecar" && message.value("executable", Json()).is_string()) {
+    if (lifetime_.phase() != Phase::running) return report_sidecar("failed", "the instance does not run");
+    succession_.begin(message["executable"], spec_.compartment.has_value(), now_ms());
+  }
+}
+
+void Keeper::hand_out_listeners() {
+  Json names = Json::array();
+  std::vector<int> rights;
+  for (const auto& listener : spec_.listeners) {
+    names.push_back(listener.name);
+    rights.push_back(listener.fd);
+  }
+  controller_.send(dump({{"type", "listeners"}, {"names", std::move(names)}}), std::move(rights));
 }
 
 std::string Keeper::greeting() const {
@@ -478,10 +499,12 @@ std::string Keeper::greeting() const {
   }
   return dump({{"type", "hello"},
                {"instance", spec_.instance},
+               {"build", build_id()},
                {"keeper_pid", getpid()},
-               {"keeper_start", start_time(getpid())},
-               {"sidecar_pid", sidecar_pid_},
-               {"sidecar_start", sidecar_start_},
+               {"keeper_start", start_time_of(getpid())},
+               {"sidecar_pid", sidecar_.pid()},
+               {"sidecar_start", sidecar_.start_time()},
+               {"other_pid", succession_.other().pid()},
                {"service_pid", service_pid_},
                {"state", to_string(lifetime_.phase())},
                {"not_enforced", std::move(missing)}});

@@ -7,12 +7,14 @@
 // Towards the controller (FrameChannel of JSON on `controller_socket`; retried for ever, the instance doesn't wait for
 // it):
 //   keeper → controller
-//     {"type":"hello","instance","keeper_pid","keeper_start","sidecar_pid","sidecar_start","service_pid","state",
-//      "not_enforced":[{"what","reason","fix"}]}                     at each connect
+//     {"type":"hello","instance","build","keeper_pid","keeper_start","sidecar_pid","sidecar_start","service_pid","state",
+//      "other_pid","not_enforced":[{"what","reason","fix"}]}         at each connect
 //     {"type":"state","state":"sealing|sealed|sidecar_ready|running|draining|terminating|finishing|stopped","service_pid"}
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors
 //     {"type":"doors","problem":"…"}                                   the answer to doors; "" if they are set
+//     {"type":"sidecar","what":"starting|serving|retired|failed","problem","sidecar_pid","other_pid"}
+//                                                                      the answers to replace_sidecar (succession.hpp)
 //     {"type":"session","session":N, "started":true with the outer ends of a guest's streams (guests.hpp)
 //                                  | "connected":true with the socket | "ended":true,"code":N | "signal":N |
 //                                  "error":"…"}
@@ -21,6 +23,7 @@
 //     {"type":"guest","session":N,"argv":[…],"terminal":"TERM","rows","columns"}   without "terminal": pipes
 //     {"type":"hang_up","session":N}   {"type":"connect","session":N,"port":N}
 //     {"type":"doors","doors":[{"address","port"}]}     instead of those of the spec, from now on
+//     {"type":"replace_sidecar","executable":"/…"}      by one of that program, while the service runs
 // SIGTERM is a stop too.
 
 namespace bulkhead::compartments {

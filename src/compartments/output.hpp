@@ -15,8 +15,9 @@ namespace bulkhead::compartments {
 
 class Output {
  public:
-  enum class Source : std::uint8_t { service_output, service_errors, sidecar };
-  static constexpr std::size_t kSources = 3;
+  // A sidecar and the one that follows it write to one after the other of the last two.
+  enum class Source : std::uint8_t { service_output, service_errors, sidecar, second_sidecar };
+  static constexpr std::size_t kSources = 4;
 
   explicit Output(LogSpec spec) : log_(std::move(spec)) {}
 
@@ -39,7 +40,8 @@ class Output {
   void read(Stream& stream);
 
   LogFile log_;
-  std::array<Stream, kSources> streams_{{{"stdout", {}, {}}, {"stderr", {}, {}}, {"sidecar", {}, {}}}};
+  std::array<Stream, kSources> streams_{
+      {{"stdout", {}, {}}, {"stderr", {}, {}}, {"sidecar", {}, {}}, {"sidecar", {}, {}}}};
 };
 
 }  // namespace bulkhead::compartments

@@ -1,16 +1,25 @@
 #include "compartments/sidecar.hpp"
 
+#include <array>
+#include <span>
+
 #include <fcntl.h>
 #include <grp.h>
+#include <nlohmann/json.hpp>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "compartments/pairs.hpp"
+#include "compartments/rights.hpp"
 #include "net/instance_link.hpp"
+#include "net/process.hpp"
 
 namespace bulkhead::compartments {
 namespace {
+
+using Json = nlohmann::json;
 
 constexpr int kProgramFd = net::kInstanceLinkFd + 1;  // closed by exec
 
@@ -82,6 +91,60 @@ Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& o
   execve(argv.front(), argv.data(), environment.data());
   if (errno == EACCES) execveat(kProgramFd, "", argv.data(), environment.data(), AT_EMPTY_PATH);
   _exit(127);
+}
+
+Result<Fd> Sidecar::start(const SidecarSpec& spec) {
+  auto link = make_packet_pair();
+  if (!link) return fail(link.error());
+  auto output = make_output_pipe();
+  if (!output) return fail(output.error());
+  const auto pid = start_sidecar(spec, link->theirs, output->theirs);
+  if (!pid) return fail(pid.error());
+  pid_ = *pid;
+  start_time_ = start_time_of(*pid);
+  link_ = std::move(link->ours);
+  set_nonblocking(link_);
+  return std::move(output->ours);
+}
+
+Result<> Sidecar::greet(const SidecarSpec& spec, const std::vector<std::string>& names, const std::vector<int>& fds) {
+  Json hello = spec.hello.empty() ? Json::object() : Json::parse(spec.hello, nullptr, false);
+  hello["type"] = "hello";
+  hello["fds"] = names;
+  const std::string text = hello.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const auto sent = send_with_rights(link_.get(), std::as_bytes(std::span(text)), fds);
+  if (!sent) return fail(within("the sidecar can't be told its doors", sent.error()));
+  return {};
+}
+
+void Sidecar::tell(std::string_view type) {
+  const std::string text = Json{{"type", type}}.dump();
+  std::ignore = send_with_rights(link_.get(), std::as_bytes(std::span(text)), {});
+}
+
+std::optional<Sidecar::Message> Sidecar::hear() {
+  if (!link_) return std::nullopt;
+  std::array<std::byte, 4096> bytes{};
+  auto received = receive_with_rights(link_.get(), bytes);
+  if (!received && received.error().cause == Cause::exhausted) return std::nullopt;
+  if (!received || received->size == 0) {
+    link_.reset();
+    return std::nullopt;
+  }
+  const Json message =
+      Json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), received->size), nullptr, false);
+  Message heard{"", std::move(received->rights)};
+  if (message.is_object() && message.contains("type") && message["type"].is_string()) heard.type = message["type"];
+  return heard;
+}
+
+void Sidecar::kill() {
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
+}
+
+std::uint64_t start_time_of(pid_t pid) {
+  const auto identity = net::identify_process(pid);
+  return identity ? identity->start_time : 0;
 }
 
 }  // namespace bulkhead::compartments

@@ -140,24 +140,33 @@ json Controller::identity(const json& request) const {
 
 // Asks every sidecar for its counts and waits a moment for the answers.
 net::Task<> Controller::refresh_stats() {
-  std::map<std::string, json> before;
-  for (auto& [id, runtime] : runtimes_) {
-    if (runtime.sidecar_channel == nullptr || runtime.sent_hash.empty()) continue;
-    if (runtime.sidecar_channel->send(json{{"type", "stats?"}}.dump()))
-      before[id] = std::exchange(runtime.stats, json());
-  }
+  std::map<pid_t, json> before;
+  for_every_sidecar([&](SidecarPeer& peer) {
+    if (peer.channel == nullptr || peer.sent_hash.empty()) return;
+    if (peer.channel->send(json{{"type", "stats?"}}.dump()))
+      before[peer.process.pid] = std::exchange(peer.stats, json());
+  });
   const net::Deadline deadline = loop_.in(500ms);
   for (;;) {
     bool missing = false;
-    for (const auto& [id, old] : before)
-      missing = missing || (runtimes_.contains(id) && runtimes_.at(id).stats.is_null());
+    for_every_sidecar([&](const SidecarPeer& peer) {
+      missing = missing || (peer.channel != nullptr && before.contains(peer.process.pid) && peer.stats.is_null());
+    });
     if (!missing) break;
     const auto news = co_await stats_news_.wait(deadline);
     if (!news) break;
   }
-  for (auto& [id, old] : before)
-    if (const auto it = runtimes_.find(id); it != runtimes_.end() && it->second.stats.is_null())
-      it->second.stats = std::move(old);
+  for_every_sidecar([&](SidecarPeer& peer) {
+    if (const auto it = before.find(peer.process.pid); it != before.end() && peer.stats.is_null())
+      peer.stats = std::move(it->second);
+  });
+}
+
+void Controller::for_every_sidecar(const std::function<void(SidecarPeer&)>& visit) {
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.sidecar.process.pid > 0) visit(runtime.sidecar);
+    if (runtime.other.process.pid > 0) visit(runtime.other);
+  }
 }
 
 Result<> Controller::make_gateway_certificate() {

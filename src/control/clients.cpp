@@ -58,7 +58,7 @@ net::Task<> Controller::serve_client(net::Stream stream) {
     std::map<uid_t, unsigned>& open;
     uid_t uid;
   } const counted(connections_, first->uid);
-  if (connections_[first->uid] > kMostConnections && first->role != Role::admin) co_return;
+  if (connections_[first->uid] > kMostConnections && first->role < Role::admin) co_return;
   for (;;) {
     auto frame = co_await channel.receive(net::Deadline::never());
     if (!frame) co_return;
@@ -92,6 +92,7 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
   if (verb == "status") co_await refresh_stats();
   json reply;
   try {
+    if (verb == "upgrade") co_return co_await serve_upgrade(channel, who, request);
     if (verb == "exec") co_return co_await serve_exec(channel, who, request);
     if (verb == "run") co_return co_await serve_run(channel, who, request);
     if (verb == "forward") co_return co_await serve_forward(channel, who, request);

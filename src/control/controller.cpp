@@ -1,5 +1,6 @@
 #include "control/controller.hpp"
 
+#include <cstring>
 #include <filesystem>
 
 #include <fmt/ranges.h>
@@ -55,12 +56,15 @@ Result<> Controller::open() {
   history_ = std::move(*history);
   end_records();
 
+  Left left = read_left();
   if (const auto text = read_file(places.desired())) {
     auto desired = desired_from_json(*text);
     if (!desired) return fail(std::move(desired.error()));
-    if (auto taken = take(std::move(*desired), false, {"bulkhead", "the controller returned"}); !taken) return taken;
+    desired_hash_ = hash_of(*text);
+    if (auto taken = take(std::move(*desired), false, {"bulkhead", "the controller returned"}, &left); !taken)
+      return taken;
   }
-  adopt_running();
+  for (Record& record : left.records) adopt(std::move(record));
 
   struct Wanted {
     net::Listener& listener;
@@ -191,6 +195,11 @@ int controller_main(const std::string& app, const std::string& executable) {
     return opened.error().cause == Cause::conflict ? 3 : 1;
   }
   const bool gone = loop.run(controller.run());
+  if (const std::string& next = controller.becomes(); !gone && !next.empty()) {
+    ::execl(next.c_str(), next.c_str(), "controller", "--app", app.c_str(), nullptr);
+    log_line("controller of {}: becoming {}: {}", app, next, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
+    return 1;  // the warden brings the former one back
+  }
   if (gone) {
     std::error_code ignored;
     std::filesystem::remove_all(places_of(app).run, ignored);

@@ -50,6 +50,8 @@ class Controller {
   net::Task<bool> run();
   // Whether what is desired stays on disk after it went down.
   bool keeps_desired() const { return keep_desired_; }
+  // The program that this process is to become once it has ended as a controller; "" where it is to end.
+  const std::string& becomes() const { return becomes_; }
 
  private:
   // What follows from an event: decide, act, publish, save, tell who watches.
@@ -61,7 +63,8 @@ class Controller {
   double luck() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   // instances.cpp
-  void adopt_running();
+  Left read_left() const;
+  void adopt_names(Left& left);
   void adopt(Record record);
   Result<> start_instance(const Slot& slot);
   Result<Runtime> prepare(const Slot& slot, compartments::Spec& spec);
@@ -80,12 +83,19 @@ class Controller {
   void hear_keeper(Runtime& runtime, const nlohmann::json& message, std::vector<Fd> fds);
   net::Task<> accept_sidecars();
   net::Task<> serve_sidecar(net::Stream stream);
-  net::Task<Runtime*> attest(pid_t pid);
-  Result<> hear_sidecar(Runtime& runtime, const nlohmann::json& message);
-  Result<> sign(Runtime& runtime, const std::string& request);
+  struct Attested {
+    Runtime* runtime = nullptr;  // null: of none
+    SidecarPeer* peer = nullptr;
+  };
+  net::Task<Attested> attest(pid_t pid);
+  void hear_of_sidecars(Runtime& runtime, const nlohmann::json& message);
+  void forget_other(Runtime& runtime);
+  Result<> hear_sidecar(Runtime& runtime, SidecarPeer& peer, const nlohmann::json& message);
+  Result<> sign(Runtime& runtime, SidecarPeer& peer, const std::string& request);
   void publish();
   void publish_doors(Runtime& runtime);
   void publish_to(Runtime& runtime);
+  void publish_to(SidecarPeer& peer, const proxy::Snapshot& snapshot, const std::string& hash);
 
   // clients.cpp
   net::Task<> accept_clients(net::Listener& listener);
@@ -138,6 +148,12 @@ class Controller {
   std::vector<Goal> goals() const;
   net::Task<Result<Fd>> connect_inside(int client, const nlohmann::json& request);
 
+  // upgrade.cpp
+  net::Task<bool> serve_upgrade(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
+  net::Task<nlohmann::json> replace_sidecar(std::string id, std::uint64_t epoch);
+  net::Task<> until_retired(net::Deadline deadline);
+  void become(const std::string& executable);
+
   // api.cpp
   nlohmann::json answer(const nlohmann::json& request, const std::string& who);
   nlohmann::json apply(const nlohmann::json& request, const std::string& who);
@@ -148,6 +164,7 @@ class Controller {
   nlohmann::json problems() const;
   bool settled() const;
   net::Task<> refresh_stats();
+  void for_every_sidecar(const std::function<void(SidecarPeer&)>& visit);
 
   // updates.cpp
   struct Origin {  // of a change, for the history
@@ -155,7 +172,8 @@ class Controller {
     std::string why;
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
-  Result<> take(Desired desired, bool keep, const Origin& origin);
+  // `left`: of the controller before this one, where this is the first that is wanted here.
+  Result<> take(Desired desired, bool keep, const Origin& origin, Left* left = nullptr);
   void enter_history(const Origin& origin);
   bool can_go_back(const Goal& goal) const;
   void save_history();
@@ -177,6 +195,7 @@ class Controller {
   std::mt19937_64 random_;
 
   Desired desired_;
+  std::string desired_hash_;  // of its file
   std::optional<Loaded> loaded_;
   proxy::Certificate gateway_certificate_;
   std::optional<identity::Authority> authority_;
@@ -216,6 +235,7 @@ class Controller {
   net::Notify wake_;
   bool gone_for_good_ = false;
   bool keep_desired_ = false;  // it goes down only to come back
+  std::string becomes_;
   Partner partner_;
   struct OperatorsSocket {
     OperatorsSocket(net::Loop& loop, net::Listener opened) : listener(std::move(opened)), accepting(loop) {}

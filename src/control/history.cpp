@@ -90,6 +90,14 @@ const Revision& History::note(const std::string& service, Revision revision) {
   return all.back();
 }
 
+void History::rename(const std::string& service, const std::string& from, const std::string& to) {
+  for (Revision& each : revisions_[service]) {
+    if (each.hash != from || from == to) continue;
+    each.hash = to;
+    changed_ = true;
+  }
+}
+
 Revision* History::last(const std::string& service, const std::string& hash) {
   const auto found = revisions_.find(service);
   if (found == revisions_.end()) return nullptr;

@@ -37,6 +37,8 @@ class History {
   Result<std::string> keep(const Desired& desired);
   Result<Desired> desired(const std::string& id) const;
 
+  // The same revision is called `to` from now on: another build of this program makes another hash of it.
+  void rename(const std::string& service, const std::string& from, const std::string& to);
   // The service's revision from now on; a new entry where it is another than that of the last one.
   const Revision& note(const std::string& service, Revision revision);
   void prove(const std::string& service, const std::string& hash);

@@ -49,15 +49,27 @@ Runtime* Controller::find(const std::string& id, std::uint64_t epoch) {
   return it == runtimes_.end() || it->second.epoch != epoch ? nullptr : &it->second;
 }
 
-void Controller::adopt_running() {
+// What the controller before this one left; nothing where there was none.
+Left Controller::read_left() const {
   const auto text = read_file(launcher_.places.instances());
-  if (!text) return;
-  auto records = records_from_json(*text);
-  if (!records) {
-    log_line("{}", records.error().message);
-    return;
+  if (!text) return {};
+  auto left = left_from_json(*text);
+  if (left) return std::move(*left);
+  log_line("{}", left.error().message);
+  return {};
+}
+
+// Nothing is replaced because this build of the program calls the same revision otherwise than the one before.
+void Controller::adopt_names(Left& left) {
+  if (left.desired != desired_hash_) return;
+  for (const Goal& goal : goals_of(launcher_, loaded_->application, loaded_->model)) {
+    const auto before = left.revisions.find(goal.service);
+    if (before == left.revisions.end()) continue;
+    history_->rename(goal.service, before->second, goal.revision);
+    for (Record& record : left.records)
+      if (record.slot.service == goal.service && record.slot.revision == before->second)
+        record.slot.revision = goal.revision;
   }
-  for (Record& record : *records) adopt(std::move(record));
 }
 
 void Controller::adopt(Record record) {
@@ -66,7 +78,7 @@ void Controller::adopt(Record record) {
   runtime.service = record.slot.service;
   runtime.epoch = record.slot.epoch;
   runtime.keeper = record.keeper;
-  runtime.sidecar = record.sidecar;
+  runtime.sidecar.process = record.sidecar;
   runtime.address = record.address;
   runtime.cgroups = record.cgroups;
   runtime.not_after = record.not_after;
@@ -203,10 +215,11 @@ net::Task<> Controller::watch_keeper(std::string id, std::uint64_t epoch) {
   if (runtime == nullptr) co_return;
   registry_.remove(id);
   publish();
-  retired_[runtime->service].add(totals_of(runtime->stats, runtime->service));
+  retired_[runtime->service].add(totals_of(*runtime));
   Runtime gone = std::move(*runtime);
   if (gone.keeper_channel != nullptr) gone.keeper_channel->close();
-  if (gone.sidecar_channel != nullptr) gone.sidecar_channel->close();
+  for (const SidecarPeer* peer : {&gone.sidecar, &gone.other})
+    if (peer->channel != nullptr) peer->channel->close();
   co_await clean_up(std::move(gone));
   runtimes_.erase(id);
   fleet_.on_gone(id, epoch, now(), luck());
@@ -215,13 +228,13 @@ net::Task<> Controller::watch_keeper(std::string id, std::uint64_t epoch) {
 
 // Whatever a keeper that was killed may have left: its sidecar for the moment until that sees the end, and the groups.
 net::Task<> Controller::clean_up(Runtime runtime) {
-  if (is_alive(runtime.sidecar)) {
-    if (auto pidfd = net::open_pidfd(runtime.sidecar.pid)) {
-      const auto killed = net::send_signal(*pidfd, SIGKILL);
-      static_cast<void>(killed);
-      const auto ended = co_await net::wait_exit(loop_, *pidfd, loop_.in(5s));
-      static_cast<void>(ended);
-    }
+  for (const SidecarPeer* peer : {&runtime.sidecar, &runtime.other}) {
+    auto pidfd = is_alive(peer->process) ? net::open_pidfd(peer->process.pid) : Result<Fd>(Fd());
+    if (!pidfd || !*pidfd) continue;
+    const auto killed = net::send_signal(*pidfd, SIGKILL);
+    static_cast<void>(killed);
+    const auto ended = co_await net::wait_exit(loop_, *pidfd, loop_.in(5s));
+    static_cast<void>(ended);
   }
   for (int attempt = 0; attempt < 100; ++attempt) {
     if (compartments::remove_cgroups(runtime.cgroups, 0)) break;
@@ -232,20 +245,22 @@ net::Task<> Controller::clean_up(Runtime runtime) {
 }
 
 void Controller::save_instances() {
-  std::vector<Record> records;
+  Left left;
+  left.desired = desired_hash_;
+  for (const auto& [service, goal] : fleet_.goals()) left.revisions[service] = goal.revision;
   for (const auto& [id, slot] : fleet_.slots()) {
     Record record;
     record.slot = slot;
     if (const auto it = runtimes_.find(id); it != runtimes_.end()) {
       record.keeper = it->second.keeper;
-      record.sidecar = it->second.sidecar;
+      record.sidecar = it->second.sidecar.process;
       record.address = it->second.address;
       record.cgroups = it->second.cgroups;
       record.not_after = it->second.not_after;
     }
-    records.push_back(std::move(record));
+    left.records.push_back(std::move(record));
   }
-  std::string text = to_json(records);
+  std::string text = to_json(left);
   if (text == saved_) return;
   if (auto written = write_file_atomically(launcher_.places.instances(), text, 0600); !written) {
     if (save_problem_ != written.error().message) log_line("{}", written.error().message);

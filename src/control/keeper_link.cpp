@@ -45,8 +45,7 @@ Runtime* Controller::greet_keeper(const json& hello, pid_t pid) {
   Runtime& runtime = it->second;
   const auto identity = net::identify_process(pid);
   if (!identity || *identity != runtime.keeper) return nullptr;
-  if (const int sidecar = hello.value("sidecar_pid", 0); sidecar > 0)
-    if (auto found = net::identify_process(sidecar)) runtime.sidecar = *found;
+  runtime.keeper_build = hello.value("build", "");
   runtime.add_not_enforced(hello);
   return &runtime;
 }
@@ -113,17 +112,49 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
   }
 }
 
+// Which of its two processes serves, and which is the other one: by their pids, as the keeper tells them.
+void Controller::hear_of_sidecars(Runtime& runtime, const json& message) {
+  const auto known = [](pid_t pid) {
+    SidecarPeer peer;
+    if (auto found = net::identify_process(pid)) peer.process = *found;
+    return peer;
+  };
+  const pid_t serves = message.value("sidecar_pid", -1);
+  if (serves > 0 && serves != runtime.sidecar.process.pid) {
+    if (serves == runtime.other.process.pid)
+      std::swap(runtime.sidecar, runtime.other);
+    else
+      runtime.sidecar = known(serves);
+  }
+  if (!message.contains("other_pid")) return;
+  const pid_t beside = message["other_pid"];
+  if (beside == runtime.other.process.pid) return;
+  runtime.other.gone = true;
+  if (runtime.other.channel == nullptr || beside > 0) forget_other(runtime);
+  if (beside > 0) runtime.other = known(beside);
+}
+
+// What it had counted is the service's, still.
+void Controller::forget_other(Runtime& runtime) {
+  retired_[runtime.service].add(totals_of(runtime.other.stats, runtime.service));
+  runtime.other = {};
+}
+
 void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<Fd> fds) {
   const std::string type = message.value("type", "");
   if (type == "session") return sessions_.tell(runtime.id, message, std::move(fds));
   if (type == "hello" || type == "state") {
     runtime.keeper_state = message.value("state", "");
     runtime.service_pid = message.value("service_pid", -1);
-    if (const int sidecar = message.value("sidecar_pid", 0); sidecar > 0 && runtime.sidecar.pid != sidecar)
-      if (auto found = net::identify_process(sidecar)) runtime.sidecar = *found;
+    hear_of_sidecars(runtime, message);
     if (runtime.keeper_state == "running" ||
         (runtime.service == policy::kGateway && runtime.keeper_state == "sidecar_ready"))
       fleet_.on_started(runtime.id, runtime.epoch, now());
+    keeper_news_.notify_all();
+  } else if (type == "sidecar") {
+    hear_of_sidecars(runtime, message);
+    runtime.succession = message.value("what", "");
+    runtime.succession_problem = message.value("problem", "");
     keeper_news_.notify_all();
   } else if (type == "exited") {
     const bool well = !message.contains("signal") && message.value("code", 1) == 0 && !message.contains("reason");

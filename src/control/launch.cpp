@@ -28,8 +28,6 @@ std::string absolute(const std::string& directory, const std::string& path) {
   return joined;
 }
 
-std::string hash_of(const std::string& text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
-
 std::map<std::string, std::string> environment_of(const manifest::Service& service) {
   std::map<std::string, std::string> environment;
   if (!service.ports.empty()) environment["PORT"] = std::to_string(service.ports.front().number.number);
@@ -84,6 +82,8 @@ json hello_of(const manifest::Application& application, std::string_view service
 }
 
 }  // namespace
+
+std::string hash_of(const std::string& text) { return fmt::format("{:016x}", XXH3_64bits(text.data(), text.size())); }
 
 namespace {
 

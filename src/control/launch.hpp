@@ -14,6 +14,9 @@
 // From the manifest to what the keeper of one instance is told, and to what the fleet is to keep running.
 namespace bulkhead::control {
 
+// Of a text, 16 hexadecimal digits. Not for what somebody may forge.
+std::string hash_of(const std::string& text);
+
 // What all instances of an application have in common.
 struct Launcher {
   Places places;

@@ -131,18 +131,27 @@ TEST(Records, AreReadBackAsTheyWereWritten) {
   record.slot.revision = "r";
   record.keeper = {123, 456, "boot"};
   record.cgroups = {{"/sys/fs/cgroup/x", 1, {}}};
-  const auto read = records_from_json(to_json(std::vector<Record>{record}));
+  const auto read = left_from_json(to_json(Left{"hash", {{"a", "r"}}, {record}}));
   ASSERT_TRUE(read) << read.error().message;
-  ASSERT_EQ(read->size(), 1U);
-  EXPECT_EQ(read->at(0).keeper, record.keeper);
-  EXPECT_EQ(read->at(0).slot.epoch, 9U);
-  EXPECT_EQ(read->at(0).slot.phase, Phase::ready);
-  EXPECT_EQ(read->at(0).cgroups, record.cgroups);
+  EXPECT_EQ(read->desired, "hash");
+  EXPECT_EQ(read->revisions.at("a"), "r");
+  ASSERT_EQ(read->records.size(), 1U);
+  EXPECT_EQ(read->records.at(0).keeper, record.keeper);
+  EXPECT_EQ(read->records.at(0).slot.epoch, 9U);
+  EXPECT_EQ(read->records.at(0).slot.phase, Phase::ready);
+  EXPECT_EQ(read->records.at(0).cgroups, record.cgroups);
+}
+
+TEST(Records, OfABuildThatDidNotWriteEverythingAreRead) {
+  const auto read = left_from_json(R"({"instances": []})");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->desired, "");
+  EXPECT_TRUE(read->revisions.empty());
 }
 
 TEST(Records, WhatIsBrokenIsAFault) {
   for (const char* text : {"", "{", "[]", "{\"instances\": 3}", "{\"instances\": [{}]}"})
-    EXPECT_FALSE(records_from_json(text)) << text;
+    EXPECT_FALSE(left_from_json(text)) << text;
 }
 
 TEST(Desired, IsReadBackAsItWasWritten) {

@@ -125,10 +125,14 @@ net::Task<> Partner::keep_alive() {
   }
 }
 
-void Partner::dismiss() {
-  dismissed_ = true;
+void Partner::renew() {
   const int pid = holder_of(run_directory_, role_);
   if (pid > 0) ::kill(pid, SIGTERM);
+}
+
+void Partner::dismiss() {
+  dismissed_ = true;
+  renew();
 }
 
 namespace {

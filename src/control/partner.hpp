@@ -33,6 +33,8 @@ class Partner {
   // While the run directory is there: waits for the end of the process that holds `role`, then starts another, at most
   // one each second.
   net::Task<> keep_alive();
+  // Ends the one that is there: keep_alive() starts another, of this program.
+  void renew();
   // Ends the partner and stops looking.
   void dismiss();
   // Stops looking: this process ends, what the other one does is its own affair.

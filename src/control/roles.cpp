@@ -20,7 +20,7 @@ constexpr Verb kVerbs[] = {
     {"audit", Role::viewer, false},    {"history", Role::viewer, false}, {"plan", Role::operate, false},
     {"rollback", Role::operate, true}, {"restart", Role::operate, true}, {"scale", Role::operate, true},
     {"exec", Role::operate, false},    {"run", Role::operate, false},    {"forward", Role::operate, false},
-    {"apply", Role::admin, true},      {"down", Role::admin, true},
+    {"apply", Role::admin, true},      {"down", Role::admin, true},      {"upgrade", Role::launcher, false},
 };
 
 // The number of a group: as written, or what the host's database says.
@@ -63,7 +63,7 @@ Result<std::vector<gid_t>> peer_groups(int socket) {
 }  // namespace
 
 std::string_view to_string(Role role) {
-  constexpr std::array<std::string_view, 4> kNames = {"none", "viewer", "operator", "admin"};
+  constexpr std::array<std::string_view, 5> kNames = {"none", "viewer", "operator", "admin", "launcher"};
   return kNames[static_cast<std::size_t>(role)];
 }
 
@@ -93,7 +93,7 @@ void Roles::add(const std::vector<manifest::Operators::Group>& groups, Role role
 }
 
 Role Roles::role_of(uid_t uid, std::span<const gid_t> groups) const {
-  if (uid == ::geteuid() || uid == 0) return Role::admin;
+  if (uid == ::geteuid() || uid == 0) return Role::launcher;
   Role role = Role::none;
   for (const gid_t group : groups)
     if (const auto found = roles_.find(group); found != roles_.end()) role = std::max(role, found->second);
@@ -116,6 +116,8 @@ std::string refusal_of(const Peer& who, std::string_view verb) {
   const Verb* const found = find_verb(verb);
   if (found == nullptr) return fmt::format("unknown verb '{}'", verb);
   if (who.role >= found->role) return {};
+  if (found->role == Role::launcher)
+    return fmt::format("'{}' is for the user who started the application and for root, not for {}", verb, name_of(who));
   return fmt::format(
       "'{}' takes the role {}, and {} has {}; 'operators' in the manifest gives roles to groups (a group that was "
       "joined "

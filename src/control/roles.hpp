@@ -12,12 +12,13 @@
 #include "base/result.hpp"
 #include "manifest/application.hpp"
 
-// Who may do what on the control socket. The launcher's uid and root are admins; others have the role that the manifest
-// gives to a group of theirs.
+// Who may do what on the control socket. The launcher's uid and root may do everything; others have the role that the
+// manifest gives to a group of theirs.
 namespace bulkhead::control {
 
-enum class Role : std::uint8_t { none, viewer, operate, admin };  // each includes the ones before it
-std::string_view to_string(Role role);                            // as the manifest writes it
+// Each includes the ones before it. No group can have the last one.
+enum class Role : std::uint8_t { none, viewer, operate, admin, launcher };
+std::string_view to_string(Role role);  // as the manifest writes it
 
 // Every verb that there is. One that is not here is refused, whoever asks.
 struct Verb {

@@ -27,8 +27,8 @@ TEST(Roles, TheHighestOfAllGroupsCounts) {
   EXPECT_EQ(role({4002, 4001}), Role::operate);
   EXPECT_EQ(role({4001, 4003}), Role::admin);
   EXPECT_EQ(Roles().role_of(stranger, std::vector<gid_t>{4003}), Role::none);
-  EXPECT_EQ(Roles().role_of(::geteuid(), {}), Role::admin);
-  EXPECT_EQ(Roles().role_of(0, {}), Role::admin);
+  EXPECT_EQ(Roles().role_of(::geteuid(), {}), Role::launcher);
+  EXPECT_EQ(Roles().role_of(0, {}), Role::launcher);
 }
 
 TEST(Roles, AGroupThatTheHostDoesNotKnowHasNoneAndIsNamed) {
@@ -52,6 +52,9 @@ TEST(Roles, ARefusalSaysWhatIsNeededWhatIsThereAndWhere) {
                   .starts_with("'status' takes the role viewer, and uid 1000 has none"));
   EXPECT_EQ(refusal_of({1000, 1, "ann", Role::operate}, "exec"), "");
   EXPECT_EQ(refusal_of({1000, 1, "ann", Role::admin}, "exec"), "");
+  EXPECT_EQ(refusal_of({1000, 1, "ann", Role::launcher}, "upgrade"), "");
+  EXPECT_EQ(refusal_of({1000, 1, "ann", Role::admin}, "upgrade"),
+            "'upgrade' is for the user who started the application and for root, not for ann");
 }
 
 TEST(Roles, ThePeerIsWhoTheKernelSays) {
@@ -63,7 +66,7 @@ TEST(Roles, ThePeerIsWhoTheKernelSays) {
   ASSERT_TRUE(peer);
   EXPECT_EQ(peer->uid, ::geteuid());
   EXPECT_EQ(peer->pid, ::getpid());
-  EXPECT_EQ(peer->role, Role::admin);
+  EXPECT_EQ(peer->role, Role::launcher);
 }
 
 }  // namespace

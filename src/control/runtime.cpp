@@ -68,6 +68,11 @@ Record record_of(const json& value) {
 
 }  // namespace
 
+SidecarPeer* Runtime::peer_of(const net::FrameChannel& channel) {
+  if (sidecar.channel == &channel) return &sidecar;
+  return other.channel == &channel ? &other : nullptr;
+}
+
 void Runtime::add_not_enforced(const json& hello) {
   const auto list = hello.find("not_enforced");
   if (list == hello.end()) return;
@@ -83,19 +88,21 @@ bool is_alive(const net::ProcessIdentity& identity) {
   return now && *now == identity;
 }
 
-std::string to_json(const std::vector<Record>& records) {
+std::string to_json(const Left& left) {
   json list = json::array();
-  for (const Record& record : records) list.push_back(record_json(record));
-  return json{{"instances", list}}.dump();
+  for (const Record& record : left.records) list.push_back(record_json(record));
+  return json{{"desired", left.desired}, {"revisions", left.revisions}, {"instances", list}}.dump();
 }
 
-Result<std::vector<Record>> records_from_json(std::string_view text) {
+Result<Left> left_from_json(std::string_view text) {
   auto value = policy::read_json(text);
   if (!value) return fail(within("the list of instances", std::move(value.error())));
   try {
-    std::vector<Record> records;
-    for (const json& each : value->at("instances")) records.push_back(record_of(each));
-    return records;
+    Left left;
+    left.desired = value->value("desired", "");
+    left.revisions = value->value("revisions", left.revisions);
+    for (const json& each : value->at("instances")) left.records.push_back(record_of(each));
+    return left;
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "the list of instances is not as expected: {}", error.what());
   }

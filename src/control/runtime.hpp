@@ -17,6 +17,17 @@
 
 namespace bulkhead::control {
 
+// One sidecar or gateway, of an instance that may have two: the one that serves, and beside it the one that is to
+// follow or the one that was followed (compartments/succession.hpp).
+struct SidecarPeer {
+  net::ProcessIdentity process;          // pid -1: none
+  net::FrameChannel* channel = nullptr;  // of the connection that stands now; its coroutine owns it
+  std::string build;                     // build_id() as it told
+  std::string sent_hash;                 // of the last snapshot that it was sent on this connection
+  nlohmann::json stats;                  // as it last sent them
+  bool gone = false;                     // its process has ended; what it said last may not be read yet
+};
+
 // What the controller knows of the instance that runs in a slot. It begins with the start of a keeper and ends with its
 // end; another start in the same slot is another Runtime with a higher epoch.
 struct Runtime {
@@ -24,25 +35,28 @@ struct Runtime {
   std::string service;
   std::uint64_t epoch = 0;
   net::ProcessIdentity keeper;
-  net::ProcessIdentity sidecar;  // pid -1 until the keeper has told
-  std::string address;           // of the inner door
+  std::string keeper_build;
+  SidecarPeer sidecar;  // none until the keeper has told
+  SidecarPeer other;
+  std::string succession;          // what the keeper said last of it: "starting", "serving", "retired", "failed"
+  std::string succession_problem;  // why it failed
+  std::string address;             // of the inner door
   std::vector<compartments::CgroupDirectory> cgroups;
 
   Fd keeper_pidfd;
   net::FrameChannel* keeper_channel = nullptr;  // of the connection that stands now; its coroutine owns it
-  net::FrameChannel* sidecar_channel = nullptr;
   std::string keeper_state;
   int service_pid = -1;
   std::vector<NotEnforced> not_enforced;
   std::vector<compartments::Door> doors;  // that its keeper was told of last; none for one that was adopted
-  std::string sent_hash;                  // of the last snapshot that this sidecar was sent on this connection
   std::string doors_problem;              // why its compartment could not take the last ones; "" if it did
   std::string rejected;                   // why it refused the last one; "" if it did not
   std::string serial;
   std::int64_t not_before = 0;  // of its current certificate, seconds since the epoch
   std::int64_t not_after = 0;
-  nlohmann::json stats;  // as the sidecar last sent them
 
+  // Whose connection this is; null where it is nobody's any more.
+  SidecarPeer* peer_of(const net::FrameChannel& channel);
   // Adds what the "not_enforced" of a keeper's or sidecar's hello names, once. Throws json::exception if it is broken.
   void add_not_enforced(const nlohmann::json& hello);
 };
@@ -60,7 +74,14 @@ struct Record {
 // Whether the process that was seen then is the one that has its pid now.
 bool is_alive(const net::ProcessIdentity& identity);
 
-std::string to_json(const std::vector<Record>& records);
-Result<std::vector<Record>> records_from_json(std::string_view json);
+// What a controller leaves behind for the next one.
+struct Left {
+  std::string desired;                           // hash_of() what was wanted, as it stands on disk
+  std::map<std::string, std::string> revisions;  // by service: what that controller called it
+  std::vector<Record> records;
+};
+std::string to_json(const Left& left);
+// A member that another build did not write yet is empty.
+Result<Left> left_from_json(std::string_view json);
 
 }  // namespace bulkhead::control

@@ -21,15 +21,16 @@ net::Task<> Controller::accept_sidecars() {
 
 // Who is at the other end, by the kernel's word: the process that a keeper of ours has named as its sidecar. It may
 // connect before its keeper's news is here, so that is waited for.
-net::Task<Runtime*> Controller::attest(pid_t pid) {
+net::Task<Controller::Attested> Controller::attest(pid_t pid) {
   const net::Deadline deadline = loop_.in(10s);
   for (;;) {
     const auto identity = net::identify_process(pid);
-    if (!identity) co_return nullptr;
+    if (!identity) co_return Attested{};
     for (auto& [id, runtime] : runtimes_)
-      if (runtime.sidecar == *identity) co_return &runtime;
+      for (SidecarPeer* peer : {&runtime.sidecar, &runtime.other})
+        if (peer->process == *identity) co_return Attested{&runtime, peer};
     const auto news = co_await keeper_news_.wait(deadline);
-    if (!news) co_return nullptr;
+    if (!news) co_return Attested{};
   }
 }
 
@@ -37,13 +38,13 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
   const auto credentials = stream.peer_credentials();
   if (!credentials) co_return;
   net::FrameChannel channel(std::move(stream));
-  Runtime* runtime = co_await attest(credentials->pid);
+  auto [runtime, peer] = co_await attest(credentials->pid);
   if (runtime == nullptr) {
     log_line("refused a sidecar: pid {} is not the sidecar of any instance", credentials->pid);
     co_return;
   }
-  runtime->sidecar_channel = &channel;
-  runtime->sent_hash.clear();
+  peer->channel = &channel;
+  peer->sent_hash.clear();
   const std::string id = runtime->id;
   const std::uint64_t epoch = runtime->epoch;
   for (;;) {
@@ -51,9 +52,10 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
     if (!frame) break;
     const auto message = policy::read_json(frame->payload);
     runtime = find(id, epoch);
-    if (!message || !message->is_object() || runtime == nullptr || runtime->sidecar_channel != &channel) break;
+    peer = runtime == nullptr ? nullptr : runtime->peer_of(channel);
+    if (!message || !message->is_object() || peer == nullptr) break;
     try {
-      const auto heard = hear_sidecar(*runtime, *message);
+      const auto heard = hear_sidecar(*runtime, *peer, *message);
       if (!heard) {
         log_line("{}: {}", id, heard.error().message);
         if (!channel.send(json{{"type", "refused"}, {"error", heard.error().message}}.dump())) break;
@@ -64,19 +66,23 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
     }
   }
   runtime = find(id, epoch);
-  if (runtime != nullptr && runtime->sidecar_channel == &channel) runtime->sidecar_channel = nullptr;
+  peer = runtime == nullptr ? nullptr : runtime->peer_of(channel);
+  if (peer == nullptr) co_return;
+  peer->channel = nullptr;
+  if (peer == &runtime->other && peer->gone) forget_other(*runtime);
 }
 
-Result<> Controller::hear_sidecar(Runtime& runtime, const json& message) {
+Result<> Controller::hear_sidecar(Runtime& runtime, SidecarPeer& peer, const json& message) {
   const std::string type = message.value("type", "");
   if (type == "hello") {
+    peer.build = message.value("build", "");
     runtime.add_not_enforced(message);
     publish_to(runtime);
   } else if (type == "sign") {
     // Attested again at each issue: the process must still be the one that the keeper named.
-    const auto identity = net::identify_process(runtime.sidecar.pid);
-    if (!identity || *identity != runtime.sidecar) return fail(Cause::denied, "the sidecar is not who it was");
-    return sign(runtime, message.at("csr").get<std::string>());
+    const auto identity = net::identify_process(peer.process.pid);
+    if (!identity || *identity != peer.process) return fail(Cause::denied, "the sidecar is not who it was");
+    return sign(runtime, peer, message.at("csr").get<std::string>());
   } else if (type == "applied") {
     runtime.rejected.clear();
   } else if (type == "rejected") {
@@ -90,13 +96,13 @@ Result<> Controller::hear_sidecar(Runtime& runtime, const json& message) {
     registry_.set_ready(runtime.id, ready && !stopping);
     reconcile_soon();
   } else if (type == "stats") {
-    runtime.stats = message;
+    peer.stats = message;
     stats_news_.notify_all();
   }
   return {};
 }
 
-Result<> Controller::sign(Runtime& runtime, const std::string& request) {
+Result<> Controller::sign(Runtime& runtime, SidecarPeer& peer, const std::string& request) {
   if (!authority_ || !loaded_) return fail(Cause::conflict, "there is no application to sign for");
   auto id = identity::SpiffeId::make(loaded_->model.trust_domain, loaded_->model.app, runtime.service);
   if (!id) return fail(std::move(id.error()));
@@ -109,12 +115,13 @@ Result<> Controller::sign(Runtime& runtime, const std::string& request) {
   runtime.serial = svid->serial;
   runtime.not_before = seconds(svid->not_before);
   runtime.not_after = seconds(svid->not_after);
-  return runtime.sidecar_channel->send(json{
+  return peer.channel->send(json{
       {"type", "svid"},
       {"chain", svid->chain_pem},
       {"bundle", authority_->bundle_pem()},
       {"not_before", runtime.not_before},
-      {"not_after", runtime.not_after}}.dump());
+      {"not_after",
+       runtime.not_after}}.dump());
 }
 
 void Controller::publish() {
@@ -135,7 +142,7 @@ void Controller::publish_doors(Runtime& runtime) {
 }
 
 void Controller::publish_to(Runtime& runtime) {
-  if (runtime.sidecar_channel == nullptr || !loaded_) return;
+  if ((runtime.sidecar.channel == nullptr && runtime.other.channel == nullptr) || !loaded_) return;
   const manifest::Application& application = loaded_->application;
   proxy::Snapshot snapshot;
   if (runtime.service == policy::kGateway) {
@@ -146,10 +153,15 @@ void Controller::publish_to(Runtime& runtime) {
     if (service == nullptr) return;
     snapshot = sidecar_snapshot(application, loaded_->model, registry_, *service, runtime.id);
   }
-  std::string hash = proxy::content_hash(snapshot);
-  if (hash == runtime.sent_hash) return;
+  const std::string hash = proxy::content_hash(snapshot);
+  publish_to(runtime.sidecar, snapshot, hash);
+  publish_to(runtime.other, snapshot, hash);
+}
+
+void Controller::publish_to(SidecarPeer& peer, const proxy::Snapshot& snapshot, const std::string& hash) {
+  if (peer.channel == nullptr || hash == peer.sent_hash) return;
   const json message = {{"type", "snapshot"}, {"hash", hash}, {"snapshot", proxy::to_json(snapshot)}};
-  if (runtime.sidecar_channel->send(message.dump())) runtime.sent_hash = std::move(hash);
+  if (peer.channel->send(message.dump())) peer.sent_hash = hash;
 }
 
 }  // namespace bulkhead::control

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "base/build_id.hpp"
 #include "control/controller.hpp"
 #include "control/snapshots.hpp"
 #include "policy/model.hpp"
@@ -22,7 +23,9 @@ json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time
     result["retry_ms"] = std::max<std::int64_t>(0, std::chrono::duration_cast<Millis>(slot.until - now).count());
   if (runtime == nullptr) return result;
   result["keeper_pid"] = runtime->keeper.pid;
-  result["sidecar_pid"] = runtime->sidecar.pid;
+  result["keeper_build"] = runtime->keeper_build;
+  result["sidecar_pid"] = runtime->sidecar.process.pid;
+  result["sidecar_build"] = runtime->sidecar.build;
   result["service_pid"] = runtime->service_pid;
   result["serial"] = runtime->serial;
   result["not_after"] = runtime->not_after;
@@ -96,7 +99,7 @@ json Controller::problems() const {
 json Controller::status() const {
   json result = {{"ok", true},
                  {"app", app_},
-                 {"controller", {{"pid", ::getpid()}}},
+                 {"controller", {{"pid", ::getpid()}, {"build", build_id()}}},
                  {"going_down", fleet_.going_down()},
                  {"down", gone_for_good_},
                  {"settled", settled()},
@@ -115,7 +118,7 @@ json Controller::status() const {
     for (const auto& [id, slot] : fleet_.slots()) {
       if (slot.service != name) continue;
       const auto runtime = runtimes_.find(id);
-      if (runtime != runtimes_.end()) totals.add(totals_of(runtime->second.stats, name));
+      if (runtime != runtimes_.end()) totals.add(totals_of(runtime->second));
       instances.push_back(instance_json(slot, runtime == runtimes_.end() ? nullptr : &runtime->second,
                                         slot.revision != goal.revision, loop_.now()));
     }
@@ -133,12 +136,14 @@ json Controller::status() const {
   for (const auto& [id, run] : runs_)
     result["runs"].push_back({{"instance", id}, {"service", run.service}, {"by", run.by}, {"beside", run.beside}});
   for (const auto& [id, runtime] : runtimes_) {
-    for (const std::string_view part : {"calls", "denied"}) {
-      if (!runtime.stats.is_object() || !runtime.stats.contains(part)) continue;
-      for (json each : runtime.stats[part]) {
-        if (!each.is_object()) continue;
-        each["seen_by"] = id;
-        result[part].push_back(std::move(each));
+    for (const SidecarPeer* peer : {&runtime.sidecar, &runtime.other}) {
+      for (const std::string_view part : {"calls", "denied"}) {
+        if (!peer->stats.is_object() || !peer->stats.contains(part)) continue;
+        for (json each : peer->stats[part]) {
+          if (!each.is_object()) continue;
+          each["seen_by"] = id;
+          result[part].push_back(std::move(each));
+        }
       }
     }
   }

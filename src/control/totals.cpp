@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/runtime.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::control {
@@ -36,6 +37,12 @@ Totals totals_of(const nlohmann::json& stats, const std::string& service) {
   } catch (const nlohmann::json::exception&) {
     return {};
   }
+  return totals;
+}
+
+Totals totals_of(const Runtime& runtime) {
+  Totals totals = totals_of(runtime.sidecar.stats, runtime.service);
+  totals.add(totals_of(runtime.other.stats, runtime.service));
   return totals;
 }
 

@@ -9,6 +9,8 @@
 
 namespace bulkhead::control {
 
+struct Runtime;
+
 // What a service answered, summed over instances.
 struct Totals {
   std::uint64_t requests = 0;
@@ -21,5 +23,7 @@ struct Totals {
 // From what one sidecar sent ("stats"): the edges on which `service` was called, or, for the gateway, on which it
 // called. What is malformed counts as nothing.
 Totals totals_of(const nlohmann::json& stats, const std::string& service);
+// What the present sidecars of one instance have counted.
+Totals totals_of(const Runtime& runtime);
 
 }  // namespace bulkhead::control

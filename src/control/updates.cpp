@@ -42,7 +42,7 @@ Result<Loaded> Controller::load_pinned(const Desired& desired) const {
 }
 
 // Makes `desired` what is wanted. Nothing changes where it can not be: the mistakes are in the fault.
-Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
+Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left* left) {
   auto loaded = load_pinned(desired);
   if (!loaded) return fail(std::move(loaded.error()));
   if (loaded->application.name != app_)
@@ -62,13 +62,17 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin) {
   desired.numbers = loaded->model.numbers;
   const Roles roles(loaded->application.operators);
   if (keep && !roles.unknown().empty()) return fail(Cause::invalid, "{}", fmt::join(roles.unknown(), "\n"));
-  if (keep)
-    if (auto saved = write_file_atomically(launcher_.places.desired(), to_json(desired), 0600); !saved) return saved;
+  if (keep) {
+    const std::string text = to_json(desired);
+    if (auto saved = write_file_atomically(launcher_.places.desired(), text, 0600); !saved) return saved;
+    desired_hash_ = hash_of(text);
+  }
   desired_ = std::move(desired);
   loaded_ = std::move(*loaded);
   launcher_.directory = desired_.directory;
   give_roles(loaded_->application.operators);
   if (auto made = make_gateway_certificate(); !made) return made;
+  if (left != nullptr) adopt_names(*left);
   enter_history(origin);
   fleet_.want(goals());
   wake_.notify_all();
@@ -267,7 +271,7 @@ net::Task<> Controller::watch_bounds() {
       if (goal == fleet_.goals().end() || runtime == runtimes_.end() || !is_watched(*goal)) continue;
       if (slot.revision != goal->second.revision || slot.phase == Phase::stopping) continue;
       const manifest::AutoRollback& bounds = *loaded_->application.service(slot.service)->update.auto_rollback;
-      const std::string why = broken_bound(bounds, totals_of(runtime->second.stats, slot.service));
+      const std::string why = broken_bound(bounds, totals_of(runtime->second));
       if (!why.empty()) broken.emplace(slot.service, fmt::format("{}: {}", id, why));
     }
     for (const auto& [service, why] : broken) go_back(service, why);

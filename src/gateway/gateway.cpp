@@ -69,6 +69,15 @@ net::Task<> Gateway::drain_public() {
   keeper_.tell("drained");
 }
 
+void Gateway::retire() {
+  if (!std::exchange(draining_, true)) gate_.spawn(drain_all());
+}
+
+net::Task<> Gateway::drain_all() {
+  co_await door_->drain(net::Deadline::never());
+  keeper_.tell("retired");
+}
+
 net::Task<> Gateway::finish() {
   draining_ = true;
   co_await door_->drain(loop_.in(kLastWords));

@@ -15,6 +15,7 @@ class Gateway final : public proxy::Instance {
 
   void start() override;
   void drain() override;
+  void retire() override;
   net::Task<> finish() override;
   proxy::Core& core() { return *core_; }
 
@@ -24,6 +25,7 @@ class Gateway final : public proxy::Instance {
   Result<> apply(proxy::ConfigPtr config);
   void progress();
   net::Task<> drain_public();
+  net::Task<> drain_all();
 
   net::Loop& loop_;
   const proxy::KeeperLink keeper_;

@@ -31,7 +31,7 @@ class GatewayTest : public MeshFixture {
       addresses_.push_back(probe->address());
       hello.fds[name] = Fd(::dup(probe->fd()));
     }
-    KeeperLink keeper{[this](std::string_view type) { said_.emplace(type); },
+    KeeperLink keeper{[this](std::string_view type, int) { said_.emplace(type); },
                       [](const Fault& fault) { throw std::runtime_error(fault.message); }};
     gateway_ = *Gateway::make(loop_, std::move(hello), std::move(keeper));
   }

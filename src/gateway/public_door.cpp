@@ -45,6 +45,7 @@ std::string https_location(std::string_view authority, std::string_view target, 
 PublicDoor::PublicDoor(proxy::Core& core) : core_(core), shutdown_(core.loop), gate_(core.loop) {
   plain_.scheme = "http";
   secure_.scheme = "https";
+  plain_.drain_idle = secure_.drain_idle = proxy::defaults::kDrainIdle;
 }
 
 Result<> PublicDoor::adopt(const std::string& name, Fd listening) {

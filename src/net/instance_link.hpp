@@ -5,8 +5,11 @@
 // Keeper and sidecar: a SOCK_SEQPACKET pair, the sidecar's end is fd 3; one JSON object a packet.
 //   keeper → sidecar  {"type":"hello", …the spec's hello…, "fds":[names]} with these descriptors, in that order, as
 //   SCM_RIGHTS
-//                     {"type":"service_started"}   {"type":"drain"}   {"type":"finish"}
-//   sidecar → keeper  {"type":"ready"}   {"type":"drained"}
+//                     {"type":"service_started"}   {"type":"drain"}   {"type":"retire"}   {"type":"finish"}
+//   sidecar → keeper  {"type":"ready"}, with the listening socket that it opened itself, if it did
+//                     {"type":"drained"}   {"type":"retired"}
+// drain: the service is about to end, nothing more comes in. retire: another sidecar has the doors now, nothing more
+// comes in or goes out here.
 // End of file at either end: the other is gone.
 //
 // Sidecar and the compartment's init: the descriptor named "vendor", a SOCK_SEQPACKET too. Each VendRequest gets one
@@ -31,6 +34,7 @@ inline constexpr std::string_view kDnsUdp = "dns_udp";
 inline constexpr std::string_view kDnsTcp = "dns_tcp";
 inline constexpr std::string_view kNflog = "nflog";  // see net/nflog.hpp
 inline constexpr std::string_view kVendor = "vendor";
+inline constexpr std::string_view kInner = "inner";  // listening at the hello's "inner" already; for a successor
 
 // Addresses inside a compartment. Declared names get others of 198.18.0.0/15, from 198.18.1.0 on.
 inline constexpr std::string_view kOwnAddress = "198.18.0.1";

@@ -123,6 +123,10 @@ Listener& Listener::operator=(Listener&& other) noexcept {
   return *this;
 }
 
+void Listener::own_path() {
+  if (address_.is_unix()) path_ = address_.path();
+}
+
 void Listener::close() {
   if (!watch_) return;
   if (!path_.empty()) ::unlink(path_.c_str());

@@ -19,7 +19,7 @@ struct ListenOptions {
 // socket that nobody listens on any more is removed first; one that answers is Cause::conflict.
 Result<Fd> open_listening_socket(const Address& address, const ListenOptions& options = {});
 
-// Accepts connections. A path that open() made is removed when the listener is closed or destroyed.
+// Accepts connections. A path that open() made is removed when the listener is closed or destroyed, unless it is left.
 class Listener {
  public:
   Listener() = default;
@@ -36,6 +36,9 @@ class Listener {
   Task<Result<Fd>> accept_fd();
   const Address& address() const { return address_; }  // with the port that was chosen for port 0
   int fd() const { return watch_.fd(); }
+  void leave_path() { path_.clear(); }
+  // Of a Unix socket that was adopted: as if open() had made it.
+  void own_path();
   void close();
 
  private:

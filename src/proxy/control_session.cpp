@@ -1,5 +1,6 @@
 #include "proxy/control_session.hpp"
 
+#include "base/build_id.hpp"
 #include "proxy/defaults.hpp"
 
 namespace bulkhead::proxy {
@@ -54,6 +55,7 @@ void ControlSession::greet() {
   link_.send({{"type", "hello"},
               {"instance", core_.instance},
               {"role", std::string(to_string(role_))},
+              {"build", build_id()},
               {"not_enforced", missing}});
   if (core_.config) link_.send({{"type", "applied"}, {"hash", core_.config->hash()}});
   send_health();

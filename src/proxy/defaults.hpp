@@ -105,6 +105,8 @@ inline constexpr milliseconds kStatsEvery = seconds(1);
 // --- The end. ---
 // In-flight requests may finish for this long after the drain began; the keeper has a deadline of its own.
 inline constexpr milliseconds kDrain = seconds(10);
+// A program or a stranger with an idle HTTP/1 connection may send on it just now: the connection stays for as long.
+inline constexpr milliseconds kDrainIdle = seconds(1);
 
 // --- Records. ---
 // Undeclared dials of one kind give one line this often, however often they are tried.

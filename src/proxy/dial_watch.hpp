@@ -11,6 +11,7 @@ class DialWatch {
  public:
   explicit DialWatch(Core& core) : core_(core), gate_(core.loop) {}
   Result<> watch(Fd nflog);
+  void close() { watch_.close(); }
 
  private:
   net::Task<> run();

@@ -58,6 +58,11 @@ Result<> DnsResponder::serve_tcp(Fd listening) {
   return {};
 }
 
+void DnsResponder::close() {
+  udp_.close();
+  tcp_.close();
+}
+
 std::string DnsResponder::answer(std::string_view message, bool udp) {
   const auto query = discovery::parse_dns_query(message);
   if (!query) return discovery::refuse_dns_query(message);

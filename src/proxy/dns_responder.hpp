@@ -19,6 +19,7 @@ class DnsResponder {
   explicit DnsResponder(Core& core) : core_(core), gate_(core.loop) {}
   Result<> serve_udp(Fd socket);
   Result<> serve_tcp(Fd listening);
+  void close();
 
   // The answer to one message; empty for what deserves none. `limit` where the query does not say.
   std::string answer(std::string_view message, bool udp);

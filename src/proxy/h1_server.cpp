@@ -41,6 +41,8 @@ net::Task<> H1ServerConnection::watch_shutdown() {
   const Result<> set = co_await shutdown_.wait(net::Deadline::never());
   if (!set) co_return;
   draining_ = true;
+  if (options_.drain_idle > net::Duration(0))
+    co_await net::sleep(channel_.loop(), channel_.loop().in(options_.drain_idle));
   if (idle_) channel_.stream().close();
 }
 
@@ -65,9 +67,9 @@ net::Task<std::optional<H1ServerConnection::Handover>> H1ServerConnection::run(b
 
 net::Task<H1ServerConnection::Begin> H1ServerConnection::await_request(bool may_be_http2) {
   if (channel_.received().empty()) {
-    if (draining_) co_return Begin::over;
+    if (draining_ && options_.drain_idle == net::Duration(0)) co_return Begin::over;
     channel_.release();
-    const net::Deadline deadline = channel_.loop().in(options_.idle_timeout);
+    const net::Deadline deadline = channel_.loop().in(draining_ ? options_.drain_idle : options_.idle_timeout);
     idle_ = true;
     const Result<> ready = co_await channel_.stream().wait_readable(deadline);
     if (!ready) co_return Begin::over;

@@ -24,7 +24,8 @@ struct Hello {
   std::map<std::string, Fd> fds;          // by the names of net/instance_link.hpp, or "listen:0", …
 };
 
-// Strict about what it knows, indifferent to further members.
+// Strict about what it knows, indifferent to further members. A keeper is of the version that started the instance:
+// what is added here has a meaning where it is absent.
 Result<Hello> parse_hello(net::Frame frame);
 
 }  // namespace bulkhead::proxy

@@ -8,6 +8,7 @@
 #include "proxy/authorize.hpp"
 #include "proxy/deadlines.hpp"
 #include "proxy/defaults.hpp"
+#include "proxy/proof.hpp"
 #include "proxy/request_fields.hpp"
 #include "proxy/splice.hpp"
 #include "proxy/tcp_preamble.hpp"
@@ -68,19 +69,41 @@ Result<> InnerDoor::open(const net::Address& address) {
   return {};
 }
 
-void InnerDoor::start() { gate_.spawn(accept()); }
+Result<> InnerDoor::adopt(Fd listening) {
+  auto listener = net::Listener::adopt(core_.loop, std::move(listening));
+  if (!listener) return fail(within("inner door", std::move(listener.error())));
+  listener_ = std::move(*listener);
+  listener_.own_path();
+  return {};
+}
 
-net::Task<> InnerDoor::drain(net::Deadline deadline) {
+net::Task<Result<>> InnerDoor::prove_it_denies() {
+  auto beside = net::Listener::open(core_.loop, net::Address::loopback(0));
+  if (!beside) co_return fail(std::move(beside.error()));
+  net::Gate accepting(core_.loop);
+  accepting.spawn(accept(*beside));
+  auto proven = co_await prove_inner_door_denies(core_, beside->address());
+  beside->close();
+  co_return proven;
+}
+
+void InnerDoor::start() { gate_.spawn(accept(listener_)); }
+
+void InnerDoor::begin_drain() {
   listener_.close();
   shutdown_.set();
+}
+
+net::Task<> InnerDoor::drain(net::Deadline deadline) {
+  begin_drain();
   while (gate_.inside() > 0 && !deadline.passed(core_.loop.now())) {
     co_await net::sleep(core_.loop, core_.loop.in(std::chrono::milliseconds(10)));
   }
 }
 
-net::Task<> InnerDoor::accept() {
+net::Task<> InnerDoor::accept(net::Listener& listener) {
   while (true) {
-    auto stream = co_await listener_.accept();
+    auto stream = co_await listener.accept();
     if (!stream) co_return;
     gate_.spawn(serve_connection(std::move(*stream)));
   }

@@ -16,15 +16,21 @@ class InnerDoor {
   InnerDoor(Core& core, LocalService& service);
 
   Result<> open(const net::Address& address);
-  const net::Address& address() const { return listener_.address(); }
+  Result<> adopt(Fd listening);
+  int listening() const { return listener_.fd(); }
+  // Another process listens there too, and its path stays when this one closes.
+  void leave_path() { listener_.leave_path(); }
+  // Whether strangers, and what no edge allows, are refused: tried at a listener of our own beside the real one.
+  net::Task<Result<>> prove_it_denies();
   void start();
 
+  void begin_drain();
   // No new connection, no new request (two-step GOAWAY); returns when what was being served has ended, or at the
   // deadline.
   net::Task<> drain(net::Deadline deadline);
 
  private:
-  net::Task<> accept();
+  net::Task<> accept(net::Listener& listener);
   net::Task<> serve_connection(net::Stream stream);
   net::Task<> serve_http(net::Stream stream, identity::SpiffeId peer);
   net::Task<> serve_request(ServerExchange& exchange, const identity::SpiffeId& peer);

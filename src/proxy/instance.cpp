@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
@@ -66,7 +67,7 @@ class Process {
       }
       hello->not_enforced = std::move(*missing);
     }
-    const KeeperLink link{[this](std::string_view type) { tell(type); },
+    const KeeperLink link{[this](std::string_view type, int fd) { tell(type, fd); },
                           [](const Fault& fault) {
                             complain(fault);
                             std::_Exit(kUnusable);
@@ -84,10 +85,12 @@ class Process {
   }
 
  private:
-  void tell(std::string_view type) { gate_.spawn(send(nlohmann::json{{"type", type}}.dump())); }
+  void tell(std::string_view type, int fd) { gate_.spawn(send(nlohmann::json{{"type", type}}.dump(), fd)); }
 
-  net::Task<> send(std::string message) {
-    const auto sent = co_await keeper_.send(std::move(message), {}, loop_.in(kTell));
+  net::Task<> send(std::string message, int fd) {
+    std::vector<Fd> fds;
+    if (fd >= 0) fds.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    const auto sent = co_await keeper_.send(std::move(message), std::move(fds), loop_.in(kTell));
     // Whoever reads no more is gone, which the other direction notices.
     if (!sent) complain(sent.error());
   }
@@ -115,6 +118,7 @@ class Process {
       const std::string type = message && message->is_object() ? message->value("type", "") : "";
       if (type == "service_started") instance_->service_started();
       if (type == "drain") instance_->drain();
+      if (type == "retire") instance_->retire();
       if (type == "finish") {
         co_await instance_->finish();
         co_return 0;

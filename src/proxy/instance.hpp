@@ -15,7 +15,9 @@ namespace bulkhead::proxy {
 
 // What it says to its keeper. `fatal`: it must not go on.
 struct KeeperLink {
-  std::function<void(std::string_view type)> tell;  // "ready", "drained"
+  // "ready", "drained", "retired"; with a descriptor that the keeper gets a copy of.
+  std::function<void(std::string_view type, int fd)> say;
+  void tell(std::string_view type) const { say(type, -1); }
   std::function<void(const Fault&)> fatal;
 };
 
@@ -29,6 +31,9 @@ class Instance {
   virtual void service_started() {}
   // Takes nothing new; says "drained" when what was being served has ended.
   virtual void drain() = 0;
+  // Another process has the doors now. Takes nothing new, neither in nor out; says "retired" when what was being served
+  // has ended. finish() may come first.
+  virtual void retire() = 0;
   // Ends what is left. After it nothing runs any more and the object may go.
   virtual net::Task<> finish() = 0;
 };

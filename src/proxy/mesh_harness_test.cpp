@@ -239,7 +239,7 @@ Node::Node(net::Loop& loop, FakeController& controller, const std::string& direc
     doors_.push_back(expect_value(net::Address::from(reinterpret_cast<sockaddr*>(&storage), size)));
     hello.fds[std::string(name)] = std::move(door);
   }
-  KeeperLink keeper{[this](std::string_view type) { said_.emplace(type); },
+  KeeperLink keeper{[this](std::string_view type, int) { said_.emplace(type); },
                     [](const Fault& fault) { throw std::runtime_error(fault.message); }};
   sidecar_ = expect_value(Sidecar::make(loop, std::move(hello), std::move(keeper), std::move(outside)));
 }

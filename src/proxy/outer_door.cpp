@@ -64,6 +64,7 @@ std::string authority_of(const Egress& egress) {
 
 OuterDoor::OuterDoor(Core& core, Outside& outside)
     : core_(core), outside_(outside), shutdown_(core.loop), gate_(core.loop) {
+  options_.drain_idle = defaults::kDrainIdle;
   mesh_rules_.audience = Audience::local;
   mesh_rules_.hop_name = core.instance;
   outside_rules_ = mesh_rules_;

@@ -32,13 +32,16 @@ struct ServerOptions {
   // What is left of a request's body after its answer is read away within these, else the connection is closed.
   std::uint64_t drain_bytes = 256U << 10U;
   net::Duration drain_time = std::chrono::seconds(5);
+  // At shutdown, an HTTP/1 client that was promised another request may bring it within this time.
+  net::Duration drain_idle{0};
   // An HTTP/1 client that ended its side may wait for its answer or be gone: after so long without a byte sent, it is
   // gone.
   net::Duration half_close_grace = std::chrono::seconds(30);
 };
 
 // Until the connection has ended and every handler of it has returned. When `shutdown` is set, the connection ends
-// gracefully: idle ones at once, others after the answers that are due ("Connection: close"; GOAWAY in two steps).
+// gracefully: idle ones after `drain_idle`, others after the answers that are due ("Connection: close"; GOAWAY in two
+// steps).
 // `handler`, `options` and `shutdown` must outlive the task. Malformed requests are answered here (400, 408, 431 ...).
 // Fails, with Cause::exhausted, only where the connection was ended for a flood: the peer spent a budget of H2Limits.
 net::Task<Result<>> serve(net::Stream stream, const Handler& handler, const ServerOptions& options,

@@ -2,7 +2,6 @@
 
 #include "net/instance_link.hpp"
 #include "proxy/defaults.hpp"
-#include "proxy/proof.hpp"
 #include "proxy/snapshot_check.hpp"
 
 namespace bulkhead::proxy {
@@ -63,7 +62,9 @@ Result<> Sidecar::open(Hello hello, OutsideOptions outside) {
 Result<> Sidecar::open_doors(Hello& hello) {
   const auto address = net::Address::parse(endpoint_address(hello.inner));
   if (!address) return fail(within("hello: inner", address.error()));
-  if (auto opened = inner_->open(*address); !opened) return opened;
+  // Its predecessor opened it, if there was one.
+  Fd inherited = take(hello, net::kInner);
+  if (auto opened = inherited ? inner_->adopt(std::move(inherited)) : inner_->open(*address); !opened) return opened;
   for (const std::string_view name : {net::kDoor4, net::kDoor6}) {
     Fd door = take(hello, name);
     if (!door) continue;
@@ -95,9 +96,8 @@ void Sidecar::progress() {
 }
 
 net::Task<> Sidecar::prove_and_serve() {
-  inner_->start();
   core_->journal.pause(true);
-  const auto proven = co_await prove_inner_door_denies(*core_, inner_->address());
+  const auto proven = co_await inner_->prove_it_denies();
   core_->journal.pause(false);
   if (!proven) {
     keeper_.fatal(within("refusing to serve", proven.error()));
@@ -108,9 +108,10 @@ net::Task<> Sidecar::prove_and_serve() {
     keeper_.fatal(within("refusing to serve", outer.error()));
     co_return;
   }
+  inner_->start();
   outer_->start();
   ready_ = true;
-  keeper_.tell("ready");
+  keeper_.say("ready", inner_->listening());
   // A service that does not listen yet is found unready; asking early only makes its start visible sooner.
   health_->start();
 }
@@ -131,6 +132,23 @@ net::Task<> Sidecar::drain_inbound() {
   co_await control_->flush(loop_.in(kLastWords));
   co_await inner_->drain(loop_.in(defaults::kDrain));
   keeper_.tell("drained");
+}
+
+void Sidecar::retire() {
+  if (std::exchange(draining_, true)) return;
+  health_->stop();
+  dns_->close();
+  dials_->close();
+  gate_.spawn(drain_all());
+}
+
+// Both ways at once: what comes in may wait for what goes out.
+net::Task<> Sidecar::drain_all() {
+  inner_->leave_path();
+  inner_->begin_drain();
+  co_await outer_->close(net::Deadline::never());
+  co_await inner_->drain(net::Deadline::never());
+  keeper_.tell("retired");
 }
 
 net::Task<> Sidecar::finish() {

@@ -24,6 +24,7 @@ class Sidecar final : public Instance {
   void start() override;
   void service_started() override;
   void drain() override;
+  void retire() override;
   net::Task<> finish() override;
 
   Core& core() { return *core_; }
@@ -37,6 +38,7 @@ class Sidecar final : public Instance {
   void progress();
   net::Task<> prove_and_serve();
   net::Task<> drain_inbound();
+  net::Task<> drain_all();
 
   net::Loop& loop_;
   const KeeperLink keeper_;

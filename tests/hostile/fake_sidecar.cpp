@@ -17,6 +17,7 @@
 #include "base/fd.hpp"
 #include "compartments/rights.hpp"
 #include "net/instance_link.hpp"
+#include "net/listener.hpp"
 #include "net/nflog.hpp"
 
 namespace bulkhead::hostile {
@@ -54,9 +55,9 @@ class FakeSidecar {
     std::puts(line.c_str());
     std::fflush(stdout);
   }
-  void tell(const char* type) {
+  void tell(const char* type, const std::vector<int>& rights = {}) {
     const std::string text = Json{{"type", type}}.dump();
-    std::ignore = compartments::send_with_rights(net::kInstanceLinkFd, std::as_bytes(std::span(text)), {});
+    std::ignore = compartments::send_with_rights(net::kInstanceLinkFd, std::as_bytes(std::span(text)), rights);
   }
 
   bool hear() {
@@ -68,6 +69,7 @@ class FakeSidecar {
     if (message["type"] == "service_started") say("service_started");
     if (stubborn_) return true;
     if (message["type"] == "drain") tell("drained");
+    if (message["type"] == "retire") retire();
     finished_ = message["type"] == "finish";
     return true;
   }
@@ -76,9 +78,27 @@ class FakeSidecar {
     for (std::size_t i = 0; i < rights.size(); ++i) fds_.emplace(hello["fds"][i], std::move(rights[i]));
     stubborn_ = hello.value("stubborn", false);
     if (hello.value("silent", false)) return;
-    tell("ready");
+    if (hello.contains("listen")) {
+      listen(hello["listen"]);
+    } else {
+      tell("ready");
+    }
     if (hello.contains("dial")) dial(hello["dial"]);
     if (hello.contains("flood")) flood(hello["flood"]);
+  }
+
+  void listen(const std::string& path) {
+    say(fds_.contains(std::string(net::kInner)) ? "inherited" : "opened");
+    if (fds_.contains(std::string(net::kInner))) return tell("ready");
+    const auto listener = net::open_listening_socket(*net::Address::unix_socket(path));
+    tell("ready", {listener->get()});
+  }
+
+  // Nothing more is taken from the doors.
+  void retire() {
+    say("retire");
+    std::erase_if(fds_, [](const auto& each) { return each.first != net::kVendor; });
+    tell("retired");
   }
 
   // Until the service listens, at most some seconds.

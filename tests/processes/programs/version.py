@@ -4,7 +4,7 @@ VERSION      what it answers
 FAIL         the share of requests that it answers with 500, as 0.25
 DELAY        seconds that each answer takes
 BROKEN       "exit": it ends at once; "unready": it answers 503 to its health check
-GET /slow    answers after two seconds
+GET /slow    answers after two seconds; POST is answered as GET is
 """
 
 import http.server
@@ -35,6 +35,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *_):
         pass

@@ -1,0 +1,172 @@
+"""What runs moves to another build of the program, while services, streams and calls go on."""
+
+import asyncio
+import os
+import subprocess
+import threading
+import unittest
+
+import harness
+from harness import Load, until
+
+MANIFEST = """
+app: upgrade
+services:
+  web:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, version.py]
+    port: 8080
+    scale: 2
+    environment: {VERSION: one}
+    healthcheck: {path: /health, interval: 200ms}
+  caller:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, caller.py]
+    port: 8080
+    calls: {web: [POST /]}
+    depends_on: {web: ready}
+  talk:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, talk.py]
+    port: 8080
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes:
+    - {match: {path: /web/*}, to: web, rewrite: /}
+    - {match: {path: /caller}, to: caller, rewrite: /}
+    - {match: {path: /talk}, to: talk}
+"""
+USER = "bulkhead-upgrade"
+
+
+class Talk(threading.Thread):
+    """A WebSocket on which something is said all the time, until `over` is set."""
+
+    def __init__(self, app):
+        super().__init__()
+        self.app, self.over = app, threading.Event()
+        self.said, self.problem = 0, None
+
+    def run(self):
+        try:
+            asyncio.run(self.talk())
+        except Exception as error:
+            self.problem = repr(error)
+
+    async def talk(self):
+        import websockets
+
+        async with websockets.connect(f"wss://localhost:{self.app.port}/talk", ssl=self.app.tls(), ping_interval=None) as socket:
+            while not self.over.is_set():
+                await socket.send(str(self.said))
+                if await asyncio.wait_for(socket.recv(), 20) != str(self.said):
+                    raise ValueError("something else came back")
+                self.said += 1
+                await asyncio.sleep(0.01)
+
+
+def build_of(program):
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split("(")[1].split(")")[0]
+
+
+class Upgrade(harness.Case):
+    def begin(self, **more):
+        app = self.application(MANIFEST, **more)
+        app.up()
+        return app
+
+    def other_build(self, app):
+        """A copy of the program that calls itself another build."""
+        build = bytes.fromhex(build_of(app.program))
+        path = app.directory / "next" / "bulkhead"
+        path.parent.mkdir()
+        with open(app.program, "rb") as file:
+            content = file.read()
+        self.assertEqual(content.count(build), 1)
+        path.write_bytes(content.replace(build, bytes(byte ^ 0xFF for byte in build)))
+        path.chmod(0o755)
+        if app.user:
+            subprocess.run(["chown", "-R", app.user, str(path.parent)], check=True)
+        self.assertNotEqual(build_of(path), build.hex())
+        return path
+
+    def instances(self, app):
+        return {i["id"]: i for s in app.status()["services"] for i in s["instances"]}
+
+    def upgrade(self, **more):
+        app = self.begin(**more)
+        before, controller, warden = self.instances(app), app.status()["controller"], app.lock_holder("warden")
+        next_program = self.other_build(app)
+        talk = Talk(app)
+        slow = []
+        with Load(app, "/web/") as load:
+            talk.start()
+            until(lambda: talk.said > 10 or talk.problem, what="a conversation")
+            asked = threading.Thread(target=lambda: slow.append(app.get("/web/slow")))
+            asked.start()
+            app.program = next_program
+            moved = []
+            moving = threading.Thread(target=lambda: moved.append(app.run("upgrade", check=False)))
+            moving.start()
+            load.goes_on()
+            said = talk.said
+            until(lambda: talk.said > said + 100 or talk.problem, what="the conversation to go on")
+            talk.over.set()
+            moving.join()
+            load.goes_on()
+            asked.join()
+            calls = app.get("/caller").json
+        talk.join()
+        self.assertEqual(moved[0].returncode, 0, moved[0].stdout + moved[0].stderr + app.platform_log())
+        self.assertEqual(load.problems, [])
+        self.assertIsNone(talk.problem)
+        self.assertEqual(slow[0].status, 200)
+        self.assertEqual(calls["badly"], [])
+        self.assertGreater(calls["well"], 100)
+
+        build = build_of(next_program)
+        after, now = self.instances(app), app.status()["controller"]
+        self.assertEqual(now["build"], build)
+        self.assertEqual(now["pid"], controller["pid"], "it became the other program")
+        until(lambda: app.lock_holder("warden") not in (0, warden), what="another warden")
+        self.assertEqual(set(after), set(before))
+        for name, instance in after.items():
+            self.assertEqual(instance["sidecar_build"], build, name)
+            self.assertNotEqual(instance["sidecar_pid"], before[name]["sidecar_pid"], name)
+            self.assertEqual((instance["keeper_pid"], instance["service_pid"]), (before[name]["keeper_pid"], before[name]["service_pid"]), name)
+            self.assertIn(f"{name} serves with the new program", moved[0].stdout)
+        for name, instance in before.items():
+            self.assertFalse(harness.alive(instance["sidecar_pid"]), f"the former sidecar of {name}")
+        self.assertIn("the keepers of _gateway, caller, talk, web are of the former program", moved[0].stdout.replace("gateway, caller", "_gateway, caller"))
+        self.assertEqual(len(app.run("history", "web").stdout.strip().splitlines()), 2, "no revision is new")
+        return app
+
+    def test_everything_that_serves_moves_and_nothing_is_lost(self):
+        app = self.upgrade()
+        again = app.run("upgrade").stdout
+        self.assertNotIn("serves with the new program", again)
+        self.assertNotEqual(self.instances(app)["web-1"]["keeper_build"], build_of(app.program))
+        app.run("restart", "web")
+        app.wait_settled()
+        self.assertEqual({i["keeper_build"] for n, i in self.instances(app).items() if n.startswith("web")}, {build_of(app.program)})
+        self.assertIn("upgrade", app.run("audit").stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0, "becomes an ordinary user")
+    def test_an_ordinary_user_does_it_too(self):
+        subprocess.run(["useradd", "--create-home", "--shell", "/bin/sh", USER], check=True, capture_output=True)
+        self.addCleanup(lambda: subprocess.run(["userdel", "--remove", USER], check=True, capture_output=True))
+        self.upgrade(user=USER)
+
+    def test_a_program_that_is_no_controller_changes_nothing(self):
+        app = self.begin()
+        before, build, controller = self.instances(app), app.status()["controller"]["build"], app.lock_holder("controller")
+        self.assertEqual(app.ask("upgrade", executable="/bin/no-such-program", build="x")["error"], "/bin/no-such-program can not be run from here")
+        self.assertTrue(app.ask("upgrade", executable="/bin/false", build="x")["becomes"])
+        until(lambda: app.lock_holder("controller") not in (0, controller), what="the former program")
+        app.wait_settled()
+        self.assertEqual(app.status()["controller"]["build"], build)
+        self.assertEqual({n: i["sidecar_pid"] for n, i in self.instances(app).items()}, {n: i["sidecar_pid"] for n, i in before.items()})
+
+
+if __name__ == "__main__":
+    harness.main()
