@@ -44,6 +44,8 @@ std::string app_of(int argc, char** argv) {
 int main(int argc, char** argv) {
   const std::string_view role = argc > 1 ? argv[1] : "";
   ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
+  // `bulkhead keeper --state FD`: a keeper that has become another build of this program.
+  if (role == "keeper" && argc == 4) return compartments::keeper_goes_on(std::atoi(argv[3]));  // NOLINT(cert-err34-c)
   if (role == "keeper") return compartments::keeper_main(kSpecFd);
   if (role == "sidecar") return proxy::sidecar_main(kLinkFd, confine);
   if (role == "gateway") return gateway::gateway_main(kLinkFd, confine);

@@ -40,23 +40,15 @@ Result<> wait_for_controller(const control::Places& places) {
   return fail(Cause::timeout, "{}; {} may say why", why, places.platform_log());
 }
 
-int say_moved(const json& told) {
-  const std::string instance = told["moved"];
-  if (!told.contains("error")) {
-    say(fmt::format("{} serves with the new program", instance));
-    return kDone;
-  }
-  return complain(fmt::format("{} goes on with the former one: {}", instance, told.value("error", "")));
-}
-
-void say_former(const json& services) {
-  if (services.empty()) return;
-  std::string names;
-  for (const json& name : services) names += (names.empty() ? "" : ", ") + name.get<std::string>();
-  say(
-      fmt::format("the keepers of {} are of the former program until the next start of their instances: "
-                  "bulkhead restart SERVICE",
-                  names));
+void say_moved(const json& told) {
+  std::string instance = told["moved"];
+  if (instance.starts_with('_')) instance.erase(0, 1);  // the gateway's
+  if (told.contains("error"))
+    complain(fmt::format("{} goes on with the former program: {}", instance, told.value("error", "")));
+  else
+    say(fmt::format("{} serves with this program", instance));
+  if (told.contains("keeper_stays"))
+    say(fmt::format("  its keeper is of the former one until its next start: {}", told.value("keeper_stays", "")));
 }
 
 // True when there is no more to ask; else the controller becomes another one first.
@@ -74,7 +66,6 @@ Result<bool> ask_once(const control::Places& places, const std::string& executab
     }
     if (!told->value("ok", false)) return fail(Cause::conflict, "{}", told->value("error", "refused"));
     if (told->value("becomes", false)) return false;
-    say_former(told->value("former", json::array()));
     return true;
   }
 }
@@ -88,11 +79,11 @@ int upgrade(const Context& context, const std::string& app) {
   auto done = ask_once(*places, context.executable);
   if (done && !*done) {
     if (auto there = wait_for_controller(*places); !there) return complain(there.error());
-    say("the controller is of the new program");
+    say("the controller is of this program");
     done = ask_once(*places, context.executable);
   }
   if (!done) return complain(done.error());
-  say(fmt::format("everything that serves is of {} ({})", BULKHEAD_VERSION, build_id()));
+  say(fmt::format("everything is of {} ({})", BULKHEAD_VERSION, build_id()));
   return kDone;
 }
 

@@ -18,7 +18,8 @@
 
 namespace bulkhead::compartments {
 
-// Between keeper and init, a SOCK_SEQPACKET pair; both are the same executable, so plain structs travel.
+// Between keeper and init, a SOCK_SEQPACKET pair. Both began as the same executable, so plain structs travel; a keeper
+// may have become another build since, of the same kKeeperProtocol (keeper_state.hpp).
 struct InitMessage {
   enum class Kind : std::uint8_t {
     mapped,     // keeper → init: the id maps are written

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
-#include <optional>
 #include <span>
-#include <sstream>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -18,101 +14,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/build_id.hpp"
 #include "base/log.hpp"
-#include "compartments/controller_link.hpp"
-#include "compartments/door_sets.hpp"
 #include "compartments/host_check.hpp"
-#include "compartments/init.hpp"
-#include "compartments/lifetime.hpp"
+#include "compartments/keeper_process.hpp"
 #include "compartments/namespaces.hpp"
-#include "compartments/output.hpp"
 #include "compartments/pairs.hpp"
-#include "compartments/rights.hpp"
 #include "compartments/root.hpp"
-#include "compartments/sessions.hpp"
-#include "compartments/sidecar.hpp"
-#include "compartments/spec.hpp"
-#include "compartments/succession.hpp"
 #include "net/instance_link.hpp"
 
 namespace bulkhead::compartments {
 namespace {
 
-using Json = nlohmann::json;
-using Millis = ControllerLink::Millis;
-
 constexpr int kUnusableSpec = 2;
 
-Millis now_ms() {
+}  // namespace
+
+Keeper::Millis Keeper::now_ms() {
   using namespace std::chrono;
   return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
-
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-class Keeper {
- public:
-  explicit Keeper(Spec spec)
-      : spec_(std::move(spec)),
-        lifetime_({spec_.compartment.has_value(), spec_.ready_ms, spec_.drain_ms, spec_.finish_ms}),
-        output_(spec_.log),
-        controller_(spec_.controller_socket, [this] { return greeting(); }),
-        sessions_(controller_),
-        succession_(succession_parts(), {spec_.ready_ms, std::max(spec_.grace_ms, spec_.drain_ms), spec_.finish_ms}) {}
-
-  int run();
-
- private:
-  Result<> begin();
-  Result<> watch_signals();
-  Result<> launch_sidecar(Sidecar& sidecar, const SidecarSpec& spec);
-  Result<> launch_compartment();
-  void make_limits();
-  void turn();
-  int poll_timeout() const;
-
-  void feed(const Event& event);
-  void perform(const Action& action);
-  void greet_sidecar();
-  Result<> greet(Sidecar& sidecar, const SidecarSpec& spec, Fd vendor);
-  void tell_init(InitMessage::Kind kind);
-  void kill_init();
-  void report_state(const std::string& state);
-  void report_exit(const Action& action);
-
-  void on_signals();
-  void reap();
-  void on_init();
-  void on_init_message(const InitMessage& message, Received& received);
-  void change_doors(const Json& list);
-  void on_sidecar();
-  void on_controller(short revents);
-  void obey(const Json& message);
-  void hand_out_listeners();
-  Succession::Keeper succession_parts();
-  void report_sidecar(std::string_view what, std::string_view problem);
-  int guests_of() const { return lifetime_.phase() == Phase::running ? init_.get() : -1; }
-  std::string greeting() const;
-
-  Spec spec_;
-  Lifetime lifetime_;
-  Output output_;
-  ControllerLink controller_;
-  Sessions sessions_;
-  Succession succession_;
-  Fd signals_, init_;
-  Sidecar sidecar_;
-  pid_t init_pid_ = -1;
-  pid_t service_pid_ = -1;
-  Cgroups cgroups_;
-  std::vector<NotEnforced> not_enforced_;
-  std::vector<std::pair<std::string, Fd>> sockets_;  // that outlive the sidecar which serves them
-  Fd vendor_;                                        // until the first sidecar has it
-  bool writes_to_second_ = false;                    // of the sidecar's two sources, the one that serves
-  std::optional<Millis> deadline_;
-  std::optional<int> exit_code_;
-};
 
 int Keeper::run() {
   if (const auto begun = begin(); !begun) {
@@ -121,6 +41,27 @@ int Keeper::run() {
     if (init_pid_ < 0) feed(event::InitExited{});
     if (!sidecar_.is_there()) feed(event::SidecarExited{{false, 1}});
   }
+  return serve();
+}
+
+int Keeper::go_on(const KeeperState& state) {
+  lifetime_.go_on();
+  init_ = Fd(state.init);
+  init_pid_ = state.init_pid;
+  service_pid_ = state.service_pid;
+  sidecar_ = Sidecar(Fd(state.sidecar), state.sidecar_pid);
+  for (const auto& each : state.sockets) sockets_.emplace_back(each.name, Fd(each.fd));
+  for (std::size_t i = 0; i < state.output.size(); ++i) output_.go_on(i, Fd(state.output[i].fd), state.output[i].rest);
+  writes_to_second_ = state.writes_to_second;
+  not_enforced_ = state.not_enforced;
+  if (const auto watching = watch_signals(); !watching) output_.say(watching.error().message);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  controller_.tick(now_ms());
+  on_signals();  // what ended in between
+  return serve();
+}
+
+int Keeper::serve() {
   while (!exit_code_) turn();
   output_.finish();
   if (spec_.compartment) std::ignore = remove_cgroups(spec_.compartment->cgroups);
@@ -306,20 +247,6 @@ void Keeper::kill_init() {
   if (init_pid_ > 0) kill(init_pid_, SIGKILL);
 }
 
-void Keeper::report_state(const std::string& state) {
-  Json message = {{"type", "state"}, {"state", state}};
-  if (service_pid_ > 0) message["service_pid"] = service_pid_;
-  controller_.send(dump(message));
-}
-
-void Keeper::report_exit(const Action& action) {
-  Json message = {{"type", "exited"}, {"oom", action.oom}};
-  message[action.ending.signalled ? "signal" : "code"] = action.ending.value;
-  if (!action.text.empty()) message["reason"] = action.text;
-  controller_.send(dump(message));
-  output_.say(to_string(action));
-}
-
 void Keeper::on_signals() {
   signalfd_siginfo signal{};
   while (read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
@@ -349,166 +276,7 @@ void Keeper::reap() {
   }
 }
 
-void Keeper::on_init() {
-  while (init_) {
-    InitMessage message;
-    auto received = receive_with_rights(init_.get(), std::as_writable_bytes(std::span(&message, 1)));
-    if (!received && received.error().cause == Cause::exhausted) return;
-    if (!received || received->size != sizeof message) {
-      // Its end; waitpid says how.
-      init_.reset();
-      return;
-    }
-    message.text.back() = '\0';
-    on_init_message(message, *received);
-  }
-}
-
-void Keeper::on_init_message(const InitMessage& message, Received& received) {
-  switch (message.kind) {
-    case InitMessage::Kind::sealed: {
-      std::istringstream names(message.text.data());
-      for (auto& fd : received.rights) {
-        std::string name;
-        std::getline(names, name);
-        if (name == net::kVendor) {
-          vendor_ = std::move(fd);
-        } else {
-          sockets_.emplace_back(name, std::move(fd));
-        }
-      }
-      return feed(event::Sealed{});
-    }
-    case InitMessage::Kind::started:
-      service_pid_ = received.pid.value_or(-1);
-      return feed(event::ServiceStarted{service_pid_});
-    case InitMessage::Kind::exited: {
-      const bool oom = spec_.compartment && oom_kills(spec_.compartment->cgroups) > 0;
-      service_pid_ = -1;
-      return feed(event::ServiceExited{{message.signalled, message.value}, oom});
-    }
-    case InitMessage::Kind::failed: {
-      const std::string reason = message.text.data();
-      if (lifetime_.phase() == Phase::sealing) return feed(event::SealFailed{reason});
-      return feed(event::StartFailed{reason});
-    }
-    case InitMessage::Kind::doors_set:
-      return controller_.send(dump({{"type", "doors"}, {"problem", message.text.data()}}));
-    case InitMessage::Kind::vendor_opened:
-      return succession_.on_vendor(received.rights.size() == 1
-                                       ? Result<Fd>(std::move(received.rights.front()))
-                                       : fail(Cause::io, "no vendor socket: {}", message.text.data()),
-                                   now_ms());
-    default: return sessions_.on_init(message, received);
-  }
-}
-
-// The compartment's filter lets through what is declared now.
-void Keeper::change_doors(const Json& list) {
-  std::vector<Door> doors;
-  for (const Json& each : list) {
-    if (!each.is_object()) return;
-    doors.push_back({each.value("address", ""), each.value("port", std::uint16_t{0})});
-  }
-  if (!init_ || !spec_.compartment || doors == spec_.compartment->doors) return;
-  const auto packed = pack_doors(doors);
-  if (!packed) return controller_.send(dump({{"type", "doors"}, {"problem", packed.error().message}}));
-  const InitMessage message{InitMessage::Kind::doors};
-  const std::array rights{packed->get()};
-  if (send_with_rights(init_.get(), std::as_bytes(std::span(&message, 1)), rights))
-    spec_.compartment->doors = std::move(doors);
-}
-
-void Keeper::on_sidecar() {
-  while (auto message = sidecar_.hear()) {
-    if (message->type == "ready") {
-      // Its own listener outlives it too.
-      if (message->rights.size() == 1) sockets_.emplace_back(net::kInner, std::move(message->rights.front()));
-      feed(event::SidecarReady{});
-    }
-    if (message->type == "drained") feed(event::SidecarDrained{});
-  }
-  // One that can't be told anything any more is at its end, whatever it still does.
-  if (!sidecar_.has_link() && lifetime_.phase() < Phase::finishing) sidecar_.kill();
-}
-
-Succession::Keeper Keeper::succession_parts() {
-  return {[this] { tell_init(InitMessage::Kind::vendor); },
-          [this](const std::string& executable, Fd vendor) -> Result<Sidecar> {
-            SidecarSpec spec = spec_.sidecar;
-            spec.argv.front() = executable;
-            Sidecar next;
-            if (const auto launched = launch_sidecar(next, spec); !launched) return fail(launched.error());
-            if (const auto greeted = greet(next, spec, std::move(vendor)); !greeted)
-              output_.say(greeted.error().message);  // it will not get ready
-            return next;
-          },
-          [this](Sidecar& next) {
-            std::swap(sidecar_, next);
-            writes_to_second_ = !writes_to_second_;
-          },
-          [this](std::string_view what, std::string_view problem) { report_sidecar(what, problem); }};
-}
-
-void Keeper::report_sidecar(std::string_view what, std::string_view problem) {
-  if (!problem.empty()) output_.say(fmt::format("the sidecar is not replaced: {}", problem));
-  controller_.send(dump({{"type", "sidecar"},
-                         {"what", what},
-                         {"problem", problem},
-                         {"sidecar_pid", sidecar_.pid()},
-                         {"other_pid", succession_.other().pid()}}));
-}
-
-void Keeper::on_controller(short revents) {
-  for (const auto& text : controller_.on_ready(now_ms(), revents)) {
-    const Json message = Json::parse(text, nullptr, false);
-    if (message.is_object() && message.value("type", Json()).is_string()) obey(message);
-  }
-}
-
-void Keeper::obey(const Json& message) {
-  const auto type = message["type"].get<std::string>();
-  if (type == "stop") {
-    const Json grace = message.value("grace_ms", Json());
-    feed(event::StopRequested{grace.is_number_unsigned() ? grace.get<std::uint32_t>() : spec_.grace_ms});
-  }
-  if (type == "doors" && message.contains("doors") && message["doors"].is_array()) change_doors(message["doors"]);
-  if (type == "guest" || type == "hang_up" || type == "connect")
-    sessions_.on_controller(message, guests_of(), now_ms());
-  if (type == "listeners") hand_out_listeners();
-  if (type == "replace_sidecar" && message.value("executable", Json()).is_string()) {
-    if (lifetime_.phase() != Phase::running) return report_sidecar("failed", "the instance does not run");
-    succession_.begin(message["executable"], spec_.compartment.has_value(), now_ms());
-  }
-}
-
-void Keeper::hand_out_listeners() {
-  Json names = Json::array();
-  std::vector<int> rights;
-  for (const auto& listener : spec_.listeners) {
-    names.push_back(listener.name);
-    rights.push_back(listener.fd);
-  }
-  controller_.send(dump({{"type", "listeners"}, {"names", std::move(names)}}), std::move(rights));
-}
-
-std::string Keeper::greeting() const {
-  Json missing = Json::array();
-  for (const auto& each : not_enforced_) {
-    missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
-  }
-  return dump({{"type", "hello"},
-               {"instance", spec_.instance},
-               {"build", build_id()},
-               {"keeper_pid", getpid()},
-               {"keeper_start", start_time_of(getpid())},
-               {"sidecar_pid", sidecar_.pid()},
-               {"sidecar_start", sidecar_.start_time()},
-               {"other_pid", succession_.other().pid()},
-               {"service_pid", service_pid_},
-               {"state", to_string(lifetime_.phase())},
-               {"not_enforced", std::move(missing)}});
-}
+namespace {
 
 Result<std::string> read_to_end(Fd fd) {
   std::string text;
@@ -537,6 +305,17 @@ int keeper_main(int spec_fd) {
   }
   for (const auto& listener : spec->listeners) fcntl(listener.fd, F_SETFD, FD_CLOEXEC);
   return Keeper(std::move(*spec)).run();
+}
+
+int keeper_goes_on(int state_fd) {
+  const auto text = read_to_end(Fd(state_fd));
+  const auto state = text ? parse_keeper_state(*text) : fail(text.error());
+  if (!state) {
+    log_line("bulkhead keeper: {}", state.error().message);
+    return kUnusableSpec;
+  }
+  for (const int fd : state->descriptors()) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return Keeper(state->spec).go_on(*state);
 }
 
 }  // namespace bulkhead::compartments

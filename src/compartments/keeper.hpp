@@ -13,6 +13,7 @@
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors
 //     {"type":"doors","problem":"…"}                                   the answer to doors; "" if they are set
+//     {"type":"stays","problem":"…"}                                   the answer to become, if it does not
 //     {"type":"sidecar","what":"starting|serving|retired|failed","problem","sidecar_pid","other_pid"}
 //                                                                      the answers to replace_sidecar (succession.hpp)
 //     {"type":"session","session":N, "started":true with the outer ends of a guest's streams (guests.hpp)
@@ -24,6 +25,7 @@
 //     {"type":"hang_up","session":N}   {"type":"connect","session":N,"port":N}
 //     {"type":"doors","doors":[{"address","port"}]}     instead of those of the spec, from now on
 //     {"type":"replace_sidecar","executable":"/…"}      by one of that program, while the service runs
+//     {"type":"become","executable":"/…","protocol":N}  that program, which has keepers of this protocol
 // SIGTERM is a stop too.
 
 namespace bulkhead::compartments {
@@ -31,5 +33,8 @@ namespace bulkhead::compartments {
 // Exit codes: 0 the service ended with 0 or was stopped, 1 anything else, 2 the spec is unusable (said on stderr).
 // `spec_fd` is read to its end and closed.
 int keeper_main(int spec_fd);
+
+// The same process with another program: `state_fd` has what the one before left (keeper_state.hpp).
+int keeper_goes_on(int state_fd);
 
 }  // namespace bulkhead::compartments

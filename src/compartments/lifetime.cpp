@@ -63,6 +63,13 @@ std::vector<Action> Lifetime::begin() {
   return std::exchange(actions_, {});
 }
 
+void Lifetime::go_on() {
+  phase_ = Phase::running;
+  sidecar_ready_ = true;
+  service_started_ = options_.has_compartment;
+  compartment_gone_ = !options_.has_compartment;
+}
+
 std::vector<Action> Lifetime::on(const Event& event) {
   if (!ended()) std::visit([this](const auto& e) { handle(e); }, event);
   return std::exchange(actions_, {});

@@ -87,6 +87,8 @@ class Lifetime {
   explicit Lifetime(LifetimeOptions options) : options_(options) {}
 
   std::vector<Action> begin();
+  // Instead of begin(): of an instance that runs since before.
+  void go_on();
   std::vector<Action> on(const Event& event);
 
   Phase phase() const { return phase_; }

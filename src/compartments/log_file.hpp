@@ -32,6 +32,7 @@ class LineCutter {
       bytes.remove_prefix(end == std::string_view::npos ? size : size + 1);
     }
   }
+  const std::string& rest() const { return rest_; }
   // What stands there without a line's end.
   template <class Sink>
   void finish(Sink&& sink) {

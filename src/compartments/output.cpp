@@ -34,6 +34,11 @@ void Output::say(std::string_view line) {
   log_.flush();
 }
 
+void Output::go_on(std::size_t source, Fd pipe, std::string_view rest) {
+  streams_[source].pipe = std::move(pipe);
+  streams_[source].cutter.add(rest, [](std::string_view) {});
+}
+
 void Output::finish() {
   for (auto& stream : streams_) {
     read(stream);

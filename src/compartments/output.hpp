@@ -28,6 +28,13 @@ class Output {
   void on_ready(std::span<const pollfd, kSources> watched);
   // The keeper's own word.
   void say(std::string_view line);
+  // What is open, and what stands there of lines that have not ended; for another process of the same log.
+  struct Open {
+    int fd = -1;
+    std::string_view rest;
+  };
+  Open open_at(std::size_t source) const { return {streams_[source].pipe.get(), streams_[source].cutter.rest()}; }
+  void go_on(std::size_t source, Fd pipe, std::string_view rest);
   // At the end: what is left, lines without an end too.
   void finish();
 

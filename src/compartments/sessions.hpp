@@ -29,6 +29,7 @@ class Sessions {
   // Ends those whose controller is gone, and kills those that were asked to end.
   void tick(Millis now, int init);
   std::optional<Millis> deadline() const;
+  bool any() const { return !guests_.empty(); }
 
  private:
   void start(std::uint32_t session, const nlohmann::json& message, int init);

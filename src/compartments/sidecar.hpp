@@ -20,6 +20,9 @@ namespace bulkhead::compartments {
 // given output. It dies with this process. Exec's failure shows as its exit with 127.
 Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& output);
 
+// Field 22 of /proc/PID/stat, in clock ticks since boot: what tells a process from a later one with the same pid.
+std::uint64_t start_time_of(pid_t pid);
+
 // One that was started, or none. What is said is that of net/instance_link.hpp.
 class Sidecar {
  public:
@@ -27,6 +30,10 @@ class Sidecar {
     std::string type;  // "" for one that can't be read
     std::vector<Fd> rights;
   };
+
+  Sidecar() = default;
+  // One that an earlier program of this process started.
+  Sidecar(Fd link, pid_t pid) : link_(std::move(link)), pid_(pid), start_time_(start_time_of(pid)) {}
 
   // Starts one. What it prints is read at the returned end.
   Result<Fd> start(const SidecarSpec& spec);
@@ -51,8 +58,5 @@ class Sidecar {
   pid_t pid_ = -1;
   std::uint64_t start_time_ = 0;
 };
-
-// Field 22 of /proc/PID/stat, in clock ticks since boot: what tells a process from a later one with the same pid.
-std::uint64_t start_time_of(pid_t pid);
 
 }  // namespace bulkhead::compartments

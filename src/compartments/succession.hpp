@@ -51,6 +51,7 @@ class Succession {
   void abandon();
   void finish_now() { other_.kill(); }
 
+  bool is_under_way() const { return phase_ != Phase::none; }
   const Sidecar& other() const { return other_; }
   std::optional<Millis> deadline() const { return deadline_; }
 

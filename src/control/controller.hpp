@@ -150,7 +150,10 @@ class Controller {
 
   // upgrade.cpp
   net::Task<bool> serve_upgrade(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
-  net::Task<nlohmann::json> replace_sidecar(std::string id, std::uint64_t epoch);
+  net::Task<nlohmann::json> move_instance(std::string id, std::uint64_t epoch);
+  net::Task<Runtime*> heard_of(std::string id, std::uint64_t epoch, net::Deadline deadline);
+  net::Task<Result<>> move_keeper(std::string id, std::uint64_t epoch, net::Deadline deadline);
+  net::Task<Result<>> move_sidecar(std::string id, std::uint64_t epoch, net::Deadline deadline);
   net::Task<> until_retired(net::Deadline deadline);
   void become(const std::string& executable);
 

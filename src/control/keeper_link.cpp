@@ -151,6 +151,9 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
         (runtime.service == policy::kGateway && runtime.keeper_state == "sidecar_ready"))
       fleet_.on_started(runtime.id, runtime.epoch, now());
     keeper_news_.notify_all();
+  } else if (type == "stays") {
+    runtime.keeper_stays = message.value("problem", "");
+    keeper_news_.notify_all();
   } else if (type == "sidecar") {
     hear_of_sidecars(runtime, message);
     runtime.succession = message.value("what", "");

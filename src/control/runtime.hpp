@@ -36,7 +36,8 @@ struct Runtime {
   std::uint64_t epoch = 0;
   net::ProcessIdentity keeper;
   std::string keeper_build;
-  SidecarPeer sidecar;  // none until the keeper has told
+  std::string keeper_stays;  // why it did not become another build when it was told to
+  SidecarPeer sidecar;       // none until the keeper has told
   SidecarPeer other;
   std::string succession;          // what the keeper said last of it: "starting", "serving", "retired", "failed"
   std::string succession_problem;  // why it failed

@@ -93,6 +93,16 @@ json Controller::problems() const {
     list.push_back(
         fmt::format("the audit log could not be written, so exec, run and forward are refused: {}", audit_problem_));
   for (const std::string& problem : role_problems_) list.push_back(problem);
+  const std::string build = build_id();
+  const auto is_other = [&](const std::string& each) { return !each.empty() && each != build; };
+  const auto others = std::ranges::count_if(runtimes_, [&](const auto& entry) {
+    return is_other(entry.second.keeper_build) || is_other(entry.second.sidecar.build);
+  });
+  if (others > 0)
+    list.push_back(
+        fmt::format("{} of {} instances are of another build of the platform than this controller: "
+                    "bulkhead upgrade moves all to one",
+                    others, runtimes_.size()));
   return list;
 }
 

@@ -1,18 +1,14 @@
 // upgrade: every process of the platform becomes one of another build, while the services run.
 //
-//   upgrade {executable, build} → {"ok", "becomes": true}: this controller is of another build and becomes that
-//   program;
-//                                 the same request again, to what it became, does the rest
-//                               → {"moved": INSTANCE, "error"?} for each sidecar and gateway, in turn, then
-//                                 {"ok", "former": [SERVICE]}: whose keepers are of another build, until they are
-//                                 replaced
-
-#include <set>
+//   upgrade {executable, build} → {"ok", "becomes": true}: it is of another build than this controller, which becomes
+//                                 that program; the same request to what it became does the rest
+//                               → {"moved": INSTANCE, "error"?, "keeper_stays"?} for each instance in turn, then {"ok"}
 
 #include <unistd.h>
 
 #include "base/build_id.hpp"
 #include "base/log.hpp"
+#include "compartments/keeper_state.hpp"
 #include "control/controller.hpp"
 #include "control/reply.hpp"
 
@@ -23,7 +19,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kServing = 40s;   // from the request to the other one's serving; a keeper gives up before
+constexpr auto kMoved = 60s;     // one instance; keepers give up a sidecar before
+constexpr auto kAnswer = 10s;    // a keeper that became another program
 constexpr auto kRetired = 300s;  // for what the last of the former ones still serve
 constexpr auto kFlush = 1s;
 
@@ -47,52 +44,83 @@ net::Task<bool> Controller::serve_upgrade(net::FrameChannel& channel, const Peer
   for (const auto& [id, runtime] : runtimes_) all.emplace_back(id, runtime.epoch);
   int failed = 0;
   for (const auto& [id, epoch] : all) {
-    const json outcome = co_await replace_sidecar(id, epoch);
+    const json outcome = co_await move_instance(id, epoch);
     if (outcome.is_null()) continue;
     failed += outcome.contains("error") ? 1 : 0;
     if (!channel.send(text_of(outcome))) co_return false;
   }
   co_await until_retired(loop_.in(kRetired));
-  std::set<std::string> former;
-  for (const auto& [id, runtime] : runtimes_)
-    if (runtime.keeper_build != build_id()) former.insert(runtime.service);
   audit(who, "upgrade", "", {{"build", build}, {"instances", all.size()}, {"failed", failed}},
         failed == 0 ? "done" : "failed");
   const json reply = failed == 0
-                         ? json{{"ok", true}, {"former", former}}
+                         ? json{{"ok", true}}
                          : failure(fmt::format("{} of {} instances go on with what they had", failed, all.size()));
   co_return static_cast<bool>(channel.send(text_of(reply)));
 }
 
-// Null where there is nothing to do: it is of this build, or no longer there.
-net::Task<json> Controller::replace_sidecar(std::string id, std::uint64_t epoch) {
-  const net::Deadline deadline = loop_.in(kServing);
-  // After this controller came, keepers and sidecars find it in their own time.
-  for (Runtime* runtime = find(id, epoch);; runtime = find(id, epoch)) {
-    if (runtime == nullptr) co_return nullptr;
-    if (runtime->keeper_channel != nullptr && runtime->sidecar.channel != nullptr &&
-        !runtime->sidecar.sent_hash.empty())
-      break;
-    if (deadline.passed(loop_.now())) co_return json{{"moved", id}, {"error", "it did not find this controller"}};
-    co_await net::sleep(loop_, loop_.in(20ms));
-  }
-  Runtime* runtime = find(id, epoch);
-  if (runtime->sidecar.build == build_id()) co_return nullptr;
+// First its keeper, then the process that serves. Null where there is nothing to do: it is of this build, or no longer
+// there.
+net::Task<json> Controller::move_instance(std::string id, std::uint64_t epoch) {
+  const net::Deadline deadline = loop_.in(kMoved);
+  const json lost = {{"moved", id}, {"error", "it did not find this controller"}};
+  Runtime* runtime = co_await heard_of(id, epoch, deadline);
+  if (runtime == nullptr) co_return find(id, epoch) == nullptr ? json(nullptr) : lost;
   const auto slot = fleet_.slots().find(id);
   if (slot == fleet_.slots().end() || slot->second.phase == Phase::stopping) co_return nullptr;
+  json outcome = {{"moved", id}};
+  if (runtime->keeper_build != build_id()) {
+    const auto moved = co_await move_keeper(id, epoch, deadline);
+    if (!moved) outcome["keeper_stays"] = moved.error().message;
+    runtime = co_await heard_of(id, epoch, deadline);
+    if (runtime == nullptr) co_return find(id, epoch) == nullptr ? json(nullptr) : lost;
+  }
+  if (runtime->sidecar.build == build_id()) co_return outcome.contains("keeper_stays") ? outcome : json(nullptr);
+  const auto moved = co_await move_sidecar(id, epoch, deadline);
+  if (!moved && moved.error().cause == Cause::not_found) co_return nullptr;
+  if (!moved) outcome["error"] = moved.error().message;
+  co_return outcome;
+}
+
+// Keepers and sidecars find a controller that has just come in their own time. Null: it is gone, or does not come.
+net::Task<Runtime*> Controller::heard_of(std::string id, std::uint64_t epoch, net::Deadline deadline) {
+  for (;;) {
+    Runtime* runtime = find(id, epoch);
+    if (runtime == nullptr || deadline.passed(loop_.now())) co_return nullptr;
+    if (runtime->keeper_channel != nullptr && runtime->sidecar.channel != nullptr &&
+        !runtime->sidecar.sent_hash.empty())
+      co_return runtime;
+    co_await net::sleep(loop_, loop_.in(20ms));
+  }
+}
+
+net::Task<Result<>> Controller::move_keeper(std::string id, std::uint64_t epoch, net::Deadline deadline) {
+  Runtime* runtime = find(id, epoch);
+  runtime->keeper_stays.clear();
+  const json wanted = {
+      {"type", "become"}, {"executable", launcher_.executable}, {"protocol", compartments::kKeeperProtocol}};
+  if (auto sent = runtime->keeper_channel->send(wanted.dump()); !sent) co_return sent;
+  const net::Deadline answer = std::min(deadline, loop_.in(kAnswer));
+  for (;;) {
+    const auto news = co_await keeper_news_.wait(answer);
+    runtime = find(id, epoch);
+    if (runtime == nullptr || runtime->keeper_build == build_id()) co_return Result<>{};
+    if (!runtime->keeper_stays.empty()) co_return fail(Cause::conflict, "{}", runtime->keeper_stays);
+    if (!news) co_return fail(Cause::timeout, "it gave no answer");
+  }
+}
+
+net::Task<Result<>> Controller::move_sidecar(std::string id, std::uint64_t epoch, net::Deadline deadline) {
+  Runtime* runtime = find(id, epoch);
   runtime->succession.clear();
   const json wanted = {{"type", "replace_sidecar"}, {"executable", launcher_.executable}};
-  if (!runtime->keeper_channel->send(wanted.dump()))
-    co_return json{{"moved", id}, {"error", "its keeper does not listen"}};
+  if (auto sent = runtime->keeper_channel->send(wanted.dump()); !sent) co_return sent;
   for (;;) {
     const auto news = co_await keeper_news_.wait(deadline);
     runtime = find(id, epoch);
-    if (runtime == nullptr) co_return nullptr;
-    if (runtime->succession == "serving" || runtime->succession == "retired") co_return json{{"moved", id}};
-    if (runtime->succession == "failed") co_return json{{"moved", id}, {"error", runtime->succession_problem}};
-    if (!news)
-      co_return json{{"moved", id},
-                     {"error", "its keeper, which may be of a build that does not know how, gave no answer"}};
+    if (runtime == nullptr) co_return fail(Cause::not_found, "it is gone");
+    if (runtime->succession == "serving" || runtime->succession == "retired") co_return Result<>{};
+    if (runtime->succession == "failed") co_return fail(Cause::conflict, "{}", runtime->succession_problem);
+    if (!news) co_return fail(Cause::timeout, "its keeper gave no answer");
   }
 }
 

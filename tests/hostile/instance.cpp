@@ -200,6 +200,15 @@ Json Instance::wait_for_hello() {
   return wait_for([](const Json& message) { return message["type"] == "hello"; });
 }
 
+Json Instance::wait_for_hello_again() {
+  while (read_frame()) {
+  }
+  connection_.reset();
+  incoming_.clear();
+  messages_.clear();
+  return wait_for_hello();
+}
+
 void Instance::send(const Json& message) {
   const std::string text = message.dump();
   std::string bytes = {0, 0, static_cast<char>(text.size() >> 8U), static_cast<char>(text.size())};

@@ -39,6 +39,8 @@ class Instance {
   Json wait_for_exit();  // {"type":"exited"}
   // The keeper's hello, with the pids.
   Json wait_for_hello();
+  // Of a keeper that has connected before: what it had said then is forgotten.
+  Json wait_for_hello_again();
   void send(const Json& message);
   std::vector<Fd> take_rights() { return std::move(rights_); }
 

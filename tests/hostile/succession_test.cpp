@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -130,6 +132,52 @@ TEST_P(SidecarSuccession, AKilledSuccessorEndsTheInstanceOnceItServes) {
   EXPECT_EQ(instance->wait_for_exit()["reason"], "the sidecar ended");
   EXPECT_EQ(instance->wait_for_keeper(), 1);
   EXPECT_TRUE(eventually([&] { return processes_marked(instance->directory()).empty(); }));
+}
+
+TEST_P(SidecarSuccession, AKeeperBecomesAnotherProgramAndGoesOn) {
+  run("commute", {{"listen", instance->directory() + "/state/inner"}});
+  const std::string next = instance->directory() + "/next";
+  std::filesystem::copy_file(program(), next);
+  instance->send({{"type", "become"}, {"executable", "/nonexistent/keeper"}, {"protocol", 1}});
+  EXPECT_EQ(instance->wait_for([](const Json& message) { return message["type"] == "stays"; })["problem"],
+            "run /nonexistent/keeper: No such file or directory");
+  instance->send({{"type", "become"}, {"executable", next}, {"protocol", 1}});
+  const Json again = instance->wait_for_hello_again();
+  ASSERT_FALSE(again.is_null()) << testing::PrintToString(instance->log("keeper"));
+  EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(instance->keeper()) + "/exe"), next);
+  EXPECT_EQ(again["keeper_pid"], instance->keeper());
+  EXPECT_EQ(again["sidecar_pid"], before);
+  EXPECT_EQ(again["service_pid"], running["service_pid"]);
+  EXPECT_EQ(again["state"], "running");
+  EXPECT_TRUE(goes_on());
+  // It does what a keeper does: another sidecar, with the sockets that it got from itself, and an end in order.
+  replace(program());
+  EXPECT_FALSE(answer("retired").is_null());
+  EXPECT_EQ(lines("sidecar", "inherited"), 1U);
+  EXPECT_TRUE(goes_on());
+  expect_nothing_lost();
+  instance->send({{"type", "stop"}, {"grace_ms", 5000}});
+  EXPECT_FALSE(instance->wait_for_state("stopped").is_null());
+  EXPECT_EQ(instance->wait_for_keeper(), 0);
+  EXPECT_TRUE(eventually([&] { return processes_marked(instance->directory()).empty(); }));
+}
+
+TEST_P(SidecarSuccession, AKeeperThatBecomesAnotherStillDiesOfItsService) {
+  run("commute", Json::object());
+  instance->send({{"type", "become"}, {"executable", program()}, {"protocol", 1}});
+  ASSERT_FALSE(instance->wait_for_hello_again().is_null());
+  kill(running["service_pid"].get<pid_t>(), SIGKILL);
+  EXPECT_EQ(instance->wait_for_exit()["signal"], SIGKILL);
+  EXPECT_EQ(instance->wait_for_keeper(), 1);
+  EXPECT_TRUE(eventually([&] { return processes_marked(instance->directory()).empty(); }));
+}
+
+TEST_P(SidecarSuccession, AKeeperOfAnotherProtocolStays) {
+  run("commute", Json::object());
+  instance->send({{"type", "become"}, {"executable", program()}, {"protocol", 0}});
+  EXPECT_EQ(instance->wait_for([](const Json& message) { return message["type"] == "stays"; })["problem"],
+            "its keepers can not take over from this one");
+  EXPECT_TRUE(goes_on());
 }
 
 FOR_EVERY_LAUNCHER(SidecarSuccession);

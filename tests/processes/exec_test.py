@@ -288,7 +288,7 @@ class Exec(harness.Case):
         self.assertEqual(begun["details"]["session"], ended["details"]["session"])
         self.assertEqual((begun["details"]["instance"], begun["service"], begun["owner"]), ("db-1", "db", "team data"))
         self.assertRegex(ended["details"]["lasted"], r"^\d+\.\d s$")
-        self.assertEqual((begun["uid"], begun["role"]), (os.geteuid(), "admin"))
+        self.assertEqual((begun["uid"], begun["role"]), (os.geteuid(), "launcher"))
         self.assertEqual(refused["outcome"], "refused: 'debug' in the manifest switches exec off for 'quiet'")
 
     def test_a_request_with_a_descriptor_is_refused(self):

@@ -164,7 +164,7 @@ class Roles(harness.Case):
         as_user(CAT, [ADMINS], lambda: request(self.socket_of(app, ADMINS), {"verb": "launch-missiles"}))
         told = [(e["uid"], e["role"], e["verb"], e["service"], e["owner"], e["outcome"].split(",")[0]) for e in self.entries(app)]
         self.assertEqual(told, [
-            (0, "admin", "apply", "", "", "done"),
+            (0, "launcher", "apply", "", "", "done"),
             (ANN, "viewer", "scale", "worker", "team night", "refused: 'scale' takes the role operator"),
             (BEN, "operator", "scale", "worker", "team night", "done"),
             (BEN, "operator", "scale", "nobody", "", "failed: no service is called 'nobody'"),
