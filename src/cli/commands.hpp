@@ -27,6 +27,8 @@ struct LogsOptions {
   int lines = 100;  // of each instance's last ones
 };
 int logs(const Context& context, const LogsOptions& options);
+// "catalog-1 | line", or as JSON.
+void print_log_line(bool as_json, const std::string& instance, nlohmann::json line);
 struct InitOptions {
   std::string from;    // a Compose file; empty: the folder is looked at
   bool force = false;  // replaces a manifest that is there

@@ -11,11 +11,11 @@
 
 #include "cli/changes_view.hpp"
 #include "cli/commands.hpp"
-#include "cli/log_reader.hpp"
 #include "cli/status_view.hpp"
 #include "cli/table.hpp"
 #include "control/client.hpp"
 #include "control/host.hpp"
+#include "control/log_reader.hpp"
 #include "manifest/warnings.hpp"
 
 namespace bulkhead::cli {
@@ -123,9 +123,11 @@ int show_table(const control::Places& places) {
 
 int stay(const control::Places& places) {
   say("\nIts logs follow; Ctrl-C takes it down.");
-  LogReader reader(places.state + "/logs", "", 0);
+  control::LogReader reader(places.logs(), "", 0);
+  const auto print = [](const std::string& instance, json line) { print_log_line(false, instance, std::move(line)); };
   while (!interrupted && control::is_running(places)) {
-    reader.print_new();
+    reader.read_new(print);
+    std::fflush(stdout);
     ::usleep(100'000);
   }
   if (!control::is_running(places)) return kDone;

@@ -92,6 +92,10 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
   if (verb == "status") co_await refresh_stats();
   json reply;
   try {
+    if (verb == "logs") {
+      co_await serve_logs(channel, request);
+      co_return false;
+    }
     if (verb == "upgrade") co_return co_await serve_upgrade(channel, who, request);
     if (verb == "exec") co_return co_await serve_exec(channel, who, request);
     if (verb == "run") co_return co_await serve_run(channel, who, request);

@@ -148,6 +148,9 @@ class Controller {
   std::vector<Goal> goals() const;
   net::Task<Result<Fd>> connect_inside(int client, const nlohmann::json& request);
 
+  // logs.cpp
+  net::Task<> serve_logs(net::FrameChannel& channel, const nlohmann::json& request);
+
   // upgrade.cpp
   net::Task<bool> serve_upgrade(net::FrameChannel& channel, const Peer& who, const nlohmann::json& request);
   net::Task<nlohmann::json> move_instance(std::string id, std::uint64_t epoch);

@@ -107,7 +107,7 @@ Result<> make_places(const Places& places, unsigned platform_uid) {
       {places.state, passed, self},
       {places.run, passed, self},
       {places.ca(), 0700, self},
-      {places.state + "/logs", 0700, self},
+      {places.logs(), 0700, self},
       {places.state + "/volumes", passed, self},
       {places.state + "/records", 0700, platform_uid},
       {places.doors(), 0700, platform_uid},

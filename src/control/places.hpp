@@ -17,7 +17,8 @@ struct Places {
   std::string desired() const { return state + "/desired.json"; }
   std::string history() const { return state + "/history"; }
   std::string volume(const std::string& service) const { return state + "/volumes/" + service; }
-  std::string log(const std::string& instance) const { return state + "/logs/" + instance + ".log"; }
+  std::string logs() const { return state + "/logs"; }
+  std::string log(const std::string& instance) const { return logs() + "/" + instance + ".log"; }
   std::string records(const std::string& instance) const { return state + "/records/" + instance; }
   std::string instances() const { return run + "/instances.json"; }
   std::string control_socket() const { return run + "/control.sock"; }
@@ -30,7 +31,7 @@ struct Places {
   std::string doors() const {
     return run + "/d";
   }  // the sidecars' inner doors; short, as a socket's path has 108 bytes
-  std::string platform_log() const { return state + "/logs/platform.log"; }
+  std::string platform_log() const { return logs() + "/platform.log"; }
   std::string audit() const { return state + "/audit.jsonl"; }
 };
 

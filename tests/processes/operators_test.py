@@ -24,13 +24,14 @@ operators:
   admin: ["{ADMINS}"]
 services:
   worker:
-    command: [/usr/bin/sleep, "1000"]
+    command: [/bin/sh, -c, "echo at work; exec sleep 1000"]
     owner: team night
     environment: {{SECRET: "${{SECRET:-none}}"}}
 """
 
-VERBS = {"status": 1, "identity": 1, "audit": 1, "restart": 2, "scale": 2, "exec": 2, "run": 2, "forward": 2, "apply": 3, "down": 3, "watch": 1}
-ROLES = ["none", "viewer", "operator", "admin"]
+VERBS = {"status": 1, "identity": 1, "audit": 1, "restart": 2, "scale": 2, "exec": 2, "run": 2, "forward": 2, "apply": 3, "down": 3, "watch": 1,
+         "history": 1, "logs": 1, "plan": 2, "rollback": 2, "upgrade": 4}
+ROLES = ["none", "viewer", "operator", "admin", "launcher"]
 
 
 def as_user(uid, groups, call):
@@ -89,9 +90,12 @@ class Roles(harness.Case):
                     continue  # would end the test; refused ones are tried below
                 with self.subTest(role=ROLES[role], verb=verb):
                     answer = as_user(uid, [group], lambda: request(self.socket_of(app, group), {"verb": verb, "service": "worker", "count": 1}))
-                    refused = "takes the role" in answer.get("error", "")
+                    refused = any(words in answer.get("error", "") for words in ("takes the role", "is for the user who started"))
                     self.assertEqual(refused, role < needed, answer)
                     if refused:
+                        if ROLES[needed] == "launcher":
+                            self.assertEqual(answer["error"], f"'{verb}' is for the user who started the application and for root, not for uid {uid}")
+                            continue
                         self.assertEqual(answer["error"].split(";")[0], f"'{verb}' takes the role {ROLES[needed]}, and uid {uid} has the role {ROLES[role]}")
                         self.assertIn("'operators' in the manifest", answer["error"])
         for uid, group in ((ANN, VIEWERS), (BEN, OPERATORS)):
@@ -242,7 +246,9 @@ class Roles(harness.Case):
 
         self.assertEqual(as_user(ANN, [VIEWERS], lambda: typed("status"))[0], 0)
         self.assertEqual(as_user(DAN, [STRANGERS], lambda: typed("status"))[0], 3)
-        self.assertEqual(as_user(BEN, [OPERATORS], lambda: typed("logs", "worker")), [1, "bulkhead: logs are the launcher's files: only that user and root can read them\n"])
+        harness.until(lambda: "at work" in app.run("logs", "worker", check=False).stdout, 10, "a line")
+        self.assertIn("| at work\n", as_user(ANN, [VIEWERS], lambda: typed("logs", "worker"))[1])
+        self.assertEqual(as_user(ANN, [VIEWERS], lambda: typed("logs", "nobody")), [1, "bulkhead: 'nobody' has not run, or is no service or instance\n"])
         code, said = as_user(BEN, [OPERATORS], lambda: typed("down"))
         self.assertEqual(code, 1)
         self.assertIn("'down' takes the role admin", said)
