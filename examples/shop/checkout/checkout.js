@@ -49,14 +49,13 @@ async function begin(id, { customer, lines }, headers) {
 }
 
 // The order's run: the one that is under way, or the one that ended, or a new one.
-function run(id, wanted, headers) {
-  const known = arriving.get(id) || orders.get(id);
-  if (known) {
-    if (isDeepStrictEqual({ customer: known.customer, lines: known.lines }, wanted)) return known.settled || orders.settled(id);
-    refuse('this key was used for another order');
-  }
-  const settled = begin(id, wanted, headers).finally(() => arriving.delete(id));
-  arriving.set(id, { ...wanted, settled });
+async function run(id, wanted, headers) {
+  orders.refresh();
+  const known = arriving.get(id) || (orders.get(id) && orders.settled(id));
+  const settled = known || begin(id, wanted, headers).finally(() => arriving.delete(id));
+  if (!known) arriving.set(id, settled);
+  const { customer, lines } = orders.get(id) || await settled;
+  if (!isDeepStrictEqual({ customer, lines }, wanted)) refuse('this key was used for another order');
   return settled;
 }
 
@@ -89,6 +88,7 @@ function respond(request) {
   const [, id] = /^\/orders\/([\w-]+)$/.exec(path) || [];
   if (method === 'GET' && path === '/healthz') return [200, { status: 'ok' }];
   if (method === 'POST' && path === '/orders') return place(request);
+  orders.refresh();
   if (method === 'GET' && id && orders.get(id)) return [200, orders.get(id)];
   if (method === 'GET' && path === '/books/totals') return [200, orders.totals()];
   if (method === 'GET' && path === '/books/orders') return [200, page(orders.orders, query)];
@@ -98,3 +98,4 @@ function respond(request) {
 web.serve('checkout', respond);
 const taken = orders.resume();
 if (taken > 0) console.log(`checkout takes up ${taken} unfinished orders`);
+orders.watch();
