@@ -4,12 +4,14 @@
 //   POST /orders        Idempotency-Key: <the order's id>   {"customer": "c0001", "lines": [{"sku": "...", "quantity": 1}]}
 //     201 confirmed, 402 declined, 409 out of stock or cancelled, 422 makes no sense, 503 not finished: ask again
 //   GET /orders/{id}
+//   GET /levels/{sku}?seconds=60   what is left of an item, now and at each change, as server-sent events or over a WebSocket
 
 const { isDeepStrictEqual } = require('util');
 
 const { page } = require('page.js');
 const web = require('web.js');
 const { Orders } = require('./orders.js');
+const { tellLevels } = require('./levels.js');
 const peers = require('./peers.js');
 
 const BEGIN_WITHIN_MS = 5_000;
@@ -95,7 +97,14 @@ function respond(request) {
   return web.notFound;
 }
 
-web.serve('checkout', respond);
+function stream({ method, path, query, headers }) {
+  const [, sku] = /^\/levels\/([\w-]+)$/.exec(path) || [];
+  const seconds = Number(query.get('seconds') || 60);
+  if (method !== 'GET' || !sku || !(seconds > 0)) return undefined;
+  return (sink) => tellLevels(peers.inventory, sku, seconds, web.context(headers), sink);
+}
+
+web.serve('checkout', respond, stream);
 const taken = orders.resume();
 if (taken > 0) console.log(`checkout takes up ${taken} unfinished orders`);
 orders.watch();
