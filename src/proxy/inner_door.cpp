@@ -286,6 +286,7 @@ net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit) {
     if (!connected) answer = {TcpStatus::unavailable, connected.error().message};
   }
   visit.broke_off = !inside;
+  if (inside) visit.answer_began();
   if (!stream) co_return;
   const std::string text = encode(answer);
   const auto written = co_await stream.write(text, deadline);

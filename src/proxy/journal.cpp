@@ -38,16 +38,21 @@ void Journal::begin(Visit& visit) {
   visit.wall_start = std::chrono::system_clock::now();
   if (paused_) return;
   visit.edge = &edges_.at({visit.side, visit.caller, visit.callee, visit.port});
-  ++visit.edge->open;
+  visit.edge->begin();
+}
+
+void Visit::answer_began() {
+  if (edge == nullptr || std::exchange(answered, true)) return;
+  edge->answer_began(std::chrono::steady_clock::now() - start);
 }
 
 void Journal::finish(const Visit& visit) {
   if (visit.edge == nullptr) return;
   const auto duration = std::chrono::steady_clock::now() - visit.start;
   telemetry::EdgeCounts& edge = *visit.edge;
-  --edge.open;
+  if (!visit.answered) edge.answer_began(duration);
   const bool failed = visit.broke_off || visit.grpc_status > 0;
-  edge.count(visit.status, failed, visit.cause, duration);
+  edge.end(visit.status, failed, visit.cause);
   edge.bytes_sent += visit.bytes_sent;
   edge.bytes_received += visit.bytes_received;
   ++version_;

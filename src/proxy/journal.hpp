@@ -33,6 +33,8 @@ struct Visit {
   telemetry::WallTime wall_start;
 
   bool grpc() const { return protocol == "grpc"; }
+  // The head of the answer came, or the raw connection stands.
+  void answer_began();
 
   std::string instance;
   std::uint16_t status = 0;
@@ -43,6 +45,7 @@ struct Visit {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint32_t attempts = 1;
+  bool answered = false;
   telemetry::EdgeCounts* edge = nullptr;  // the journal's, from begin() on; null while it is paused
 };
 

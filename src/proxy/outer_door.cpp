@@ -257,6 +257,7 @@ net::Task<> OuterDoor::carry(net::Stream& stream, net::Stream& far, Visit& visit
     stream.reset();
     far.reset();
   };
+  visit.answer_began();
   const Spliced spliced = co_await splice(stream, far, early);
   visit.bytes_sent = spliced.to_right;
   visit.bytes_received = spliced.to_left;

@@ -137,6 +137,7 @@ net::Task<> Relay::relay_answer(http::Response head, std::optional<RefusalCause>
     co_return;
   }
   visit_.status = head.status;
+  visit_.answer_began();
   note_grpc(head.fields);
   tunnel_open_ = head.status == 101;
   answering_ = true;

@@ -13,8 +13,18 @@ constexpr std::size_t kMaxCauses = 32;
 
 std::string_view to_string(Side side) { return side == Side::caller ? "caller" : "callee"; }
 
-void EdgeCounts::count(std::uint16_t status, bool failed, std::string_view cause,
-                       std::chrono::nanoseconds latency_seen) {
+void EdgeCounts::begin() {
+  ++open;
+  ++unanswered;
+}
+
+void EdgeCounts::answer_began(std::chrono::nanoseconds after) {
+  --unanswered;
+  latency.record(after);
+}
+
+void EdgeCounts::end(std::uint16_t status, bool failed, std::string_view cause) {
+  --open;
   ++requests;
   if (failed || status >= 500) ++errors;
   ++by_class[status < 600 ? status / 100 : 0];
@@ -23,7 +33,6 @@ void EdgeCounts::count(std::uint16_t status, bool failed, std::string_view cause
     const bool known = by_cause.contains(name) || by_cause.size() < kMaxCauses;
     ++by_cause[known ? name : std::string(kOthers)];
   }
-  latency.record(latency_seen);
 }
 
 nlohmann::json Edges::to_json() const {
@@ -40,6 +49,7 @@ nlohmann::json Edges::to_json() const {
                     {"sent", counts.bytes_sent},
                     {"received", counts.bytes_received},
                     {"open", counts.open},
+                    {"unanswered", counts.unanswered},
                     {"p50_us", counts.latency.quantile_micros(0.5)},
                     {"p99_us", counts.latency.quantile_micros(0.99)},
                     {"histogram", counts.latency.encode()}});

@@ -35,12 +35,17 @@ struct EdgeCounts {
   std::uint64_t errors = 0;                       // answers of class 5xx, failed gRPC calls, broken connections
   std::array<std::uint64_t, 6> by_class{};        // [2] counts 2xx; [0] what ended without a status
   std::map<std::string, std::uint64_t> by_cause;  // of the refusals made here: "no_ready_instance"
-  Histogram latency;
-  std::uint64_t bytes_sent = 0;      // body bytes towards the callee
-  std::uint64_t bytes_received = 0;  // body bytes towards the caller
-  std::uint32_t open = 0;            // in flight now
+  Histogram latency;                              // until the answer began; until the end where none did
+  std::uint64_t bytes_sent = 0;                   // body bytes towards the callee
+  std::uint64_t bytes_received = 0;               // body bytes towards the caller
+  std::uint32_t open = 0;                         // in flight now
+  std::uint32_t unanswered = 0;                   // of these: those of which no answer has begun
 
-  void count(std::uint16_t status, bool failed, std::string_view cause, std::chrono::nanoseconds latency_seen);
+  // A request's life: it comes, its answer begins, it ends. Streams may last for hours, so that the end says nothing of
+  // how fast a service is.
+  void begin();
+  void answer_began(std::chrono::nanoseconds after);
+  void end(std::uint16_t status, bool failed, std::string_view cause);
 };
 
 class Edges {
@@ -49,8 +54,8 @@ class Edges {
   EdgeCounts& at(const EdgeKey& key) { return counts_[key]; }
   const std::map<EdgeKey, EdgeCounts>& all() const { return counts_; }
 
-  // [{"side","from","to","port","requests","errors","classes","causes","sent","received","open","p50_us","p99_us",
-  //   "histogram"}]
+  // [{"side","from","to","port","requests","errors","classes","causes","sent","received","open","unanswered",
+  //   "p50_us","p99_us","histogram"}]
   nlohmann::json to_json() const;
 
  private:

@@ -9,10 +9,10 @@ namespace {
 TEST(Edges, CountsByClassAndCause) {
   Edges edges;
   EdgeCounts& edge = edges.at({Side::caller, "checkout", "payments", 8080});
-  edge.count(200, false, "", std::chrono::milliseconds(2));
-  edge.count(503, true, "no_ready_instance", std::chrono::milliseconds(30));
-  edge.count(200, true, "", std::chrono::milliseconds(1));
-  edge.count(0, true, "reset", std::chrono::milliseconds(1));
+  edge.end(200, false, "");
+  edge.end(503, true, "no_ready_instance");
+  edge.end(200, true, "");
+  edge.end(0, true, "reset");
   EXPECT_EQ(edge.requests, 4U);
   EXPECT_EQ(edge.errors, 3U);
   EXPECT_EQ(edge.by_class[2], 2U);
@@ -23,9 +23,24 @@ TEST(Edges, CountsByClassAndCause) {
   EXPECT_EQ(json[0]["causes"]["no_ready_instance"], 1);
 }
 
+TEST(Edges, AStreamIsAsFastAsItsBeginning) {
+  EdgeCounts edge;
+  edge.begin();
+  edge.begin();
+  EXPECT_EQ(edge.unanswered, 2U);
+  edge.answer_began(std::chrono::milliseconds(2));
+  EXPECT_EQ(edge.open, 2U);
+  EXPECT_EQ(edge.unanswered, 1U);
+  EXPECT_EQ(edge.latency.count(), 1U);
+  edge.end(200, false, "");
+  EXPECT_EQ(edge.requests, 1U);
+  EXPECT_EQ(edge.open, 1U);
+  EXPECT_EQ(edge.latency.max_micros(), 2000U);
+}
+
 TEST(Edges, CausesAreBounded) {
   EdgeCounts edge;
-  for (int i = 0; i < 1000; ++i) edge.count(503, true, "cause " + std::to_string(i), std::chrono::milliseconds(1));
+  for (int i = 0; i < 1000; ++i) edge.end(503, true, "cause " + std::to_string(i));
   EXPECT_LE(edge.by_cause.size(), 33U);
 }
 
