@@ -160,7 +160,7 @@ void Fleet::stop(Slot& slot, std::vector<Action>& actions, Time now, std::string
   const auto goal = goals_.find(slot.service);
   const Millis grace = goal == goals_.end() ? Millis(10'000) : goal->second.grace;
   enter(slot, Phase::stopping, now, std::move(reason));
-  slot.until = now + grace + kKillAfter;
+  slot.until = now + 2 * grace + kKillAfter;
   slot.kill_sent = false;
   actions.push_back({Action::Kind::stop, slot.id, slot.epoch, grace});
 }

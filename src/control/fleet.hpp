@@ -108,7 +108,7 @@ class Fleet {
  public:
   static constexpr Millis kPatience{10'000};       // how long a start waits for a callee to be ready
   static constexpr Millis kStartDeadline{60'000};  // keeper's start to service's start
-  static constexpr Millis kKillAfter{15'000};      // beyond the grace, a stopping keeper is killed
+  static constexpr Millis kKillAfter{15'000};      // beyond the grace of drain and service, a stopping keeper is killed
 
   static constexpr int kGiveUpAfter = 3;  // ends of one instance of a revision that is not proven
 

@@ -138,7 +138,9 @@ TEST_F(FleetTest, WhatDoesNotStopIsKilled) {
   ready("a-1");
   fleet.want_down();
   EXPECT_EQ(decide(), "stop a-1#1");
-  pass(25'000);
+  pass(34'999);
+  EXPECT_EQ(decide(), "");
+  pass(1);
   EXPECT_EQ(decide(), "kill a-1#1");
   EXPECT_EQ(decide(), "");
 }

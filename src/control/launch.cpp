@@ -148,7 +148,7 @@ compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Applic
                                 const std::string& instance, const compartments::Ids& ids) {
   compartments::Spec spec = common_spec(launcher, instance, hello_of(application, service.name, "sidecar"));
   spec.sidecar.argv = {launcher.executable, "sidecar"};
-  spec.grace_ms = static_cast<std::uint32_t>(service.stop_grace.count());
+  spec.drain_ms = spec.grace_ms = static_cast<std::uint32_t>(service.stop_grace.count());
 
   compartments::Compartment compartment;
   compartment.ids = ids;

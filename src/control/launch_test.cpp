@@ -66,6 +66,14 @@ TEST(SidecarSpec, TellsTheKeeperOfTheServicesWholeWorld) {
   EXPECT_EQ(*read, spec);
 }
 
+TEST(SidecarSpec, WhatWasBegunMayTakeTheWholeGracePeriod) {
+  const Loaded application = loaded("app: a\nservices:\n  a: {command: [./a], port: 80, stop_grace: 30s}\n");
+  const auto spec = sidecar_spec(launcher(), application.application, application.model,
+                                 *application.application.service("a"), "a-1", {});
+  EXPECT_EQ(spec.drain_ms, 30'000U);
+  EXPECT_EQ(spec.grace_ms, 30'000U);
+}
+
 Desired with_image(const std::string& more) {
   Desired desired;
   desired.file = "bulkhead.yaml";

@@ -130,7 +130,8 @@ net::Task<> Sidecar::drain_inbound() {
   control_->set_health(false, "draining");
   // Said before the door closes, so that callers go elsewhere rather than come in vain.
   co_await control_->flush(loop_.in(kLastWords));
-  co_await inner_->drain(loop_.in(defaults::kDrain));
+  // For how long, the keeper knows: then it ends the service, and what is still served ends with a word of its own.
+  co_await inner_->drain(net::Deadline::never());
   keeper_.tell("drained");
 }
 

@@ -19,6 +19,7 @@ services:
     scale: @SCALE@
     environment: {VERSION: "@VERSION@"@MORE@}
     healthcheck: {path: /health, interval: 200ms, start_period: 3s}
+    stop_grace: @GRACE@
     update: {@UPDATE@}
   other:
     dir: @PROGRAMS@
@@ -56,9 +57,9 @@ services:
 """
 
 
-def manifest(version="one", scale=1, more="", update="", allow="GET /x", timeout=""):
+def manifest(version="one", scale=1, more="", update="", allow="GET /x", timeout="", grace="10s"):
     text = MANIFEST
-    for key, value in {"VERSION": version, "SCALE": scale, "MORE": more, "UPDATE": update, "ALLOW": allow, "TIMEOUT": timeout}.items():
+    for key, value in {"VERSION": version, "SCALE": scale, "MORE": more, "UPDATE": update, "ALLOW": allow, "TIMEOUT": timeout, "GRACE": grace}.items():
         text = text.replace(f"@{key}@", str(value))
     return text
 
@@ -124,6 +125,16 @@ class Updates(harness.Case):
         self.assertEqual(slow[0].status, 200, "it was begun at an instance that was replaced")
         self.assertEqual(self.version(app), "three")
         self.assertEqual(len(app.service("web")["instances"]), 2)
+
+    def test_what_was_begun_may_take_the_whole_grace_period(self):
+        app = self.begin(grace="20s")
+        slow = []
+        asked = threading.Thread(target=lambda: slow.append(app.get("/web/slow/12")))
+        asked.start()
+        until(lambda: app.get("/web/begun").text == "1", what="the slow request")
+        self.change(app, version="two", grace="20s")
+        asked.join()
+        self.assertEqual((slow[0].status, slow[0].text), (200, "one"))
 
     def test_a_gateway_is_replaced_without_a_closed_door(self):
         app = self.begin()

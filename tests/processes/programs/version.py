@@ -3,8 +3,9 @@
 VERSION      what it answers
 FAIL         the share of requests that it answers with 500, as 0.25
 DELAY        seconds that each answer takes
-BROKEN       "exit": it ends at once; "unready": it answers 503 to its health check
-GET /slow    answers after two seconds; POST is answered as GET is
+BROKEN       "exit": it ends at once; "unready": it answers 503 to its health check; "dies": the third request ends it
+GET /slow    answers after two seconds, GET /slow/12 after twelve; POST is answered as GET is
+GET /begun   says how many requests have begun that are slow
 """
 
 import http.server
@@ -17,6 +18,7 @@ BROKEN = os.environ.get("BROKEN", "")
 FAIL = float(os.environ.get("FAIL", "0"))
 DELAY = float(os.environ.get("DELAY", "0"))
 numbers = itertools.count()
+slow = []
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -27,10 +29,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/health":
             status = 503 if BROKEN == "unready" else 200
         else:
-            time.sleep(2 if self.path == "/slow" else DELAY)
+            if self.path.startswith("/slow"):
+                slow.append(self.path)
+                time.sleep(float(self.path[6:] or 2))
+            time.sleep(DELAY)
+            if BROKEN == "dies" and next(numbers) == 2:
+                os._exit(3)
             if FAIL and next(numbers) % round(1 / FAIL) == 0:
                 status = 500
-        body = os.environ["VERSION"].encode()
+        body = str(len(slow)).encode() if self.path == "/begun" else os.environ["VERSION"].encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
