@@ -84,6 +84,7 @@ void Fleet::on_started(const std::string& id, std::uint64_t epoch, Time now) {
 void Fleet::on_health(const std::string& id, std::uint64_t epoch, bool ready, const std::string& detail, Time now) {
   Slot* slot = find(id, epoch);
   if (slot == nullptr || slot->phase == Phase::stopping) return;
+  slot->was_ready = slot->was_ready || ready;
   enter(*slot, ready ? Phase::ready : Phase::unready, now, ready ? std::string() : detail);
 }
 
@@ -94,6 +95,7 @@ void Fleet::on_exit_report(const std::string& id, std::uint64_t epoch, bool well
   const bool job = goal != goals_.end() && goal->second.job;
   if (slot->phase != Phase::stopping || job) slot->reason = reason;
   if (slot->phase == Phase::ready) slot->phase = Phase::unready;
+  if (slot->phase == Phase::unready) slot->fell = slot->fell || slot->was_ready;
   if (!job || down_ || slot->restart_wanted) return;
   if (slot->overdue) slot->reason = "did not end within " + manifest::to_string(goal->second.time_limit);
   if (well && !slot->overdue) {
@@ -131,6 +133,7 @@ void Fleet::on_gone(const std::string& id, std::uint64_t epoch, Time now, double
   if (reason.empty()) reason = "its keeper ended without a report (killed?)";
   enter(slot, Phase::backoff, now, std::move(reason));
   slot.until = now + wait;
+  slot.fell = slot.fell || slot.was_ready;
   ++slot.restarts;
 }
 
@@ -209,6 +212,7 @@ void Fleet::roll(Goal& goal, std::vector<Action>& actions, Time now) {
     slot.revision = goal.revision;
     slot.restart_wanted = false;
     slot.restarts = 0;
+    slot.fell = false;
     enter(slot, goal.scheduled ? Phase::scheduled : Phase::waiting, now);
   }
   Crew crew = crew_of(goal);
@@ -257,7 +261,9 @@ void Fleet::judge(Goal& goal, std::vector<Action>& actions, Time now) {
   for (const Slot* slot : crew.current) {
     if (!goal.can_go_back) break;
     std::string reason;
-    if (slot->restarts >= kGiveUpAfter) {
+    if (slot->fell && goal.update.watch.count() > 0) {
+      reason = fmt::format("{} ended while it was watched: {}", slot->id, slot->reason);
+    } else if (slot->restarts >= kGiveUpAfter) {
       reason = fmt::format("{} ended {} times, the last time: {}", slot->id, slot->restarts, slot->reason);
     } else if ((slot->phase == Phase::unready || slot->phase == Phase::starting) &&
                now - slot->started >= goal.update.ready_within) {
@@ -344,7 +350,7 @@ void Fleet::start_waiting(std::vector<Action>& actions, Time now) {
       continue;
     }
     slot.epoch = ++epochs_[id];
-    slot.restart_wanted = slot.kill_sent = slot.overdue = false;
+    slot.restart_wanted = slot.kill_sent = slot.overdue = slot.was_ready = false;
     slot.started = now;
     enter(slot, Phase::starting, now);
     actions.push_back({Action::Kind::start, slot.id, slot.epoch});

@@ -78,6 +78,8 @@ struct Slot {
   Time started{};      // when this epoch's keeper was started
   Time until{};        // end of the backoff
   int restarts = 0;
+  bool was_ready = false;  // in this epoch
+  bool fell = false;       // in this revision, by itself after it had been ready
   bool restart_wanted = false;
   bool kill_sent = false;
   bool overdue = false;  // a job's run that took too long was told to stop
@@ -110,7 +112,7 @@ class Fleet {
   static constexpr Millis kStartDeadline{60'000};  // keeper's start to service's start
   static constexpr Millis kKillAfter{15'000};      // beyond the grace of drain and service, a stopping keeper is killed
 
-  static constexpr int kGiveUpAfter = 3;  // ends of one instance of a revision that is not proven
+  static constexpr int kGiveUpAfter = 3;  // ends of one instance of a revision that is not proven; while watched, 1
 
   // Replaces what is wanted. Slots of services that are gone, or beyond the scale, are stopped. A goal whose revision
   // is not proven is given up once at most: what follows is the caller's decision, by wanting something else.

@@ -296,6 +296,28 @@ TEST_F(FleetTest, ARevisionThatEndsAgainAndAgainIsGivenUp) {
   }
 }
 
+TEST_F(FleetTest, ARevisionThatEndsWhileItIsWatchedIsGivenUpAtOnce) {
+  fleet.want({goal("a")});
+  decide();
+  ready("a-1");
+  Goal next = next_version();
+  next.update.watch = Millis(90'000);
+  fleet.want({next});
+  EXPECT_EQ(decide(), "start a-2#1");
+  fleet.on_exit_report("a-2", epoch("a-2"), false, "exited with status 1");
+  gone("a-2");
+  pass(1'000);
+  EXPECT_EQ(decide(), "start a-2#2");  // it was not watched yet: it may have come before what it needs
+  ready("a-2");
+  EXPECT_EQ(decide(), "");
+  pass(60'000);
+  fleet.on_exit_report("a-2", epoch("a-2"), false, "killed for want of memory");
+  EXPECT_EQ(decide(), "give up a: a-2 ended while it was watched: killed for want of memory");
+  gone("a-2");
+  EXPECT_EQ(decide(), "");
+  EXPECT_EQ(phase("a-1"), Phase::ready);
+}
+
 TEST_F(FleetTest, WhereNoneMayBeAddedTheOldOneGoesFirst) {
   fleet.want({goal("a")});
   decide();

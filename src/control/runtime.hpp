@@ -12,6 +12,7 @@
 #include "compartments/cgroup.hpp"
 #include "compartments/spec.hpp"
 #include "control/fleet.hpp"
+#include "control/trial.hpp"
 #include "net/frames.hpp"
 #include "net/process.hpp"
 
@@ -55,6 +56,7 @@ struct Runtime {
   std::string serial;
   std::int64_t not_before = 0;  // of its current certificate, seconds since the epoch
   std::int64_t not_after = 0;
+  Trial trial;  // of a revision that is not proven
 
   // Whose connection this is; null where it is nobody's any more.
   SidecarPeer* peer_of(const net::FrameChannel& channel);

@@ -10,6 +10,7 @@ namespace bulkhead::control {
 void Totals::add(const Totals& other) {
   requests += other.requests;
   errors += other.errors;
+  unanswered += other.unanswered;
   latency.merge(other.latency);
 }
 
@@ -23,6 +24,7 @@ void add_edges(Totals& totals, const nlohmann::json& stats, const std::string& s
     if (edge.value(gateway ? "from" : "to", "") != service) continue;
     totals.requests += edge.value("requests", std::uint64_t{0});
     totals.errors += edge.value("errors", std::uint64_t{0});
+    totals.unanswered += edge.value("unanswered", std::uint64_t{0});
     if (const auto histogram = telemetry::Histogram::decode(edge.value("histogram", "")))
       totals.latency.merge(*histogram);
   }

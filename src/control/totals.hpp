@@ -15,6 +15,7 @@ struct Runtime;
 struct Totals {
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;
+  std::uint64_t unanswered = 0;  // of the requests that are open: those of which no answer has begun
   telemetry::Histogram latency;
 
   void add(const Totals& other);

@@ -232,25 +232,6 @@ void Controller::mark_canaries() {
   }
 }
 
-namespace {
-
-constexpr std::uint64_t kFewest = 20;  // answers by which a new instance is judged
-
-// Why what an instance answered breaks the bounds; "" where it does not, or too little is known.
-std::string broken_bound(const manifest::AutoRollback& bounds, const Totals& totals) {
-  if (totals.requests < kFewest) return "";
-  if (bounds.errors && totals.errors * 10'000 > totals.requests * bounds.errors->of_ten_thousand)
-    return fmt::format("{} of {} answers failed, more than {}", totals.errors, totals.requests,
-                       manifest::to_string(*bounds.errors));
-  const auto p99 = std::chrono::microseconds(totals.latency.quantile_micros(0.99));
-  if (bounds.p99.count() > 0 && p99 > bounds.p99)
-    return fmt::format("its p99 is {} ms over {} answers, above {}", p99.count() / 1000, totals.requests,
-                       manifest::to_string(bounds.p99));
-  return "";
-}
-
-}  // namespace
-
 net::Task<> Controller::watch_bounds() {
   for (;;) {
     const auto is_watched = [&](const auto& entry) {
@@ -271,7 +252,7 @@ net::Task<> Controller::watch_bounds() {
       if (goal == fleet_.goals().end() || runtime == runtimes_.end() || !is_watched(*goal)) continue;
       if (slot.revision != goal->second.revision || slot.phase == Phase::stopping) continue;
       const manifest::AutoRollback& bounds = *loaded_->application.service(slot.service)->update.auto_rollback;
-      const std::string why = broken_bound(bounds, totals_of(runtime->second));
+      const std::string why = runtime->second.trial.look(bounds, totals_of(runtime->second), now());
       if (!why.empty()) broken.emplace(slot.service, fmt::format("{}: {}", id, why));
     }
     for (const auto& [service, why] : broken) go_back(service, why);
