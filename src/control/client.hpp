@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,5 +42,20 @@ Result<nlohmann::json> ask(const Places& places, const nlohmann::json& request);
 
 // Hears a status with each change, until `heard` returns false or the controller ends (then Cause::closed).
 Result<> watch(const Places& places, const std::function<bool(const nlohmann::json&)>& heard);
+
+// The same for whoever has other things to do meanwhile.
+class StatusStream {
+ public:
+  static Result<StatusStream> open(const Places& places);
+  StatusStream(StatusStream&&) noexcept;
+  ~StatusStream();
+  // Nothing where none came within `patience`. Cause::closed when the controller ended.
+  Result<std::optional<nlohmann::json>> next(std::chrono::milliseconds patience);
+
+ private:
+  struct State;
+  explicit StatusStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace bulkhead::control
