@@ -24,6 +24,12 @@ constexpr auto kLook = 50ms;  // how often it is asked whether to stop, or wheth
 constexpr auto kGrace = 2s;   // from SIGTERM to SIGKILL
 constexpr std::size_t kLongestLine = 64U << 10U;
 
+void add_outputs(const Record& record, std::set<std::string>& into) {
+  for (const Files* files : {&record.outputs, &record.programs})
+    for (const auto& [path, hash] : *files)
+      if (!record.inputs.contains(path)) into.insert(path);
+}
+
 int at_once() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8); }
 
 }  // namespace
@@ -72,22 +78,31 @@ Result<Now> Builder::look(const Unit& unit) {
   return now;
 }
 
-std::map<std::string, std::string> Builder::reasons(const std::vector<Unit>& units) {
-  std::map<std::string, std::string> all;
+Builder::Plan Builder::plan(const std::vector<Unit>& units) {
+  Plan plan;
   for (const Unit& unit : units) {
     const auto now = look(unit);
     const auto last = recall(unit);
-    const std::string reason =
-        !now ? now.error().message : reason_to_build(last ? &*last : nullptr, unit.commands, *now, unit.scope.dir);
-    for (const std::string& service : unit.services) all[service] = reason;
+    std::string reason;
+    if (!now)
+      reason = now.error().message;
+    else if (!is_hopeless(unit, *now))
+      reason = reason_to_build(last ? &*last : nullptr, unit.commands, *now, unit.scope.dir);
+    for (const std::string& service : unit.services) {
+      if (!reason.empty())
+        plan.reasons[service] = reason;
+      else if (last && now)
+        plan.sources[service] = fingerprint(*last, *now);
+    }
   }
-  return all;
+  return plan;
 }
 
 Builder::Outcome Builder::build(const std::vector<Unit>& units) {
   Outcome outcome;
   if (units.empty()) return outcome;
-  if (auto made = make_directories(memory_); !made) {
+  // What the platform keeps may lie beside it, and has to be passed to.
+  if (auto made = make_directories(memory_, 0711); !made) {
     outcome.failures.push_back({units.front().name(), made.error().message});
     return outcome;
   }
@@ -121,22 +136,45 @@ net::Task<Result<>> Builder::build_locked(const Unit& unit, Outcome& outcome) {
   if (reason.empty()) {
     show_.unchanged(unit);
     for (const std::string& service : unit.services) outcome.sources[service] = fingerprint(*last, *before);
+    add_outputs(*last, outcome.outputs);
     co_return Result<>();
   }
+  if (is_hopeless(unit, *before)) co_return fail(Cause::conflict, "{}", failed_.at(path_of(unit)).problem);
   show_.begins(unit, reason);
   const auto since = std::chrono::steady_clock::now();
   for (const auto& command : unit.commands) {
     const auto done = co_await run(unit, command);
-    if (!done) co_return fail(done.error());
+    if (done) continue;
+    note_failure(unit, known, *before, done.error().message);
+    co_return fail(done.error());
   }
+  failed_.erase(path_of(unit));
   show_.done(unit, std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - since));
-  outcome.built = true;
   const auto after = look(unit);
   if (!after) co_return fail(after.error());
   const Record record = learn(known, unit.commands, *before, *after);
   if (auto saved = write_file_atomically(path_of(unit), to_json(record)); !saved) show_.not_remembered(saved.error());
   for (const std::string& service : unit.services) outcome.sources[service] = fingerprint(record, *after);
+  add_outputs(record, outcome.outputs);
   co_return Result<>();
+}
+
+// Whether it has failed, and nothing was edited since.
+bool Builder::is_hopeless(const Unit& unit, const Now& now) const {
+  const auto failed = failed_.find(path_of(unit));
+  if (failed == failed_.end() || failed->second.files != now.files) return false;
+  return failed->second.doubtful.empty() || failed->second.twice;
+}
+
+void Builder::note_failure(const Unit& unit, const Record* last, const Now& before, const std::string& problem) {
+  const auto after = look(unit);
+  if (!after) return;
+  Failed& failed = failed_[path_of(unit)];
+  auto doubtful = learn(last, unit.commands, before, *after).doubtful;
+  failed.twice = failed.files == before.files && failed.doubtful == doubtful;
+  failed.doubtful = std::move(doubtful);
+  failed.files = after->files;
+  failed.problem = problem;
 }
 
 net::Task<Result<>> Builder::run(const Unit& unit, const std::vector<std::string>& command) {

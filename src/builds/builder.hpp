@@ -33,15 +33,19 @@ class Builder {
   struct Failure {
     std::string unit;
     std::string problem;
+    bool again = false;  // known: nothing has changed since it failed, so it was not tried again
   };
   struct Outcome {
     std::map<std::string, std::string> sources;  // by service: the hash of what it is made of
     std::vector<Failure> failures;               // none of these services has an entry above
-    bool built = false;                          // anything
+    std::set<std::string> outputs;               // files that builds write
   };
   Outcome build(const std::vector<Unit>& units);
-  // Without building: why each has to be built, "" where it has not. Its hash is not known before it is.
-  std::map<std::string, std::string> reasons(const std::vector<Unit>& units);
+  struct Plan {
+    std::map<std::string, std::string> reasons;  // by service: why it has to be built
+    std::map<std::string, std::string> sources;  // of the others, as above
+  };
+  Plan plan(const std::vector<Unit>& units);  // builds nothing
 
  private:
   class Lock;
@@ -50,6 +54,14 @@ class Builder {
   net::Task<Result<>> run(const Unit& unit, const std::vector<std::string>& command);
   net::Task<> read_lines(const Unit& unit, Fd pipe);
   net::Task<> end_when_stopped(pid_t group);
+  struct Failed {  // how it was left
+    Files files;
+    std::set<std::string> doubtful;
+    bool twice = false;  // so that what is doubtful is no edit
+    std::string problem;
+  };
+  bool is_hopeless(const Unit& unit, const Now& now) const;
+  void note_failure(const Unit& unit, const Record* last, const Now& before, const std::string& problem);
   Result<Now> look(const Unit& unit);
   Result<Record> recall(const Unit& unit) const;
   std::string path_of(const Unit& unit) const;
@@ -59,6 +71,7 @@ class Builder {
   FileReader& files_;
   Show show_;
   std::function<bool()> stopped_;
+  std::map<std::string, Failed> failed_;  // by path_of() the unit, of this process
   int running_ = 0;
 };
 

@@ -106,11 +106,13 @@ struct FileReader::Walk {
   Ignore own;     // the manifest's word
   std::string root;
   std::optional<Pattern> pattern;
+  std::vector<std::string> apart;
   Files found;
 };
 
 Result<Files> FileReader::read(const Scope& scope) {
   Walk walk;
+  walk.apart = scope.apart;
   walk.own.add(scope.dir, fmt::format("{}", fmt::join(scope.ignore, "\n")));
   std::vector<Input> inputs;
   for (const std::string& text : scope.inputs) inputs.push_back(input_of(scope.dir, text));
@@ -150,7 +152,8 @@ Result<> FileReader::take(Walk& walk, const std::string& path, bool wanted) {
   struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) return {};
   const bool is_directory = S_ISDIR(info.st_mode);
-  if (std::ranges::find(apart_, path) != apart_.end()) return {};
+  for (const auto* apart : {&apart_, &walk.apart})
+    if (std::ranges::find(*apart, path) != apart->end()) return {};
   const bool is_root = path == walk.root;  // that one was asked for by its name
   const auto own = walk.own.leaves_out(path, is_directory);
   if (!is_root && own.value_or(walk.ignore.leaves_out(path, is_directory).value_or(false))) return {};

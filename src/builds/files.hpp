@@ -18,10 +18,11 @@ using Files = std::map<std::string, std::string>;
 
 // Which files count.
 struct Scope {
-  std::string dir;                  // absolute
-  std::vector<std::string> inputs;  // paths and patterns that count from `dir`; none: everything below it
-  std::vector<std::string> ignore;  // the lines of a .gitignore in `dir`; they overrule all others
-  std::string below{};              // without inputs, where everything counts; "" is `dir`
+  std::string dir;                   // absolute
+  std::vector<std::string> inputs;   // paths and patterns that count from `dir`; none: everything below it
+  std::vector<std::string> ignore;   // the lines of a .gitignore in `dir`; they overrule all others
+  std::string below{};               // without inputs, where everything counts; "" is `dir`
+  std::vector<std::string> apart{};  // directories below it that do not count
   bool operator==(const Scope&) const = default;
 };
 

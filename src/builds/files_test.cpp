@@ -103,6 +103,9 @@ TEST_F(FilesTest, LeavesOutWhatIsApart) {
   write("state/log", "1");
   reader.set_apart({(top / "state").string()});
   EXPECT_THAT(names(), ElementsAre("a"));
+  write("other/b", "1");
+  const Files files = read({.dir = top.string(), .inputs = {}, .ignore = {}, .apart = {(top / "other").string()}});
+  EXPECT_EQ(files.size(), 1U);
 }
 
 TEST_F(FilesTest, DoesNotFollowALinkToADirectory) {

@@ -10,7 +10,7 @@ constexpr std::string_view kUsual =
     ".git\n.hg\n.svn\n"
     "node_modules/\n__pycache__/\n*.pyc\n.venv/\nvenv/\n.tox/\n.mypy_cache/\n.pytest_cache/\n.ruff_cache/\n"
     ".gradle/\n.cache/\n.idea/\n.vscode/\n.DS_Store\n"
-    "*~\n.*.sw?\n.#*\n\\#*\\#\n4913\n";
+    "*.log\n*~\n.*.sw?\n.#*\n\\#*\\#\n4913\n";
 
 }  // namespace
 

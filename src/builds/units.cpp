@@ -32,9 +32,15 @@ std::vector<Unit> units_of(const manifest::Application& application, const std::
   return units;
 }
 
-std::optional<Scope> files_of(const manifest::Service& service, const std::string& directory) {
+std::optional<Scope> files_of(const manifest::Application& application, const manifest::Service& service,
+                              const std::string& directory) {
   if (service.dir.empty()) return std::nullopt;
-  return Scope{.dir = placed(directory, service.dir), .inputs = {}, .ignore = {}};
+  Scope scope{.dir = placed(directory, service.dir), .inputs = {}, .ignore = {}};
+  for (const manifest::Service& other : application.services)
+    for (const std::string& dir : {other.dir, other.build ? other.build->dir : std::string()})
+      if (const std::string path = placed(directory, dir); !dir.empty() && path != scope.dir)
+        scope.apart.push_back(path);
+  return scope;
 }
 
 }  // namespace bulkhead::builds

@@ -25,7 +25,9 @@ struct Unit {
 std::vector<Unit> units_of(const manifest::Application& application, const std::string& directory,
                            const std::function<bool(const std::string&)>& wanted);
 
-// The files that a service without a build runs from; nothing where its program is the host's or an image's.
-std::optional<Scope> files_of(const manifest::Service& service, const std::string& directory);
+// The files that a service without a build runs from: those of its directory, without what is another service's in a
+// directory of its own below. Nothing where its program is an image's.
+std::optional<Scope> files_of(const manifest::Application& application, const manifest::Service& service,
+                              const std::string& directory);
 
 }  // namespace bulkhead::builds

@@ -53,6 +53,17 @@ TEST(Units, KnowWhatAServiceRunsFromBesidesItsInputs) {
   EXPECT_EQ(all[1].run_from[0].below, "/srv/shop/api");
 }
 
+TEST(Units, AServiceWithoutABuildRunsFromItsOwnFiles) {
+  const auto parsed = manifest::parse(
+      "app: test\nservices:\n  web: {command: [./web]}\n  api: {command: [./api], dir: api}\n"
+      "  lib: {command: [./lib], build: {command: make, dir: lib}}\n");
+  ASSERT_TRUE(parsed.application);
+  const auto web = files_of(*parsed.application, *parsed.application->service("web"), "/srv/shop");
+  ASSERT_TRUE(web);
+  EXPECT_EQ(web->dir, "/srv/shop");
+  EXPECT_THAT(web->apart, ElementsAre("/srv/shop/api", "/srv/shop/lib"));
+}
+
 TEST(Units, AnImageBringsNoFiles) {
   const auto all = units("  web: {image: \"oci:out\", build: {command: make, dir: web}}\n");
   ASSERT_EQ(all.size(), 1U);
