@@ -169,10 +169,11 @@ bool Builder::is_hopeless(const Unit& unit, const Now& now) const {
 void Builder::note_failure(const Unit& unit, const Record* last, const Now& before, const std::string& problem) {
   const auto after = look(unit);
   if (!after) return;
+  const Record record = learn(last, unit.commands, before, *after, false);
+  if (auto saved = write_file_atomically(path_of(unit), to_json(record)); !saved) show_.not_remembered(saved.error());
   Failed& failed = failed_[path_of(unit)];
-  auto doubtful = learn(last, unit.commands, before, *after).doubtful;
-  failed.twice = failed.files == before.files && failed.doubtful == doubtful;
-  failed.doubtful = std::move(doubtful);
+  failed.twice = failed.files == before.files && failed.doubtful == record.doubtful;
+  failed.doubtful = record.doubtful;
   failed.files = after->files;
   failed.problem = problem;
 }

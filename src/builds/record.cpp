@@ -64,6 +64,7 @@ std::string reason_to_build(const Record* last, const Commands& commands, const 
   if (last->commands != commands) return "its command has changed";
   const Files outputs = untouched_outputs(*last, now.files);
   if (std::string changed = difference(last->inputs, inputs_of(now, outputs), dir); !changed.empty()) return changed;
+  if (!last->succeeded) return "its last build failed";
   if (const std::string path = missing_output(outputs, now); !path.empty()) return told(path, dir) + " is gone";
   for (const auto& [path, hash] : now.programs) {
     const auto old = last->programs.find(path);
@@ -73,7 +74,7 @@ std::string reason_to_build(const Record* last, const Commands& commands, const 
   return "";
 }
 
-Record learn(const Record* last, const Commands& commands, const Now& before, const Now& after) {
+Record learn(const Record* last, const Commands& commands, const Now& before, const Now& after, bool succeeded) {
   Record record{.commands = commands, .programs = after.programs};
   const Files known = last == nullptr ? Files() : untouched_outputs(*last, before.files);
   for (const auto& [path, hash] : after.files) {
@@ -87,6 +88,7 @@ Record learn(const Record* last, const Commands& commands, const Now& before, co
       record.doubtful.insert(path);
   }
   record.inputs = inputs_of(before, record.outputs);
+  record.succeeded = succeeded;
   return record;
 }
 
@@ -97,11 +99,8 @@ std::string fingerprint(const Record& record, const Now& now) {
 }
 
 std::string to_json(const Record& record) {
-  return json{{"commands", record.commands},
-              {"inputs", record.inputs},
-              {"programs", record.programs},
-              {"outputs", record.outputs},
-              {"doubtful", record.doubtful}}
+  return json{{"commands", record.commands}, {"inputs", record.inputs},     {"programs", record.programs},
+              {"outputs", record.outputs},   {"doubtful", record.doubtful}, {"succeeded", record.succeeded}}
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -114,6 +113,7 @@ Result<Record> record_from_json(std::string_view text) {
     value.at("programs").get_to(record.programs);
     value.at("outputs").get_to(record.outputs);
     value.at("doubtful").get_to(record.doubtful);
+    value.at("succeeded").get_to(record.succeeded);
     return record;
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "the record of a build is not as expected: {}", error.what());

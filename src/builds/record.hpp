@@ -24,6 +24,7 @@ struct Record {
   Files programs;                  // that the services' commands name, when it had ended; "" where there is none
   Files outputs;                   // likewise
   std::set<std::string> doubtful;  // files that changed meanwhile
+  bool succeeded = true;
   bool operator==(const Record&) const = default;
 };
 
@@ -37,8 +38,8 @@ struct Now {
 // Why it has to run; "" where it has not. Paths are told as they count from `dir`.
 std::string reason_to_build(const Record* last, const Commands& commands, const Now& now, const std::string& dir);
 
-// After a run that went well.
-Record learn(const Record* last, const Commands& commands, const Now& before, const Now& after);
+// After a run.
+Record learn(const Record* last, const Commands& commands, const Now& before, const Now& after, bool succeeded = true);
 
 // Of everything that the services are made of and run from: a change of it replaces their instances.
 std::string fingerprint(const Record& record, const Now& now);

@@ -66,6 +66,19 @@ TEST(Record, GivesBackAFileThatSomebodyEdits) {
   EXPECT_EQ(reason(next, now({{"/w/a.c", "1"}, {"/w/b.c", "3"}}, "p")), "b.c has changed");
 }
 
+TEST(Record, BuildsAgainAfterAFailureAndKnowsWhatItLeft) {
+  const Now before = now({{"/w/a.c", "1"}});
+  const Now after = now({{"/w/a.c", "1"}, {"/w/a.o", "1"}});
+  const Record failed = learn(nullptr, kMake, before, after, false);
+  EXPECT_EQ(reason(failed, after), "its last build failed");
+  const Now edited = now({{"/w/a.c", "2"}, {"/w/a.o", "1"}});
+  EXPECT_EQ(reason(failed, edited), "a.c has changed");
+  const Now built = now({{"/w/a.c", "2"}, {"/w/a.o", "2"}}, "p");
+  const Record record = learn(&failed, kMake, edited, built);
+  EXPECT_EQ(record.outputs, (Files{{"/w/a.o", "2"}}));
+  EXPECT_EQ(reason(record, built), "");
+}
+
 TEST(Record, TellsTwoStatesApart) {
   const Now one = now({{"/w/a.c", "1"}}, "p");
   const Record record = learn(nullptr, kMake, one, one);
@@ -79,7 +92,8 @@ TEST(Record, ComesBackAsItWasWritten) {
                       .inputs = {{"/w/a.c", "1"}},
                       .programs = {{"/w/web", ""}},
                       .outputs = {{"/w/a.o", "2"}},
-                      .doubtful = {"/w/x"}};
+                      .doubtful = {"/w/x"},
+                      .succeeded = false};
   EXPECT_EQ(record_from_json(to_json(record)), record);
   EXPECT_FALSE(record_from_json("{\"commands\": 1}"));
   EXPECT_FALSE(record_from_json("no JSON"));
