@@ -117,9 +117,14 @@ bool Preparation::build(Prepared& prepared) {
   const auto outcome = builder_.build(units_);
   outputs_.insert(outcome.outputs.begin(), outcome.outputs.end());
   for (const auto& [service, hash] : outcome.sources) desired.sources[service] = hash;
-  for (const auto& failure : outcome.failures)
-    complain(fmt::format("the build of {} failed: {}", failure.unit, failure.problem));
-  return outcome.failures.empty() && !interrupted();
+  for (const auto& failure : outcome.failures) {
+    if (!failure.known) complain(fmt::format("the build of {} failed: {}", failure.unit, failure.problem));
+    for (const std::string& service : failure.services) {
+      prepared.failed.insert(service);
+      reasons_.erase(service);
+    }
+  }
+  return (outcome.failures.empty() || again_) && !interrupted();
 }
 
 Result<builds::Files> Preparation::files_of(const builds::Scope& scope) {
@@ -167,7 +172,7 @@ bool Preparation::is_stale() {
 std::expected<Preparation::Prepared, int> Preparation::make() {
   auto opened = open();
   if (!opened) return std::unexpected(opened.error());
-  Prepared prepared{.opened = std::move(*opened), .seen = {}, .reasons = {}, .took = {}};
+  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .reasons = {}, .took = {}};
   if (!build(prepared)) return std::unexpected(kFailed);
   if (watches_) look_at_files(prepared);
   if (const int code = unpack_images(prepared.opened); code != kDone) return std::unexpected(code);
@@ -180,7 +185,7 @@ std::expected<Preparation::Prepared, int> Preparation::make() {
 std::expected<Preparation::Prepared, int> Preparation::plan() {
   auto opened = open();
   if (!opened) return std::unexpected(opened.error());
-  Prepared prepared{.opened = std::move(*opened), .seen = {}, .reasons = {}, .took = {}};
+  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .reasons = {}, .took = {}};
   control::Desired& desired = prepared.opened.desired;
   const auto wanted = [&](const std::string& service) { return desired.selects(service); };
   const auto units = builds::units_of(prepared.opened.loaded.application, desired.directory, wanted);

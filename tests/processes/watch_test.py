@@ -164,11 +164,15 @@ class Watch(harness.Case):
         watcher.said("built            | server.py: a mistake\n")
         self.assertEqual(app.get("/built").text, "two")
         self.assertEqual(self.pids(app), running)
+        # The others go on meanwhile.
+        self.edit(app, "plain/server.py", '"one"', '"two"')
+        watcher.said("built stays as it is; the next edit is tried again", at)
+        at = watcher.said("plain                    live", at)
         self.edit(app, "built/server.py", '"MISTAKE"', '"three"')
         self.answers(app, "built", "three")
         at = watcher.said("built                    live: built in ", at)
         # What the build writes starts no other build: none would be begun before this edit's.
-        self.edit(app, "plain/server.py", '"one"', '"last"')
+        self.edit(app, "plain/server.py", '"two"', '"last"')
         watcher.said("plain                    live", at)
         self.assertEqual(watcher.text.count("is built, as"), 4, watcher.text)  # the first, and one for each edit
 
@@ -250,6 +254,10 @@ class Watch(harness.Case):
         self.assertEqual(app.get("/plain").text, "two")
         self.assertEqual(self.pids(app)["built"], before["built"])
         watcher.end(signal.SIGTERM)
+        self.settle(app)
+        before = self.pids(app)
+        self.assertIn("is already up", app.up().stdout)
+        self.assertEqual(self.pids(app), before)
         refused = subprocess.run([app.program, "up", "--watch", "-f", "-"], env=app.environment, input="", capture_output=True, text=True)
         self.assertEqual((refused.returncode, refused.stderr), (2, "bulkhead: standard input can not be watched: name a file with -f FILE\n"))
 
