@@ -96,7 +96,7 @@ std::expected<Opened, int> Preparation::open() {
 // write, and a file that this command's own words go to.
 void Preparation::leave_apart(const Opened& opened) {
   std::vector<std::string> apart(manifest_files_.begin(), manifest_files_.end());
-  for (std::string base : {control::state_base(), control::run_base(), control::cache_base()})
+  for (const std::string& base : {control::state_base(), control::run_base(), control::cache_base()})
     apart.push_back(builds::placed(opened.desired.directory, base));
   for (const manifest::Service& service : opened.loaded.application.services)
     for (const manifest::Mount& mount : service.mounts)
@@ -137,11 +137,15 @@ Result<builds::Files> Preparation::files_of(const builds::Scope& scope) {
 void Preparation::look_at_files(Prepared& prepared) {
   control::Desired& desired = prepared.opened.desired;
   const manifest::Application& application = prepared.opened.loaded.application;
+  std::vector<std::string> unwatched;
   scopes_.clear();
   for (const manifest::Service& service : application.services) {
     if (service.build || !desired.selects(service.name)) continue;
     const auto scope = builds::files_of(application, service, desired.directory);
-    if (!scope) continue;
+    if (!scope) {
+      if (!again_) unwatched.push_back(service.name);
+      continue;
+    }
     auto files = files_of(*scope);
     if (!files) {
       complain(fmt::format("service '{}' is not watched: {}", service.name, files.error().message));
@@ -159,6 +163,8 @@ void Preparation::look_at_files(Prepared& prepared) {
       prepared.seen[service.name] = builds::hash_of(*files);
     known_[service.name] = std::move(*files);
   }
+  if (!unwatched.empty())
+    say(fmt::format("not watched, as they run from no file of this directory: {}", fmt::join(unwatched, ", ")));
 }
 
 bool Preparation::is_stale() {

@@ -48,6 +48,7 @@ services:
     port: 8080
     build: ../make
     healthcheck: {path: /}
+  other: {command: [/bin/sleep, "1000"]}
 gateway:
   listen: 127.0.0.1:@PORT@
   routes: [{match: {path: /plain}, to: plain}, {match: {path: /built}, to: built}]
@@ -119,6 +120,7 @@ class Watch(harness.Case):
 
     def test_an_edit_of_a_program_replaces_its_service_alone(self):
         app, watcher = self.begin()
+        self.assertIn("not watched, as they run from no file of this directory: other\n", watcher.text)
         self.assertEqual(app.get("/plain").text, "one")
         before = self.pids(app)
         self.edit(app, "plain/server.py", '"one"', '"two"')
