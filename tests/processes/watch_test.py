@@ -202,6 +202,8 @@ class Watch(harness.Case):
         at = watcher.said("[GET /x, POST /y] -> [GET /z]", at)
         self.assertEqual(self.pids(app), after)
 
+        (app.directory / "plain.env").unlink()
+        at = watcher.said("plain.env is not applied", at)
         (app.directory / "plain.env").write_text("A=2\n")
         at = watcher.said("environment.A  changed", at)
         watcher.said("plain                    live: ready in ", at)
