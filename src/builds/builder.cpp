@@ -103,7 +103,7 @@ Builder::Outcome Builder::build(const std::vector<Unit>& units) {
   if (units.empty()) return outcome;
   // What the platform keeps may lie beside it, and has to be passed to.
   if (auto made = make_directories(memory_, 0711); !made) {
-    outcome.failures.push_back({units.front().name(), made.error().message});
+    for (const Unit& unit : units) outcome.failures.push_back({unit.name(), unit.services, made.error().message});
     return outcome;
   }
   const auto all = [](Builder& self, const std::vector<Unit>& each, Outcome& into) -> net::Task<> {
@@ -117,11 +117,12 @@ Builder::Outcome Builder::build(const std::vector<Unit>& units) {
 
 net::Task<> Builder::build_one(const Unit& unit, Outcome& outcome) {
   while (running_ >= at_once() && !stopped_()) co_await net::sleep(loop_, loop_.in(kLook));
-  if (stopped_() || !outcome.failures.empty()) co_return;
+  const bool failed = std::ranges::any_of(outcome.failures, [](const Failure& each) { return !each.known; });
+  if (stopped_() || failed) co_return;
   ++running_;
   const auto built = co_await build_locked(unit, outcome);
   --running_;
-  if (!built) outcome.failures.push_back({unit.name(), built.error().message});
+  if (!built) outcome.failures.push_back({unit.name(), unit.services, built.error().message});
 }
 
 net::Task<Result<>> Builder::build_locked(const Unit& unit, Outcome& outcome) {
@@ -139,7 +140,10 @@ net::Task<Result<>> Builder::build_locked(const Unit& unit, Outcome& outcome) {
     add_outputs(*last, outcome.outputs);
     co_return Result<>();
   }
-  if (is_hopeless(unit, *before)) co_return fail(Cause::conflict, "{}", failed_.at(path_of(unit)).problem);
+  if (is_hopeless(unit, *before)) {
+    outcome.failures.push_back({unit.name(), unit.services, failed_.at(path_of(unit)).problem, true});
+    co_return Result<>();
+  }
   show_.begins(unit, reason);
   const auto since = std::chrono::steady_clock::now();
   for (const auto& command : unit.commands) {

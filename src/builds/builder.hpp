@@ -32,8 +32,9 @@ class Builder {
 
   struct Failure {
     std::string unit;
+    std::vector<std::string> services;
     std::string problem;
-    bool again = false;  // known: nothing has changed since it failed, so it was not tried again
+    bool known = false;  // nothing has changed since it failed: it was not run again
   };
   struct Outcome {
     std::map<std::string, std::string> sources;  // by service: the hash of what it is made of

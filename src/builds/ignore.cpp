@@ -23,7 +23,7 @@ std::string_view relative_to(std::string_view directory, std::string_view path) 
   return path.substr(directory == "/" ? 1 : directory.size() + 1);
 }
 
-void Ignore::add(std::string directory, std::string_view lines) {
+void Ignore::add(const std::string& directory, std::string_view lines) {
   while (!lines.empty()) {
     const std::size_t end = std::min(lines.find('\n'), lines.size());
     if (auto pattern = Pattern::parse(lines.substr(0, end))) rules_.push_back({directory, std::move(*pattern)});

@@ -15,7 +15,7 @@ namespace bulkhead::builds {
 class Ignore {
  public:
   // The lines of a .gitignore that lies in `directory`.
-  void add(std::string directory, std::string_view lines);
+  void add(const std::string& directory, std::string_view lines);
   // What nobody's program is made of, wherever it lies: a repository's own files, fetched packages, caches, and what
   // editors leave for a moment.
   void add_usual(const std::string& directory);

@@ -1,5 +1,6 @@
 // The lines of a .gitignore that came with somebody's repository, against a path.
 
+#include <algorithm>
 #include <cstdint>
 
 #include "builds/ignore.hpp"

@@ -1,10 +1,36 @@
 #include "builds/units.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/ranges.h>
 
 namespace bulkhead::builds {
+
+namespace {
+
+// "app.py", "./web", "shop.main" and "shop.main:app" of Python, and each of the same in a line for a shell.
+bool names_a_file(const std::vector<std::string>& command, const std::string& directory) {
+  const auto is_there = [&](const std::string& name) {
+    const std::string path = placed(directory, name);
+    std::error_code error;
+    return is_below(path, directory) && std::filesystem::exists(path, error);
+  };
+  for (std::string_view rest : command) {
+    while (!rest.empty()) {
+      const std::size_t end = std::min(rest.find_first_of(" \t\n;&|()'\""), rest.size());
+      const std::string word(rest.substr(0, end));
+      std::string module = word.substr(0, word.find(':'));
+      std::ranges::replace(module, '.', '/');
+      if (!word.empty() && (is_there(word) || is_there(module + ".py") || is_there(module + "/__main__.py")))
+        return true;
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  return false;
+}
+
+}  // namespace
 
 std::string Unit::name() const { return fmt::format("{}", fmt::join(services, " and ")); }
 
@@ -35,6 +61,7 @@ std::vector<Unit> units_of(const manifest::Application& application, const std::
 std::optional<Scope> files_of(const manifest::Application& application, const manifest::Service& service,
                               const std::string& directory) {
   if (service.dir.empty()) return std::nullopt;
+  if (placed(directory, service.dir) == directory && !names_a_file(service.command, directory)) return std::nullopt;
   Scope scope{.dir = placed(directory, service.dir), .inputs = {}, .ignore = {}};
   for (const manifest::Service& other : application.services)
     for (const std::string& dir : {other.dir, other.build ? other.build->dir : std::string()})

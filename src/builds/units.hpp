@@ -26,7 +26,9 @@ std::vector<Unit> units_of(const manifest::Application& application, const std::
                            const std::function<bool(const std::string&)>& wanted);
 
 // The files that a service without a build runs from: those of its directory, without what is another service's in a
-// directory of its own below. Nothing where its program is an image's.
+// directory of its own below. Nothing where its program is an image's; and nothing where the directory is the
+// manifest's, which it has unless another one is written, and the command names no file of it: a database is not
+// replaced for an edit of a program.
 std::optional<Scope> files_of(const manifest::Application& application, const manifest::Service& service,
                               const std::string& directory);
 

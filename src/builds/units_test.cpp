@@ -1,6 +1,10 @@
 #include "builds/units.hpp"
 
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "manifest/parse.hpp"
 
@@ -53,15 +57,42 @@ TEST(Units, KnowWhatAServiceRunsFromBesidesItsInputs) {
   EXPECT_EQ(all[1].run_from[0].below, "/srv/shop/api");
 }
 
-TEST(Units, AServiceWithoutABuildRunsFromItsOwnFiles) {
-  const auto parsed = manifest::parse(
-      "app: test\nservices:\n  web: {command: [./web]}\n  api: {command: [./api], dir: api}\n"
-      "  lib: {command: [./lib], build: {command: make, dir: lib}}\n");
-  ASSERT_TRUE(parsed.application);
-  const auto web = files_of(*parsed.application, *parsed.application->service("web"), "/srv/shop");
+class FilesOf : public testing::Test {
+ protected:
+  FilesOf() {
+    std::string name = "/tmp/bulkhead-units-XXXXXX";
+    top = ::mkdtemp(name.data());
+    for (const char* directory : {"shop", "api", "lib"}) std::filesystem::create_directory(top / directory);
+    for (const char* file : {"app.py", "shop/main.py", "run.sh"}) std::ofstream(top / file) << "";
+  }
+  ~FilesOf() override { std::filesystem::remove_all(top); }
+
+  std::optional<Scope> of(const std::string& service) const {
+    const auto parsed = manifest::parse("app: test\nservices:\n  web: " + service +
+                                        "\n  api: {command: [./api], dir: api}\n"
+                                        "  lib: {command: [./lib], build: {command: make, dir: lib}}\n");
+    EXPECT_TRUE(parsed.application) << manifest::render(parsed.mistakes);
+    return files_of(*parsed.application, *parsed.application->service("web"), top.string());
+  }
+
+  std::filesystem::path top;
+};
+
+TEST_F(FilesOf, AreThoseOfTheDirectoryWithoutWhatIsAnothers) {
+  const auto web = of("{command: [python3, app.py]}");
   ASSERT_TRUE(web);
-  EXPECT_EQ(web->dir, "/srv/shop");
-  EXPECT_THAT(web->apart, ElementsAre("/srv/shop/api", "/srv/shop/lib"));
+  EXPECT_EQ(web->dir, top.string());
+  EXPECT_THAT(web->apart, ElementsAre((top / "api").string(), (top / "lib").string()));
+}
+
+TEST_F(FilesOf, AreNoneWhereTheCommandNamesNoneOfTheManifestsDirectory) {
+  for (const char* command : {"[python3, -m, shop.main]", "[gunicorn, 'shop.main:app']", "[./run.sh]", "[node, .]",
+                              "[/bin/sh, -c, 'exec python3 app.py']"})
+    EXPECT_TRUE(of(std::string("{command: ") + command + "}")) << command;
+  for (const char* command :
+       {"[/usr/bin/redis-server, --port, '6379']", "[/bin/sh, -c, 'exec sleep 5']", "[/usr/bin/x]"})
+    EXPECT_FALSE(of(std::string("{command: ") + command + "}")) << command;
+  EXPECT_TRUE(of("{command: [/usr/bin/x], dir: shop}")) << "a directory of its own";
 }
 
 TEST(Units, AnImageBringsNoFiles) {

@@ -96,7 +96,7 @@ std::expected<Opened, int> Preparation::open() {
 // write, and a file that this command's own words go to.
 void Preparation::leave_apart(const Opened& opened) {
   std::vector<std::string> apart(manifest_files_.begin(), manifest_files_.end());
-  for (std::string base : {control::state_base(), control::run_base(), control::cache_base()})
+  for (const std::string& base : {control::state_base(), control::run_base(), control::cache_base()})
     apart.push_back(builds::placed(opened.desired.directory, base));
   for (const manifest::Service& service : opened.loaded.application.services)
     for (const manifest::Mount& mount : service.mounts)
@@ -117,9 +117,14 @@ bool Preparation::build(Prepared& prepared) {
   const auto outcome = builder_.build(units_);
   outputs_.insert(outcome.outputs.begin(), outcome.outputs.end());
   for (const auto& [service, hash] : outcome.sources) desired.sources[service] = hash;
-  for (const auto& failure : outcome.failures)
-    complain(fmt::format("the build of {} failed: {}", failure.unit, failure.problem));
-  return outcome.failures.empty() && !interrupted();
+  for (const auto& failure : outcome.failures) {
+    if (!failure.known) complain(fmt::format("the build of {} failed: {}", failure.unit, failure.problem));
+    for (const std::string& service : failure.services) {
+      prepared.failed.insert(service);
+      reasons_.erase(service);
+    }
+  }
+  return (outcome.failures.empty() || again_) && !interrupted();
 }
 
 Result<builds::Files> Preparation::files_of(const builds::Scope& scope) {
@@ -132,11 +137,15 @@ Result<builds::Files> Preparation::files_of(const builds::Scope& scope) {
 void Preparation::look_at_files(Prepared& prepared) {
   control::Desired& desired = prepared.opened.desired;
   const manifest::Application& application = prepared.opened.loaded.application;
+  std::vector<std::string> unwatched;
   scopes_.clear();
   for (const manifest::Service& service : application.services) {
     if (service.build || !desired.selects(service.name)) continue;
     const auto scope = builds::files_of(application, service, desired.directory);
-    if (!scope) continue;
+    if (!scope) {
+      if (!again_) unwatched.push_back(service.name);
+      continue;
+    }
     auto files = files_of(*scope);
     if (!files) {
       complain(fmt::format("service '{}' is not watched: {}", service.name, files.error().message));
@@ -154,6 +163,8 @@ void Preparation::look_at_files(Prepared& prepared) {
       prepared.seen[service.name] = builds::hash_of(*files);
     known_[service.name] = std::move(*files);
   }
+  if (!unwatched.empty())
+    say(fmt::format("not watched, as they run from no file of this directory: {}", fmt::join(unwatched, ", ")));
 }
 
 bool Preparation::is_stale() {
@@ -167,7 +178,7 @@ bool Preparation::is_stale() {
 std::expected<Preparation::Prepared, int> Preparation::make() {
   auto opened = open();
   if (!opened) return std::unexpected(opened.error());
-  Prepared prepared{.opened = std::move(*opened), .seen = {}, .reasons = {}, .took = {}};
+  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .reasons = {}, .took = {}};
   if (!build(prepared)) return std::unexpected(kFailed);
   if (watches_) look_at_files(prepared);
   if (const int code = unpack_images(prepared.opened); code != kDone) return std::unexpected(code);
@@ -180,7 +191,7 @@ std::expected<Preparation::Prepared, int> Preparation::make() {
 std::expected<Preparation::Prepared, int> Preparation::plan() {
   auto opened = open();
   if (!opened) return std::unexpected(opened.error());
-  Prepared prepared{.opened = std::move(*opened), .seen = {}, .reasons = {}, .took = {}};
+  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .reasons = {}, .took = {}};
   control::Desired& desired = prepared.opened.desired;
   const auto wanted = [&](const std::string& service) { return desired.selects(service); };
   const auto units = builds::units_of(prepared.opened.loaded.application, desired.directory, wanted);

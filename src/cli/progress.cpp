@@ -73,12 +73,13 @@ int show_table(const control::Places& places) {
   return kDone;
 }
 
-int follow(const Context& context, const control::Places& places, const std::string& app, Clock::time_point since) {
+int follow(const Context& context, const control::Places& places, const manifest::Application& application,
+           const control::Desired& desired, Clock::time_point since) {
   Progress progress(since);
   const auto watched = control::watch(places, [&](const json& status) { return progress.hear(status); });
   if (!watched) return complain(watched.error());
   if (interrupted()) return kDone;
-  if (progress.settled()) say(fmt::format("{} is up after {}", app, elapsed(since)));
+  if (progress.settled()) say(fmt::format("{} is up after {}", application.name, elapsed(since)));
   if (const int shown = show_table(places); shown != kDone) return shown;
   if (!progress.settled()) {
     complain(progress.given_up().empty()
@@ -87,8 +88,13 @@ int follow(const Context& context, const control::Places& places, const std::str
     fmt::print(stderr, "  what it said: bulkhead logs -f {0}\n  take it down: bulkhead down -f {0}\n", context.file);
     return kFailed;
   }
-  for (const auto& [service, why] : progress.went_back()) complain(fmt::format("{} {}", service, why));
-  return progress.went_back().empty() ? kDone : kWentBack;
+  int code = kDone;
+  for (const auto& [service, why] : progress.went_back()) {
+    if (!desired.selects(service)) continue;
+    complain(fmt::format("{} {}", service, why));
+    code = kWentBack;
+  }
+  return code;
 }
 
 }  // namespace bulkhead::cli

@@ -50,7 +50,9 @@ class Progress {
 // The status as a table.
 int show_table(const control::Places& places);
 
-// Waits until everything that is wanted is ready, or will not be, and says how it went.
-int follow(const Context& context, const control::Places& places, const std::string& app, Clock::time_point since);
+// Waits until everything that is wanted is ready, or will not be, and says how it went. A service that had gone back
+// before, and that an `up` of others leaves so, is no failure of this one.
+int follow(const Context& context, const control::Places& places, const manifest::Application& application,
+           const control::Desired& desired, Clock::time_point since);
 
 }  // namespace bulkhead::cli

@@ -121,12 +121,12 @@ int up(const Context& context, const UpOptions& options) {
   if (options.watch && !watching) return complain(watching.error()), kUsage;
   const auto prepared = preparation.make();
   if (!prepared) return prepared.error();
-  const std::string& app = prepared->opened.loaded.application.name;
-  const control::Places places = control::places_to_reach(app);
+  const manifest::Application& application = prepared->opened.loaded.application;
+  const control::Places places = control::places_to_reach(application.name);
   tell_what_is_read(preparation.context(), prepared->opened);
   const auto since = Clock::now();
   if (const auto fresh = apply(preparation, *prepared, places); !fresh) return fresh.error();
-  const int code = follow(context, places, app, since);
+  const int code = follow(context, places, application, prepared->opened.desired, since);
   if (interrupted()) return go_down(places);
   if (options.watch) return watching->go_on(places, options.detach);
   if (code != kDone) return code;

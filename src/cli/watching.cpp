@@ -131,6 +131,8 @@ void Watching::hear(const builds::Watcher::Seen& seen) {
                     edits.empty() ? "nothing is replaced" : fmt::format("{} is not applied", fmt::join(edits, ", "))));
     return;
   }
+  if (!prepared->failed.empty())
+    say(fmt::format("{} stays as it is; the next edit is tried again", fmt::join(prepared->failed, ", ")));
   for (const auto& [service, reason] : prepared->reasons)
     if (!prepared->took.contains(service))
       say(fmt::format("{} {}: {}", tinted("~", Tone::yellow), tinted(service, Tone::bold), reason));

@@ -207,6 +207,7 @@ std::vector<std::string> files_of(const Desired& desired) {
   for (const manifest::Source& source : desired.overrides) add(source.directory, fs::path(source.file).filename());
   for (const auto& [path, source] : desired.included) add(source.directory, fs::path(path).filename());
   for (const auto& [path, content] : desired.env_files) add("", path);
+  for (const std::string& path : desired.missing) add("", path);
   return files;
 }
 
@@ -243,13 +244,19 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
   };
   from.env_file = [&](const std::string& file) -> Result<std::string> {
     auto content = read_file((fs::path(desired.directory) / file).string(), kLargestFile);
-    if (content) desired.env_files[file] = *content;
+    if (content)
+      desired.env_files[file] = *content;
+    else
+      desired.missing.insert(file);
     return content;
   };
   from.manifest = [&](const std::string& file) -> Result<manifest::Source> {
     const fs::path whole = fs::path(desired.directory) / at_home(file);
     auto source = read_source(whole.string(), name_of(whole, desired), desired.directory);
-    if (source) desired.included[file] = *source;
+    if (source)
+      desired.included[file] = *source;
+    else
+      desired.missing.insert(whole.string());
     return source;
   };
   parse(desired, from);

@@ -42,6 +42,9 @@ struct Desired {
   // Services that an `up` of others has left as they were: the id of what was desired then. Forgotten by the next one.
   std::map<std::string, std::string> held;
 
+  // Files that the text asks for and that were not there. Not sent: whoever watches the others waits for these too.
+  std::set<std::string> missing;
+
   bool selects(const std::string& service) const { return selected.empty() || selected.contains(service); }
 
   bool operator==(const Desired&) const = default;
@@ -58,7 +61,7 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
 
 std::vector<manifest::Source> sources_of(const Desired& desired);  // those that were named, the first one first
 
-// Every file that it was read from, env files too: absolute paths.
+// Every file that it was read from, and those that are missing; env files too. Absolute paths.
 std::vector<std::string> files_of(const Desired& desired);
 
 struct Loaded {

@@ -197,6 +197,18 @@ class Named(harness.Case):
         self.assertIn("~ other: is replaced", said)
         self.assertEqual(sorted(self.running(app)), ["back", "base", "front", "gateway", "other", "unbuilt"])
 
+    def test_what_went_back_and_is_left_alone_is_no_failure(self):
+        app = self.application(self.manifest())
+        app.run("up", "--detach", "other", "base")
+        app.rewrite(self.manifest(" two"))
+        app.run("up", "--detach", "other")
+        app.run("rollback", "other")
+        app.wait_settled()
+        before = self.running(app)
+        app.run("up", "--detach", "back")
+        self.assertEqual(self.running(app)["other"], before["other"])
+        self.assertIn("rollback to 1", app.service("other")["pinned"])
+
     def test_a_controller_that_returns_knows_who_was_named(self):
         app = self.application(self.manifest())
         app.run("up", "--detach", "back")

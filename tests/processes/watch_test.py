@@ -48,6 +48,7 @@ services:
     port: 8080
     build: ../make
     healthcheck: {path: /}
+  other: {command: [/bin/sleep, "1000"]}
 gateway:
   listen: 127.0.0.1:@PORT@
   routes: [{match: {path: /plain}, to: plain}, {match: {path: /built}, to: built}]
@@ -119,6 +120,7 @@ class Watch(harness.Case):
 
     def test_an_edit_of_a_program_replaces_its_service_alone(self):
         app, watcher = self.begin()
+        self.assertIn("not watched, as they run from no file of this directory: other\n", watcher.text)
         self.assertEqual(app.get("/plain").text, "one")
         before = self.pids(app)
         self.edit(app, "plain/server.py", '"one"', '"two"')
@@ -164,11 +166,15 @@ class Watch(harness.Case):
         watcher.said("built            | server.py: a mistake\n")
         self.assertEqual(app.get("/built").text, "two")
         self.assertEqual(self.pids(app), running)
+        # The others go on meanwhile.
+        self.edit(app, "plain/server.py", '"one"', '"two"')
+        watcher.said("built stays as it is; the next edit is tried again", at)
+        at = watcher.said("plain                    live", at)
         self.edit(app, "built/server.py", '"MISTAKE"', '"three"')
         self.answers(app, "built", "three")
         at = watcher.said("built                    live: built in ", at)
         # What the build writes starts no other build: none would be begun before this edit's.
-        self.edit(app, "plain/server.py", '"one"', '"last"')
+        self.edit(app, "plain/server.py", '"two"', '"last"')
         watcher.said("plain                    live", at)
         self.assertEqual(watcher.text.count("is built, as"), 4, watcher.text)  # the first, and one for each edit
 
@@ -196,6 +202,8 @@ class Watch(harness.Case):
         at = watcher.said("[GET /x, POST /y] -> [GET /z]", at)
         self.assertEqual(self.pids(app), after)
 
+        (app.directory / "plain.env").unlink()
+        at = watcher.said("plain.env is not applied", at)
         (app.directory / "plain.env").write_text("A=2\n")
         at = watcher.said("environment.A  changed", at)
         watcher.said("plain                    live: ready in ", at)
@@ -250,6 +258,10 @@ class Watch(harness.Case):
         self.assertEqual(app.get("/plain").text, "two")
         self.assertEqual(self.pids(app)["built"], before["built"])
         watcher.end(signal.SIGTERM)
+        self.settle(app)
+        before = self.pids(app)
+        self.assertIn("is already up", app.up().stdout)
+        self.assertEqual(self.pids(app), before)
         refused = subprocess.run([app.program, "up", "--watch", "-f", "-"], env=app.environment, input="", capture_output=True, text=True)
         self.assertEqual((refused.returncode, refused.stderr), (2, "bulkhead: standard input can not be watched: name a file with -f FILE\n"))
 
