@@ -4,12 +4,14 @@
 //   POST /orders        Idempotency-Key: <the order's id>   {"customer": "c0001", "lines": [{"sku": "...", "quantity": 1}]}
 //     201 confirmed, 402 declined, 409 out of stock or cancelled, 422 makes no sense, 503 not finished: ask again
 //   GET /orders/{id}
+//   GET /levels/{sku}?seconds=60   what is left of an item, now and at each change, as server-sent events or over a WebSocket
 
 const { isDeepStrictEqual } = require('util');
 
 const { page } = require('page.js');
 const web = require('web.js');
 const { Orders } = require('./orders.js');
+const { tellLevels } = require('./levels.js');
 const peers = require('./peers.js');
 
 const BEGIN_WITHIN_MS = 5_000;
@@ -49,14 +51,13 @@ async function begin(id, { customer, lines }, headers) {
 }
 
 // The order's run: the one that is under way, or the one that ended, or a new one.
-function run(id, wanted, headers) {
-  const known = arriving.get(id) || orders.get(id);
-  if (known) {
-    if (isDeepStrictEqual({ customer: known.customer, lines: known.lines }, wanted)) return known.settled || orders.settled(id);
-    refuse('this key was used for another order');
-  }
-  const settled = begin(id, wanted, headers).finally(() => arriving.delete(id));
-  arriving.set(id, { ...wanted, settled });
+async function run(id, wanted, headers) {
+  orders.refresh();
+  const known = arriving.get(id) || (orders.get(id) && orders.settled(id));
+  const settled = known || begin(id, wanted, headers).finally(() => arriving.delete(id));
+  if (!known) arriving.set(id, settled);
+  const { customer, lines } = orders.get(id) || await settled;
+  if (!isDeepStrictEqual({ customer, lines }, wanted)) refuse('this key was used for another order');
   return settled;
 }
 
@@ -89,12 +90,21 @@ function respond(request) {
   const [, id] = /^\/orders\/([\w-]+)$/.exec(path) || [];
   if (method === 'GET' && path === '/healthz') return [200, { status: 'ok' }];
   if (method === 'POST' && path === '/orders') return place(request);
+  orders.refresh();
   if (method === 'GET' && id && orders.get(id)) return [200, orders.get(id)];
   if (method === 'GET' && path === '/books/totals') return [200, orders.totals()];
   if (method === 'GET' && path === '/books/orders') return [200, page(orders.orders, query)];
   return web.notFound;
 }
 
-web.serve('checkout', respond);
+function stream({ method, path, query, headers }) {
+  const [, sku] = /^\/levels\/([\w-]+)$/.exec(path) || [];
+  const seconds = Number(query.get('seconds') || 60);
+  if (method !== 'GET' || !sku || !(seconds > 0)) return undefined;
+  return (sink) => tellLevels(peers.inventory, sku, seconds, web.context(headers), sink);
+}
+
+web.serve('checkout', respond, stream);
 const taken = orders.resume();
 if (taken > 0) console.log(`checkout takes up ${taken} unfinished orders`);
+orders.watch();

@@ -1,5 +1,5 @@
 'use strict';
-// A gRPC client on node's own http2: unary calls and streams of answers, each with a deadline.
+// A gRPC client on node's own http2: unary calls and streams of answers.
 
 const http2 = require('http2');
 const { decode, encode } = require('./protobuf.js');
@@ -21,16 +21,18 @@ function frame(message) {
   return Buffer.concat([head, message]);
 }
 
+// The whole messages at the beginning of `bytes`, and what is left behind them.
 function unframe(bytes) {
   const messages = [];
-  for (let position = 0; position < bytes.length;) {
-    if (bytes.length - position < 5 || bytes[position] !== 0) throw new GrpcError(13, 'a message is cut off or compressed');
+  let position = 0;
+  while (bytes.length - position >= 5) {
+    if (bytes[position] !== 0) throw new GrpcError(13, 'a message is compressed');
     const end = position + 5 + bytes.readUInt32BE(position + 1);
-    if (end > bytes.length) throw new GrpcError(13, 'a message is cut off');
+    if (end > bytes.length) break;
     messages.push(bytes.subarray(position + 5, end));
     position = end;
   }
-  return messages;
+  return { messages, rest: bytes.subarray(position) };
 }
 
 class GrpcClient {
@@ -58,8 +60,12 @@ class GrpcClient {
 
   // Resolves to the answers, decoded by `replyType`; rejects with a GrpcError for every status but OK.
   async stream(path, requestType, request, replyType, { headers = {}, timeout = 5000 } = {}) {
-    const body = await this.exchange(path, frame(encode(requestType, request)), headers, timeout);
-    return unframe(body).map((message) => decode(replyType, message));
+    const replies = [];
+    const call = this.follow(path, requestType, request, replyType, (reply) => replies.push(reply),
+      { ...headers, 'grpc-timeout': `${timeout}m` });
+    const clock = setTimeout(() => call.end(new GrpcError(4, `no answer within ${timeout} ms`)), timeout);
+    await call.ended.finally(() => clearTimeout(clock));
+    return replies;
   }
 
   async unary(...call) {
@@ -68,33 +74,43 @@ class GrpcClient {
     return replies[0];
   }
 
-  exchange(path, body, headers, timeout) {
-    return new Promise((resolve, reject) => {
-      const session = this.connection();
-      const stream = session.request({ ...headers, ':method': 'POST', ':path': path, 'content-type': 'application/grpc',
-        te: 'trailers', 'grpc-timeout': `${timeout}m` });
-      const chunks = [];
-      let status;
-      const clock = setTimeout(() => {
-        reject(new GrpcError(4, `no answer within ${timeout} ms`));
-        stream.close(http2.constants.NGHTTP2_CANCEL);
-        if (this.session === session) session.close();  // perhaps its peer has gone without a word
-      }, timeout);
+  // Gives each answer to `tell` as it comes. `ended` is the promise of the end, as of stream(); end(error) brings it about.
+  follow(path, requestType, request, replyType, tell, headers = {}) {
+    const session = this.connection();
+    const stream = session.request({ ...headers, ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' });
+    let status, broken;
+    let rest = Buffer.alloc(0);
+    const end = (error) => {
+      broken = broken || error;
+      stream.close(http2.constants.NGHTTP2_CANCEL);
+      if (error.code === 'DEADLINE_EXCEEDED' && this.session === session) session.close();  // perhaps its peer has gone without a word
+    };
+    const ended = new Promise((resolve, reject) => {
       const read = (fields) => {
         if ('grpc-status' in fields) status = { code: Number(fields['grpc-status']), message: fields['grpc-message'] || '' };
         else if (fields[':status'] && fields[':status'] !== 200) status = { code: 14, message: `HTTP ${fields[':status']}` };
       };
       stream.on('response', read);
       stream.on('trailers', read);
-      stream.on('data', (chunk) => chunks.push(chunk));
-      stream.on('error', (error) => reject(new GrpcError(14, error.message)));
+      stream.on('data', (chunk) => {
+        try {
+          const whole = unframe(Buffer.concat([rest, chunk]));
+          rest = whole.rest;
+          for (const message of whole.messages) tell(decode(replyType, message));
+        } catch (error) {
+          end(error);
+        }
+      });
+      stream.on('error', (error) => { broken = broken || new GrpcError(14, error.message); });
       stream.on('close', () => {
-        clearTimeout(clock);
-        if (status && status.code === 0) resolve(Buffer.concat(chunks));
+        if (broken) reject(broken);
+        else if (status && status.code === 0 && rest.length === 0) resolve();
+        else if (status && status.code === 0) reject(new GrpcError(13, 'a message is cut off'));
         else reject(new GrpcError(status ? status.code : 14, status ? status.message : 'the answer was cut off'));
       });
-      stream.end(body);
     });
+    stream.end(frame(encode(requestType, request)));
+    return { ended, end };
   }
 }
 

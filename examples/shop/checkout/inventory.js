@@ -8,6 +8,8 @@ const ReserveRequest = { 1: ['order', 'text'], 2: ['lines', Line, 'repeated'] };
 const OrderRequest = { 1: ['order', 'text'] };
 const Reservation = { 1: ['order', 'text'], 2: ['state', 'uint'], 3: ['lines', Line, 'repeated'], 4: ['shortOf', 'text'] };
 const Item = { 1: ['sku', 'text'], 2: ['received', 'uint'], 3: ['onHand', 'uint'], 4: ['reserved', 'uint'], 5: ['sold', 'uint'] };
+const WatchRequest = { 1: ['sku', 'text'] };
+const Level = { 1: ['sku', 'text'], 2: ['left', 'uint'] };
 const StockReply = { 1: ['items', Item, 'repeated'] };
 const ReservationsRequest = { 1: ['prefix', 'text'] };
 const ReservationPage = { 1: ['reservations', Reservation, 'repeated'] };
@@ -28,6 +30,9 @@ class Inventory {
   reserve(order, lines, headers) { return this.order('Reserve', ReserveRequest, { order, lines }, headers); }
   commit(order, headers) { return this.order('Commit', OrderRequest, { order }, headers); }
   release(order, headers) { return this.order('Release', OrderRequest, { order }, headers); }
+
+  // Tells what is left of an item, now and whenever that changes; see GrpcClient.follow.
+  watch(sku, headers, tell) { return this.client.follow('/shop.inventory.v1.Inventory/Watch', WatchRequest, { sku }, Level, tell, headers); }
 
   async stock() {
     const reply = await this.client.unary('/shop.inventory.v1.Books/Stock', {}, {}, StockReply, { timeout: 30_000 });

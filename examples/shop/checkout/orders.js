@@ -6,9 +6,15 @@
 //   begun ──reserve, charge──▶ decided: confirmed ──commit the goods────────────────▶ settled
 //                                       declined, out_of_stock ──release the goods──▶ settled
 //                                       cancelled (no answer in time) ──refund, release──▶ settled
+//
+// Several processes may share the journal, an old version and a new one, say. An order is what the first line about each
+// step says: where two took it up, both follow from the one decision that came first.
 
-const { Journal } = require('journal.js');
+const { SharedJournal } = require('journal.js');
 const { insist } = require('web.js');
+
+const LOOK_EVERY_MS = 1000;
+const LEFT_AFTER_MS = 5000;  // an order that is not settled by then was left by a process that has ended
 
 class Orders {
   // `peers` as in peers.js; an order that could not be decided within `patience` ms is cancelled.
@@ -16,54 +22,69 @@ class Orders {
     this.peers = peers;
     this.patience = patience;
     this.orders = new Map();  // in the order in which they came
-    this.runs = new Map();    // what is not settled yet: the promise of its end
-    this.journal = new Journal(path, (record) => this.apply(record));
+    this.open = new Map();    // when we first saw each that is not settled
+    this.runs = new Map();    // those that this process works on: the promise of the end
+    this.journal = new SharedJournal(path, (record) => this.apply(record));
   }
 
-  // Takes up what the last process left; returns how many orders that were.
-  resume() {
-    const unfinished = [...this.orders.values()].filter((order) => order.phase !== 'settled');
-    for (const order of unfinished) this.follow(order, {});
-    return unfinished.length;
+  refresh() { this.journal.refresh(); }
+
+  // Takes up what was left unfinished; returns how many orders that were.
+  resume() { return this.takeUp([...this.open.keys()]); }
+
+  // Goes on doing so, for what other processes leave.
+  watch() {
+    setInterval(() => {
+      this.refresh();
+      const left = [...this.open].filter(([, since]) => Date.now() - since >= LEFT_AFTER_MS);
+      this.takeUp(left.map(([id]) => id));
+    }, LOOK_EVERY_MS).unref();
+  }
+
+  takeUp(ids) {
+    const idle = ids.filter((id) => !this.runs.has(id));
+    for (const id of idle) this.follow(id, {});
+    return idle.length;
   }
 
   get(id) { return this.orders.get(id); }
 
-  apply({ id, ...change }) {
+  // The first line about each step counts.
+  apply({ id, phase, ...facts }) {
     const order = this.orders.get(id);
-    if (order) Object.assign(order, change);
-    else this.orders.set(id, { id, ...change });
-    return this.orders.get(id);
-  }
-
-  // Applied once it is durable, so that nobody is told of an outcome that a crash could undo.
-  async write(change) {
-    await this.journal.append(change);
-    return this.apply(change);
+    if (!order && phase === 'begun') {
+      this.orders.set(id, { id, phase, ...facts });
+      this.open.set(id, Date.now());
+    }
+    if (!order || !(phase === 'decided' ? order.phase === 'begun' : phase === 'settled')) return;
+    Object.assign(order, { phase, ...facts });
+    if (phase === 'settled') this.open.delete(id);
   }
 
   // Begins an order; resolves to it when it is settled. The id must be new.
-  async place(id, customer, shipTo, lines, total, headers) {
-    const order = { phase: 'begun', customer, shipTo, lines, total };
-    const placed = this.apply({ id, ...order });
-    const durable = this.journal.append({ id, ...order });
-    return this.follow(placed, headers, durable);
+  place(id, customer, shipTo, lines, total, headers) {
+    const begun = this.journal.append({ id, phase: 'begun', customer, shipTo, lines, total });
+    return this.follow(id, headers, begun);
   }
 
-  // Resolves to the order when it is settled; the order must be known.
-  async settled(id) { return this.runs.get(id) || this.orders.get(id); }
+  // Resolves to the order when it is settled; the order must be known. Whoever began it, we see to its end.
+  async settled(id) {
+    const order = this.orders.get(id);
+    return this.runs.get(id) || (order.phase === 'settled' ? order : this.follow(id, {}));
+  }
 
   // The one run of an order in this process.
-  follow(order, headers, durable) {
+  follow(id, headers, begun) {
     const run = async () => {
-      await durable;
+      await begun;
+      const order = this.orders.get(id);
       if (order.phase === 'begun') await this.decide(order, headers);
       if (order.phase === 'decided') await this.settle(order, headers);
-      this.runs.delete(order.id);
+      this.runs.delete(id);
       return order;
     };
     const settled = run();
-    this.runs.set(order.id, settled);
+    this.runs.set(id, settled);
     return settled;
   }
 
@@ -76,7 +97,7 @@ class Orders {
       console.error(`checkout: order ${order.id} is cancelled: ${error.message}`);
       outcome = { outcome: 'cancelled', reason: 'a service did not answer in time' };
     }
-    await this.write({ id: order.id, phase: 'decided', ...outcome });
+    await this.journal.append({ id: order.id, phase: 'decided', ...outcome });
   }
 
   async tryToBuy(order, headers) {

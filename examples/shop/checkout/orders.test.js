@@ -95,7 +95,7 @@ for (const decline of [false, true]) {
   test(`wherever checkout dies, a ${decline ? 'declined' : 'paid'} order ends whole`, inDirectory(async (file) => {
     await place(file, new Peers({ decline }));
     const bytes = fs.readFileSync(file);
-    for (let length = bytes.indexOf(0x0a) + 1; length < bytes.length; ++length) {  // every torn line, too
+    for (let length = bytes.indexOf('}\n') + 2; length < bytes.length; ++length) {  // every torn line, too
       for (const started of [new Peers({ decline }), await halfway(file, decline)]) {
         fs.writeFileSync(file, bytes.subarray(0, length));
         const orders = new Orders(file, started);
@@ -117,3 +117,43 @@ async function halfway(file, decline) {
   await peers.charge('a');
   return peers;
 }
+
+test('two that share the journal tell one story of each order', inDirectory(async (file) => {
+  const peers = new Peers();
+  const [old, young] = [new Orders(file, peers), new Orders(file, peers)];
+  const placed = await Promise.all(['a', 'b', 'c', 'd'].map((id, at) => (
+    (at % 2 ? old : young).place(id, 'c0001', '1 Quay Street', LINES, 3180, {}))));
+  await written(old);
+  await written(young);
+  assert.deepStrictEqual(placed.map(({ outcome }) => outcome), Array(4).fill('confirmed'));
+  for (const orders of [old, young, new Orders(file, peers)]) {
+    orders.refresh();
+    assert.deepStrictEqual([...orders.orders], [...old.orders]);
+    assert.strictEqual(orders.totals().unfinished, 0);
+  }
+}));
+
+test('of two decisions about an order the first one counts, for both', inDirectory(async (file) => {
+  const peers = new Peers({ noCharges: true });
+  const slow = new Orders(file, peers, 30_000);
+  const begun = slow.place('a', 'c0001', '1 Quay Street', LINES, 3180, {});
+  await slow.journal.append({ id: 'b', phase: 'begun' });  // so the line about a is there, too
+  const other = new Orders(file, peers, 0);
+  assert.strictEqual((await other.settled('a')).outcome, 'cancelled');
+  peers.noCharges = false;
+  peers.charge = async () => ({ status: 'approved' });  // late: it would have been confirmed
+  assert.strictEqual((await begun).outcome, 'cancelled');
+  await written(slow);
+  assert.deepStrictEqual([peers.goods.get('a'), peers.charges.get('a')], ['released', 'refunded']);
+}));
+
+test('what another process left behind a torn line is taken up', inDirectory(async (file) => {
+  const peers = new Peers();
+  const lives = new Orders(file, peers);
+  fs.appendFileSync(file, JSON.stringify({ id: 'a', phase: 'begun', customer: 'c0001', lines: LINES, total: 3180 }) + '\n{"id": "b", "pha');
+  assert.strictEqual(await lives.place('c', 'c0001', '1 Quay Street', LINES, 3180, {}).then(({ outcome }) => outcome), 'confirmed');
+  assert.strictEqual(lives.resume(), 1);
+  assert.strictEqual((await lives.settled('a')).outcome, 'confirmed');
+  assert.deepStrictEqual([...lives.orders.keys()], ['a', 'c']);
+  await written(lives);
+}));

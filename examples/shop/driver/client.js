@@ -5,6 +5,7 @@ const http = require('http');
 const https = require('https');
 
 const { Inventory } = require('../checkout/inventory.js');
+const websocket = require('../lib/websocket.js');
 
 const REQUEST_TIMEOUT_MS = 30_000;
 // The gateway's path of a service's own path; bulkhead.yaml declares each of them.
@@ -21,6 +22,7 @@ class Client {
     this.direct = direct;
     const tls = { ca, rejectUnauthorized: !insecure };
     const pool = { keepAlive: true, maxSockets: concurrency };
+    this.tls = tls;
     this.agents = { 'http:': new http.Agent(pool), 'https:': new https.Agent({ ...pool, ...tls }) };
     this.inventory = new Inventory(direct.inventory || url, tls);
   }
@@ -58,6 +60,49 @@ class Client {
     });
   }
 
+  // Streams of checkout's, each on a connection of its own. Resolves when it is open to {ended, end}; `ended` to whether it
+  // ended as such a stream should. Rejects where it is refused.
+  events(path, hear) {
+    return this.open(path, { accept: 'text/event-stream' }, (request, resolve, reject) => {
+      request.on('response', (response) => {
+        if (response.statusCode !== 200) return reject(refusal(response));
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk) => {
+          const events = (text + chunk).split('\n\n');
+          text = events.pop();
+          for (const event of events) hear(JSON.parse(event.slice(event.indexOf('data: ') + 6)));
+        });
+        const ended = new Promise((done) => response.on('close', () => done(response.complete)).on('error', () => done(false)));
+        return resolve({ ended, end: () => request.destroy() });
+      });
+    });
+  }
+
+  socket(path, hear) {
+    const { headers, accepted } = websocket.offer();
+    return this.open(path, headers, (request, resolve, reject) => {
+      request.on('response', (response) => reject(refusal(response)));
+      request.on('upgrade', (response, socket, early) => {
+        let end;
+        const ended = new Promise((done) => {
+          const opened = accepted(response, socket, early, { hear: (text) => hear(JSON.parse(text)), ended: (code) => done(code !== undefined) });
+          end = () => { opened.close(1000); socket.end(); };
+        });
+        resolve({ ended, end });
+      });
+    });
+  }
+
+  open(path, headers, begin) {
+    return new Promise((resolve, reject) => {
+      const url = this.locate('checkout', path);
+      const request = (url.protocol === 'https:' ? https : http).request(url, { headers, agent: false, ...this.tls });
+      request.on('error', reject);
+      begin(request, resolve, reject);
+      request.end();
+    });
+  }
+
   // A part of a service's books; asks again for up to half a minute.
   async read(service, path) {
     return insist(async () => {
@@ -86,6 +131,14 @@ class Client {
   }
 }
 
+function refusal(response) {
+  response.resume();
+  return new Error(cause({ status: response.statusCode, headers: response.headers }));
+}
+
+// What an answer that is no good says of why.
+const cause = ({ status, headers }) => `HTTP ${status}${headers['proxy-status'] ? ` (${headers['proxy-status']})` : ''}`;
+
 function json(chunks) {
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
@@ -107,4 +160,4 @@ async function insist(step, seconds = 30) {
   }
 }
 
-module.exports = { Client, pause };
+module.exports = { Client, cause, pause };

@@ -4,7 +4,7 @@
 
 const fs = require('fs');
 
-const { pause } = require('./client.js');
+const { cause, pause } = require('./client.js');
 
 // A small generator of numbers in [0, 1), the same for the same seed.
 function random(seed) {
@@ -42,8 +42,6 @@ function verdict(id, { status, content }) {
   if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return { outcome: status === 422 ? 'refused' : 'unexpected', status, content };
   return null;
 }
-
-const cause = ({ status, headers }) => `HTTP ${status}${headers['proxy-status'] ? ` (${headers['proxy-status']})` : ''}`;
 
 class Load {
   constructor(client, baskets, run, options) {
@@ -123,4 +121,4 @@ class Load {
   }
 }
 
-module.exports = { Baskets, Load };
+module.exports = { Baskets, Load, random };

@@ -14,17 +14,18 @@ how much
   --orders N           so many orders (default 200)
   --seconds N          or for so long; --until-stopped: until SIGINT or SIGTERM
   --concurrency N      so many at once (default 64)
+  --watchers N         hold so many streams and WebSockets open meanwhile, each of which must end with a word (default 0)
   --rate N             so many a second at most (default: no bound)
   --patience N         repeat an order for up to so many seconds (default 60); 0: never
   --seed N             the same number, the same orders
 how to report
   --no-verify          place orders only
-  --failures FILE      append a line of JSON for each attempt that failed: when, which x-request-id, which own port, why
+  --failures FILE      append a line of JSON for each attempt and stream that failed: when, which x-request-id, which own port, why
   --json               one JSON object on standard output; --quiet: nothing but what is wrong
 
 exit status: 0 when every order went through and all books agree, 1 when not, 2 for a wrong command line`;
 
-const NUMBERS = { '--orders': 'orders', '--seconds': 'seconds', '--concurrency': 'concurrency', '--rate': 'rate', '--patience': 'patience', '--seed': 'seed' };
+const NUMBERS = { '--orders': 'orders', '--seconds': 'seconds', '--concurrency': 'concurrency', '--rate': 'rate', '--patience': 'patience', '--seed': 'seed', '--watchers': 'watchers' };
 const FLAGS = { '--insecure': 'insecure', '--until-stopped': 'untilStopped', '--json': 'json', '--quiet': 'quiet', '--no-verify': 'noVerify', '--verify': 'verify' };
 
 class Usage extends Error {}
@@ -35,7 +36,7 @@ function number(option, text) {
 }
 
 function parse(words) {
-  const options = { url: 'https://127.0.0.1:8443', direct: {}, concurrency: 64, patience: 60, seed: Date.now() % 2 ** 32 };
+  const options = { url: 'https://127.0.0.1:8443', direct: {}, concurrency: 64, watchers: 0, patience: 60, seed: Date.now() % 2 ** 32 };
   for (let at = 0; at < words.length; ++at) {
     const word = words[at];
     if (FLAGS[word]) options[FLAGS[word]] = true;

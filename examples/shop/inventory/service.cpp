@@ -1,10 +1,13 @@
 #include "service.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include <grpcpp/alarm.h>
 
 namespace shop {
 namespace {
@@ -88,6 +91,47 @@ class ReservationStream final : public grpc::ServerWriteReactor<v1::ReservationP
   v1::ReservationPage page_;
 };
 
+// Looks at one item again and again, and writes what is left of it when that has changed. One step after the other, the
+// next from the end of the last: look, write, wait. Deletes itself when gRPC is done with it.
+class LevelStream final : public grpc::ServerWriteReactor<v1::Level> {
+ public:
+  LevelStream(Ledger& ledger, grpc::CallbackServerContext* context, std::string sku)
+      : ledger_(ledger), context_(context) {
+    level_.set_sku(std::move(sku));
+    look();
+  }
+  void OnWriteDone(bool ok) override { ok ? wait() : Finish(grpc::Status::CANCELLED); }
+  void OnDone() override { delete this; }
+
+ private:
+  void look() {
+    if (context_->IsCancelled()) return Finish(grpc::Status::CANCELLED);
+    ledger_.submit({[this](Store& store) { seen_ = store.left(level_.sku()); },
+                    [this](bool durable) { durable ? tell() : Finish(kStoreFailed); }});
+  }
+
+  void tell() {
+    if (!seen_) return Finish({grpc::StatusCode::NOT_FOUND, "there is no such item"});
+    if (told_ == seen_) return wait();
+    told_ = seen_;
+    level_.set_left(*seen_);
+    StartWrite(&level_);
+  }
+
+  void wait() {
+    constexpr auto kLookEvery = std::chrono::milliseconds(200);
+    alarm_ = std::make_unique<grpc::Alarm>();  // the last one may still be in its callback
+    alarm_->Set(std::chrono::system_clock::now() + kLookEvery, [this](bool) { look(); });
+  }
+
+  Ledger& ledger_;
+  grpc::CallbackServerContext* context_;
+  v1::Level level_;
+  std::optional<std::uint64_t> seen_;
+  std::optional<std::uint64_t> told_;
+  std::unique_ptr<grpc::Alarm> alarm_;
+};
+
 }  // namespace
 
 grpc::ServerUnaryReactor* InventoryService::Reserve(grpc::CallbackServerContext* context,
@@ -110,6 +154,11 @@ grpc::ServerUnaryReactor* InventoryService::Release(grpc::CallbackServerContext*
   if (request->order().empty()) return finish(context, {grpc::StatusCode::INVALID_ARGUMENT, "an order"});
   return answer(ledger_, context, reply, State::released,
                 [order = request->order()](Store& store) { return store.release_order(order); });
+}
+
+grpc::ServerWriteReactor<v1::Level>* InventoryService::Watch(grpc::CallbackServerContext* context,
+                                                             const v1::WatchRequest* request) {
+  return new LevelStream(ledger_, context, request->sku());
 }
 
 grpc::ServerUnaryReactor* BooksService::Stock(grpc::CallbackServerContext* context, const v1::StockRequest*,

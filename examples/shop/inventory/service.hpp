@@ -17,6 +17,8 @@ class InventoryService final : public inventory::v1::Inventory::CallbackService 
                                    inventory::v1::Reservation* reply) override;
   grpc::ServerUnaryReactor* Release(grpc::CallbackServerContext* context, const inventory::v1::OrderRequest* request,
                                     inventory::v1::Reservation* reply) override;
+  grpc::ServerWriteReactor<inventory::v1::Level>* Watch(grpc::CallbackServerContext* context,
+                                                        const inventory::v1::WatchRequest* request) override;
 
  private:
   Ledger& ledger_;

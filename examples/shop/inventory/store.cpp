@@ -156,6 +156,12 @@ Reservation Store::release_order(std::string_view order) {
   return reservation;
 }
 
+std::optional<std::uint64_t> Store::left(std::string_view sku) {
+  Statement row = prepare("SELECT on_hand - reserved FROM stock WHERE sku = ?1");
+  if (!row.bind(1, sku).step()) return std::nullopt;
+  return row.count(0);
+}
+
 std::vector<Item> Store::stock() {
   std::map<std::string, std::uint64_t, std::less<>> sold;
   Statement committed = prepare("SELECT lines FROM reservations WHERE state = ?1");
@@ -222,9 +228,6 @@ void Store::move_stock(const std::vector<Line>& lines, std::int64_t on_hand, std
   }
 }
 
-bool Store::available(const Line& line) {
-  Statement row = prepare("SELECT on_hand - reserved FROM stock WHERE sku = ?1");
-  return row.bind(1, line.sku).step() && row.integer(0) >= line.quantity;
-}
+bool Store::available(const Line& line) { return left(line.sku).value_or(0) >= line.quantity; }
 
 }  // namespace shop

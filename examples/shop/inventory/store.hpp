@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -60,6 +61,7 @@ class Store {
   Reservation commit_order(std::string_view order);   // state stays what it was where nothing is held
   Reservation release_order(std::string_view order);  // a committed order stays committed
 
+  std::optional<std::uint64_t> left(std::string_view sku);  // that nobody reserved; nothing where there is no such item
   std::vector<Item> stock();
   std::vector<Reservation> reservations(std::string_view prefix);
 

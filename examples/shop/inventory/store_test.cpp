@@ -44,6 +44,15 @@ class StoreTest : public testing::Test {
 
 using Items = std::vector<Item>;
 
+TEST_F(StoreTest, WhatIsLeftIsReservedByNobody) {
+  EXPECT_EQ(store_->left("rope"), 10);
+  reserve("a", {{"rope", 3}});
+  EXPECT_EQ(store_->left("rope"), 7);
+  commit("a");
+  EXPECT_EQ(store_->left("rope"), 7);
+  EXPECT_EQ(store_->left("sail"), std::nullopt);
+}
+
 TEST_F(StoreTest, AReservationHoldsTheGoodsAndCommitTakesThem) {
   EXPECT_EQ(reserve("a", {{"rope", 3}, {"lamp", 1}}), State::reserved);
   EXPECT_EQ(store_->stock(), (Items{{"lamp", 2, 2, 1, 0}, {"rope", 10, 10, 3, 0}}));

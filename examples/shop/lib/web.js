@@ -3,8 +3,13 @@
 
 const http = require('http');
 
+const websocket = require('websocket.js');
+
 const LONGEST_BODY = 1 << 20;
 const STOP_AT_LAST_MS = 9000;
+const CLOSING = 'closing';
+const GOING_AWAY = 1001;
+const NORMAL_END = 1000;
 const agent = new http.Agent({ keepAlive: true });
 
 // An answer that is not the one hoped for: thrown by a handler, it goes to the client.
@@ -65,18 +70,71 @@ function call(method, url, { headers = {}, content, timeout = 5000 } = {}) {
   });
 }
 
+function parts({ url, method, headers }) {
+  const { pathname: path, searchParams: query } = new URL(url, 'http://shop');
+  return { method, path, query, headers };
+}
+
+// What somebody is told one thing after the other, as server-sent events or over a WebSocket.
+function eventStream(response, gone) {
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'close' });
+  response.on('close', gone);
+  const tell = (name, content) => response.write(`event: ${name}\ndata: ${JSON.stringify(content)}\n\n`);
+  return {
+    tell: (content) => tell('level', content),
+    end: (why) => { tell('end', { why }); response.end(); },
+  };
+}
+
+function socketStream(request, socket, early, gone) {
+  const opened = websocket.accept(request, socket, early, { ended: gone });
+  return opened && {
+    tell: (content) => opened.tell(JSON.stringify(content)),
+    end: (why) => { opened.tell(JSON.stringify({ why })); opened.close(why === CLOSING ? GOING_AWAY : NORMAL_END); },
+  };
+}
+
 // Answers on $PORT until SIGTERM; then what was begun is finished, and the process ends when nothing is left to do.
 // `respond(request)` gets {method, path, query, headers, content} and resolves to [status, content].
-function serve(name, respond) {
+// `stream(request)`, where there is one, says nothing, or how that request is told things: a function of {tell, end} that
+// returns what is to be done when that is over. A stream that still goes on at SIGTERM is ended with a word.
+function serve(name, respond, stream = () => undefined) {
   let stopping = false;
+  const streams = new Set();
+
+  // Whoever ends it first, it ends once.
+  function begin(open, make) {
+    let over = false;
+    let stop = () => {};
+    const finish = () => {
+      over = true;
+      streams.delete(sink);
+      stop();
+    };
+    const made = make(finish);
+    if (!made) return false;
+    const sink = {
+      tell: (content) => { if (!over) made.tell(content); },
+      end: (why) => {
+        if (over) return;
+        finish();
+        made.end(why);
+      },
+    };
+    streams.add(sink);
+    stop = open(sink);
+    if (stopping) sink.end(CLOSING);
+    return true;
+  }
 
   async function handle(request, response) {
     let status, content;
     try {
-      const url = new URL(request.url, 'http://shop');
       const body = request.method === 'GET' ? undefined : await readJson(request, LONGEST_BODY);
-      const { method, headers } = request;
-      [status, content] = await respond({ method, path: url.pathname, query: url.searchParams, headers, content: body });
+      const asked = parts(request);
+      const open = stream(asked);
+      if (open) return begin(open, (gone) => eventStream(response, gone));
+      [status, content] = await respond({ ...asked, content: body });
     } catch (error) {
       if (!(error instanceof Refusal)) console.error(`${name}: ${request.method} ${request.url}: ${error.stack}`);
       [status, content] = error instanceof Refusal ? [error.status, error.content] : [500, { error: 'internal error' }];
@@ -85,10 +143,18 @@ function serve(name, respond) {
     const headers = { 'content-type': 'application/json', 'content-length': bytes.length };
     if (stopping || !request.complete) headers.connection = 'close';
     response.writeHead(status, headers);
-    response.end(bytes);
+    return response.end(bytes);
+  }
+
+  function upgrade(request, socket, early) {
+    socket.on('error', () => socket.destroy());
+    const open = stream(parts(request));
+    if (open && begin(open, (gone) => socketStream(request, socket, early, gone))) return;
+    socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
   }
 
   const server = http.createServer({ keepAliveTimeout: 600_000 }, handle);
+  server.on('upgrade', upgrade);
   server.listen(Number(process.env.PORT || 8080), process.env.LISTEN || '0.0.0.0', 512,
     () => console.log(`${name} listens on port ${server.address().port}`));
 
@@ -97,6 +163,7 @@ function serve(name, respond) {
     stopping = true;
     server.close();
     server.closeIdleConnections();
+    for (const each of streams) each.end(CLOSING);
     setTimeout(() => process.exit(0), STOP_AT_LAST_MS).unref();
   }
   process.on('SIGTERM', stop);
