@@ -14,6 +14,7 @@ class Injector:
     def __init__(self, shop, census, paths, wall, evidence):
         self.shop, self.census, self.paths, self.wall, self.evidence = shop, census, paths, wall, evidence
         self.undo = {}  # the fault's number: how
+        self.upgrades = []  # (exit status, what it said) of each that was waited for
 
     def begin(self, fault):
         try:
@@ -94,6 +95,21 @@ class Injector:
             self.shop.empty_disk()
             full[1] = time.time()
         self.undo[fault.number] = empty
+
+    def upgrade(self, fault):
+        self.shop.programs.reverse()
+        self.shop.program = str(self.shop.programs[0])
+        moving = subprocess.Popen([self.shop.program, "upgrade", "--app", "shop"], env=self.shop.environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+        def wait():
+            try:
+                said, _ = moving.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                moving.kill()
+                said, _ = moving.communicate()
+            self.upgrades.append((moving.returncode, said))
+        self.undo[fault.number] = wait
 
     def clock(self, fault):
         self.wall.set(fault.amount)

@@ -26,9 +26,11 @@ KINDS = {
     "loss": (3, SERVICES, (2, 8), (1, 25)),       # percent of a compartment's packets
     "disk": (1, ["disk"], (1, 6), (0, 0)),
     "clock": (1, ["clock"], (5, 25), (0, 0)),
+    "upgrade": (2, ["platform"], (15, 25), (0, 0)),  # to the other of two builds, and back
 }
 
 ROOT_ONLY = ("loss", "disk", "clock")
+ALONE = [("clock", "disk"), ("upgrade",)]  # of each of these, one at a time
 
 
 @dataclasses.dataclass
@@ -57,7 +59,7 @@ def schedule(seed, seconds, kinds):
     dice = random.Random(seed)
     weights = [KINDS[kind][0] for kind in kinds]
     faults = []
-    clock_free = 0
+    free = dict.fromkeys(ALONE, 0)
     now = dice.uniform(1, 3)
     while now < seconds - QUIET_END:
         kind = dice.choices(kinds, weights)[0]
@@ -66,8 +68,8 @@ def schedule(seed, seconds, kinds):
         if kind == "clock":
             fault.amount = dice.choice(CLOCK_STEPS)
         fault.seconds = min(fault.seconds, seconds - QUIET_END - now + 1)
-        if kind not in ("clock", "disk") or now >= clock_free:  # of these, one at a time
+        if all(now >= free[kinds] for kinds in ALONE if kind in kinds):
             faults.append(fault)
-            clock_free = fault.end if kind in ("clock", "disk") else clock_free
+            free.update({kinds: fault.end for kinds in ALONE if kind in kinds})
         now += dice.uniform(0.5, 5)
     return faults

@@ -26,6 +26,7 @@ class Shop(harness.Application):
         manifest = manifest.replace("127.0.0.1:8443", "127.0.0.1:@PORT@").replace("dir: ./", f"dir: {here}/").replace("from: ./", f"from: {here}/")
         super().__init__(manifest, environment={"SHOP_BIN": str(BUILD / "examples/shop")}, disk=DISK if is_root else None)
         self.program = str(BUILD / "apps/bulkhead/bulkhead")
+        self.programs = [self.program, harness.other_build(self.program, self.directory / "other/bulkhead")]
 
     def door(self, instance):
         """Where the sidecar of this instance takes its callers' connections."""

@@ -62,6 +62,7 @@ std::string change_line(const json& change) {
   const std::string before = text_of(change, "before");
   const std::string after = text_of(change, "after");
   const std::string key = text_of(change, "key");
+  if (key == "sources") return "its files have changed";
   if (before == after) return fmt::format("{}  changed", key);
   if (before.empty()) return fmt::format("{}  is new: {}", key, shortened(after));
   if (after.empty()) return fmt::format("{}  is gone, was {}", key, shortened(before));

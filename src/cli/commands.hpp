@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,15 @@
 namespace bulkhead::cli {
 
 struct UpOptions {
+  std::vector<std::string> services;  // these and what they call; none: all
   bool detach = false;
   bool dry_run = false;  // only tell what would change
+  bool watch = false;
 };
 int up(const Context& context, const UpOptions& options);
 int down(const Context& context, bool volumes);
+// Tells the controller and waits for its end; with `keep` it can be resumed.
+int take_down(const control::Places& places, bool keep = false);
 // By the application's name, as what they need is kept: the manifest may be gone.
 int suspend(const Context& context, const std::string& app);
 int resume(const Context& context, const std::string& app);
@@ -63,6 +68,8 @@ int image_list(const Context& context);
 int image_remove(const std::string& name);
 // The images that the manifest names, into opened.desired; says what an image asks that it does not get.
 int unpack_images(Opened& opened);
+// "catalog, gateway"
+std::string spoken_names(const std::set<std::string>& services);
 // Nothing runs unsealed: where the host can not do it, says what is missing and how to get it.
 bool host_is_able();
 

@@ -20,7 +20,7 @@ _bulkhead() {
   if [ "$COMP_CWORD" = 1 ]; then
     COMPREPLY=($(compgen -W 'up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume upgrade doctor image completion' -- "$word"))
   elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --dry-run --volumes --follow --lines --format --to --since --service --unix --beside --from --force' -- "$word"))
+    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --watch --dry-run --volumes --follow --lines --format --to --since --service --unix --beside --from --force' -- "$word"))
   else
     COMPREPLY=($(compgen -W "$(bulkhead graph --format json "${files[@]}" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
@@ -40,6 +40,7 @@ complete -c bulkhead -s f -l file -r -d 'a file of the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
 complete -c bulkhead -l json -d 'print JSON'
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l detach -d 'return when everything is ready'
+complete -c bulkhead -n '__fish_seen_subcommand_from up' -s w -l watch -d 'build and replace what is edited'
 complete -c bulkhead -n '__fish_seen_subcommand_from up' -l dry-run -d 'only tell what would change'
 complete -c bulkhead -n '__fish_seen_subcommand_from rollback' -l to -x -d 'the revision'
 complete -c bulkhead -n '__fish_seen_subcommand_from down' -l volumes -d 'remove the volumes too'

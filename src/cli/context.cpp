@@ -50,11 +50,10 @@ int complain(std::string_view message) {
 int complain(const Fault& fault) { return complain(fault.message); }
 
 void choose_files(Context& context) {
-  if (context.files.empty()) {
-    context.files.emplace_back("bulkhead.yaml");
+  if (!context.named_files) {
+    context.files = {"bulkhead.yaml"};
     std::error_code error;
-    if (std::filesystem::is_regular_file("bulkhead.override.yaml", error))
-      context.files.emplace_back("bulkhead.override.yaml");
+    if (std::filesystem::is_regular_file(kOverride, error)) context.files.emplace_back(kOverride);
   }
   context.file = fmt::format("{}", fmt::join(context.files, " -f "));
 }
@@ -72,29 +71,36 @@ std::vector<std::string> file_names(const std::vector<manifest::Source>& sources
   return names;
 }
 
-std::expected<Opened, int> open_manifest(const Context& context) {
+std::expected<control::Desired, int> read_manifest(const Context& context) {
   auto desired = control::read_desired(context.files, context.profiles);
   if (!desired) {
     complain(desired.error());
     if (desired.error().cause == Cause::not_found) fmt::print(stderr, "  name another one with -f FILE\n");
     return std::unexpected(kUsage);
   }
-  auto loaded = control::load(*desired);
+  return std::move(*desired);
+}
+
+std::expected<Opened, int> open_manifest(const Context& context) {
+  auto desired = read_manifest(context);
+  if (!desired) return std::unexpected(desired.error());
+  return check_manifest(context, std::move(*desired));
+}
+
+std::expected<Opened, int> check_manifest(const Context& context, control::Desired desired) {
+  auto loaded = control::load(desired);
   if (!loaded) {
     const auto& mistakes = loaded.error().mistakes;
     fmt::print(stderr, "{}\n{} {} in {}; nothing was started\n", manifest::render(mistakes), mistakes.size(),
                mistakes.size() == 1 ? "mistake" : "mistakes", spoken_files(context));
     return std::unexpected(kUsage);
   }
-  return Opened{std::move(*desired), std::move(*loaded)};
+  return Opened{std::move(desired), std::move(*loaded)};
 }
 
 std::expected<control::Places, int> open_places(const Context& context) {
-  auto desired = control::read_desired(context.files, context.profiles);
-  if (!desired) {
-    complain(desired.error());
-    return std::unexpected(kUsage);
-  }
+  auto desired = read_manifest(context);
+  if (!desired) return std::unexpected(desired.error());
   if (const auto loaded = control::load(*desired)) return control::places_to_reach(loaded->application.name);
   static const std::regex kApp(R"((?:^|\n)app:[ \t]*["']?([a-z][a-z0-9-]*))");
   std::smatch match;

@@ -17,11 +17,15 @@ enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kNotRunning = 3, kWentBack
 struct Context {
   // The manifest's files. Those that -f names; without it bulkhead.yaml and, where it is there, bulkhead.override.yaml.
   std::vector<std::string> files;
+  bool named_files = false;            // whether -f did
   std::string file = "bulkhead.yaml";  // the same as they stand behind -f: "bulkhead.yaml -f bulkhead.override.yaml"
   std::vector<std::string> profiles;
   bool json = false;
   std::string executable;  // absolute path of this program
 };
+
+// The file that is picked up where -f names none.
+inline constexpr const char* kOverride = "bulkhead.override.yaml";
 
 // Text that a terminal shows in colour; plain where standard output is not a terminal or NO_COLOR is set.
 enum class Tone { plain, bold, green, yellow, red, dim };
@@ -32,7 +36,7 @@ void say(std::string_view line);         // standard output
 int complain(const Fault& fault);        // standard error; gives kFailed
 int complain(std::string_view message);  // likewise
 
-// Fills in what -f did not say.
+// Fills in what -f did not say; again, as a file may have come or gone.
 void choose_files(Context& context);
 
 // The files as a person speaks of them: "bulkhead.yaml with bulkhead.override.yaml".
@@ -47,6 +51,9 @@ struct Opened {
   control::Loaded loaded;
 };
 std::expected<Opened, int> open_manifest(const Context& context);
+// The two halves of it.
+std::expected<control::Desired, int> read_manifest(const Context& context);
+std::expected<Opened, int> check_manifest(const Context& context, control::Desired desired);
 
 // Where the manifest's application lives. A manifest with mistakes still tells its name, so that what runs can be seen
 // and taken down.

@@ -55,7 +55,7 @@ int unpack_one(const manifest::Service& service, control::Desired& desired) {
 int unpack_images(Opened& opened) {
   int code = kDone;
   for (const manifest::Service& service : opened.loaded.application.services) {
-    if (!service.image) continue;
+    if (!service.image || !opened.desired.selects(service.name)) continue;
     if (const int one = unpack_one(service, opened.desired); one != kDone) code = one;
   }
   return code;

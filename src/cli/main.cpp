@@ -30,7 +30,10 @@ constexpr const char* kFooter =
 
 void with_files(CLI::App* sub, Context& context, const std::string& names, const std::string& description) {
   sub->add_option(names, context.files, description)->type_name("FILE")->allow_extra_args(false);
-  sub->parse_complete_callback([&context] { choose_files(context); });
+  sub->parse_complete_callback([&context] {
+    context.named_files = !context.files.empty();
+    choose_files(context);
+  });
 }
 
 // The options that every subcommand takes.
@@ -80,8 +83,14 @@ int run(int argc, char** argv) {
   UpOptions up_options;
   CLI::App* sub =
       command(app, context, "up", "Start the application, or change what runs to what the manifest says now");
+  sub->add_option("SERVICE", up_options.services,
+                  "start these and what they call, and leave the others as they are; all if absent");
+  CLI::Option* watch =
+      sub->add_flag("-w,--watch", up_options.watch,
+                    "build and replace what is edited; Ctrl-C ends it as without, with -d the application stays up");
   sub->add_flag("-d,--detach", up_options.detach, "return as soon as everything is ready, and leave it running");
-  sub->add_flag("--dry-run", up_options.dry_run, "only tell what would change, and what would be restarted for it");
+  sub->add_flag("--dry-run", up_options.dry_run, "only tell what would change, be built and be restarted for it")
+      ->excludes(watch);
   with_json(sub, context);
   sub->callback([&] { code = up(context, up_options); });
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/table.hpp"
@@ -178,6 +179,9 @@ std::string status_text(const json& status, std::int64_t unix_now) {
   for (const json& run : status.value("runs", json::array()))
     notes += fmt::format("\n{}: {} runs a command {} {}", run.value("instance", ""), run.value("by", ""),
                          run.value("beside", false) ? "beside" : "in the place of", run.value("service", ""));
+  std::vector<std::string> idle;
+  for (const json& service : status.value("not_started", json::array())) idle.push_back(service);
+  if (!idle.empty()) notes += fmt::format("\nnot started: {}; bulkhead up starts everything", fmt::join(idle, ", "));
   for (const json& problem : status.value("problems", json::array()))
     notes += "\n" + tinted("problem: ", Tone::red) + problem.get<std::string>();
   if (!notes.empty()) text += notes + "\n";

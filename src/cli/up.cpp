@@ -1,18 +1,14 @@
-// up and down, suspend and resume, and the changes that are waited for as `up` does.
-
-#include <atomic>
-#include <chrono>
-#include <map>
-#include <vector>
+// up, and the changes that are waited for as `up` does.
 
 #include <nlohmann/json.hpp>
-#include <signal.h>
 #include <unistd.h>
 
 #include "cli/changes_view.hpp"
 #include "cli/commands.hpp"
-#include "cli/status_view.hpp"
-#include "cli/table.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/preparation.hpp"
+#include "cli/progress.hpp"
+#include "cli/watching.hpp"
 #include "control/client.hpp"
 #include "control/host.hpp"
 #include "control/log_reader.hpp"
@@ -21,91 +17,8 @@
 namespace bulkhead::cli {
 
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 
 namespace {
-
-constexpr int kGiveUpAfterRestarts = 4;
-constexpr std::chrono::seconds kGiveUpAfter{120};
-
-std::atomic<bool> interrupted = false;
-
-void on_interrupt(int) { interrupted = true; }
-
-std::string elapsed(Clock::time_point since) {
-  return duration_text(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - since).count());
-}
-
-// Says each instance's change of state once, and whether waiting on is pointless.
-class Progress {
- public:
-  explicit Progress(Clock::time_point since) : since_(since) {}
-
-  // False: settled, or it will not be.
-  bool hear(const json& status) {
-    went_back_.clear();
-    updating_ = false;
-    for (const json& service : status["services"]) {
-      if (const std::string why = service.value("pinned", ""); !why.empty()) went_back_[service["name"]] = why;
-      updating_ = updating_ || service.value("updating", json::object()).value("can_go_back", false);
-      for (const json& instance : service["instances"]) hear_instance(instance);
-    }
-    settled_ = status.value("settled", false);
-    return !settled_ && given_up_.empty() && !interrupted && (updating_ || Clock::now() - since_ < kGiveUpAfter);
-  }
-  bool settled() const { return settled_; }
-  // Services that went back, each with why.
-  const std::map<std::string, std::string>& went_back() const { return went_back_; }
-  const std::string& given_up() const { return given_up_; }
-
- private:
-  void hear_instance(const json& instance) {
-    const std::string id = instance["id"];
-    const std::string state = instance["state"];
-    const std::string reason = instance.value("reason", "");
-    std::string& last = last_[id];
-    const std::string shown = state + (state == "backoff" || state == "failed" ? ": " + reason : "");
-    if (shown != last && (state == "ready" || state == "done"))
-      say(fmt::format("  {:<24} {} after {}", id, tinted(state, Tone::green), elapsed(since_)));
-    if (shown != last && (state == "backoff" || state == "failed"))
-      say(fmt::format("  {:<24} {}", id, tinted(shown, Tone::red)));
-    last = shown;
-    const bool hopeless =
-        state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts);
-    if (hopeless && given_up_.empty()) given_up_ = fmt::format("{} does not start: {}", id, reason);
-  }
-
-  Clock::time_point since_;
-  std::map<std::string, std::string> last_;
-  std::string given_up_;
-  std::map<std::string, std::string> went_back_;
-  bool settled_ = false;
-  bool updating_ = false;  // then the controller knows when to go back
-};
-
-int wait_for_end(const control::Places& places, const std::vector<int>& controllers) {
-  const auto since = Clock::now();
-  std::size_t left = SIZE_MAX;
-  const auto watched = control::watch(places, [&](const json& status) {
-    std::size_t alive = 0;
-    for (const json& service : status["services"])
-      for (const json& instance : service["instances"]) alive += instance.contains("keeper_pid") ? 1 : 0;
-    if (alive != left && alive > 0) say(fmt::format("  {} {} left", alive, alive == 1 ? "instance" : "instances"));
-    left = alive;
-    return !status.value("down", false);
-  });
-  static_cast<void>(watched);  // the controller's end is the end of the application
-  if (!control::wait_for_exit(controllers, 5000)) return complain("the controller does not end");
-  say(fmt::format("down after {}", elapsed(since)));
-  return kDone;
-}
-
-int take_down(const control::Places& places, bool keep = false) {
-  const std::vector<int> controllers = control::control_pids(places);
-  auto reply = control::ask(places, {{"verb", "down"}, {"keep", keep}});
-  if (!reply) return complain(reply.error());
-  return wait_for_end(places, controllers);
-}
 
 // After a start that was refused: the controller that was started for it goes again.
 void leave_nothing(const control::Places& places) {
@@ -113,44 +26,40 @@ void leave_nothing(const control::Places& places) {
   if (control::ask(places, {{"verb", "down"}})) control::wait_for_exit(controllers, 5000);
 }
 
-int show_table(const control::Places& places) {
-  const auto status = control::ask(places, {{"verb", "status"}});
-  if (!status) return complain(status.error());
-  fmt::print("\n{}", status_text(*status, std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
-  std::fflush(stdout);
-  return kDone;
-}
-
 int stay(const control::Places& places) {
   say("\nIts logs follow; Ctrl-C takes it down.");
   control::LogReader reader(places.logs(), "", 0);
   const auto print = [](const std::string& instance, json line) { print_log_line(false, instance, std::move(line)); };
-  while (!interrupted && control::is_running(places)) {
+  while (!interrupted() && !control::has_ended(places)) {
     reader.read_new(print);
     std::fflush(stdout);
     ::usleep(100'000);
   }
-  if (!control::is_running(places)) return kDone;
+  if (!interrupted() || !control::is_running(places)) return kDone;
   say("\ngoing down");
   return take_down(places);
 }
 
-}  // namespace
-
-namespace {
-
 // Only what would be: of what runs by the controller's word, else everything is new.
-int tell_changes(const Context& context, const control::Places& places, const json& desired) {
+int tell_changes(Preparation& preparation) {
+  const Context& context = preparation.context();
+  const auto prepared = preparation.plan();
+  if (!prepared) return prepared.error();
+  const control::Places places = control::places_to_reach(prepared->opened.loaded.application.name);
+  if (!context.json)
+    for (const auto& [service, reason] : prepared->reasons)
+      say(fmt::format("{} {}: would be built, as {}", tinted("~", Tone::yellow), tinted(service, Tone::bold), reason));
   if (!control::is_running(places)) {
-    if (context.json)
-      say(json{{"running", false}}.dump(2));
-    else
-      say("nothing is running: everything would be started");
+    const std::string what =
+        preparation.names().empty() ? "everything" : spoken_names(prepared->opened.desired.selected);
+    say(context.json ? json{{"running", false}, {"build", prepared->reasons}}.dump(2)
+                     : fmt::format("nothing is running: {} would be started", what));
     return kDone;
   }
-  const auto reply = control::ask(places, {{"verb", "plan"}, {"desired", desired}});
+  auto reply = control::ask(places, preparation.request(*prepared, "plan"));
   if (!reply) return complain(reply.error());
   if (context.json) {
+    (*reply)["build"] = prepared->reasons;
     say(reply->dump(2));
   } else {
     const std::string text = changes_text(*reply);
@@ -159,64 +68,68 @@ int tell_changes(const Context& context, const control::Places& places, const js
   return kDone;
 }
 
-// Waits until everything that is wanted is ready, or will not be.
-int follow(const Context& context, const control::Places& places, const std::string& app, Clock::time_point since) {
-  Progress progress(since);
-  const auto watched = control::watch(places, [&](const json& status) { return progress.hear(status); });
-  if (!watched) return complain(watched.error());
-  if (interrupted) {
-    say("\ninterrupted: going down");
-    return take_down(places);
+void tell_what_is_read(const Context& context, const Opened& opened) {
+  if (!context.named_files && context.files.size() > 1) say(fmt::format("with {}, which lies beside it", kOverride));
+  const auto warnings = manifest::warnings(opened.loaded.application, opened.loaded.sources);
+  if (warnings.empty()) return;
+  say(tinted(
+      fmt::format("{} {}; bulkhead check shows them", warnings.size(), warnings.size() == 1 ? "warning" : "warnings"),
+      Tone::yellow));
+}
+
+// Makes it what is wanted; gives whether it came up afresh.
+std::expected<bool, int> apply(const Preparation& preparation, const Preparation::Prepared& prepared,
+                               const control::Places& places) {
+  const std::string& app = prepared.opened.loaded.application.name;
+  const bool fresh = !control::is_running(places);
+  if (fresh) {
+    if (!host_is_able()) return std::unexpected(kFailed);
+    if (auto started = control::start_control(app, preparation.context().executable); !started)
+      return std::unexpected(complain(started.error()));
   }
-  if (progress.settled()) say(fmt::format("{} is up after {}", app, elapsed(since)));
-  if (const int shown = show_table(places); shown != kDone) return shown;
-  if (!progress.settled()) {
-    complain(progress.given_up().empty() ? fmt::format("not everything was ready after {} s", kGiveUpAfter.count())
-                                         : progress.given_up());
-    fmt::print(stderr, "  what it said: bulkhead logs -f {0}\n  take it down: bulkhead down -f {0}\n", context.file);
-    return kFailed;
+  const auto reply = control::ask(places, preparation.request(prepared, "apply"));
+  if (!reply) {
+    complain(reply.error());
+    if (fresh) leave_nothing(places);
+    return std::unexpected(kFailed);
   }
-  for (const auto& [service, why] : progress.went_back()) complain(fmt::format("{} {}", service, why));
-  return progress.went_back().empty() ? kDone : kWentBack;
+  const bool changed = reply->value("changed", false);
+  say(fmt::format("{} {}", tinted(app, Tone::bold), fresh ? "comes up" : changed ? "changes" : "is already up"));
+  if (!fresh && changed) fmt::print("{}", changes_text(*reply));
+  return fresh;
+}
+
+int go_down(const control::Places& places) {
+  say("\ninterrupted: going down");
+  return take_down(places);
 }
 
 }  // namespace
 
-int up(const Context& context, const UpOptions& options) {
-  auto opened = open_manifest(context);
-  if (!opened) return opened.error();
-  if (const int code = unpack_images(*opened); code != kDone) return code;
-  const auto since = Clock::now();
-  const manifest::Application& application = opened->loaded.application;
-  const control::Places places = control::places_to_reach(application.name);
-  const json desired = json::parse(control::to_json(opened->desired));
-  if (options.dry_run) return tell_changes(context, places, desired);
-  if (const auto warnings = manifest::warnings(application, opened->desired.text); !warnings.empty())
-    say(tinted(
-        fmt::format("{} {}; bulkhead check shows them", warnings.size(), warnings.size() == 1 ? "warning" : "warnings"),
-        Tone::yellow));
+std::string spoken_names(const std::set<std::string>& services) {
+  std::string text;
+  for (const std::string& each : services)
+    text += (text.empty() ? "" : ", ") + (each == service_name("gateway") ? std::string("gateway") : each);
+  return text;
+}
 
-  ::signal(SIGINT, on_interrupt);   // NOLINT(cert-err33-c)
-  ::signal(SIGTERM, on_interrupt);  // NOLINT(cert-err33-c)
-  const bool fresh = !control::is_running(places);
-  if (fresh) {
-    if (!host_is_able()) return kFailed;
-    if (auto started = control::start_control(application.name, context.executable); !started)
-      return complain(started.error());
-  }
-  const auto reply = control::ask(places, {{"verb", "apply"}, {"desired", desired}});
-  if (!reply) {
-    complain(reply.error());
-    if (fresh) leave_nothing(places);
-    return kFailed;
-  }
-  const bool changed = reply->value("changed", false);
-  say(fmt::format("{} {}", tinted(application.name, Tone::bold),
-                  fresh     ? "comes up"
-                  : changed ? "changes"
-                            : "is already up"));
-  if (!fresh && changed) fmt::print("{}", changes_text(*reply));
-  if (const int code = follow(context, places, application.name, since); code != kDone || interrupted) return code;
+int up(const Context& context, const UpOptions& options) {
+  catch_interrupts();
+  Preparation preparation(context, options.services, options.watch);
+  if (options.dry_run) return tell_changes(preparation);
+  auto watching = options.watch ? Watching::begin(preparation) : Result<Watching>(fail(Cause::closed, ""));
+  if (options.watch && !watching) return complain(watching.error()), kUsage;
+  const auto prepared = preparation.make();
+  if (!prepared) return prepared.error();
+  const manifest::Application& application = prepared->opened.loaded.application;
+  const control::Places places = control::places_to_reach(application.name);
+  tell_what_is_read(preparation.context(), prepared->opened);
+  const auto since = Clock::now();
+  if (const auto fresh = apply(preparation, *prepared, places); !fresh) return fresh.error();
+  const int code = follow(context, places, application, prepared->opened.desired, since);
+  if (interrupted()) return go_down(places);
+  if (options.watch) return watching->go_on(places, options.detach);
+  if (code != kDone) return code;
   if (!options.detach) return stay(places);
   if (const auto command = control::way_to_outlive_sessions())
     say(fmt::format("\nIt ends when you log out for good; to keep it up: {}", *command));
@@ -241,62 +154,6 @@ int rollback(const Context& context, const std::string& service, int to) {
   }
   return complain(progress.given_up().empty() ? "not everything is ready yet; bulkhead status shows it"
                                               : progress.given_up());
-}
-
-namespace {
-
-int bring_down(const Context& context, const control::Places& places, bool keep) {
-  if (!control::is_running(places)) {
-    if (!control::has_remains(places)) {
-      const bool forgotten = !keep && control::is_kept(places);
-      if (auto done = forgotten ? control::forget(places) : Result<>{}; !done) return complain(done.error());
-      say(forgotten ? "nothing is running, and it does not come back any more" : "nothing is running");
-      return kDone;
-    }
-    // Controller and warden were killed: another controller adopts what runs, and takes it down.
-    const std::string app = places.run.substr(places.run.rfind('/') + 1);
-    if (auto started = control::start_control(app, context.executable); !started) return complain(started.error());
-  }
-  return take_down(places, keep);
-}
-
-}  // namespace
-
-int down(const Context& context, bool volumes) {
-  const auto places = open_places(context);
-  if (!places) return places.error();
-  if (volumes && ::access(places->state.c_str(), W_OK) != 0 && errno != ENOENT)
-    return complain("the volumes are the launcher's: only that user and root can remove them");
-  if (const int code = bring_down(context, *places, false); code != kDone || !volumes) return code;
-  const auto opened = open_manifest(context);
-  if (!opened) return opened.error();
-  if (auto removed = control::remove_volumes(opened->loaded.application, context.executable); !removed)
-    return complain(removed.error());
-  say("the volumes are removed");
-  return kDone;
-}
-
-int suspend(const Context& context, const std::string& app) {
-  const auto places = places_of_name(app);
-  return places ? bring_down(context, *places, true) : places.error();
-}
-
-int resume(const Context& context, const std::string& app) {
-  const auto places = places_of_name(app);
-  if (!places) return places.error();
-  if (control::is_running(*places)) {
-    say(fmt::format("{} is already up", app));
-    return kDone;
-  }
-  if (!control::is_kept(*places)) {
-    complain(fmt::format("nothing is kept of '{}': this user took it down, or never started it (looked for {})", app,
-                         places->desired()));
-    return kNotRunning;
-  }
-  if (!host_is_able()) return kFailed;
-  if (auto started = control::start_control(app, context.executable); !started) return complain(started.error());
-  say(fmt::format("{} comes back", app));
-  return kDone;
 }
 
 }  // namespace bulkhead::cli

@@ -8,7 +8,7 @@
 // it):
 //   keeper → controller
 //     {"type":"hello","instance","build","keeper_pid","keeper_start","sidecar_pid","sidecar_start","service_pid","state",
-//      "other_pid","not_enforced":[{"what","reason","fix"}]}         at each connect
+//      "other_pid","succession","not_enforced":[{"what","reason","fix"}]}         at each connect
 //     {"type":"state","state":"sealing|sealed|sidecar_ready|running|draining|terminating|finishing|stopped","service_pid"}
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors

@@ -233,6 +233,7 @@ std::string Keeper::greeting() const {
                {"sidecar_pid", sidecar_.pid()},
                {"sidecar_start", sidecar_.start_time()},
                {"other_pid", succession_.other().pid()},
+               {"succession", succession_.state()},
                {"service_pid", service_pid_},
                {"state", to_string(lifetime_.phase())},
                {"not_enforced", std::move(missing)}});

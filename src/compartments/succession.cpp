@@ -6,6 +6,11 @@
 
 namespace bulkhead::compartments {
 
+std::string_view Succession::state() const {
+  if (!other_.is_there()) return "";
+  return phase_ == Phase::starting ? "starting" : "serving";
+}
+
 void Succession::begin(std::string executable, bool has_compartment, Millis now) {
   if (phase_ != Phase::none) return keeper_.report("failed", "the one before is still being replaced");
   executable_ = std::move(executable);

@@ -52,6 +52,8 @@ class Succession {
   void finish_now() { other_.kill(); }
 
   bool is_under_way() const { return phase_ != Phase::none; }
+  // What was reported last of the other one: "starting" or "serving"; "" where there is none.
+  std::string_view state() const;
   const Sidecar& other() const { return other_; }
   std::optional<Millis> deadline() const { return deadline_; }
 

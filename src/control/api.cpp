@@ -1,8 +1,10 @@
 // What the command line asks: one JSON object each way, {"verb": ...} and {"ok": true, ...} or {"ok": false, "error":
 // ...}. roles.cpp says which role each verb takes; clients.cpp asks for it and records.
 //
-//   apply    {desired}           makes it what is wanted, and tells "changes" and "effects", see difference.hpp
-//   plan     {desired}           only tells
+//   apply    {desired, names, seen}  makes it what is wanted, and tells "changes" and "effects", see difference.hpp.
+//                                "names" are the services that were named, "seen" says of running services what they
+//                                are made of: it replaces those of which something else is known. Both may be absent
+//   plan     {desired, seen}     only tells
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
 //   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk for a resume
@@ -33,6 +35,13 @@ namespace {
 
 constexpr int kMaxScale = 256;
 
+// "up web catalog"
+std::string up_of(const json& request) {
+  std::string why = "up";
+  for (const json& name : request.value("names", json::array())) why += " " + name.get<std::string>();
+  return why;
+}
+
 }  // namespace
 
 json Controller::answer(const json& request, const std::string& who) {
@@ -55,44 +64,70 @@ json Controller::answer(const json& request, const std::string& who) {
   }
   if (verb == "restart") {
     const std::string service = request.at("service");
-    if (!fleet_.restart(service)) return failure(fmt::format("no service is called '{}'", service));
+    if (!fleet_.restart(service)) return failure(why_not_there(service));
     reconcile_soon();
     return {{"ok", true}};
   }
   return failure(fmt::format("unknown verb '{}'", verb));
 }
 
+std::string Controller::why_not_there(const std::string& service) const {
+  const bool declared = loaded_ && loaded_->application.service(service) != nullptr;
+  return declared ? fmt::format("'{0}' was not started: bulkhead up {0}", service)
+                  : fmt::format("no service is called '{}'", service);
+}
+
+// What nobody has looked at this time is as it was. What runs without anybody knowing of which files is taken to run
+// from those that are there.
+void Controller::take_sources(Desired& desired, const json& request) const {
+  const bool up = loaded_ && !fleet_.going_down();
+  for (const auto& [service, hash] : desired_.sources) desired.sources.try_emplace(service, hash);
+  const auto seen = request.find("seen");
+  if (seen == request.end()) return;
+  for (const auto& [service, hash] : seen->items()) {
+    const bool unknown = up && fleet_.goals().contains(service) && !desired_.sources.contains(service);
+    if (!unknown) desired.sources[service] = hash;
+  }
+}
+
 json Controller::apply(const json& request, const std::string& who) {
   auto desired = desired_from_json(request.at("desired").dump());
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
+  take_sources(*desired, request);
   desired->pinned.clear();  // what went back is tried again
+  desired->held.clear();
   desired->numbers = fleet_.going_down() ? std::map<std::string, std::uint32_t>() : desired_.numbers;
+  if (auto selected = select(*desired); !selected) return failure(selected.error().message);
   const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
   json changes = {{"changes", json::array()}, {"effects", json::array()}};
+  const bool only_told = request.value("verb", "") == "plan";
   if (!same) {
-    if (auto checked = check_commands(*desired); !checked) return failure(checked.error().message);
+    if (auto checked = check_commands(*desired, only_told); !checked) return failure(checked.error().message);
     const auto loaded = load_pinned(*desired);
     if (!loaded) return failure(loaded.error().message);
-    changes = difference(*loaded, desired->directory);
+    changes = difference(*desired, *loaded);
   }
   changes["ok"] = true;
   changes["changed"] = !same;
-  if (request.value("verb", "") == "plan") return changes;
+  if (only_told) return changes;
   if (!same)
-    if (auto taken = take(std::move(*desired), true, {who, "up"}); !taken) return failure(taken.error().message);
+    if (auto taken = take(std::move(*desired), true, {who, up_of(request)}); !taken)
+      return failure(taken.error().message);
   reconcile_soon();
   return changes;
 }
 
-// Every service's command must be there once its root is built; otherwise nothing is started at all.
-Result<> Controller::check_commands(const Desired& desired) const {
+// Every service's command must be there once its root is built; otherwise nothing is started at all. Before it is built
+// it may not be there yet.
+Result<> Controller::check_commands(const Desired& desired, bool only_told) const {
   const auto loaded = load(desired);
   if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
   Launcher launcher = launcher_;
   launcher.directory = desired.directory;
   std::string text;
   for (const manifest::Service& service : loaded->application.services) {
+    if (!desired.selects(service.name) || (only_told && service.build)) continue;
     const auto ids = ids_of(launcher, loaded->application, service.name);
     if (!ids) return fail(ids.error());
     const auto spec = sidecar_spec(launcher, loaded->application, loaded->model, service, service.name, *ids);
@@ -113,6 +148,7 @@ json Controller::scale(const json& request, const std::string& who) {
     return failure(fmt::format("{} instances: 0 to {} are allowed", count, kMaxScale));
   Desired changed = desired_;
   changed.scale[service] = count;
+  if (!changed.selected.empty()) changed.selected.insert(service);
   if (auto taken = take(std::move(changed), true, {who, "scale"}); !taken) return failure(taken.error().message);
   reconcile_soon();
   return {{"ok", true}};

@@ -106,7 +106,7 @@ json audit_entry(const Peer& who, std::string_view verb, std::string_view servic
 
 json audit_details(const json& request) {
   json details = json::object();
-  for (const char* key : {"count", "argv", "port", "beside", "instance", "to"})
+  for (const char* key : {"count", "argv", "port", "beside", "instance", "to", "names"})
     if (const auto value = request.find(key); value != request.end()) details[key] = *value;
   const auto desired = request.find("desired");
   if (desired == request.end() || !desired->is_object()) return details;

@@ -46,20 +46,6 @@ net::Task<Result<json>> exchange(net::Loop& loop, const Places& places, std::str
   co_return std::move(*reply);
 }
 
-net::Task<Result<>> listen(net::Loop& loop, const Places& places, const std::function<bool(const json&)>& heard) {
-  auto channel = co_await open_channel(loop, places);
-  if (!channel) co_return fail(std::move(channel.error()));
-  const auto sent = channel->send(json{{"verb", "watch"}}.dump());
-  if (!sent) co_return fail(sent.error());
-  for (;;) {
-    auto frame = co_await channel->receive(net::Deadline::never());
-    if (!frame) co_return fail(std::move(frame.error()));
-    const auto status = policy::read_json(frame->payload);
-    if (!status) co_return fail(status.error());
-    if (!heard(*status)) co_return Result<>{};
-  }
-}
-
 }  // namespace
 
 bool is_running(const Places& places) {
@@ -67,6 +53,15 @@ bool is_running(const Places& places) {
   // Its lock is the launcher's alone; an operator has a socket for as long as there is an application.
   const std::string socket = socket_to_reach(places);
   return !socket.empty() && socket != places.control_socket();
+}
+
+bool has_ended(const Places& places) {
+  for (int looks = 0; looks < 100; ++looks) {
+    if (is_running(places)) return false;
+    if (::access(places.run.c_str(), F_OK) != 0) return true;  // it has gone down
+    ::usleep(50'000);
+  }
+  return true;
 }
 
 bool has_remains(const Places& places) { return ::access(places.instances().c_str(), F_OK) == 0; }
@@ -142,9 +137,45 @@ Result<json> ask(const Places& places, const json& request) {
   return loop.run(exchange(loop, places, request.dump()));
 }
 
-Result<> watch(const Places& places, const std::function<bool(const json&)>& heard) {
+struct StatusStream::State {
   net::Loop loop;
-  return loop.run(listen(loop, places, heard));
+  std::optional<net::FrameChannel> channel;  // gone before the loop is
+};
+
+StatusStream::StatusStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+StatusStream::StatusStream(StatusStream&&) noexcept = default;
+StatusStream::~StatusStream() = default;
+
+Result<StatusStream> StatusStream::open(const Places& places) {
+  auto state = std::make_unique<State>();
+  auto channel = state->loop.run(open_channel(state->loop, places));
+  if (!channel) return fail(std::move(channel.error()));
+  if (auto sent = channel->send(json{{"verb", "watch"}}.dump()); !sent) return fail(std::move(sent.error()));
+  state->channel.emplace(std::move(*channel));
+  return StatusStream(std::move(state));
+}
+
+Result<std::optional<json>> StatusStream::next(std::chrono::milliseconds patience) {
+  const auto receive = [](State& state, net::Deadline deadline) -> net::Task<Result<net::Frame>> {
+    co_return co_await state.channel->receive(deadline);
+  };
+  const net::Deadline deadline(std::chrono::steady_clock::now() + patience);
+  auto frame = state_->loop.run(receive(*state_, deadline));
+  if (!frame && frame.error().cause == Cause::timeout) return std::nullopt;
+  if (!frame) return fail(std::move(frame.error()));
+  auto status = policy::read_json(frame->payload);
+  if (!status) return fail(std::move(status.error()));
+  return std::move(*status);
+}
+
+Result<> watch(const Places& places, const std::function<bool(const json&)>& heard) {
+  auto stream = StatusStream::open(places);
+  if (!stream) return fail(std::move(stream.error()));
+  for (;;) {
+    const auto status = stream->next(1h);
+    if (!status) return fail(status.error());
+    if (*status && !heard(**status)) return {};
+  }
 }
 
 }  // namespace bulkhead::control

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +18,9 @@ namespace bulkhead::control {
 
 // Whether a controller answers for this application.
 bool is_running(const Places& places);
+// Whether it has ended for good: not while it is started again after a kill, or becomes another build. Waits for that,
+// some seconds at most.
+bool has_ended(const Places& places);
 // Whether there are remains of one: a list of instances that a new controller could adopt.
 bool has_remains(const Places& places);
 
@@ -39,5 +45,20 @@ Result<nlohmann::json> ask(const Places& places, const nlohmann::json& request);
 
 // Hears a status with each change, until `heard` returns false or the controller ends (then Cause::closed).
 Result<> watch(const Places& places, const std::function<bool(const nlohmann::json&)>& heard);
+
+// The same for whoever has other things to do meanwhile.
+class StatusStream {
+ public:
+  static Result<StatusStream> open(const Places& places);
+  StatusStream(StatusStream&&) noexcept;
+  ~StatusStream();
+  // Nothing where none came within `patience`. Cause::closed when the controller ended.
+  Result<std::optional<nlohmann::json>> next(std::chrono::milliseconds patience);
+
+ private:
+  struct State;
+  explicit StatusStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace bulkhead::control

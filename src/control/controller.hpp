@@ -163,6 +163,8 @@ class Controller {
   // api.cpp
   nlohmann::json answer(const nlohmann::json& request, const std::string& who);
   nlohmann::json apply(const nlohmann::json& request, const std::string& who);
+  std::string why_not_there(const std::string& service) const;
+  void take_sources(Desired& desired, const nlohmann::json& request) const;
   nlohmann::json scale(const nlohmann::json& request, const std::string& who);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
@@ -183,7 +185,9 @@ class Controller {
   void enter_history(const Origin& origin);
   bool can_go_back(const Goal& goal) const;
   void save_history();
-  nlohmann::json difference(const Loaded& next, const std::string& directory) const;
+  std::vector<Goal> wanted_goals(const Desired& desired, const Loaded& loaded) const;
+  Result<> select(Desired& desired);
+  nlohmann::json difference(const Desired& desired, const Loaded& next) const;
   nlohmann::json history(const nlohmann::json& request) const;
   nlohmann::json roll_back(const nlohmann::json& request, const std::string& who);
   void go_back(const std::string& service, const std::string& reason);
@@ -191,7 +195,7 @@ class Controller {
   net::Task<> watch_bounds();
   net::Task<> run_jobs();
   void run_if_due(const manifest::Service& job, std::int64_t clock);
-  Result<> check_commands(const Desired& desired) const;
+  Result<> check_commands(const Desired& desired, bool only_told) const;
   Result<> make_gateway_certificate();
 
   net::Loop& loop_;

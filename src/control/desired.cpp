@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kLargestFile = 1U << 20U;
 constexpr std::string_view kStandardInput = "-";
+constexpr const char* kStandardInputName = "<stdin>";
 
 json source_json(const manifest::Source& source) {
   return {{"file", source.file}, {"directory", source.directory}, {"text", source.text}};
@@ -77,7 +78,10 @@ std::string to_json(const Desired& desired) {
               {"images", images_json(desired.images)},
               {"scale", desired.scale},
               {"pinned", desired.pinned},
-              {"numbers", desired.numbers}}
+              {"numbers", desired.numbers},
+              {"sources", desired.sources},
+              {"selected", desired.selected},
+              {"held", desired.held}}
       .dump();
 }
 
@@ -96,6 +100,10 @@ Result<Desired> desired_from_json(std::string_view text) {
     value->at("scale").get_to(desired.scale);
     if (value->contains("pinned")) value->at("pinned").get_to(desired.pinned);
     if (value->contains("numbers")) value->at("numbers").get_to(desired.numbers);
+    // A controller from before there were builds wrote none of these.
+    if (value->contains("sources")) value->at("sources").get_to(desired.sources);
+    if (value->contains("selected")) value->at("selected").get_to(desired.selected);
+    if (value->contains("held")) value->at("held").get_to(desired.held);
     if (const auto images = value->find("images"); images != value->end()) desired.images = images_from_json(*images);
     // A controller from before there were several files wrote neither of these.
     for (const json& source : value->value("overrides", json::array()))
@@ -190,6 +198,19 @@ std::vector<manifest::Source> sources_of(const Desired& desired) {
   return sources;
 }
 
+std::vector<std::string> files_of(const Desired& desired) {
+  std::vector<std::string> files;
+  const auto add = [&](const fs::path& directory, const fs::path& path) {
+    if (path != kStandardInputName) files.push_back((desired.directory / directory / path).lexically_normal().string());
+  };
+  add("", fs::path(desired.file).filename());
+  for (const manifest::Source& source : desired.overrides) add(source.directory, fs::path(source.file).filename());
+  for (const auto& [path, source] : desired.included) add(source.directory, fs::path(path).filename());
+  for (const auto& [path, content] : desired.env_files) add("", path);
+  for (const std::string& path : desired.missing) add("", path);
+  return files;
+}
+
 Result<Desired> read_desired(const std::string& path, std::vector<std::string> profiles) {
   return read_desired(std::vector{path}, std::move(profiles));
 }
@@ -201,7 +222,7 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
   desired.directory = directory->string();
   desired.profiles = std::move(profiles);
   for (const std::string& path : paths) {
-    const std::string name = path == kStandardInput ? "<stdin>" : path;
+    const std::string name = path == kStandardInput ? kStandardInputName : path;
     auto source = read_source(path, name, desired.directory);
     if (!source) return fail(std::move(source.error()));
     if (desired.file.empty()) {
@@ -223,13 +244,19 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
   };
   from.env_file = [&](const std::string& file) -> Result<std::string> {
     auto content = read_file((fs::path(desired.directory) / file).string(), kLargestFile);
-    if (content) desired.env_files[file] = *content;
+    if (content)
+      desired.env_files[file] = *content;
+    else
+      desired.missing.insert(file);
     return content;
   };
   from.manifest = [&](const std::string& file) -> Result<manifest::Source> {
     const fs::path whole = fs::path(desired.directory) / at_home(file);
     auto source = read_source(whole.string(), name_of(whole, desired), desired.directory);
-    if (source) desired.included[file] = *source;
+    if (source)
+      desired.included[file] = *source;
+    else
+      desired.missing.insert(whole.string());
     return source;
   };
   parse(desired, from);
@@ -261,6 +288,8 @@ std::expected<Loaded, Refused> load(const Desired& desired) {
   for (manifest::Service& service : loaded.application.services)
     if (const auto it = desired.images.find(service.image.value_or("")); it != desired.images.end())
       service.from_image = it->second;
+  for (manifest::Service& service : loaded.application.services)
+    if (const auto it = desired.sources.find(service.name); it != desired.sources.end()) service.sources = it->second;
   loaded.model = policy::compile(loaded.application);
   policy::number_names(loaded.model, desired.numbers);
   return loaded;
@@ -295,7 +324,7 @@ Result<Loaded> load_with(const Desired& desired, std::vector<manifest::Service> 
   for (manifest::Service& other : others) {
     const auto place = std::ranges::find(application.services, other.name, &manifest::Service::name);
     if (place == application.services.end()) continue;
-    other.scale = place->scale;
+    if (!desired.held.contains(other.name) || desired.scale.contains(other.name)) other.scale = place->scale;
     *place = std::move(other);
   }
   for (const manifest::Service& service : application.services)

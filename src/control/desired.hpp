@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,15 @@ struct Desired {
   // they are again (History). The next `up` forgets it.
   std::map<std::string, std::string> pinned;
   std::map<std::string, std::uint32_t> numbers;  // policy::Model::numbers, once given
+  std::map<std::string, std::string> sources;    // Service::sources, of those whose files somebody looked at
+  std::set<std::string> selected;                // the services and perhaps policy::kGateway that run; none: all
+  // Services that an `up` of others has left as they were: the id of what was desired then. Forgotten by the next one.
+  std::map<std::string, std::string> held;
+
+  // Files that the text asks for and that were not there. Not sent: whoever watches the others waits for these too.
+  std::set<std::string> missing;
+
+  bool selects(const std::string& service) const { return selected.empty() || selected.contains(service); }
 
   bool operator==(const Desired&) const = default;
 };
@@ -50,6 +60,9 @@ Result<Desired> read_desired(const std::string& path, std::vector<std::string> p
 Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<std::string> profiles);
 
 std::vector<manifest::Source> sources_of(const Desired& desired);  // those that were named, the first one first
+
+// Every file that it was read from, and those that are missing; env files too. Absolute paths.
+std::vector<std::string> files_of(const Desired& desired);
 
 struct Loaded {
   manifest::Application application;

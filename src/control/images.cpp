@@ -54,12 +54,6 @@ std::string last_line(std::string text) {
   return text.size() > 400 ? text.substr(0, 400) + "…" : text;
 }
 
-std::vector<std::string> own_environment() {
-  std::vector<std::string> all;
-  for (char** each = environ; *each != nullptr; ++each) all.emplace_back(*each);
-  return all;
-}
-
 // Runs it to its end; what it printed.
 Result<std::string> run(std::vector<std::string> argv) {
   const std::string name = fs::path(argv.front()).filename().string();
@@ -70,7 +64,7 @@ Result<std::string> run(std::vector<std::string> argv) {
   if (!output || !errors) return os_fail("memfd_create");
   net::ProcessSpec spec;
   spec.argv = std::move(argv);
-  spec.environment = own_environment();
+  spec.environment = net::own_environment();
   spec.fds = {{output.get(), 1}, {errors.get(), 2}};
   const auto process = net::start_process(spec);
   if (!process) return fail(within(name, process.error()));

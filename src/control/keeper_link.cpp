@@ -46,6 +46,7 @@ Runtime* Controller::greet_keeper(const json& hello, pid_t pid) {
   const auto identity = net::identify_process(pid);
   if (!identity || *identity != runtime.keeper) return nullptr;
   runtime.keeper_build = hello.value("build", "");
+  runtime.succession = hello.value("succession", "");
   runtime.add_not_enforced(hello);
   return &runtime;
 }

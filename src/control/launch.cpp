@@ -227,7 +227,7 @@ Goal goal_of(const Launcher& launcher, const manifest::Application& application,
   compartments::Spec spec = sidecar_spec(launcher, application, model, service, service.name, {});
   spec.compartment->hosts.clear();
   spec.compartment->doors.clear();
-  goal.revision = hash_of(compartments::to_json(spec));
+  goal.revision = hash_of(compartments::to_json(spec) + service.sources);
   for (const manifest::Dependency& dependency : service.depends_on)
     goal.needs.push_back({dependency.service, condition_of(dependency.condition), false});
   return goal;

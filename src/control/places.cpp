@@ -92,6 +92,13 @@ std::string run_base() {
   return "/tmp/bulkhead-" + std::to_string(::geteuid());
 }
 
+std::string cache_base() {
+  if (const std::string under = environment("BULKHEAD_DIR"); !under.empty()) return under + "/cache";
+  if (::geteuid() == 0) return "/var/cache/bulkhead";
+  const std::string given = environment("XDG_CACHE_HOME");
+  return (given.empty() ? environment("HOME") + "/.cache" : given) + "/bulkhead";
+}
+
 Places places_of(const std::string& app) { return {state_base() + "/" + app, run_base() + "/" + app}; }
 
 Result<> make_places(const Places& places, unsigned platform_uid) {

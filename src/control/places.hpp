@@ -53,6 +53,8 @@ Result<> check_passage(const std::string& path, std::string_view who);
 // Above the places of every application of this user.
 std::string state_base();
 std::string run_base();
+// What this user can do without: BULKHEAD_DIR/cache, /var/cache/bulkhead as root, $XDG_CACHE_HOME/bulkhead (~/.cache).
+std::string cache_base();
 
 // Makes the directories. A launcher that is root gives those that sidecars write to the uid `platform_uid`; every
 // other is 0700 (0711 where a sidecar has to pass through). Refuses directories that somebody else owns.

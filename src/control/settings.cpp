@@ -34,6 +34,8 @@ class Describer {
     add("type", std::string(to_string(service.type)));
     add("dir", service.dir);
     add("command", text_of(service.command));
+    if (service.build) add_build(*service.build);
+    add("sources", service.sources);
     if (service.rootfs) add("rootfs", *service.rootfs);
     if (service.image) add("image", *service.image);
     if (service.from_image) add("image.root", service.from_image->root);
@@ -75,6 +77,15 @@ class Describer {
  private:
   void add(const std::string& key, std::string value) {
     if (!value.empty()) into_[key] = std::move(value);
+  }
+
+  void add_build(const manifest::Build& build) {
+    std::vector<std::string> commands;
+    for (const auto& words : build.commands) commands.push_back(text_of(words));
+    add("build", fmt::format("{}", fmt::join(commands, ", ")));
+    add("build.dir", build.dir);
+    if (!build.inputs.empty()) add("build.inputs", text_of(build.inputs));
+    if (!build.ignore.empty()) add("build.ignore", text_of(build.ignore));
   }
 
   void add_call(const manifest::Call& call) {

@@ -74,6 +74,9 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
 
 Result<> Controller::hear_sidecar(Runtime& runtime, SidecarPeer& peer, const json& message) {
   const std::string type = message.value("type", "");
+  const bool retires = &peer == &runtime.other && runtime.succession != "starting";
+  if (retires && (type == "applied" || type == "rejected" || type == "health"))
+    return {};  // not the instance's any more
   if (type == "hello") {
     peer.build = message.value("build", "");
     runtime.add_not_enforced(message);

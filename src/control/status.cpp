@@ -62,7 +62,7 @@ json gateway_json(const manifest::Gateway& gateway) {
 // Everything wanted is ready, and everyone has been heard: a controller that has just returned knows only what was.
 bool Controller::settled() const {
   if (!loaded_ || !fleet_.settled()) return false;
-  if (loaded_->application.gateway && gateway_sockets_.empty()) return false;
+  if (fleet_.goals().contains(std::string(policy::kGateway)) && gateway_sockets_.empty()) return false;
   return std::ranges::all_of(runtimes_, [](const auto& entry) { return entry.second.keeper_channel != nullptr; });
 }
 
@@ -119,7 +119,8 @@ json Controller::status() const {
   if (const json problems = this->problems(); !problems.empty()) result["problems"] = problems;
   if (!loaded_) return result;
   result["manifest"] = desired_.file;
-  if (loaded_->application.gateway) result["gateway"] = gateway_json(*loaded_->application.gateway);
+  if (loaded_->application.gateway && desired_.selects(std::string(policy::kGateway)))
+    result["gateway"] = gateway_json(*loaded_->application.gateway);
   for (const auto& [name, goal] : fleet_.goals()) {
     const manifest::Service* service = loaded_->application.service(name);
     Totals totals;
@@ -143,6 +144,8 @@ json Controller::status() const {
     add_revision(shown, name, goal);
     result["services"].push_back(std::move(shown));
   }
+  for (const manifest::Service& service : loaded_->application.services)
+    if (!desired_.selects(service.name)) result["not_started"].push_back(service.name);
   for (const auto& [id, run] : runs_)
     result["runs"].push_back({{"instance", id}, {"service", run.service}, {"by", run.by}, {"beside", run.beside}});
   for (const auto& [id, runtime] : runtimes_) {

@@ -11,6 +11,7 @@
 #include "control/controller.hpp"
 #include "control/difference.hpp"
 #include "control/reply.hpp"
+#include "control/selection.hpp"
 
 namespace bulkhead::control {
 
@@ -26,12 +27,24 @@ json changes_json(const std::vector<Change>& all) {
   return list;
 }
 
+// What says the same of a service whatever became of the others.
+Desired without_what_is_left(Desired desired) {
+  desired.pinned.clear();
+  desired.held.clear();
+  desired.numbers.clear();
+  desired.selected.clear();
+  return desired;
+}
+
 }  // namespace
 
-// Services that went back are what they were; the rest is what the manifest says.
+// Services that went back, or that an `up` of others leaves alone, are what they were; the rest is what the manifest
+// says.
 Result<Loaded> Controller::load_pinned(const Desired& desired) const {
   std::vector<manifest::Service> others;
-  for (const auto& [name, id] : desired.pinned) {
+  std::map<std::string, std::string> ids = desired.pinned;
+  ids.insert(desired.held.begin(), desired.held.end());
+  for (const auto& [name, id] : ids) {
     auto then = history_->desired(id);
     if (!then) return fail(within("'" + name + "'", std::move(then.error())));
     auto loaded = load(*then);
@@ -48,7 +61,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   if (loaded->application.name != app_)
     return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
   for (const manifest::Service& service : loaded->application.services)
-    if (service.image && !service.from_image)
+    if (service.image && !service.from_image && desired.selects(service.name))
       return fail(Cause::invalid, "the image of service '{}' is not unpacked: bulkhead up does that", service.name);
   if (!authority_) {
     auto authority = identity::Authority::open_or_create(launcher_.places.ca(), loaded->application.trust_domain,
@@ -79,13 +92,32 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   return {};
 }
 
+// What the goals of everything that runs are, of the manifest that is loaded or of another one.
+std::vector<Goal> Controller::wanted_goals(const Desired& desired, const Loaded& loaded) const {
+  Launcher launcher = launcher_;
+  launcher.directory = desired.directory;
+  std::vector<Goal> all = goals_of(launcher, loaded.application, loaded.model);
+  std::erase_if(all, [&](const Goal& goal) { return !desired.selects(goal.service); });
+  return all;
+}
+
+// An `up` of some services leaves the others that run as they are.
+Result<> Controller::select(Desired& desired) {
+  if (desired.selected.empty()) return {};
+  const auto wanted = load(desired);
+  if (!wanted) return fail(Cause::invalid, "{}", manifest::render(wanted.error().mistakes));
+  if (!loaded_ || fleet_.going_down()) return {};
+  auto id = history_->keep(without_what_is_left(desired_));
+  if (!id) return fail(within("the history", std::move(id.error())));
+  leave_others(desired, wanted->application, desired_, loaded_->application, *id);
+  return {};
+}
+
 // Every service's revision gets its entry. What could not be written (a full disk) is none to go back to.
 void Controller::enter_history(const Origin& origin) {
-  Desired own = desired_;
-  own.pinned.clear();
-  own.numbers.clear();
+  const Desired own = without_what_is_left(desired_);
   std::string id;
-  for (const Goal& goal : goals_of(launcher_, loaded_->application, loaded_->model)) {
+  for (const Goal& goal : wanted_goals(desired_, *loaded_)) {
     const Revision* current = history_->current(goal.service);
     if (current != nullptr && current->hash == goal.revision && current->failed.empty()) continue;
     const auto pinned = desired_.pinned.find(goal.service);
@@ -117,7 +149,7 @@ bool Controller::can_go_back(const Goal& goal) const {
 
 // What is wanted, less what somebody runs something else in the place of, with what is known of each revision.
 std::vector<Goal> Controller::goals() const {
-  std::vector<Goal> all = goals_of(launcher_, loaded_->application, loaded_->model);
+  std::vector<Goal> all = wanted_goals(desired_, *loaded_);
   for (Goal& goal : all) {
     const Revision* current = history_->current(goal.service);
     goal.proven = goal.job || (current != nullptr && current->proven);
@@ -130,15 +162,17 @@ std::vector<Goal> Controller::goals() const {
 
 void Controller::save_history() {
   std::vector<std::string> in_use;
-  for (const auto& [service, id] : desired_.pinned) in_use.push_back(id);
+  for (const auto* left : {&desired_.pinned, &desired_.held})
+    for (const auto& [service, id] : *left) in_use.push_back(id);
   if (auto saved = history_->save(in_use); !saved) log_line("the history: {}", saved.error().message);
 }
 
-json Controller::difference(const Loaded& next, const std::string& directory) const {
-  Launcher launcher = launcher_;
-  launcher.directory = directory;
-  const std::vector<Goal> wanted = goals_of(launcher, next.application, next.model);
-  const auto changed = changes(loaded_ && !fleet_.going_down() ? &loaded_->application : nullptr, next.application);
+json Controller::difference(const Desired& desired, const Loaded& next) const {
+  const std::vector<Goal> wanted = wanted_goals(desired, next);
+  auto changed = changes(loaded_ && !fleet_.going_down() ? &loaded_->application : nullptr, next.application);
+  std::erase_if(changed, [&](const Change& change) {
+    return next.application.service(change.subject) != nullptr && !desired.selects(change.subject);
+  });
   json list = json::array();
   const std::map<std::string, Goal> none;
   for (const Effect& each : effects(fleet_.going_down() ? none : fleet_.goals(), wanted, changed))
@@ -190,6 +224,7 @@ json Controller::roll_back(const json& request, const std::string& who) {
   const int target = to->number;
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
+  changed.held.erase(service);
   if (auto taken = take(std::move(changed), true, {who, fmt::format("rollback to {}", target)}); !taken)
     return failure(taken.error().message);
   reconcile_soon();

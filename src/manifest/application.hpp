@@ -115,6 +115,15 @@ struct FromImage {
   bool operator==(const FromImage&) const = default;
 };
 
+// How a service's program is made: outside of any compartment, by whoever says `up`, before anything starts.
+struct Build {
+  std::vector<std::vector<std::string>> commands;  // one after the other, each a program and its arguments
+  std::string dir;                                 // where they run; what `inputs` and `ignore` count from
+  std::vector<std::string> inputs;                 // patterns of the files it depends on; none: all below `dir`
+  std::vector<std::string> ignore;                 // patterns of files that do not count
+  bool operator==(const Build&) const = default;
+};
+
 enum class ServiceType : std::uint8_t { service, job };
 
 // The ways into a running compartment. One is open where neither the application nor the service switched it off.
@@ -145,6 +154,8 @@ struct Service {
   std::optional<std::string> rootfs;
   std::optional<std::string> image;     // "oci:DIR[:TAG]" or "docker://..."; then `dir` is "" unless written
   std::optional<FromImage> from_image;  // not by parse(), which looks at no file
+  std::optional<Build> build;
+  std::string sources;  // a hash of the files that it is made of, "" if nobody looked; not by parse() either
   std::vector<Mount> mounts;
   std::vector<DeclaredPort> ports;  // in the manifest's order; the first is injected as PORT; a job or worker has none
   std::vector<Variable> environment;  // env_file's first, then `environment`'s; every name once

@@ -81,6 +81,7 @@ void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft
 void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into);
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
 void read_job(Context& context, const Fields& fields, Service& service);     // once its type is read
+void read_build(Context& context, const Fields& fields, Service& service);   // once its dir is read
 void read_update(Context& context, const Fields& fields, Service& service);  // once its ports are read
 void read_operators(Context& context, const Node& node, Application& application);
 void read_debug(Context& context, const Node& node, std::string owner, Debug& debug);

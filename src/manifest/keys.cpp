@@ -36,12 +36,11 @@ constexpr Advice kManifestForeign[] = {
     {"roles", "the key is 'operators'"},
 };
 
-constexpr Known kService[] = {"type",     "dir",         "command",     "rootfs",      "mounts",     "port",
-                              "ports",    "protocol",    "environment", "env_file",    "calls",      "egress",
-                              "limits",   "healthcheck", "scale",       "concurrency", "depends_on", "owner",
-                              "profiles", "stop_grace",  "update",      "job",         "debug",      "image"};
+constexpr Known kService[] = {
+    "type",        "dir",      "command",    "build",  "rootfs", "mounts",      "port",  "ports",       "protocol",
+    "environment", "env_file", "calls",      "egress", "limits", "healthcheck", "scale", "concurrency", "depends_on",
+    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image"};
 constexpr Advice kServiceLater[] = {
-    {"build", "building before the start"},
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},
     {"publishes", "publishing events"},
@@ -312,6 +311,28 @@ constexpr Advice kOperatorsForeign[] = {
 constexpr Known kDebug[] = {"exec", "run", "forward"};
 constexpr Advice kDebugForeign[] = {{"port-forward", "the key is 'forward'"}, {"port_forward", "the key is 'forward'"}};
 
+constexpr std::string_view kBuildCommandKey = "the key is 'command'";
+constexpr std::string_view kBuildInputsKey = "the key is 'inputs'";
+constexpr std::string_view kBuildEnvironment =
+    "a build has the environment of whoever runs `bulkhead up`: write NAME=value before the command";
+constexpr Known kBuild[] = {"command", "dir", "inputs", "ignore"};
+constexpr Advice kBuildForeign[] = {
+    {"context", "a build is a command, run outside of the compartment; where it runs is 'dir'"},
+    {"dockerfile", "a build is a command, run outside of the compartment: build: make"},
+    {"args", kBuildEnvironment},
+    {"env", kBuildEnvironment},
+    {"environment", kBuildEnvironment},
+    {"run", kBuildCommandKey},
+    {"cmd", kBuildCommandKey},
+    {"script", kBuildCommandKey},
+    {"steps", kBuildCommandKey},
+    {"sources", kBuildInputsKey},
+    {"deps", kBuildInputsKey},
+    {"watch", kBuildInputsKey},
+    {"exclude", "the key is 'ignore'"},
+    {"outputs", "what a build writes is seen: remove the key; files that change by themselves are for 'ignore'"},
+};
+
 constexpr Keys kKeys[] = {
     {"manifest", kManifest, kManifestLater, kManifestForeign},
     {"service", kService, kServiceLater, kServiceForeign},
@@ -338,6 +359,7 @@ constexpr Keys kKeys[] = {
     {"operators", kOperators, {}, kOperatorsForeign},
     {"debug", kDebug, {}, kDebugForeign},
     {"include", kInclude, {}, kIncludeForeign},
+    {"build", kBuild, {}, kBuildForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

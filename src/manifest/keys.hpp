@@ -37,6 +37,7 @@ enum class Section : std::uint8_t {
   operators,
   debug,
   include,
+  build,
 };
 
 inline constexpr std::array kSections{
@@ -44,7 +45,8 @@ inline constexpr std::array kSections{
     Section::limits,        Section::healthcheck, Section::dependency, Section::gateway,     Section::tls,
     Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
     Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
-    Section::auto_rollback, Section::job,         Section::operators,  Section::debug,       Section::include};
+    Section::auto_rollback, Section::job,         Section::operators,  Section::debug,       Section::include,
+    Section::build};
 
 struct Advice {
   std::string_view key;

@@ -48,6 +48,7 @@ class Placing {
     for (Entry& entry : result.entries) {
       if (entry.key == "dir" || entry.key == "rootfs" || entry.key == "env_file") entry.value = paths(entry.value);
       if (entry.key == "image") entry.value = image(entry.value);
+      if (entry.key == "build") entry.value = build(entry.value);
       if (entry.key == "mounts") entry.value = mounts(entry.value);
     }
     if (!directory(mark).empty() && !find_entry(node, "dir") && !find_entry(node, "image")) {
@@ -77,6 +78,13 @@ class Placing {
       if (Entry* from = find_entry(mount, "from")) from->value = paths(from->value);
       item = shared(std::move(mount));
     }
+    return shared(std::move(result));
+  }
+
+  // What a build counts as its inputs counts from its directory.
+  NodePtr build(const NodePtr& node) {
+    Node result = *node;
+    if (Entry* dir = find_entry(result, "dir")) dir->value = paths(dir->value);
     return shared(std::move(result));
   }
 

@@ -149,6 +149,7 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   read_type(context, fields, service);
   read_root(context, fields, service);
   fields.read_text_into("dir", service.dir);
+  read_build(context, fields, service);
   read_command(context, fields, service);
   if (const Node* node = fields.find("mounts")) read_mounts(context, *node, service);
   if (service.type == ServiceType::job)

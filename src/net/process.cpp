@@ -130,6 +130,12 @@ Result<Process> start_process(const ProcessSpec& spec) {
   return Process{pid, std::move(*pidfd)};
 }
 
+std::vector<std::string> own_environment() {
+  std::vector<std::string> all;
+  for (char** each = environ; *each != nullptr; ++each) all.emplace_back(*each);
+  return all;
+}
+
 std::string ExitStatus::text() const {
   if (!known) return "gone";
   if (signal == 0) return fmt::format("exited with {}", code);

@@ -28,6 +28,9 @@ struct ProcessSpec {
   bool new_session = false;    // setsid: its own session and process group
 };
 
+// This process's, as a spec has it.
+std::vector<std::string> own_environment();
+
 // A started child. Dropping it does not end the process.
 struct Process {
   pid_t pid = -1;

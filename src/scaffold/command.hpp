@@ -41,8 +41,8 @@ std::string npm_script(std::string_view package_json, std::string_view name);
 // Its "main" or the one "bin".
 std::string npm_main(std::string_view package_json);
 
-// What has to be fetched or built once before the program in `dir` runs, from a Dockerfile's RUN lines or the files
-// there.
+// What has to be fetched once before the program in `dir` runs, and what builds it, from a Dockerfile's RUN lines or
+// the files there.
 struct Step {
   std::string text;
   std::string run;
@@ -51,6 +51,7 @@ struct Steps {
   std::vector<Step> steps;
   std::vector<std::string> notes;
   std::set<std::string> packages;  // of Debian, for the steps
+  std::string build;               // for a shell in the program's directory, each time before it starts; "" is none
   bool python_packages = false;    // they are in DIR/.packages, so PYTHONPATH has to say so
 };
 Steps steps_for(const std::vector<std::string>& runs, const HostCommand& command, const Place& place);

@@ -380,6 +380,9 @@ class ProgramReader {
     Steps steps = steps_for(service_.dockerfile.runs, command, place());
     for (const std::string& note : steps.notes) context_.leave_out(service_, "build", key_line("build"), note);
     context_.plan().packages.insert(steps.packages.begin(), steps.packages.end());
+    service_.plan.build = escaped(steps.build);
+    if (std::string dir = context_.from_manifest(service_.context); !steps.build.empty() && dir != service_.plan.dir)
+      service_.plan.build_dir = dir;
     if (steps.python_packages) set_variable(service_, "PYTHONPATH", "/app/.packages", "where pip puts what it fetches");
     for (Step& step : steps.steps) {
       std::string prefix = context_.input().from_manifest;

@@ -146,7 +146,9 @@ services:
   ASSERT_GE(api.environment.size(), 2U);
   EXPECT_EQ(api.environment[1].value, "two words");
   EXPECT_EQ(command_of(got.service("go")), "./server");
-  EXPECT_EQ(got.edit("go"), "(cd go && go build -o server ./cmd/server)");
+  EXPECT_EQ(got.service("go").build, "go build -o server ./cmd/server");
+  EXPECT_EQ(got.service("go").build_dir, "");
+  EXPECT_THAT(got.manifest, HasSubstr("    command: [./server]\n    build: \"go build -o server ./cmd/server\"\n"));
 }
 
 TEST(Compose, installs_in_a_command_are_left_to_a_step) {
@@ -331,9 +333,9 @@ services:
                {"rust/Dockerfile", "FROM rust\nWORKDIR /code\nCOPY . .\nCMD [\"cargo\", \"run\", \"--release\"]\n"},
                {"rust/Cargo.toml", "[package]\nname = \"counter\"\n"}});
   EXPECT_EQ(command_of(got.service("go")), "./api");
-  EXPECT_EQ(got.edit("go"), "(cd api && go build -o api ./cmd/api)");
+  EXPECT_EQ(got.service("go").build, "go build -o api ./cmd/api");
   EXPECT_EQ(command_of(got.service("rust")), "./target/release/counter");
-  EXPECT_EQ(got.edit("rust"), "(cd rust && cargo build --release)");
+  EXPECT_EQ(got.service("rust").build, "cargo build --release");
 }
 
 TEST(Compose, a_secret_that_a_program_reads_from_run_is_an_edit_of_it) {

@@ -59,7 +59,7 @@ class Looker {
                 "  looked for: Procfile, Dockerfile with a CMD, package.json with a start script or main, app.py, "
                 "main.py, server.py,\n"
                 "  manage.py, pyproject.toml with scripts, server.js, index.js, app.rb, config.ru, index.php, compiled "
-                "programs, *.jar,\n"
+                "programs, main.go, src/main.rs, *.jar,\n"
                 "  scripts that may be executed{}\n"
                 "  a manifest by hand is short: docs/manifest.md begins with one",
                 hint);
@@ -126,6 +126,7 @@ class Looker {
     Steps steps = steps_for(program.dockerfile.runs, command, place);
     for (const std::string& note : steps.notes) plan_.left_out.push_back({service.name, "", 0, note});
     plan_.packages.insert(steps.packages.begin(), steps.packages.end());
+    service.build = escaped(steps.build);
     if (steps.python_packages)
       service.environment.push_back({"PYTHONPATH", "/app/.packages", "where pip puts what it fetches"});
     for (Step& step : steps.steps) plan_.add_edit({service.name, "command", step.text, step.run, ""});

@@ -141,6 +141,25 @@ TEST(Look, a_folder_of_folders_is_a_service_each) {
   EXPECT_EQ(found.plan.gateway.routes.front().to, "checkout");
 }
 
+TEST(Look, a_program_that_is_not_there_yet_is_built) {
+  Converted found = look({{"shop/go.mod", "module shop\n"},
+                          {"shop/main.go", "package main\nfunc main() { http.ListenAndServe(\":7000\", nil) }\n"},
+                          {"count/Cargo.toml", "[package]\nname = \"counter\"\n"},
+                          {"count/src/main.rs", "fn main() {}\n"},
+                          {"old/Dockerfile", "FROM debian\nCMD [\"./old\"]\n"},
+                          {"old/Makefile", "old: old.c\n"},
+                          {"page/Dockerfile", "FROM node\nCMD [\"./out/serve\"]\n"},
+                          {"page/package.json", R"({"scripts": {"build": "tsc"}})"}});
+  EXPECT_EQ(command_of(found.service("shop")), "./shop");
+  EXPECT_EQ(found.service("shop").build, "go build -o shop .");
+  EXPECT_EQ(found.service("shop").ports.front().number, 7000);
+  EXPECT_EQ(command_of(found.service("count")), "./target/release/counter");
+  EXPECT_EQ(found.service("count").build, "cargo build --release");
+  EXPECT_EQ(found.service("old").build, "make");
+  EXPECT_EQ(found.service("page").build, "npm run build");
+  EXPECT_TRUE(found.plan.edits.empty()) << found.plan.edits.front().text;
+}
+
 TEST(Look, what_is_to_be_fetched_is_an_edit_with_its_command) {
   Folder folder = folder_of({{"api/app.py", kServer}, {"api/requirements.txt", "flask==3\n"}});
   Host host = host_with({"/usr/bin/python3"});

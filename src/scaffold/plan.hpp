@@ -71,6 +71,8 @@ struct ServicePlan {
   std::string dir;
   std::vector<std::string> command;
   std::string command_why;
+  std::string build;      // a line for a shell, "" is none
+  std::string build_dir;  // where it runs, "" is `dir`
   std::string rootfs;
   std::vector<MountPlan> mounts;
   std::vector<PortPlan> ports;

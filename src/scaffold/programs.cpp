@@ -46,6 +46,7 @@ class Finder {
     compiled("");
     compiled("bin");
     compiled("target/release");
+    if (found_.empty()) not_compiled();
     if (found_.empty()) jar();
     if (found_.empty()) php();
     if (found_.empty()) last_resort();
@@ -263,6 +264,14 @@ class Finder {
       Program& program = add("a compiled program, " + path(join_path(below, name)), {"./" + join_path(below, name)});
       program.name = stem(name);
     }
+  }
+
+  // What is built each time before it starts.
+  void not_compiled() {
+    if (has("go.mod") && contains(text("main.go"), "package main"))
+      add("Go, " + path("main.go"), {"go", "run", "."}, "main.go");
+    else if (has("Cargo.toml") && has("src/main.rs"))
+      add("Rust, " + path("src/main.rs"), {"cargo", "run", "--release"}, "src/main.rs");
   }
 
   void jar() {

@@ -1,4 +1,4 @@
-// What has to be fetched or built once, outside of the compartments.
+// What has to be fetched once, and what builds the program, outside of the compartments.
 
 #include <algorithm>
 #include <array>
@@ -153,29 +153,68 @@ class StepFinder {
   }
 
   void add_build() {
-    if (command_.missing.empty()) return;
+    if (command_.is_foreign) return add_foreign();
+    if (command_.missing.empty()) return set_build(command_.build);
+    std::string build = command_.build.empty() ? build_of_dockerfile() : command_.build;
+    if (build.empty()) build = build_of_folder();
+    if (build.empty()) return add(fmt::format("'{}' is not there: build it, or put it there", command_.missing), "");
+    set_build(build);
+  }
+
+  void add_foreign() {
     std::string first = builds_.empty() ? "" : builds_.front();
-    if (!command_.build.empty())
-      first = command_.build;
-    else if (std::size_t at = first.find("go build"); at != std::string::npos) {
+    std::string build = first.empty() ? "" : fmt::format(", then build the program (the Dockerfile: {})", first);
+    add(fmt::format("'{}' is no program of this host: install it where a compartment sees it (/usr, or a "
+                    "folder under 'mounts'){}",
+                    command_.missing, build),
+        "");
+  }
+
+  // What the Dockerfile runs, with what comes of it where the command looks for it.
+  std::string build_of_dockerfile() const {
+    std::string first = builds_.empty() ? "" : builds_.front();
+    if (std::size_t at = first.find("go build"); at != std::string::npos) {
       std::string package = first.substr(first.rfind(' ') + 1);
       bool named = package.starts_with("./") || package == ".";
-      first = fmt::format("go build -o {} {}", command_.missing, named ? package : ".");
-    } else if (std::size_t compiler = first.find("-o ");
-               compiler != std::string::npos && contains_any(first, {"g++ ", "gcc "})) {
-      std::vector<std::string> words = split(first, " ");
-      for (std::size_t i = 0; i + 1 < words.size(); ++i)
-        if (words[i] == "-o") words[i + 1] = command_.missing;
-      first = joined(words, " ");
+      return fmt::format("go build -o {} {}", command_.missing, named ? package : ".");
     }
-    if (command_.is_foreign) {
-      std::string build = first.empty() ? "" : fmt::format(", then build the program (the Dockerfile: {})", first);
-      return add(fmt::format("'{}' is no program of this host: install it where a compartment sees it (/usr, or a "
-                             "folder under 'mounts'){}",
-                             command_.missing, build),
-                 "");
+    if (!contains(first, "-o ") || !contains_any(first, {"g++ ", "gcc "})) return first;
+    std::vector<std::string> words = split(first, " ");
+    for (std::size_t i = 0; i + 1 < words.size(); ++i)
+      if (words[i] == "-o") words[i + 1] = command_.missing;
+    return joined(words, " ");
+  }
+
+  // What the files that lie there are built with, by everybody who has such files.
+  std::string build_of_folder() const {
+    if (here("go.mod")) return fmt::format("go build -o {} .", command_.missing);
+    if (here("Cargo.toml") && command_.missing.starts_with("target/")) return "cargo build --release";
+    if (command_.missing.ends_with(".jar")) {
+      if (here("pom.xml")) return "mvn -q package";
+      if (here("gradlew")) return "./gradlew build";
     }
-    add(fmt::format("'{}' is not there: build it, or put it there", command_.missing), first);
+    if (!npm_script(text_here("package.json"), "build").empty()) return "npm run build";
+    return here("Makefile") ? "make" : "";
+  }
+
+  void set_build(const std::string& build) {
+    struct Tool {
+      std::string_view name;
+      std::string_view package;
+    };
+    constexpr auto kTools = std::to_array<Tool>({{"go", "golang-go"},
+                                                 {"cargo", "cargo"},
+                                                 {"mvn", "maven"},
+                                                 {"npm", "npm"},
+                                                 {"make", "make"},
+                                                 {"cmake", "cmake"},
+                                                 {"gcc", "gcc"},
+                                                 {"g++", "g++"}});
+    steps_.build = build;
+    const std::string tool = build.substr(0, build.find(' '));
+    for (const Tool& each : kTools)
+      if (each.name == tool && !place_.host.exists("/usr/bin/" + tool))
+        steps_.packages.insert(std::string(each.package));
   }
 
   void add(std::string text, const std::string& run) {

@@ -82,6 +82,7 @@ class Writer {
     if (service.is_job) key("type", "job");
     if (!service.dir.empty()) key("dir", yaml_scalar(service.dir));
     write_command(service);
+    write_build(service);
     if (!service.rootfs.empty()) key("rootfs", yaml_scalar(service.rootfs));
     write_mounts(service);
     write_ports(service);
@@ -110,6 +111,14 @@ class Writer {
       item(word.ends_with('\n') ? "- |" : "- |-");
       for (std::string_view line : lines_of(word)) add(line.empty() ? "" : fmt::format("        {}", line));
     }
+  }
+
+  void write_build(const ServicePlan& service) {
+    if (service.build.empty()) return;
+    std::string line = yaml_scalar(service.build);
+    key("build", service.build_dir.empty()
+                     ? line
+                     : fmt::format("{{command: {}, dir: {}}}", line, yaml_scalar(service.build_dir)));
   }
 
   void write_mounts(const ServicePlan& service) {

@@ -85,6 +85,7 @@ class Package(unittest.TestCase):
         for path in ("usr/bin/bulkhead", "lib/systemd/system/bulkhead@.service", "usr/lib/systemd/user/bulkhead@.service", "usr/share/bulkhead/apparmor",
                      "usr/share/bash-completion/completions/bulkhead", "usr/share/fish/vendor_completions.d/bulkhead.fish", "usr/share/zsh/vendor-completions/_bulkhead",
                      "usr/share/man/man1/bulkhead.1.gz", "usr/share/man/man5/bulkhead.yaml.5.gz", "usr/share/man/man7/bulkhead-doctor.7.gz",
+                     "usr/share/man/man7/bulkhead-builds.7.gz",
                      "usr/share/doc/bulkhead/copyright", "usr/share/doc/bulkhead/changelog.gz", "usr/share/doc/bulkhead/doctor.md"):
             self.assertTrue((self.root / path).is_file(), path)
         schema = json.loads((self.root / "usr/share/bulkhead/bulkhead.schema.json").read_text())

@@ -125,6 +125,15 @@ class Files(harness.Case):
         self.assertNotIn("another front", run(app, "config", "-f", "bulkhead.yaml").stdout)
         self.assertNotIn("another front", run(app, "config", "-f", str(app.manifest), directory="/").stdout)
 
+    def test_up_says_what_it_read_and_counts_the_warnings_of_every_file(self):
+        app = application(self, **{"bulkhead.override.yaml": OVERRIDE + "  lone: {dir: payments, command: [/usr/bin/python3, echo.py], port: 8080, environment: {NAME: lone}}\n"})
+        warned = run(app, "check").stdout
+        self.assertIn("nobody calls service 'lone'", warned)
+        said = run(app, "up", "--detach").stdout
+        self.assertIn("with bulkhead.override.yaml, which lies beside it\n", said)
+        count = len([line for line in warned.splitlines() if ": warning: " in line])
+        self.assertIn(f"{count} warning", said)
+
     def test_config_says_where_each_value_is_from_and_can_be_read_again(self):
         app = application(self)
         shown = run(app, "config").stdout

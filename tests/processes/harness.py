@@ -54,6 +54,23 @@ def is_sanitized():
 needs_root = unittest.skipUnless(os.geteuid() == 0, "only root may mount")
 
 
+def build_of(program):
+    """Which build a program says that it is of."""
+    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split("(")[1].split(")")[0]
+
+
+def other_build(program, path):
+    """A copy of the program, at that path, that is another build by its own word."""
+    build = bytes.fromhex(build_of(program))
+    content = pathlib.Path(program).read_bytes()
+    if content.count(build) != 1:
+        raise AssertionError(f"the build {build.hex()} is {content.count(build)} times in {program}")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content.replace(build, bytes(byte ^ 0xFF for byte in build)))
+    path.chmod(0o755)
+    return path
+
+
 def free_ports(count):
     """Ports that nobody listens on now. They are of a range that the kernel does not hand out by itself."""
     found, held = [], []

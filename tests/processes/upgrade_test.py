@@ -7,7 +7,7 @@ import threading
 import unittest
 
 import harness
-from harness import Load, until
+from harness import Load, build_of, until
 
 MANIFEST = """
 app: upgrade
@@ -65,10 +65,6 @@ class Talk(threading.Thread):
                 await asyncio.sleep(0.01)
 
 
-def build_of(program):
-    return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split("(")[1].split(")")[0]
-
-
 class Upgrade(harness.Case):
     def begin(self, **more):
         app = self.application(MANIFEST, **more)
@@ -76,18 +72,10 @@ class Upgrade(harness.Case):
         return app
 
     def other_build(self, app):
-        """A copy of the program that calls itself another build."""
-        build = bytes.fromhex(build_of(app.program))
-        path = app.directory / "next" / "bulkhead"
-        path.parent.mkdir()
-        with open(app.program, "rb") as file:
-            content = file.read()
-        self.assertEqual(content.count(build), 1)
-        path.write_bytes(content.replace(build, bytes(byte ^ 0xFF for byte in build)))
-        path.chmod(0o755)
+        path = harness.other_build(app.program, app.directory / "next" / "bulkhead")
         if app.user:
             subprocess.run(["chown", "-R", app.user, str(path.parent)], check=True)
-        self.assertNotEqual(build_of(path), build.hex())
+        self.assertNotEqual(build_of(path), build_of(app.program))
         return path
 
     def instances(self, app):
