@@ -7,9 +7,9 @@ import signal
 import subprocess
 
 import harness
+import orders
 from harness import until
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")).resolve()
 
 
@@ -22,15 +22,12 @@ class Shop(harness.Case):
             self.skipTest("examples/shop is not built here")
 
     def start(self):
-        manifest = (TOP / "examples/shop/bulkhead.yaml").read_text()
-        here = str(TOP / "examples/shop")
-        app = self.application(manifest.replace("127.0.0.1:8443", "127.0.0.1:@PORT@").replace("dir: ./", f"dir: {here}/").replace("from: ./", f"from: {here}/"),
-                               environment={"SHOP_BIN": str(BUILD / "examples/shop")})
+        app = self.application(orders.manifest(), environment=orders.environment(BUILD))
         app.up()
         return app
 
     def drive(self, app, *words):
-        return subprocess.Popen([str(TOP / "examples/shop/drive"), "--url", f"https://127.0.0.1:{app.port}", "--insecure", "--concurrency", "64", "--json", *words],
+        return subprocess.Popen([str(orders.SHOP / "drive"), "--url", f"https://127.0.0.1:{app.port}", "--insecure", "--concurrency", "64", "--json", *words],
                                 stdout=subprocess.PIPE, text=True)
 
     def test_a_thousand_orders_none_wrong_none_lost(self):

@@ -31,8 +31,8 @@ function text({ ok, orders, seconds, rate, latency_ms: ms, outcomes, repeated, w
     for (const name of OUTCOMES) if (outcomes[name] > 0) lines.push(`  ${String(outcomes[name]).padStart(8)}  ${name.replaceAll('_', ' ')}`);
     for (const [cause, count] of Object.entries(repeated)) lines.push(`  ${String(count).padStart(8)}  attempts failed and were repeated: ${cause}`);
     if (watchers.opened > 0) {
-      const { opened, told, ended, shortened } = watchers;
-      lines.push(`${opened} streams and WebSockets told ${told} things; ${ended.time} ended when their time was over, ${ended.closing} when the shop said that it closes (${shortened} of them early)`);
+      const { opened, told, ended } = watchers;
+      lines.push(`${opened} streams and WebSockets told ${told} things; ${ended.time} ended when their time was over, ${ended.closing} when the shop said that it closes`);
     }
     if (checks.length > 0) lines.push('books');
     for (const { name, looked, faults } of checks) lines.push(`  ${faults.length === 0 ? '   right' : '   WRONG'}  ${name} (${looked})`);

@@ -1,7 +1,8 @@
 'use strict';
 // Customers who look on: each holds a stream open that tells what is left of an item, half of them as server-sent events,
 // half over WebSockets. Two of four want it for a few seconds, the others for an hour, or until the shop says that it
-// closes. A stream that ends must end with a word; one that was refused or cut has failed, and another is opened.
+// closes. A stream that ends must end with a word; one that was refused, cut or closed before its few seconds were over has
+// failed, and another is opened.
 
 const { pause } = require('./client.js');
 
@@ -14,7 +15,6 @@ class Watchers {
     Object.assign(this, { client, skus, random, number, note });
     this.counts = { opened: 0, told: 0, time: 0, closing: 0, stopped: 0 };
     this.cut = {};        // how many ended otherwise, by how
-    this.shortened = 0;   // of those for a few seconds: that the shop ended early
     this.open = new Set();
     this.stopped = false;
   }
@@ -37,8 +37,8 @@ class Watchers {
       const seconds = long ? LONG_S : 0.5 + this.random() * (SHORT_S - 0.5);
       const kind = number % 2 === 0 ? 'events' : 'socket';
       const began = Date.now();
-      const why = await this.once(kind, sku, seconds);
-      if (why === 'closing' && !long) ++this.shortened;
+      const said = await this.once(kind, sku, seconds);
+      const why = said === 'closing' && !long ? `${kind} closed before its time` : said;
       if (why in this.counts) ++this.counts[why];
       else await this.fail({ stream: `${kind} ${sku} for ${seconds.toFixed(1)} s`, began, ended: Date.now(), failure: why });
     }
@@ -76,7 +76,7 @@ class Watchers {
 
   summary() {
     const { time, closing, ...more } = this.counts;
-    return { ...more, ended: { time, closing }, shortened: this.shortened, cut: this.cut };
+    return { ...more, ended: { time, closing }, cut: this.cut };
   }
 }
 
