@@ -37,7 +37,9 @@ int look(dl_phdr_info* object, std::size_t /*size*/, void* found) {
   for (int i = 0; i < object->dlpi_phnum; ++i) {
     const auto& segment = object->dlpi_phdr[i];
     if (segment.p_type != PT_NOTE) continue;
-    const auto* const start = reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr);
+    // The loader tells addresses as numbers.
+    const auto* const start =
+        reinterpret_cast<const char*>(object->dlpi_addr + segment.p_vaddr);  // NOLINT(performance-no-int-to-ptr)
     std::string id = id_in({start, segment.p_memsz});
     if (!id.empty()) *static_cast<std::string*>(found) = std::move(id);
   }
