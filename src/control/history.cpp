@@ -8,9 +8,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
-#include <xxhash.h>
 
 #include "base/fd.hpp"
+#include "control/launch.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::control {
@@ -64,7 +64,7 @@ Result<History> History::open(const std::string& directory) {
 
 Result<std::string> History::keep(const Desired& desired) {
   const std::string text = to_json(desired);
-  std::string id = fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+  std::string id = hash_of(text);
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("make " + directory_);
   if (auto written = write_file_atomically(fmt::format("{}/{}{}", directory_, id, kSuffix), text, 0600); !written)
     return fail(std::move(written.error()));
