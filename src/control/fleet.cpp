@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -77,13 +78,18 @@ void Fleet::enter(Slot& slot, Phase phase, Time now, std::string reason) {
 
 void Fleet::on_started(const std::string& id, std::uint64_t epoch, Time now) {
   Slot* slot = find(id, epoch);
-  if (slot != nullptr && slot->phase == Phase::starting)
-    enter(*slot, Phase::unready, now, "its health check has not passed yet");
+  if (slot == nullptr || slot->phase != Phase::starting) return;
+  enter(*slot, Phase::unready, now, "its health check has not passed yet");
+  if (const auto known = std::exchange(slot->health, {})) on_health(id, epoch, known->ready, known->detail, now);
 }
 
 void Fleet::on_health(const std::string& id, std::uint64_t epoch, bool ready, const std::string& detail, Time now) {
   Slot* slot = find(id, epoch);
   if (slot == nullptr || slot->phase == Phase::stopping) return;
+  if (slot->phase == Phase::starting) {  // the sidecar's word, before there is a program
+    slot->health = Health{ready, detail};
+    return;
+  }
   slot->was_ready = slot->was_ready || ready;
   enter(*slot, ready ? Phase::ready : Phase::unready, now, ready ? std::string() : detail);
 }
@@ -351,6 +357,7 @@ void Fleet::start_waiting(std::vector<Action>& actions, Time now) {
     }
     slot.epoch = ++epochs_[id];
     slot.restart_wanted = slot.kill_sent = slot.overdue = slot.was_ready = false;
+    slot.health.reset();
     slot.started = now;
     enter(slot, Phase::starting, now);
     actions.push_back({Action::Kind::start, slot.id, slot.epoch});

@@ -66,6 +66,11 @@ struct Goal {
   bool scheduled = false;    // a job that runs when on_due() says so
 };
 
+struct Health {
+  bool ready = false;
+  std::string detail;
+};
+
 struct Slot {
   std::string id;  // "<service>-<number>"
   std::string service;
@@ -83,6 +88,7 @@ struct Slot {
   bool restart_wanted = false;
   bool kill_sent = false;
   bool overdue = false;  // a job's run that took too long was told to stop
+  std::optional<Health> health;  // what was said while it still starts
   Backoff backoff;
 
   bool alive() const {

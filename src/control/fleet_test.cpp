@@ -105,6 +105,20 @@ TEST_F(FleetTest, WhatEndedIsNotReadyAnyMoreThoughItsKeeperStillRuns) {
   EXPECT_EQ(fleet.slots().at("a-1").reason, "killed by signal 9");
 }
 
+TEST_F(FleetTest, HealthThatIsToldBeforeTheProgramRunsCountsFromItsStart) {
+  fleet.want({goal("a"), goal("b")});
+  decide();
+  fleet.on_health("a-1", 1, true, "", now);
+  fleet.on_health("b-1", 1, false, "connection refused", now);
+  EXPECT_EQ(phase("a-1"), Phase::starting);
+  EXPECT_FALSE(fleet.settled());
+  started("a-1");
+  started("b-1");
+  EXPECT_EQ(phase("a-1"), Phase::ready);
+  EXPECT_EQ(phase("b-1"), Phase::unready);
+  EXPECT_EQ(fleet.slots().at("b-1").reason, "connection refused");
+}
+
 TEST_F(FleetTest, NewsOfAnEarlierEpochIsIgnored) {
   fleet.want({goal("a")});
   decide();
