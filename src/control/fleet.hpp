@@ -87,7 +87,7 @@ struct Slot {
   bool fell = false;       // in this revision, by itself after it had been ready
   bool restart_wanted = false;
   bool kill_sent = false;
-  bool overdue = false;  // a job's run that took too long was told to stop
+  bool overdue = false;          // a job's run that took too long was told to stop
   std::optional<Health> health;  // what was said while it still starts
   Backoff backoff;
 
