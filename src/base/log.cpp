@@ -1,17 +1,33 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdio>
 #include <ctime>
 #include <iterator>
+#include <string>
 
 #include <sys/uio.h>
 #include <unistd.h>
 
 namespace bulkhead {
 
+namespace {
+
+// Of the process, as its standard error is.
+std::atomic<std::shared_ptr<const Redactor>>& redactor_of_log() {
+  static std::atomic<std::shared_ptr<const Redactor>> redactor;
+  return redactor;
+}
+
+}  // namespace
+
+void redact_log(std::shared_ptr<const Redactor> redactor) noexcept { redactor_of_log().store(std::move(redactor)); }
+
 void log_text(std::string_view message) noexcept {
+  std::string redacted;
+  if (const auto redactor = redactor_of_log().load()) message = redacted = redactor->redact(message);
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   tm utc{};

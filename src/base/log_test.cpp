@@ -41,6 +41,28 @@ TEST(Log, WritesTimePidAndMessageAsOneLine) {
   EXPECT_EQ(line.substr(23), "Z " + std::to_string(::getpid()) + " cart-1 is ready\n");
 }
 
+TEST(Log, ReplacesTheValuesOfSecretsWhileThereIsARedactor) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const Fd from(ends[0]);
+  const Fd to(ends[1]);
+  auto redactor = std::make_shared<Redactor>();
+  redactor->add("token", "correct horse");
+  redact_log(redactor);
+  {
+    const StderrIs redirected(to.get());
+    log_line("it said {}", "correct horse");
+    redact_log(nullptr);
+    log_line("{}", "that is all");
+  }
+  char text[256];
+  const ssize_t size = ::read(from.get(), text, sizeof text);
+  ASSERT_GT(size, 0);
+  const std::string lines(text, static_cast<std::size_t>(size));
+  EXPECT_NE(lines.find("it said [secret token]\n"), std::string::npos);
+  EXPECT_NE(lines.find("that is all\n"), std::string::npos);
+}
+
 TEST(Log, AFullDiskAndAClosedStderrLoseTheLineAndNothingElse) {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   ASSERT_TRUE(full);
