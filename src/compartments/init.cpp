@@ -22,6 +22,7 @@
 #include "compartments/privileges.hpp"
 #include "compartments/rights.hpp"
 #include "compartments/root.hpp"
+#include "compartments/secret_files.hpp"
 #include "compartments/service.hpp"
 #include "compartments/vendor_desk.hpp"
 #include "net/instance_link.hpp"
@@ -126,9 +127,12 @@ class Init {
       if (!trees) return fail(trees.error());
       options_.trees = std::move(*trees);
     }
-    const auto entered = enter_root(plan_, options_.trees, compartment_.tmp_bytes);
+    const bool with_secrets = !compartment_.secrets.empty();
+    auto secrets = enter_root(plan_, options_.trees, compartment_.tmp_bytes, with_secrets);
     options_.trees.clear();
-    return entered;
+    if (!secrets) return fail(secrets.error());
+    secrets_ = SecretFiles(std::move(*secrets));
+    return with_secrets ? secrets_.replace(compartment_.secrets) : Result<>();
   }
 
   Result<> hand_over(std::vector<NamedFd> sockets) {
@@ -169,6 +173,7 @@ class Init {
     if (!message) return false;
     if (message->kind == InitMessage::Kind::terminate && service_ > 0) kill(service_, SIGTERM);
     if (message->kind == InitMessage::Kind::doors) change_doors();
+    if (message->kind == InitMessage::Kind::secrets) change_secrets(static_cast<std::uint32_t>(message->value));
     if (message->kind == InitMessage::Kind::vendor) open_desk();
     if (message->kind == InitMessage::Kind::start && service_ < 0) return start();
     if (message->kind == InitMessage::Kind::guest && service_ > 0) start_guest(*message);
@@ -181,6 +186,24 @@ class Init {
     const auto doors = rights_.size() == 1 ? read_doors(rights_.front()) : fail(Cause::protocol, "no doors came along");
     const auto done = doors ? replace_doors(*doors) : fail(doors.error());
     say({InitMessage::Kind::doors_set}, done ? "" : done.error().message);
+  }
+
+  void change_secrets(std::uint32_t signals) {
+    const auto done = take_secrets();
+    say({InitMessage::Kind::secrets_set}, done ? "" : done.error().message);
+    if (!done || service_ <= 0) return;
+    for (int number = 1; number < 32; ++number)
+      if ((signals >> static_cast<unsigned>(number) & 1U) != 0) kill(service_, number);
+  }
+
+  Result<> take_secrets() {
+    const auto files = rights_.size() == 1 ? unpack_secrets(rights_.front()) : fail(Cause::protocol, "none came along");
+    if (!files) return fail(files.error());
+    if (const auto raised = raise_capabilities(); !raised) return raised;
+    const auto done = secrets_.replace(*files);
+    if (service_ <= 0) return done;  // it has them all until then
+    const auto kept = keep_init_capabilities();
+    return done ? kept : done;
   }
 
   void open_desk() {
@@ -260,6 +283,7 @@ class Init {
   Fd children_;
   std::array<VendorDesk, 2> desks_;  // of the sidecar, and of the one that follows it
   std::vector<Fd> rights_;           // of the message received last
+  SecretFiles secrets_;
   Guests guests_;
   std::string words_;
   pid_t service_ = -1;

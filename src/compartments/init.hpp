@@ -1,8 +1,8 @@
 #pragma once
 
 // Pid 1 of a compartment: a fork of the keeper in the new namespaces. It builds network and root, starts the service,
-// reaps, forwards SIGTERM, vends sockets and starts what operators run inside. Trusted; it holds no secret. When it
-// ends, the kernel ends all inside.
+// reaps, forwards SIGTERM, vends sockets, replaces the service's secrets and starts what operators run inside. Trusted;
+// it holds no secret but those. When it ends, the kernel ends all inside.
 
 #include <array>
 #include <cstdint>
@@ -40,6 +40,9 @@ struct InitMessage {
     connected,      // init → keeper: with the socket, or errno `value`
     vendor,         // keeper → init: another sidecar comes and needs a vendor socket of its own
     vendor_opened,  // init → keeper: with the sidecar's end; `text` says why not
+    secrets,      // keeper → init: with a descriptor of packed secrets (secret_files.hpp), instead of the present ones;
+                  // then the signals of the bits of `value` to the service
+    secrets_set,  // init → keeper: the answer to secrets; `text` says why not, empty if they are there
   };
   Kind kind = Kind::mapped;
   bool signalled = false;

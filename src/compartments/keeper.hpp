@@ -13,6 +13,7 @@
 //     {"type":"exited","code":N | "signal":N,"oom":bool,"reason":"…"}   once; reason only where the platform ended it
 //     {"type":"listeners","names":[…]}                                 with the descriptors
 //     {"type":"doors","problem":"…"}                                   the answer to doors; "" if they are set
+//     {"type":"secrets","problem":"…"}                                 the answer to secrets that have changed
 //     {"type":"stays","problem":"…"}                                   the answer to become, if it does not
 //     {"type":"sidecar","what":"starting|serving|retired|failed","problem","sidecar_pid","other_pid"}
 //                                                                      the answers to replace_sidecar (succession.hpp)
@@ -24,6 +25,8 @@
 //     {"type":"guest","session":N,"argv":[…],"terminal":"TERM","rows","columns"}   without "terminal": pipes
 //     {"type":"hang_up","session":N}   {"type":"connect","session":N,"port":N}
 //     {"type":"doors","doors":[{"address","port"}]}     instead of those of the spec, from now on
+//     {"type":"secrets","secrets":[…]}                  instead of those of the spec, as it has them; equal ones are
+//                                                       no change
 //     {"type":"replace_sidecar","executable":"/…"}      by one of that program, while the service runs
 //     {"type":"become","executable":"/…","protocol":N}  that program, which has keepers of this protocol
 // SIGTERM is a stop too.

@@ -37,7 +37,9 @@ class Keeper {
         output_(spec_.log),
         controller_(spec_.controller_socket, [this] { return greeting(); }),
         sessions_(controller_),
-        succession_(succession_parts(), {spec_.ready_ms, std::max(spec_.grace_ms, spec_.drain_ms), spec_.finish_ms}) {}
+        succession_(succession_parts(), {spec_.ready_ms, std::max(spec_.grace_ms, spec_.drain_ms), spec_.finish_ms}) {
+    if (spec_.compartment) output_.know(spec_.compartment->secrets);
+  }
 
   // Each gives the process's exit code.
   int run();
@@ -70,6 +72,8 @@ class Keeper {
   void on_init();
   void on_init_message(const InitMessage& message, Received& received);
   void change_doors(const Json& list);
+  void change_secrets(const Json& list);
+  Result<> hand_in(const std::vector<SecretFile>& secrets);
   void on_sidecar();
   void on_controller(short revents);
   void obey(const Json& message);

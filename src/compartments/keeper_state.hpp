@@ -20,7 +20,7 @@ namespace bulkhead::compartments {
 
 // Which keepers can take over from each other, and speak with each other's init: another number with each change of
 // KeeperState or InitMessage that the other side would not understand.
-inline constexpr int kKeeperProtocol = 1;
+inline constexpr int kKeeperProtocol = 2;
 
 struct KeeperState {
   struct Socket {

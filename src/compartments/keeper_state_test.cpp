@@ -36,7 +36,7 @@ TEST(KeeperState, NamesEachDescriptorOnce) {
 
 TEST(KeeperState, OfAnotherProtocolOrBrokenIsRefused) {
   std::string other = to_json(example());
-  other.replace(other.find("\"protocol\":1"), 12, "\"protocol\":0");
+  other.replace(other.find("\"protocol\":2"), 12, "\"protocol\":0");
   for (const std::string& text : {other, std::string(), std::string("{}"), std::string("[]")})
     EXPECT_FALSE(parse_keeper_state(text)) << text;
 }

@@ -11,6 +11,7 @@
 #include "base/build_id.hpp"
 #include "compartments/door_sets.hpp"
 #include "compartments/keeper_process.hpp"
+#include "compartments/secret_files.hpp"
 #include "net/instance_link.hpp"
 
 namespace bulkhead::compartments {
@@ -81,6 +82,8 @@ void Keeper::on_init_message(const InitMessage& message, Received& received) {
     }
     case InitMessage::Kind::doors_set:
       return controller_.send(dump({{"type", "doors"}, {"problem", message.text.data()}}));
+    case InitMessage::Kind::secrets_set:
+      return controller_.send(dump({{"type", "secrets"}, {"problem", message.text.data()}}));
     case InitMessage::Kind::vendor_opened:
       return succession_.on_vendor(received.rights.size() == 1
                                        ? Result<Fd>(std::move(received.rights.front()))
@@ -104,6 +107,26 @@ void Keeper::change_doors(const Json& list) {
   const std::array rights{packed->get()};
   if (send_with_rights(init_.get(), std::as_bytes(std::span(&message, 1)), rights))
     spec_.compartment->doors = std::move(doors);
+}
+
+void Keeper::change_secrets(const Json& list) {
+  if (!init_ || !spec_.compartment) return;
+  auto secrets = parse_secrets(list);
+  if (secrets && *secrets == spec_.compartment->secrets) return;
+  const auto handed_in = secrets ? hand_in(*secrets) : fail(secrets.error());
+  if (!handed_in) return controller_.send(dump({{"type", "secrets"}, {"problem", handed_in.error().message}}));
+  spec_.compartment->secrets = std::move(*secrets);
+}
+
+Result<> Keeper::hand_in(const std::vector<SecretFile>& secrets) {
+  output_.know(secrets);  // before a program can print one
+  const auto packed = pack_secrets(secrets);
+  if (!packed) return fail(packed.error());
+  const std::uint32_t signals = signals_of_change(spec_.compartment->secrets, secrets);
+  const InitMessage message{.kind = InitMessage::Kind::secrets, .value = static_cast<std::int32_t>(signals)};
+  const std::array rights{packed->get()};
+  const auto sent = send_with_rights(init_.get(), std::as_bytes(std::span(&message, 1)), rights);
+  return sent ? Result<>() : fail(sent.error());
 }
 
 void Keeper::on_sidecar() {
@@ -160,6 +183,7 @@ void Keeper::obey(const Json& message) {
     feed(event::StopRequested{grace.is_number_unsigned() ? grace.get<std::uint32_t>() : spec_.grace_ms});
   }
   if (type == "doors" && message.contains("doors") && message["doors"].is_array()) change_doors(message["doors"]);
+  if (type == "secrets" && message.contains("secrets")) change_secrets(message["secrets"]);
   if (type == "guest" || type == "hang_up" || type == "connect")
     sessions_.on_controller(message, guests_of(), now_ms());
   if (type == "listeners") hand_out_listeners();
@@ -193,7 +217,7 @@ Result<> Keeper::become(const std::string& executable) {
   for (const auto& [name, fd] : sockets_) state.sockets.push_back({name, fd.get()});
   for (std::size_t i = 0; i < state.output.size(); ++i) {
     const auto open = output_.open_at(i);
-    state.output[i] = {open.fd, std::string(open.rest)};
+    state.output[i] = {open.fd, open.rest};
   }
   const std::string text = to_json(state);
   const Fd memory(memfd_create("bulkhead-keeper", MFD_CLOEXEC));

@@ -1,6 +1,8 @@
 #include "compartments/output.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <unistd.h>
 
@@ -23,26 +25,43 @@ void Output::read(Stream& stream) {
     const ssize_t size = ::read(stream.pipe.get(), bytes.data(), bytes.size());
     if (size < 0) return;
     if (size == 0) return stream.pipe.reset();
-    const auto now = std::chrono::system_clock::now();
-    stream.cutter.add({bytes.data(), static_cast<std::size_t>(size)},
-                      [&](std::string_view line) { log_.add(now, stream.name, line); });
+    take(stream, {bytes.data(), static_cast<std::size_t>(size)});
   }
 }
 
+// Before the text is cut: a line that is too long for one piece is cut anywhere.
+void Output::take(Stream& stream, std::string_view bytes) {
+  const std::string redacted = redactor_.empty() ? std::string() : redactor_.redact_part(stream.held, bytes);
+  const auto now = std::chrono::system_clock::now();
+  stream.cutter.add(redactor_.empty() ? bytes : redacted,
+                    [&](std::string_view line) { log_.add(now, stream.name, line); });
+}
+
+void Output::know(const std::vector<SecretFile>& secrets) {
+  if (std::ranges::find(known_, secrets) != known_.end()) return;
+  if (known_.size() >= kVersionsKnown) known_.pop_front();
+  known_.push_back(secrets);
+  redactor_ = {};
+  for (const auto& version : known_)
+    for (const SecretFile& file : version) redactor_.add(file.secret, file.content);
+}
+
 void Output::say(std::string_view line) {
-  log_.add(std::chrono::system_clock::now(), "keeper", line);
+  log_.add(std::chrono::system_clock::now(), "keeper", redactor_.redact(line));
   log_.flush();
 }
 
 void Output::go_on(std::size_t source, Fd pipe, std::string_view rest) {
   streams_[source].pipe = std::move(pipe);
-  streams_[source].cutter.add(rest, [](std::string_view) {});
+  take(streams_[source], rest);
 }
 
 void Output::finish() {
   for (auto& stream : streams_) {
     read(stream);
-    stream.cutter.finish([&](std::string_view line) { log_.add(std::chrono::system_clock::now(), stream.name, line); });
+    const auto write = [&](std::string_view line) { log_.add(std::chrono::system_clock::now(), stream.name, line); };
+    stream.cutter.add(redactor_.redact(std::exchange(stream.held, {})), write);
+    stream.cutter.finish(write);
   }
   log_.flush();
 }

@@ -1,14 +1,19 @@
 #pragma once
 
-// What service and sidecar write, cut into lines, into the instance's log. For the keeper's poll loop.
+// What service and sidecar write, cut into lines and without the values of the service's secrets, into the instance's
+// log. For the keeper's poll loop.
 
 #include <array>
+#include <deque>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include <poll.h>
 
 #include "base/fd.hpp"
+#include "base/redactor.hpp"
 #include "compartments/log_file.hpp"
 
 namespace bulkhead::compartments {
@@ -26,14 +31,20 @@ class Output {
   void watch(std::span<pollfd, kSources> watched) const;
   // After poll: what is there goes into the log.
   void on_ready(std::span<const pollfd, kSources> watched);
+  // From now on nothing that these hold, or the last versions before them, is written down.
+  static constexpr std::size_t kVersionsKnown = 4;
+  void know(const std::vector<SecretFile>& secrets);
   // The keeper's own word.
   void say(std::string_view line);
   // What is open, and what stands there of lines that have not ended; for another process of the same log.
   struct Open {
     int fd = -1;
-    std::string_view rest;
+    std::string rest;
   };
-  Open open_at(std::size_t source) const { return {streams_[source].pipe.get(), streams_[source].cutter.rest()}; }
+  Open open_at(std::size_t source) const {
+    const Stream& stream = streams_[source];
+    return {stream.pipe.get(), stream.cutter.rest() + stream.held};
+  }
   void go_on(std::size_t source, Fd pipe, std::string_view rest);
   // At the end: what is left, lines without an end too.
   void finish();
@@ -43,12 +54,16 @@ class Output {
     const char* name;
     Fd pipe;
     LineCutter cutter;
+    std::string held;  // may be the beginning of a secret
   };
   void read(Stream& stream);
+  void take(Stream& stream, std::string_view bytes);
 
   LogFile log_;
+  Redactor redactor_;
+  std::deque<std::vector<SecretFile>> known_;  // versions, the newest last
   std::array<Stream, kSources> streams_{
-      {{"stdout", {}, {}}, {"stderr", {}, {}}, {"sidecar", {}, {}}, {"sidecar", {}, {}}}};
+      {{"stdout", {}, {}, {}}, {"stderr", {}, {}, {}}, {"sidecar", {}, {}, {}}, {"sidecar", {}, {}, {}}}};
 };
 
 }  // namespace bulkhead::compartments

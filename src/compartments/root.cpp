@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "compartments/secret_files.hpp"
+
 namespace bulkhead::compartments {
 namespace {
 
@@ -168,6 +170,21 @@ Result<> mount_kernel_file_systems(int root, std::uint64_t tmp_bytes) {
   return mount_new(root, "devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620");
 }
 
+// A tmpfs, and upon it the same once more, read-only: that is what programs see, and nobody there can take it away.
+Result<Fd> mount_secrets(int root) {
+  const std::string target(kSecretsDirectory);
+  if (const auto made = make_inside(root, target); !made) return fail(made.error());
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (const auto done = mount_new(root, "tmpfs", target, kFlags, kSecretsOptions); !done) return fail(done.error());
+  auto directory = open_inside(root, target, O_RDONLY | O_DIRECTORY);
+  if (!directory) return directory;
+  const Fd tree(open_tree(directory->get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  if (!tree) return os_fail("bind " + target);
+  if (const auto set = set_flags(tree.get(), MOUNT_ATTR_RDONLY, 0); !set) return fail(set.error());
+  if (const auto attached = attach(root, tree.get(), target); !attached) return fail(attached.error());
+  return directory;
+}
+
 // Gives a directory's entries that are the launcher's to the service. They are when the service had no uid of its own
 // until now; a new volume is empty.
 Result<> own_entries(int directory) {
@@ -216,28 +233,31 @@ Result<std::vector<Fd>> open_trees(const RootPlan& plan) {
   return trees;
 }
 
-Result<> enter_root(const RootPlan& plan, const std::vector<Fd>& trees, std::uint64_t tmp_bytes) {
+Result<Fd> enter_root(const RootPlan& plan, const std::vector<Fd>& trees, std::uint64_t tmp_bytes, bool with_secrets) {
   if (mount("tmpfs", kScratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,nr_inodes=4096,mode=0755") != 0) {
     return os_fail("mount the new root");
   }
   const Fd root(open(kScratch, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root || fchdir(root.get()) != 0) return os_fail("open the new root");
   for (const auto& directory : plan.directories) {
-    if (const auto made = make_inside(root.get(), directory); !made) return made;
+    if (const auto made = make_inside(root.get(), directory); !made) return fail(made.error());
   }
   // Before the binds: a mount of the manifest's may lie below /tmp or /run.
-  if (const auto done = mount_kernel_file_systems(root.get(), tmp_bytes); !done) return done;
-  if (const auto done = fill(root.get(), plan, trees); !done) return done;
+  if (const auto done = mount_kernel_file_systems(root.get(), tmp_bytes); !done) return fail(done.error());
+  if (const auto done = fill(root.get(), plan, trees); !done) return fail(done.error());
+  auto secrets = with_secrets ? mount_secrets(root.get()) : Result<Fd>(Fd());
+  if (!secrets) return secrets;
   bool has_volume = false;
   for (const auto& bind : plan.binds) has_volume = has_volume || bind.target == kDataDirectory;
   if (has_volume) {
-    if (const auto done = own_volume(root.get()); !done) return done;
+    if (const auto done = own_volume(root.get()); !done) return fail(done.error());
   }
   if (syscall(SYS_pivot_root, ".", ".") != 0) return os_fail("pivot_root");
   if (umount2(".", MNT_DETACH) != 0) return os_fail("leave the old root");
   if (chdir("/") != 0) return os_fail("enter the new root");
   const Fd new_root(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  return set_flags(new_root.get(), MOUNT_ATTR_RDONLY, 0);
+  if (const auto set = set_flags(new_root.get(), MOUNT_ATTR_RDONLY, 0); !set) return fail(set.error());
+  return secrets;
 }
 
 }  // namespace bulkhead::compartments

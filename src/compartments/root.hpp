@@ -20,6 +20,7 @@ Result<std::vector<Fd>> open_trees(const RootPlan& plan);
 
 // In the new mount and pid namespaces: builds the root, attaches `trees`, mounts proc, devpts and the temporary file
 // systems, makes the root read-only and leaves the old one behind. The volume's directory is given to `service_id`.
-Result<> enter_root(const RootPlan& plan, const std::vector<Fd>& trees, std::uint64_t tmp_bytes);
+// `with_secrets`: gives the directory behind kSecretsDirectory, in which only the holder of it can write.
+Result<Fd> enter_root(const RootPlan& plan, const std::vector<Fd>& trees, std::uint64_t tmp_bytes, bool with_secrets);
 
 }  // namespace bulkhead::compartments

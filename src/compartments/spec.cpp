@@ -179,6 +179,58 @@ bool can_be_mounted_at(const std::string& target) {
   return first != "proc" && first != "sys" && first != "dev";
 }
 
+// "name" or "directory/name", neither hidden nor leading anywhere.
+bool is_secret_path(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  const auto is_name = [](std::string_view name) {
+    return !name.empty() && name.size() <= 255 && name.front() != '.' && name.find('/') == std::string_view::npos;
+  };
+  if (slash == std::string_view::npos) return is_name(path);
+  return is_name(path.substr(0, slash)) && is_name(path.substr(slash + 1));
+}
+
+std::string octets_of(const Json& list) {
+  std::string octets;
+  octets.reserve(list.size());
+  for (const Json& each : list) {
+    if (!each.is_number_unsigned() || each.get<std::uint64_t>() > 255) return {};
+    octets += static_cast<char>(each.get<unsigned>());
+  }
+  return octets;
+}
+
+SecretFile read_secret(const Json& json, const std::string& where, Problem& fault) {
+  SecretFile file;
+  Members members(json, where, fault);
+  members.text("secret", file.secret);
+  members.text("path", file.path);
+  if (const Json* content = members.find("content"); content != nullptr && content->is_array())
+    file.content = octets_of(*content);
+  members.number("mode", file.mode);
+  members.number("signal", file.signal);
+  members.done();
+  if (!is_secret_path(file.path)) members.refuse("path", "a name, or one below a directory, that is not hidden");
+  if (file.content.empty()) members.refuse("content", "a list of octets that is not empty");
+  if ((file.mode & ~0444U) != 0) members.refuse("mode", "one in which it can be read alone");
+  if (file.signal > 31) members.refuse("signal", "the number of a signal");
+  return file;
+}
+
+std::vector<SecretFile> read_secrets(Members& members, Problem& fault) {
+  std::vector<SecretFile> secrets;
+  read_list(members, "secrets", secrets,
+            [&](const Json& item, const std::string& at) { return read_secret(item, at, fault); });
+  std::set<std::string_view> paths;
+  std::size_t octets = 0;
+  for (const SecretFile& file : secrets) {
+    octets += file.content.size();
+    if (!paths.insert(file.path).second) members.refuse("secrets", "every path once");
+  }
+  if (octets > kMostSecretOctets || secrets.size() > kMostSecretFiles)
+    members.refuse("secrets", fmt::format("at most {} octets in {} files", kMostSecretOctets, kMostSecretFiles));
+  return secrets;
+}
+
 // It becomes a field of a line of /etc/passwd.
 bool is_user_name(std::string_view text) {
   return !text.empty() && text.size() <= 32 && std::ranges::all_of(text, [](unsigned char c) {
@@ -214,6 +266,7 @@ Compartment read_compartment(const Json& json, const std::string& where, Problem
     if (!can_be_mounted_at(mount.target)) inner.refuse("target", "an absolute path outside of /proc, /sys and /dev");
     return mount;
   });
+  c.secrets = read_secrets(members, fault);
   members.text("hostname", c.hostname);
   read_list(members, "hosts", c.hosts, [&](const Json& item, const std::string& at) {
     HostName host;
@@ -349,7 +402,7 @@ Json compartment_json(const Compartment& c) {
     for (const auto controller : directory.controllers) names.push_back(to_string(controller));
     cgroups.push_back({{"path", directory.path}, {"version", directory.version}, {"controllers", std::move(names)}});
   }
-  return {
+  Json json = {
       {"ids",
        {{"mapping", word_of(c.ids.mapping)}, {"service_uid", c.ids.service_uid}, {"service_gid", c.ids.service_gid}}},
       {"command", c.command},
@@ -367,6 +420,8 @@ Json compartment_json(const Compartment& c) {
       {"open_files", c.open_files},
       {"limits", limits_json(c.limits)},
       {"cgroups", std::move(cgroups)}};
+  if (!c.secrets.empty()) json["secrets"] = to_json(c.secrets);
+  return json;
 }
 
 Json sidecar_json(const SidecarSpec& sidecar) {
@@ -378,6 +433,26 @@ Json sidecar_json(const SidecarSpec& sidecar) {
 }
 
 }  // namespace
+
+Result<std::vector<SecretFile>> parse_secrets(const Json& list) {
+  Problem fault;
+  const Json whole = {{"secrets", list}};
+  Members members(whole, "", fault);
+  auto secrets = read_secrets(members, fault);
+  if (fault) return fail(*fault);
+  return secrets;
+}
+
+Json to_json(const std::vector<SecretFile>& secrets) {
+  Json list = Json::array();
+  for (const SecretFile& file : secrets)
+    list.push_back({{"secret", file.secret},
+                    {"path", file.path},
+                    {"content", std::vector<std::uint8_t>(file.content.begin(), file.content.end())},
+                    {"mode", file.mode},
+                    {"signal", file.signal}});
+  return list;
+}
 
 Result<Spec> parse_spec(std::string_view text) {
   const auto json = parse_without_duplicates(text);

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.hpp"
 #include "compartments/cgroup.hpp"
 
@@ -18,6 +20,7 @@ namespace bulkhead::compartments {
 // Paths that a service can rely on; documented in docs/manifest.md.
 inline constexpr std::string_view kServiceDirectory = "/app";  // the manifest's `dir`, read-only
 inline constexpr std::string_view kDataDirectory = "/data";    // the service's volume and HOME; outlives restarts
+inline constexpr std::string_view kSecretsDirectory = "/run/secrets";
 
 // Ids inside the compartment. 0 is the trusted init (the launcher outside), 1000 the service (a host uid of its own).
 inline constexpr unsigned kServiceId = 1000;
@@ -58,6 +61,20 @@ struct MountPoint {
   bool operator==(const MountPoint&) const = default;
 };
 
+// A file below kSecretsDirectory.
+struct SecretFile {
+  std::string secret;   // whose content it is, as logs say where it stood
+  std::string path;     // "db_password", or of a directory "certs/key.pem"
+  std::string content;  // any octets
+  std::uint32_t mode = 0400;
+  std::uint32_t signal = 0;  // what the service is told when it has changed; 0: nothing
+  bool operator==(const SecretFile&) const = default;
+};
+
+// Of all files of one compartment together.
+inline constexpr std::size_t kMostSecretOctets = 1U << 20U;
+inline constexpr std::size_t kMostSecretFiles = 256;
+
 struct Compartment {
   Ids ids;
   std::vector<std::string> command;  // argv; argv[0] is searched in PATH, or relative to /app if it has a slash;
@@ -70,6 +87,7 @@ struct Compartment {
   std::string start_in = std::string(kServiceDirectory);  // the working directory, inside
   std::string user = "service";                           // what id 1000 is called inside
   std::vector<MountPoint> mounts;
+  std::vector<SecretFile> secrets;  // they may change while it runs (secret_files.hpp)
   std::string hostname;
   std::vector<HostName> hosts;  // lines of /etc/hosts after localhost and the own hostname
   std::vector<Door> doors;
@@ -121,5 +139,9 @@ struct Spec {
 // Unknown, duplicate or missing members, wrong types and values out of range are Cause::invalid and name the member.
 Result<Spec> parse_spec(std::string_view json);
 std::string to_json(const Spec& spec);
+
+// The member `secrets`, also alone. Contents are lists of numbers, as they need not be text.
+Result<std::vector<SecretFile>> parse_secrets(const nlohmann::json& list);
+nlohmann::json to_json(const std::vector<SecretFile>& secrets);
 
 }  // namespace bulkhead::compartments

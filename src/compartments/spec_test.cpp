@@ -23,6 +23,8 @@ Spec whole_spec() {
   compartment.start_in = "/srv";
   compartment.user = "www-data";
   compartment.mounts = {{"/opt/x", "/opt/x", true}};
+  compartment.secrets = {{"db", "db_password", std::string("\x00\xff\n", 3), 0400, 1},
+                         {"certs", "certs/key.pem", "key", 0440, 0}};
   compartment.hostname = "catalog";
   compartment.hosts = {{"198.18.1.1", {"inventory", "inventory.shop"}}};
   compartment.doors = {{"198.18.1.1", 80}, {"::1", 4001}};
@@ -75,6 +77,32 @@ TEST(SpecTest, MistakesAreNamed) {
     ASSERT_FALSE(read) << each.json;
     EXPECT_THAT(read.error().message, testing::HasSubstr(each.message)) << each.json;
   }
+}
+
+TEST(SpecTest, ASecretsFileStaysBelowItsDirectory) {
+  for (const std::string path : {"", "/etc/passwd", "../x", ".hidden", "a/b/c", "a/../b", "a/.b", "a/"}) {
+    const auto read = parse_secrets(to_json(std::vector<SecretFile>{{"x", path, "content", 0400, 0}}));
+    ASSERT_FALSE(read) << path;
+    EXPECT_THAT(read.error().message, testing::HasSubstr("secrets[0].path")) << path;
+  }
+}
+
+TEST(SpecTest, MistakesInSecretsAreNamedWithoutAnyContent) {
+  const SecretFile good{"x", "x", "content", 0400, 0};
+  std::vector<std::pair<SecretFile, const char*>> cases(4, {good, ""});
+  cases[0] = {good, "every path once"};
+  cases[1].first.mode = 0600, cases[1].second = "secrets[1].mode";
+  cases[2].first.signal = 64, cases[2].second = "secrets[1].signal";
+  cases[3].first.content.clear(), cases[3].second = "secrets[1].content";
+  for (auto& [file, message] : cases) {
+    const auto read = parse_secrets(to_json(std::vector<SecretFile>{good, file}));
+    ASSERT_FALSE(read) << message;
+    EXPECT_THAT(read.error().message, testing::HasSubstr(message));
+    EXPECT_EQ(read.error().message.find("content\""), std::string::npos);
+  }
+  const SecretFile large{"x", "y", std::string(kMostSecretOctets, 'x'), 0400, 0};
+  EXPECT_FALSE(parse_secrets(to_json(std::vector<SecretFile>{good, large})));
+  EXPECT_TRUE(parse_secrets(to_json(std::vector<SecretFile>{large})));
 }
 
 TEST(SpecTest, AServiceNeverIsTheHostsRoot) {

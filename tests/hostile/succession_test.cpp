@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "compartments/keeper_state.hpp"
 #include "sealed.hpp"
 
 namespace bulkhead::hostile {
@@ -138,10 +139,11 @@ TEST_P(SidecarSuccession, AKeeperBecomesAnotherProgramAndGoesOn) {
   run("commute", {{"listen", instance->directory() + "/state/inner"}});
   const std::string next = instance->directory() + "/next";
   std::filesystem::copy_file(program(), next);
-  instance->send({{"type", "become"}, {"executable", "/nonexistent/keeper"}, {"protocol", 1}});
+  instance->send(
+      {{"type", "become"}, {"executable", "/nonexistent/keeper"}, {"protocol", compartments::kKeeperProtocol}});
   EXPECT_EQ(instance->wait_for([](const Json& message) { return message["type"] == "stays"; })["problem"],
             "run /nonexistent/keeper: No such file or directory");
-  instance->send({{"type", "become"}, {"executable", next}, {"protocol", 1}});
+  instance->send({{"type", "become"}, {"executable", next}, {"protocol", compartments::kKeeperProtocol}});
   const Json again = instance->wait_for_hello_again();
   ASSERT_FALSE(again.is_null()) << testing::PrintToString(instance->log("keeper"));
   EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(instance->keeper()) + "/exe"), next);
@@ -164,7 +166,7 @@ TEST_P(SidecarSuccession, AKeeperBecomesAnotherProgramAndGoesOn) {
 
 TEST_P(SidecarSuccession, AKeeperThatBecomesAnotherStillDiesOfItsService) {
   run("commute", Json::object());
-  instance->send({{"type", "become"}, {"executable", program()}, {"protocol", 1}});
+  instance->send({{"type", "become"}, {"executable", program()}, {"protocol", compartments::kKeeperProtocol}});
   ASSERT_FALSE(instance->wait_for_hello_again().is_null());
   kill(running["service_pid"].get<pid_t>(), SIGKILL);
   EXPECT_EQ(instance->wait_for_exit()["signal"], SIGKILL);
