@@ -1,8 +1,11 @@
 // check, graph and reach: what the manifest says, without anything running.
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "control/secret_source.hpp"
 #include "manifest/warnings.hpp"
 #include "policy/graph.hpp"
 #include "policy/reach.hpp"
@@ -29,17 +32,28 @@ json mistakes_json(const std::vector<manifest::Mistake>& mistakes) {
   return list;
 }
 
+// What the manifest and the files of its secrets give cause to say.
+std::vector<manifest::Mistake> findings_of(const control::Desired& desired, const control::Loaded& loaded) {
+  auto findings = manifest::warnings(loaded.application, loaded.sources);
+  const auto secrets = control::secret_findings(loaded.application, desired.directory, own_variable);
+  findings.insert(findings.end(), secrets.begin(), secrets.end());
+  return findings;
+}
+
+bool is_error(const manifest::Mistake& finding) { return finding.severity == manifest::Severity::error; }
+
 int check_json(const Context& context) {
   auto desired = control::read_desired(context.files, context.profiles);
   if (!desired) return complain(desired.error()), kUsage;
   const auto loaded = control::load(*desired);
-  const auto found = loaded ? manifest::warnings(loaded->application, loaded->sources) : loaded.error().mistakes;
+  const auto found = loaded ? findings_of(*desired, *loaded) : loaded.error().mistakes;
+  const bool valid = std::ranges::none_of(found, is_error);
   say(json{{"file", desired->file},
            {"files", file_names(loaded ? loaded->sources : control::sources_of(*desired))},
-           {"valid", loaded.has_value()},
+           {"valid", valid},
            {"findings", mistakes_json(found)}}
           .dump(2));
-  return loaded ? kDone : kUsage;
+  return valid ? kDone : kUsage;
 }
 
 }  // namespace
@@ -48,11 +62,15 @@ int check(const Context& context) {
   if (context.json) return check_json(context);
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();
-  const auto warnings = manifest::warnings(opened->loaded.application, opened->loaded.sources);
-  if (!warnings.empty()) fmt::print("{}\n", manifest::render(warnings));
+  const auto findings = findings_of(opened->desired, opened->loaded);
+  if (!findings.empty()) fmt::print("{}\n", manifest::render(findings));
+  if (const auto errors = std::ranges::count_if(findings, is_error); errors > 0) {
+    fmt::print(stderr, "{} {} in {}\n", errors, errors == 1 ? "mistake" : "mistakes", spoken_files(context));
+    return kUsage;
+  }
   say(fmt::format("{} is valid: {} services, {} declared calls, routes and ways out; {} {}", spoken_files(context),
-                  opened->loaded.application.services.size(), opened->loaded.model.edges.size(), warnings.size(),
-                  warnings.size() == 1 ? "warning" : "warnings"));
+                  opened->loaded.application.services.size(), opened->loaded.model.edges.size(), findings.size(),
+                  findings.size() == 1 ? "warning" : "warnings"));
   return kDone;
 }
 

@@ -98,6 +98,11 @@ std::expected<Opened, int> check_manifest(const Context& context, control::Desir
   return Opened{std::move(desired), std::move(*loaded)};
 }
 
+std::optional<std::string> own_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
 std::expected<control::Places, int> open_places(const Context& context) {
   auto desired = read_manifest(context);
   if (!desired) return std::unexpected(desired.error());

@@ -55,6 +55,9 @@ std::expected<Opened, int> open_manifest(const Context& context);
 std::expected<control::Desired, int> read_manifest(const Context& context);
 std::expected<Opened, int> check_manifest(const Context& context, control::Desired desired);
 
+// A variable of this process; nothing where it is not set.
+std::optional<std::string> own_variable(const std::string& name);
+
 // Where the manifest's application lives. A manifest with mistakes still tells its name, so that what runs can be seen
 // and taken down.
 std::expected<control::Places, int> open_places(const Context& context);

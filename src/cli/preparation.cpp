@@ -10,8 +10,10 @@
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "control/places.hpp"
+#include "control/secret_source.hpp"
 #include "control/selection.hpp"
 #include "manifest/nearest.hpp"
+#include "manifest/utf8.hpp"
 
 namespace bulkhead::cli {
 
@@ -85,6 +87,11 @@ std::expected<Opened, int> Preparation::open() {
   manifest_files_ = {files.begin(), files.end()};
   auto opened = check_manifest(context_, std::move(*desired));
   if (!opened) return opened;
+  for (const auto& [name, value] : control::variables_of(opened->loaded.application, own_variable)) {
+    if (manifest::first_bad_byte(value) == std::string_view::npos) continue;
+    complain(fmt::format("the variable {}, which a secret comes from, is no text: put it into a file", name));
+    return std::unexpected(kUsage);
+  }
   auto selected = select(opened->loaded);
   if (!selected) return std::unexpected(selected.error());
   opened->desired.selected = std::move(*selected);
@@ -209,6 +216,9 @@ nlohmann::json Preparation::request(const Prepared& prepared, const char* verb) 
   nlohmann::json request{{"verb", verb}, {"desired", nlohmann::json::parse(control::to_json(prepared.opened.desired))}};
   if (!names_.empty()) request["names"] = names_;
   if (!prepared.seen.empty()) request["seen"] = prepared.seen;
+  const auto& application = prepared.opened.loaded.application;
+  if (const auto variables = control::variables_of(application, own_variable); !variables.empty())
+    request["secrets"] = variables;
   return request;
 }
 

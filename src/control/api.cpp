@@ -1,10 +1,12 @@
 // What the command line asks: one JSON object each way, {"verb": ...} and {"ok": true, ...} or {"ok": false, "error":
 // ...}. roles.cpp says which role each verb takes; clients.cpp asks for it and records.
 //
-//   apply    {desired, names, seen}  makes it what is wanted, and tells "changes" and "effects", see difference.hpp.
+//   apply    {desired, names, seen, secrets}  makes it what is wanted, and tells "changes" and "effects", see
+//                                difference.hpp. "secrets" are the variables that its secrets come from, as far as they
+//                                are set where `up` runs; those that are not stay what they were.
 //                                "names" are the services that were named, "seen" says of running services what they
-//                                are made of: it replaces those of which something else is known. Both may be absent
-//   plan     {desired, seen}     only tells
+//                                are made of: it replaces those of which something else is known. These may be absent
+//   plan     {desired, seen, secrets}  only tells
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
 //   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk for a resume
@@ -99,21 +101,25 @@ json Controller::apply(const json& request, const std::string& who) {
   desired->held.clear();
   desired->numbers = fleet_.going_down() ? std::map<std::string, std::uint32_t>() : desired_.numbers;
   if (auto selected = select(*desired); !selected) return failure(selected.error().message);
-  const bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
-  json changes = {{"changes", json::array()}, {"effects", json::array()}};
   const bool only_told = request.value("verb", "") == "plan";
-  if (!same) {
+  bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
+  if (!same)
     if (auto checked = check_commands(*desired, only_told); !checked) return failure(checked.error().message);
-    const auto loaded = load_pinned(*desired);
-    if (!loaded) return failure(loaded.error().message);
-    changes = difference(*desired, *loaded);
-  }
+  const auto loaded = load_pinned(*desired);
+  if (!loaded) return failure(loaded.error().message);
+  Variables variables = variables_with(request, *loaded);
+  SecretContents contents = contents_of(*desired, *loaded, variables);
+  if (auto checked = check_secrets(*desired, *loaded, contents); !checked) return failure(checked.error().message);
+  same = same && !has_changed_secrets(contents);
+  json changes = {{"changes", json::array()}, {"effects", json::array()}};
+  if (!same) changes = difference(*desired, *loaded, contents);
   changes["ok"] = true;
   changes["changed"] = !same;
   if (only_told) return changes;
   if (!same)
-    if (auto taken = take(std::move(*desired), true, {who, up_of(request)}); !taken)
+    if (auto taken = take(std::move(*desired), true, {who, up_of(request)}, nullptr, std::move(contents)); !taken)
       return failure(taken.error().message);
+  if (auto kept = keep_variables(std::move(variables)); !kept) return failure(kept.error().message);
   reconcile_soon();
   return changes;
 }

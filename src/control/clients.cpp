@@ -100,7 +100,7 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
     if (verb == "exec") co_return co_await serve_exec(channel, who, request);
     if (verb == "run") co_return co_await serve_run(channel, who, request);
     if (verb == "forward") co_return co_await serve_forward(channel, who, request);
-    reply = answer(request, name_of(who));
+    reply = redact(answer(request, name_of(who)));
   } catch (const json::exception& error) {
     reply = {{"ok", false}, {"error", fmt::format("the request is not as expected: {}", error.what())}};
   }
@@ -123,7 +123,7 @@ json Controller::refuse(const Peer& who, const json& request, std::string reason
 net::Task<> Controller::watch(net::FrameChannel& channel) {
   for (;;) {
     const auto who = peer_of(channel.stream().fd(), roles_);
-    if (!who || !refusal_of(*who, "watch").empty() || !channel.send(text_of(status()))) co_return;
+    if (!who || !refusal_of(*who, "watch").empty() || !channel.send(text_of(redact(status())))) co_return;
     if (gone_for_good_) {
       const auto flushed = co_await channel.flush(loop_.in(1s));
       static_cast<void>(flushed);
@@ -170,7 +170,7 @@ bool Controller::audit(const Peer& who, std::string_view verb, std::string_view 
   const manifest::Service* known = loaded_ ? loaded_->application.service(service) : nullptr;
   if (const std::size_t size = text_of(details).size(); size > kMostDetails) details = {{"too_long", size}};
   const auto written = audit_log_.append(
-      audit_entry(who, verb, service, known == nullptr ? "" : known->owner, std::move(details), outcome));
+      redact(audit_entry(who, verb, service, known == nullptr ? "" : known->owner, std::move(details), outcome)));
   if (written) {
     audit_problem_.clear();
     return true;

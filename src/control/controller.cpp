@@ -15,11 +15,12 @@
 
 namespace bulkhead::control {
 
-Controller::Controller(net::Loop& loop, Launcher launcher, std::string app)
+Controller::Controller(net::Loop& loop, Launcher launcher, std::string app, Vault& vault)
     : loop_(loop),
       launcher_(std::move(launcher)),
       app_(std::move(app)),
       random_(std::random_device()()),
+      vault_(vault),
       audit_log_(launcher_.places.audit(), {}),
       reconcile_(loop, [this] { reconcile(); }),
       changed_(loop),
@@ -27,7 +28,8 @@ Controller::Controller(net::Loop& loop, Launcher launcher, std::string app)
       stats_news_(loop),
       finished_(loop),
       wake_(loop),
-      partner_(loop, launcher_.places.run, "warden", launcher_.executable, app_, launcher_.places.platform_log()),
+      partner_(loop, launcher_.places.run, "warden", launcher_.executable, app_, launcher_.places.platform_log(),
+               vault),
       gate_(loop) {}
 
 namespace {
@@ -56,7 +58,15 @@ Result<> Controller::open() {
   history_ = std::move(*history);
   end_records();
 
+  auto secret_reader = SecretReader::open(places.secrets_key());
+  if (!secret_reader) return fail(std::move(secret_reader.error()));
+  secret_reader_ = std::move(*secret_reader);
+  auto variables = vault_.read();
+  if (!variables) return fail(std::move(variables.error()));
+  variables_ = std::move(*variables);
+
   Left left = read_left();
+  for (const auto& [key, digest] : left.secrets) contents_[key].digest = digest;
   if (const auto text = read_file(places.desired())) {
     auto desired = desired_from_json(*text);
     if (!desired) return fail(std::move(desired.error()));
@@ -158,6 +168,7 @@ net::Task<bool> Controller::run() {
   listening.spawn(accept_clients(clients_));
   listening.spawn(wake_when_due());
   listening.spawn(watch_bounds());
+  listening.spawn(watch_secrets());
   listening.spawn(run_jobs());
   listening.spawn(partner_.keep_alive());
   reconcile_soon();
@@ -188,14 +199,22 @@ int controller_main(const std::string& app, const std::string& executable) {
   ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
   ::umask(077);
   raise_open_files();
+  auto vault = Vault::open();
+  const auto hidden = hide_memory();
+  if (!vault || !hidden) {
+    log_line("controller of {}: {}", app, (vault ? hidden.error() : vault.error()).message);
+    return 1;
+  }
   net::Loop loop;
-  Controller controller(loop, launcher_for(app, executable), app);
+  Controller controller(loop, launcher_for(app, executable), app, *vault);
   if (auto opened = controller.open(); !opened) {
     log_line("controller of {}: {}", app, opened.error().message);
     return opened.error().cause == Cause::conflict ? 3 : 1;
   }
   const bool gone = loop.run(controller.run());
   if (const std::string& next = controller.becomes(); !gone && !next.empty()) {
+    if (const auto stays = vault->stay_across_exec(); !stays)
+      log_line("controller of {}: {}", app, stays.error().message);
     ::execl(next.c_str(), next.c_str(), "controller", "--app", app.c_str(), nullptr);
     log_line("controller of {}: becoming {}: {}", app, next, std::strerror(errno));  // NOLINT(concurrency-mt-unsafe)
     return 1;  // the warden brings the former one back

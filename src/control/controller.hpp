@@ -13,6 +13,7 @@
 #include "compartments/cgroup.hpp"
 #include "control/audit.hpp"
 #include "control/desired.hpp"
+#include "control/difference.hpp"
 #include "control/fleet.hpp"
 #include "control/history.hpp"
 #include "control/launch.hpp"
@@ -20,8 +21,10 @@
 #include "control/places.hpp"
 #include "control/roles.hpp"
 #include "control/runtime.hpp"
+#include "control/secrets.hpp"
 #include "control/sessions.hpp"
 #include "control/totals.hpp"
+#include "control/vault.hpp"
 #include "discovery/registry.hpp"
 #include "identity/authority.hpp"
 #include "net/event.hpp"
@@ -42,7 +45,8 @@ namespace bulkhead::control {
 
 class Controller {
  public:
-  Controller(net::Loop& loop, Launcher launcher, std::string app);
+  // `vault` outlives this.
+  Controller(net::Loop& loop, Launcher launcher, std::string app, Vault& vault);
 
   // Takes the lock, reads what is on disk, adopts what runs, opens the sockets. Cause::conflict: another one is there.
   Result<> open();
@@ -94,6 +98,7 @@ class Controller {
   Result<> sign(Runtime& runtime, SidecarPeer& peer, const std::string& request);
   void publish();
   void publish_doors(Runtime& runtime);
+  void publish_secrets(Runtime& runtime);
   void publish_to(Runtime& runtime);
   void publish_to(SidecarPeer& peer, const proxy::Snapshot& snapshot, const std::string& hash);
 
@@ -174,6 +179,23 @@ class Controller {
   net::Task<> refresh_stats();
   void for_every_sidecar(const std::function<void(SidecarPeer&)>& visit);
 
+  // secret_rotation.cpp
+  Variables variables_with(const nlohmann::json& request, const Loaded& loaded) const;
+  SecretContents contents_of(const Desired& desired, const Loaded& loaded, const Variables& variables) const;
+  Result<> check_secrets(const Desired& desired, const Loaded& loaded, const SecretContents& contents) const;
+  Result<> keep_variables(Variables variables);
+  void set_contents(SecretContents contents);
+  bool has_changed_secrets(const SecretContents& next) const;
+  void add_secret_changes(const Desired& desired, const Loaded& next, const SecretContents& secrets,
+                          std::vector<Change>& changed) const;
+  Result<> add_secrets(const manifest::Service& service, compartments::Compartment& compartment) const;
+  std::string secrets_version(const manifest::Service& service) const;
+  net::Task<> watch_secrets();
+  bool is_rewritten(std::map<std::string, std::string>& seen) const;
+  void rotate();
+  nlohmann::json secret_problems() const;
+  nlohmann::json redact(nlohmann::json value) const { return redacted(*redactor_, std::move(value)); }
+
   // updates.cpp
   struct Origin {  // of a change, for the history
     std::string who;
@@ -181,13 +203,15 @@ class Controller {
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
   // `left`: of the controller before this one, where this is the first that is wanted here.
-  Result<> take(Desired desired, bool keep, const Origin& origin, Left* left = nullptr);
+  // `contents`: of the secrets; those that are there now without it.
+  Result<> take(Desired desired, bool keep, const Origin& origin, Left* left = nullptr,
+                std::optional<SecretContents> contents = std::nullopt);
   void enter_history(const Origin& origin);
   bool can_go_back(const Goal& goal) const;
   void save_history();
-  std::vector<Goal> wanted_goals(const Desired& desired, const Loaded& loaded) const;
+  std::vector<Goal> wanted_goals(const Desired& desired, const Loaded& loaded, const SecretContents& secrets) const;
   Result<> select(Desired& desired);
-  nlohmann::json difference(const Desired& desired, const Loaded& next) const;
+  nlohmann::json difference(const Desired& desired, const Loaded& next, const SecretContents& secrets) const;
   nlohmann::json history(const nlohmann::json& request) const;
   nlohmann::json roll_back(const nlohmann::json& request, const std::string& who);
   void go_back(const std::string& service, const std::string& reason);
@@ -209,6 +233,12 @@ class Controller {
   std::optional<Loaded> loaded_;
   proxy::Certificate gateway_certificate_;
   std::optional<identity::Authority> authority_;
+  Vault& vault_;
+  std::optional<SecretReader> secret_reader_;
+  Variables variables_;      // as they stand in the vault
+  SecretContents contents_;  // of what is wanted
+  SecretContents former_;    // what they were before: programs may still say those
+  std::shared_ptr<const Redactor> redactor_ = std::make_shared<const Redactor>();
   compartments::CgroupHost cgroup_host_;
   discovery::Registry registry_;
   Fleet fleet_;

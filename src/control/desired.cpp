@@ -125,8 +125,9 @@ struct Sources {
   std::function<Result<manifest::Source>(const std::string&)> manifest;
 };
 
-manifest::Parsed parse(const Desired& desired, const Sources& from) {
+manifest::Parsed parse(const Desired& desired, const Sources& from, Reading reading) {
   manifest::ParseOptions options;
+  options.takes_written_secrets = reading == Reading::of_what_runs;
   options.profiles = desired.profiles;
   options.environment = from.variable;
   options.read_env_file = from.env_file;
@@ -259,11 +260,11 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
       desired.missing.insert(whole.string());
     return source;
   };
-  parse(desired, from);
+  parse(desired, from, Reading::of_somebody);
   return desired;
 }
 
-std::expected<Loaded, Refused> load(const Desired& desired) {
+std::expected<Loaded, Refused> load(const Desired& desired, Reading reading) {
   Sources from;
   from.variable = [&](std::string_view name) -> std::optional<std::string> {
     const auto it = desired.variables.find(std::string(name));
@@ -279,7 +280,7 @@ std::expected<Loaded, Refused> load(const Desired& desired) {
     if (it == desired.included.end()) return fail(Cause::not_found, "{} does not exist or can not be read", file);
     return it->second;
   };
-  manifest::Parsed parsed = parse(desired, from);
+  manifest::Parsed parsed = parse(desired, from, reading);
   if (!parsed.application) return std::unexpected(Refused{std::move(parsed.mistakes)});
   Loaded loaded{std::move(*parsed.application), {}, std::move(parsed.sources), std::move(parsed.merged)};
   for (manifest::Service& service : loaded.application.services)
@@ -318,7 +319,7 @@ Result<> check_calls(const manifest::Application& application, const manifest::S
 }  // namespace
 
 Result<Loaded> load_with(const Desired& desired, std::vector<manifest::Service> others) {
-  auto loaded = load(desired);
+  auto loaded = load(desired, Reading::of_what_runs);
   if (!loaded) return fail(Cause::invalid, "{}", manifest::render(loaded.error().mistakes));
   manifest::Application& application = loaded->application;
   for (manifest::Service& other : others) {

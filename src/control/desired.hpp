@@ -73,10 +73,14 @@ struct Loaded {
 struct Refused {
   std::vector<manifest::Mistake> mistakes;
 };
-std::expected<Loaded, Refused> load(const Desired& desired);
+enum class Reading : std::uint8_t {
+  of_somebody,   // as `check` has it
+  of_what_runs,  // it was taken once: what only a later build refuses in it is no mistake
+};
+std::expected<Loaded, Refused> load(const Desired& desired, Reading reading = Reading::of_somebody);
 
-// As load(), but with each of `others` in place of the service of its name. Cause::invalid says where what it calls is
-// not there any more.
+// As load() of what runs, but with each of `others` in place of the service of its name. Cause::invalid says where what
+// it calls is not there any more.
 Result<Loaded> load_with(const Desired& desired, std::vector<manifest::Service> others);
 
 }  // namespace bulkhead::control

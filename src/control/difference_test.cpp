@@ -30,7 +30,7 @@ services:
   web:
     command: [./web]
     port: 8080
-    environment: {TOKEN: secret, LEVEL: info}
+    environment: {THEME: secret, LEVEL: info}
     limits: {memory: 64MiB}
     calls: {api: {allow: [GET /x], timeout: 2s}, old: [GET /*]}
   api: {command: [./api], port: 8080}
@@ -45,7 +45,7 @@ services:
     command: [./web, --fast]
     port: 8080
     scale: 2
-    environment: {TOKEN: other, MORE: "1"}
+    environment: {THEME: other, MORE: "1"}
     calls: {api: {allow: [GET /x, POST /y], timeout: 2s, retries: 2}, new: [GET /*]}
   api: {command: [./api], port: 8080}
   new: {command: [./new], port: 8080, owner: team new}
@@ -65,7 +65,7 @@ TEST(Difference, IsToldInTheManifestsWordsAndWithoutValuesOfTheEnvironment) {
             "web debug.exec: '' -> 'false'\n"
             "web environment.LEVEL: '(not shown)' -> ''\n"
             "web environment.MORE: '' -> '(not shown)'\n"
-            "web environment.TOKEN: '(not shown)' -> '(not shown)'\n"
+            "web environment.THEME: '(not shown)' -> '(not shown)'\n"
             "web limits.memory: '64MiB' -> ''\n"
             "web scale: '1' -> '2'\n"
             "api debug.exec: '' -> 'false'\n"

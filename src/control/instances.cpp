@@ -42,6 +42,13 @@ std::string joined(const std::vector<compartments::CommandProblem>& problems) {
   return text;
 }
 
+// Only their digests.
+SecretContents contents_left(const Left& left) {
+  SecretContents contents;
+  for (const auto& [key, digest] : left.secrets) contents[key].digest = digest;
+  return contents;
+}
+
 }  // namespace
 
 Runtime* Controller::find(const std::string& id, std::uint64_t epoch) {
@@ -62,9 +69,14 @@ Left Controller::read_left() const {
 // Nothing is replaced because this build of the program calls the same revision otherwise than the one before.
 void Controller::adopt_names(Left& left) {
   if (left.desired != desired_hash_) return;
-  for (const Goal& goal : goals_of(launcher_, loaded_->application, loaded_->model)) {
+  const auto has_other_secrets = [&](const std::string& name) {
+    const manifest::Service* service = loaded_->application.service(name);
+    return service != nullptr && secrets_revision(*service, launcher_.directory, contents_) !=
+                                     secrets_revision(*service, launcher_.directory, contents_left(left));
+  };
+  for (const Goal& goal : goals_of(launcher_, loaded_->application, loaded_->model, contents_)) {
     const auto before = left.revisions.find(goal.service);
-    if (before == left.revisions.end()) continue;
+    if (before == left.revisions.end() || has_other_secrets(goal.service)) continue;
     history_->rename(goal.service, before->second, goal.revision);
     for (Record& record : left.records)
       if (record.slot.service == goal.service && record.slot.revision == before->second)
@@ -126,6 +138,8 @@ Result<Runtime> Controller::prepare(const Slot& slot, compartments::Spec& spec) 
   auto ids = ids_of(launcher_, loaded_->application, slot.service);
   if (!ids) return fail(std::move(ids.error()));
   spec = sidecar_spec(launcher_, loaded_->application, loaded_->model, *service, slot.id, *ids);
+  if (auto added = add_secrets(*service, *spec.compartment); !added) return fail(std::move(added.error()));
+  runtime.secrets_told = secrets_version(*service);
   const auto problems = compartments::check_command(*spec.compartment, desired_.launcher_path);
   if (!problems.empty()) return fail(Cause::invalid, "{}", joined(problems));
   runtime.doors = spec.compartment->doors;
@@ -248,6 +262,7 @@ void Controller::save_instances() {
   Left left;
   left.desired = desired_hash_;
   for (const auto& [service, goal] : fleet_.goals()) left.revisions[service] = goal.revision;
+  for (const auto& [key, content] : contents_) left.secrets[key] = content.digest;
   for (const auto& [id, slot] : fleet_.slots()) {
     Record record;
     record.slot = slot;

@@ -68,7 +68,10 @@ net::Task<> Controller::serve_keeper(net::Stream stream) {
     const net::FrameChannel* channel;
     ~Forget() {
       Runtime* runtime = controller.find(id, epoch);
-      if (runtime != nullptr && runtime->keeper_channel == channel) runtime->keeper_channel = nullptr;
+      if (runtime != nullptr && runtime->keeper_channel == channel) {
+        runtime->keeper_channel = nullptr;
+        runtime->secrets_told.clear();  // whether it heard of the last ones nobody knows
+      }
       controller.sessions_.end_all_of(id, epoch);
     }
   } const forget{*this, id, epoch, &channel};
@@ -166,6 +169,9 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     fleet_.on_exit_report(runtime.id, runtime.epoch, well, reason_of(message, launcher_.places.platform_log()));
   } else if (type == "doors") {
     runtime.doors_problem = message.value("problem", "");
+  } else if (type == "secrets") {
+    runtime.secrets_problem = message.value("problem", "");
+    if (!runtime.secrets_problem.empty()) log_line("{}: its secrets: {}", runtime.id, runtime.secrets_problem);
   } else if (type == "listeners" && gateway_sockets_.empty()) {
     gateway_sockets_ = std::move(fds);
     if (loaded_ && loaded_->application.gateway)

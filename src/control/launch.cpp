@@ -16,7 +16,9 @@ namespace {
 
 using nlohmann::json;
 
-std::string absolute(const std::string& directory, const std::string& path) {
+}  // namespace
+
+std::string absolute_path(const std::string& directory, const std::string& path) {
   if (path == "~" || path.starts_with("~/")) {
     const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
     return std::filesystem::path(std::string(home == nullptr ? "/" : home) + path.substr(1))
@@ -27,6 +29,8 @@ std::string absolute(const std::string& directory, const std::string& path) {
   if (joined.size() > 1 && joined.ends_with('/')) joined.pop_back();
   return joined;
 }
+
+namespace {
 
 std::map<std::string, std::string> environment_of(const manifest::Service& service) {
   std::map<std::string, std::string> environment;
@@ -154,12 +158,12 @@ compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Applic
   compartment.ids = ids;
   compartment.command = service.command;
   compartment.environment = environment_of(service);
-  if (!service.dir.empty()) compartment.directory = absolute(launcher.directory, service.dir);
+  if (!service.dir.empty()) compartment.directory = absolute_path(launcher.directory, service.dir);
   compartment.data = launcher.places.volume(service.name);
-  if (service.rootfs) compartment.rootfs = absolute(launcher.directory, *service.rootfs);
+  if (service.rootfs) compartment.rootfs = absolute_path(launcher.directory, *service.rootfs);
   if (service.from_image) apply_image(*service.from_image, compartment);
   for (const manifest::Mount& mount : service.mounts)
-    compartment.mounts.push_back({absolute(launcher.directory, mount.host), mount.inside, !mount.read_only});
+    compartment.mounts.push_back({absolute_path(launcher.directory, mount.host), mount.inside, !mount.read_only});
   compartment.hostname = service.name;
   if (service.limits.files) compartment.open_files = *service.limits.files;
   compartment.limits = limits_of(service.limits);
@@ -212,7 +216,7 @@ UpdateRules rules_of(const manifest::Service& service) {
 }
 
 Goal goal_of(const Launcher& launcher, const manifest::Application& application, const policy::Model& model,
-             const manifest::Service& service) {
+             const manifest::Service& service, const SecretContents& secrets) {
   Goal goal;
   goal.service = service.name;
   goal.scale = static_cast<int>(service.scale);
@@ -227,7 +231,8 @@ Goal goal_of(const Launcher& launcher, const manifest::Application& application,
   compartments::Spec spec = sidecar_spec(launcher, application, model, service, service.name, {});
   spec.compartment->hosts.clear();
   spec.compartment->doors.clear();
-  goal.revision = hash_of(compartments::to_json(spec) + service.sources);
+  goal.revision =
+      hash_of(compartments::to_json(spec) + service.sources + secrets_revision(service, launcher.directory, secrets));
   for (const manifest::Dependency& dependency : service.depends_on)
     goal.needs.push_back({dependency.service, condition_of(dependency.condition), false});
   return goal;
@@ -236,7 +241,7 @@ Goal goal_of(const Launcher& launcher, const manifest::Application& application,
 }  // namespace
 
 std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application& application,
-                           const policy::Model& model) {
+                           const policy::Model& model, const SecretContents& secrets) {
   std::map<std::string, std::vector<std::string>> calls;
   for (const policy::Edge& edge : model.edges)
     if (edge.kind != policy::Edge::Kind::egress) calls[edge.from].push_back(edge.to);
@@ -246,7 +251,7 @@ std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application
 
   std::vector<Goal> goals;
   for (const manifest::Service& service : application.services)
-    goals.push_back(goal_of(launcher, application, model, service));
+    goals.push_back(goal_of(launcher, application, model, service, secrets));
   if (application.gateway) {
     Goal gateway;
     gateway.service = policy::kGateway;

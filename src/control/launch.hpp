@@ -8,6 +8,7 @@
 #include "compartments/spec.hpp"
 #include "control/fleet.hpp"
 #include "control/places.hpp"
+#include "control/secrets.hpp"
 #include "manifest/application.hpp"
 #include "policy/model.hpp"
 
@@ -16,6 +17,9 @@ namespace bulkhead::control {
 
 // Of a text, 16 hexadecimal digits. Not for what somebody may forge.
 std::string hash_of(const std::string& text);
+
+// A path of the manifest, which counts from `directory`; "~/" is the home of this process's user.
+std::string absolute_path(const std::string& directory, const std::string& path);
 
 // What all instances of an application have in common.
 struct Launcher {
@@ -35,7 +39,7 @@ compartments::Limits limits_of(const manifest::Limits& limits);
 Result<compartments::Ids> ids_of(const Launcher& launcher, const manifest::Application& application,
                                  const std::string& service);
 
-// Everything but what differs between two starts of the same instance (its cgroups, the epoch).
+// Everything but its secrets, and what differs between two starts of the same instance (its cgroups, the epoch).
 compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Application& application,
                                 const policy::Model& model, const manifest::Service& service,
                                 const std::string& instance, const compartments::Ids& ids);
@@ -56,6 +60,6 @@ std::string group_name(const Launcher& launcher, const std::string& app, const s
 // What the fleet keeps running: a goal for each service and one for the gateway. A goal's revision changes exactly
 // where an instance must be replaced for the change to take effect.
 std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application& application,
-                           const policy::Model& model);
+                           const policy::Model& model, const SecretContents& secrets);
 
 }  // namespace bulkhead::control

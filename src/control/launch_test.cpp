@@ -28,7 +28,7 @@ Launcher launcher() { return {{"/state", "/run"}, "/usr/bin/bulkhead", "/home/me
 
 std::string revision(const std::string& text, const std::string& service) {
   const Loaded application = loaded(text);
-  for (const Goal& goal : goals_of(launcher(), application.application, application.model))
+  for (const Goal& goal : goals_of(launcher(), application.application, application.model, {}))
     if (goal.service == service) return goal.revision;
   return {};
 }
@@ -40,9 +40,30 @@ TEST(Revision, ChangesWithWhatTheInstanceIsMadeOfAndNotWithPolicy) {
   EXPECT_EQ(revision(base, "b"), revision(manifest_with("[GET /x]", "two"), "b"));
 }
 
+TEST(Revision, ChangesWithTheContentOfASecretUnlessTheProgramIsTold) {
+  const std::string text =
+      "app: a\nsecrets: {s: {file: ./s}}\nservices:\n"
+      "  replaced: {command: [./a], secrets: [s]}\n  told: {command: [./a], secrets: [{source: s, signal: HUP}]}\n";
+  const Loaded application = loaded(text);
+  const std::string key = content_key(application.application.secrets.front(), "/home/me/app");
+  const auto revisions = [&](const std::string& digest) {
+    SecretContents contents;
+    contents[key].files = {{"", "hunter2hunter2"}};
+    contents[key].digest = digest;
+    std::map<std::string, std::string> all;
+    for (const Goal& goal : goals_of(launcher(), application.application, application.model, contents))
+      all[goal.service] = goal.revision;
+    return all;
+  };
+  auto before = revisions("one");
+  auto after = revisions("two");
+  EXPECT_NE(before["replaced"], after["replaced"]);
+  EXPECT_EQ(before["told"], after["told"]);
+}
+
 TEST(Goals, ACallerNeedsWhatItCalls) {
   const Loaded application = loaded(manifest_with("[GET /x]", "one"));
-  const auto goals = goals_of(launcher(), application.application, application.model);
+  const auto goals = goals_of(launcher(), application.application, application.model, {});
   const auto a = std::ranges::find(goals, "a", &Goal::service);
   ASSERT_EQ(a->needs.size(), 1U);
   EXPECT_EQ(a->needs[0].service, "b");
@@ -110,7 +131,7 @@ TEST(SidecarSpec, AnImageGivesWhatTheManifestDoesNotSay) {
 TEST(Revision, ChangesWithTheImage) {
   const auto revision_of = [](const Desired& desired) {
     const auto loaded = load(desired);
-    return goals_of(launcher(), loaded->application, loaded->model).at(0).revision;
+    return goals_of(launcher(), loaded->application, loaded->model, {}).at(0).revision;
   };
   Desired other = with_image("");
   other.images.begin()->second.root = "/images/y";
@@ -139,7 +160,7 @@ TEST(Records, AreReadBackAsTheyWereWritten) {
   record.slot.revision = "r";
   record.keeper = {123, 456, "boot"};
   record.cgroups = {{"/sys/fs/cgroup/x", 1, {}}};
-  const auto read = left_from_json(to_json(Left{"hash", {{"a", "r"}}, {record}}));
+  const auto read = left_from_json(to_json(Left{"hash", {{"a", "r"}}, {{"file /k", "d"}}, {record}}));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->desired, "hash");
   EXPECT_EQ(read->revisions.at("a"), "r");

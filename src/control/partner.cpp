@@ -71,7 +71,7 @@ int holder_of(const std::string& run_directory, const std::string& role) {
 }
 
 Result<> start_role(const std::string& executable, const std::string& role, const std::string& app,
-                    const std::string& log, std::vector<std::string> prefix) {
+                    const std::string& log, std::vector<std::string> prefix, const Vault* vault) {
   const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!output) return os_fail("open " + log);
   net::ProcessSpec spec;
@@ -79,6 +79,7 @@ Result<> start_role(const std::string& executable, const std::string& role, cons
   spec.argv.insert(spec.argv.end(), {executable, role, "--app", app});
   spec.environment = role_environment();
   spec.fds = {{output.get(), 1}, {output.get(), 2}};
+  if (vault != nullptr) spec.fds.push_back({vault->descriptor(), Vault::kNumber});
   spec.directory = "/";
   spec.new_session = true;
   auto started = net::start_process(spec);
@@ -87,13 +88,14 @@ Result<> start_role(const std::string& executable, const std::string& role, cons
 }
 
 Partner::Partner(net::Loop& loop, std::string run_directory, std::string role, std::string executable, std::string app,
-                 std::string log)
+                 std::string log, const Vault& vault)
     : loop_(loop),
       run_directory_(std::move(run_directory)),
       role_(std::move(role)),
       executable_(std::move(executable)),
       app_(std::move(app)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      vault_(vault) {}
 
 namespace {
 
@@ -117,7 +119,7 @@ net::Task<> Partner::keep_alive() {
     }
     if (::access(run_directory_.c_str(), F_OK) != 0 && errno == ENOENT) co_return;  // there is no application any more
     if (missing == 0) {
-      const auto started = start_role(executable_, role_, app_, log_);
+      const auto started = start_role(executable_, role_, app_, log_, {}, &vault_);
       if (!started) log_line("{}", started.error().message);
     }
     missing = (missing + 1) % 20;
@@ -166,10 +168,16 @@ int warden_main(const std::string& app, const std::string& executable) {
     log_line("{}", lock.error().message);
     return lock.error().cause == Cause::conflict ? 0 : 1;
   }
+  const auto vault = Vault::open();
+  const auto hidden = hide_memory();
+  if (!vault || !hidden) {
+    log_line("warden of {}: {}", app, (vault ? hidden.error() : vault.error()).message);
+    return 1;
+  }
   net::Loop loop;
   auto signals = net::Signals::open(loop, {SIGTERM, SIGINT});
   if (!signals) return 1;
-  Partner controller(loop, places.run, "controller", executable, app, places.platform_log());
+  Partner controller(loop, places.run, "controller", executable, app, places.platform_log(), *vault);
   loop.run(until_over(loop, *signals, controller));
   return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "control/vault.hpp"
 #include "net/loop.hpp"
 #include "net/task.hpp"
 
@@ -20,15 +21,16 @@ Result<Fd> take_role(const std::string& run_directory, const std::string& role);
 int holder_of(const std::string& run_directory, const std::string& role);
 
 // Starts `executable ROLE --app APP` in a session of its own, with what it prints appended to `log`. `prefix` are words
-// before it: a program that starts it elsewhere (compartments::delegation_prefix).
+// before it: a program that starts it elsewhere (compartments::delegation_prefix). It inherits `vault`, if there is
+// one.
 Result<> start_role(const std::string& executable, const std::string& role, const std::string& app,
-                    const std::string& log, std::vector<std::string> prefix = {});
+                    const std::string& log, std::vector<std::string> prefix = {}, const Vault* vault = nullptr);
 
 // Watches over the other one.
 class Partner {
  public:
   Partner(net::Loop& loop, std::string run_directory, std::string role, std::string executable, std::string app,
-          std::string log);
+          std::string log, const Vault& vault);
 
   // While the run directory is there: waits for the end of the process that holds `role`, then starts another, at most
   // one each second.
@@ -47,6 +49,7 @@ class Partner {
   std::string executable_;
   std::string app_;
   std::string log_;
+  const Vault& vault_;
   bool dismissed_ = false;
 };
 

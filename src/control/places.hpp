@@ -14,6 +14,7 @@ struct Places {
   std::string run;    // does not: sockets, locks, who runs
 
   std::string ca() const { return state + "/ca"; }
+  std::string secrets_key() const { return state + "/secrets.key"; }
   std::string desired() const { return state + "/desired.json"; }
   std::string history() const { return state + "/history"; }
   std::string volume(const std::string& service) const { return state + "/volumes/" + service; }

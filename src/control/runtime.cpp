@@ -91,7 +91,8 @@ bool is_alive(const net::ProcessIdentity& identity) {
 std::string to_json(const Left& left) {
   json list = json::array();
   for (const Record& record : left.records) list.push_back(record_json(record));
-  return json{{"desired", left.desired}, {"revisions", left.revisions}, {"instances", list}}.dump();
+  return json{{"desired", left.desired}, {"revisions", left.revisions}, {"secrets", left.secrets}, {"instances", list}}
+      .dump();
 }
 
 Result<Left> left_from_json(std::string_view text) {
@@ -101,6 +102,7 @@ Result<Left> left_from_json(std::string_view text) {
     Left left;
     left.desired = value->value("desired", "");
     left.revisions = value->value("revisions", left.revisions);
+    left.secrets = value->value("secrets", left.secrets);
     for (const json& each : value->at("instances")) left.records.push_back(record_of(each));
     return left;
   } catch (const json::exception& error) {

@@ -51,6 +51,9 @@ struct Runtime {
   int service_pid = -1;
   std::vector<NotEnforced> not_enforced;
   std::vector<compartments::Door> doors;  // that its keeper was told of last; none for one that was adopted
+  std::string secrets_told;               // the version of its secrets that its keeper was told of last; "" for one
+                                          // that was adopted
+  std::string secrets_problem;            // why its compartment could not take the last one; "" if it did
   std::string doors_problem;              // why its compartment could not take the last ones; "" if it did
   std::string rejected;                   // why it refused the last one; "" if it did not
   std::string serial;
@@ -81,6 +84,7 @@ bool is_alive(const net::ProcessIdentity& identity);
 struct Left {
   std::string desired;                           // hash_of() what was wanted, as it stands on disk
   std::map<std::string, std::string> revisions;  // by service: what that controller called it
+  std::map<std::string, std::string> secrets;    // by content_key(): the digest of what was there
   std::vector<Record> records;
 };
 std::string to_json(const Left& left);

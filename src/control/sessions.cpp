@@ -217,7 +217,7 @@ net::Task<bool> Controller::serve_exec(net::FrameChannel& channel, const Peer& w
 }
 
 net::Task<> Controller::say_last(net::FrameChannel& channel, json reply) {
-  if (!channel.send(text_of(reply))) co_return;
+  if (!channel.send(text_of(redact(std::move(reply))))) co_return;
   const auto flushed = co_await channel.flush(loop_.in(1s));
   static_cast<void>(flushed);
 }

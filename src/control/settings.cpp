@@ -55,6 +55,7 @@ class Describer {
                                    service.concurrency.per_caller, service.concurrency.queue));
     for (const manifest::Dependency& dependency : service.depends_on)
       add("depends_on." + dependency.service, std::string(to_string(dependency.condition)));
+    for (const manifest::GrantedSecret& each : service.secrets) add_secret(each);
     add("owner", service.owner);
     add("stop_grace", to_string(service.stop_grace));
     add_debug(service.debug);
@@ -86,6 +87,15 @@ class Describer {
     add("build.dir", build.dir);
     if (!build.inputs.empty()) add("build.inputs", text_of(build.inputs));
     if (!build.ignore.empty()) add("build.ignore", text_of(build.ignore));
+  }
+
+  void add_secret(const manifest::GrantedSecret& granted) {
+    const manifest::Secret& secret = granted.secret;
+    std::string text =
+        fmt::format("{}, {} {}, mode {:04o}", secret.name, to_string(secret.source), secret.from, granted.mode);
+    if (!granted.env.empty()) text += ", env " + granted.env;
+    if (!granted.signal.empty()) text += ", signal " + granted.signal;
+    add("secrets." + granted.target, std::move(text));
   }
 
   void add_call(const manifest::Call& call) {

@@ -130,6 +130,7 @@ Result<> Controller::sign(Runtime& runtime, SidecarPeer& peer, const std::string
 void Controller::publish() {
   for (auto& [id, runtime] : runtimes_) {
     publish_doors(runtime);
+    publish_secrets(runtime);
     publish_to(runtime);
   }
 }

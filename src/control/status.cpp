@@ -30,6 +30,7 @@ json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time
   result["serial"] = runtime->serial;
   result["not_after"] = runtime->not_after;
   if (!runtime->doors_problem.empty()) result["rejected"] = runtime->doors_problem;
+  if (!runtime->secrets_problem.empty()) result["rejected"] = "its secrets: " + runtime->secrets_problem;
   if (!runtime->rejected.empty()) result["rejected"] = runtime->rejected;
   json missing = json::array();
   for (const auto& each : runtime->not_enforced)
@@ -93,6 +94,7 @@ json Controller::problems() const {
     list.push_back(
         fmt::format("the audit log could not be written, so exec, run and forward are refused: {}", audit_problem_));
   for (const std::string& problem : role_problems_) list.push_back(problem);
+  for (json& problem : secret_problems()) list.push_back(std::move(problem));
   const std::string build = build_id();
   const auto is_other = [&](const std::string& each) { return !each.empty() && each != build; };
   const auto others = std::ranges::count_if(runtimes_, [&](const auto& entry) {

@@ -47,7 +47,7 @@ Result<Loaded> Controller::load_pinned(const Desired& desired) const {
   for (const auto& [name, id] : ids) {
     auto then = history_->desired(id);
     if (!then) return fail(within("'" + name + "'", std::move(then.error())));
-    auto loaded = load(*then);
+    auto loaded = load(*then, Reading::of_what_runs);
     if (!loaded) return fail(Cause::invalid, "'{}' as it was: {}", name, manifest::render(loaded.error().mistakes));
     if (const manifest::Service* service = loaded->application.service(name)) others.push_back(*service);
   }
@@ -55,7 +55,8 @@ Result<Loaded> Controller::load_pinned(const Desired& desired) const {
 }
 
 // Makes `desired` what is wanted. Nothing changes where it can not be: the mistakes are in the fault.
-Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left* left) {
+Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left* left,
+                          std::optional<SecretContents> contents) {
   auto loaded = load_pinned(desired);
   if (!loaded) return fail(std::move(loaded.error()));
   if (loaded->application.name != app_)
@@ -72,6 +73,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
     return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
                 authority_->trust_domain(), loaded->application.trust_domain);
   }
+  if (!contents) contents = contents_of(desired, *loaded, variables_);
   desired.numbers = loaded->model.numbers;
   const Roles roles(loaded->application.operators);
   if (keep && !roles.unknown().empty()) return fail(Cause::invalid, "{}", fmt::join(roles.unknown(), "\n"));
@@ -83,6 +85,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   desired_ = std::move(desired);
   loaded_ = std::move(*loaded);
   launcher_.directory = desired_.directory;
+  set_contents(std::move(*contents));
   give_roles(loaded_->application.operators);
   if (auto made = make_gateway_certificate(); !made) return made;
   if (left != nullptr) adopt_names(*left);
@@ -93,10 +96,11 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
 }
 
 // What the goals of everything that runs are, of the manifest that is loaded or of another one.
-std::vector<Goal> Controller::wanted_goals(const Desired& desired, const Loaded& loaded) const {
+std::vector<Goal> Controller::wanted_goals(const Desired& desired, const Loaded& loaded,
+                                           const SecretContents& secrets) const {
   Launcher launcher = launcher_;
   launcher.directory = desired.directory;
-  std::vector<Goal> all = goals_of(launcher, loaded.application, loaded.model);
+  std::vector<Goal> all = goals_of(launcher, loaded.application, loaded.model, secrets);
   std::erase_if(all, [&](const Goal& goal) { return !desired.selects(goal.service); });
   return all;
 }
@@ -117,7 +121,7 @@ Result<> Controller::select(Desired& desired) {
 void Controller::enter_history(const Origin& origin) {
   const Desired own = without_what_is_left(desired_);
   std::string id;
-  for (const Goal& goal : wanted_goals(desired_, *loaded_)) {
+  for (const Goal& goal : wanted_goals(desired_, *loaded_, contents_)) {
     const Revision* current = history_->current(goal.service);
     if (current != nullptr && current->hash == goal.revision && current->failed.empty()) continue;
     const auto pinned = desired_.pinned.find(goal.service);
@@ -149,7 +153,7 @@ bool Controller::can_go_back(const Goal& goal) const {
 
 // What is wanted, less what somebody runs something else in the place of, with what is known of each revision.
 std::vector<Goal> Controller::goals() const {
-  std::vector<Goal> all = wanted_goals(desired_, *loaded_);
+  std::vector<Goal> all = wanted_goals(desired_, *loaded_, contents_);
   for (Goal& goal : all) {
     const Revision* current = history_->current(goal.service);
     goal.proven = goal.job || (current != nullptr && current->proven);
@@ -167,9 +171,11 @@ void Controller::save_history() {
   if (auto saved = history_->save(in_use); !saved) log_line("the history: {}", saved.error().message);
 }
 
-json Controller::difference(const Desired& desired, const Loaded& next) const {
-  const std::vector<Goal> wanted = wanted_goals(desired, next);
-  auto changed = changes(loaded_ && !fleet_.going_down() ? &loaded_->application : nullptr, next.application);
+json Controller::difference(const Desired& desired, const Loaded& next, const SecretContents& secrets) const {
+  const std::vector<Goal> wanted = wanted_goals(desired, next, secrets);
+  const bool up = loaded_ && !fleet_.going_down();
+  auto changed = changes(up ? &loaded_->application : nullptr, next.application);
+  if (up) add_secret_changes(desired, next, secrets, changed);
   std::erase_if(changed, [&](const Change& change) {
     return next.application.service(change.subject) != nullptr && !desired.selects(change.subject);
   });
@@ -195,7 +201,7 @@ json Controller::history(const json& request) const {
                     {"why", each.why},       {"proven", each.proven}, {"failed", each.failed}};
       std::optional<manifest::Service> then;
       if (const auto desired = history_->desired(each.desired))
-        if (const auto loaded = load(*desired))
+        if (const auto loaded = load(*desired, Reading::of_what_runs))
           if (const manifest::Service* found = loaded->application.service(service.name)) then = *found;
       if (before && then) entry["changes"] = changes_json(changes(*before, *then));
       before = std::move(then);

@@ -15,6 +15,7 @@
 #include "manifest/position.hpp"
 #include "manifest/protocol.hpp"
 #include "manifest/resilience.hpp"
+#include "manifest/secret.hpp"
 #include "manifest/units.hpp"
 #include "manifest/update.hpp"
 
@@ -160,6 +161,8 @@ struct Service {
   std::vector<DeclaredPort> ports;  // in the manifest's order; the first is injected as PORT; a job or worker has none
   std::vector<Variable> environment;  // env_file's first, then `environment`'s; every name once
   std::vector<std::string> env_file;
+  std::vector<GrantedSecret> secrets;   // each target once
+  std::vector<std::string> not_secret;  // variables of `environment` that only look like one
   std::vector<Call> calls;
   std::vector<Egress> egress;
   Limits limits;
@@ -187,6 +190,7 @@ struct Application {
   std::string file;                   // the manifest's name, as ParseOptions gave it
   std::vector<Service> services;      // those that the active profiles include, in the manifest's order
   std::vector<std::string> inactive;  // names of the others
+  std::vector<Secret> secrets;        // that are declared, in the manifest's order
   std::optional<Gateway> gateway;
   Operators operators;
   Debug debug;

@@ -21,15 +21,26 @@ bool means_environment(std::string_view key) {
   return key == "environment" || key == "env" || nearest(key, keys_of(Section::service).known) == "environment";
 }
 
-void hide_values(Report& report, const Node& environment) {
-  for (const Entry& entry : environment.entries) {
-    report.hide(after(entry.mark, entry.key));
-    Mark value = entry.value->mark;
-    if (value.line > entry.mark.line) report.hide({value.line, 1, value.file});
-  }
+void hide_value(Report& report, const Entry& entry) {
+  report.hide(after(entry.mark, entry.key));
+  Mark value = entry.value->mark;
+  if (value.line > entry.mark.line) report.hide({value.line, 1, value.file});
+}
+
+void hide_variables(Report& report, const Node& environment) {
+  for (const Entry& entry : environment.entries) hide_value(report, entry);
   for (const NodePtr& item : environment.items) {
     std::size_t equals = item->text.find('=');
     report.hide(equals == std::string::npos ? item->mark : after(item->mark, item->text.substr(0, equals)));
+  }
+}
+
+// Whoever writes a secret itself there gets it refused, and not shown.
+void hide_secrets(Report& report, const Node& secrets) {
+  for (const Entry& secret : secrets.entries) {
+    if (secret.value->kind == Node::Kind::scalar) hide_value(report, secret);
+    for (const Entry& entry : secret.value->entries)
+      if (entry.key != "file" && entry.key != "directory") hide_value(report, entry);
   }
 }
 
@@ -77,7 +88,7 @@ class Assembler {
     }
     failed_ = failed_ || (!tree.root && !tree.mistakes.empty());
     if (!tree.root || !fits(text.size(), *tree.root)) return nullptr;
-    hide_environment(context_.report, *tree.root);
+    hide_values(context_.report, *tree.root);
     const Entry* include = find_entry(*tree.root, "include");
     if (!include) return tree.root;
     open_.push_back(file);
@@ -125,27 +136,29 @@ class Assembler {
                           "this manifest is included, and has no map of 'services' to take");
       return;
     }
-    add_services(whole, take_services(context_, inclusion, *root), mark);
+    Taken taken = take_services(context_, inclusion, *root);
+    add(whole, "services", "service", std::move(taken.services), mark);
+    if (!taken.secrets.empty()) add(whole, "secrets", "secret", std::move(taken.secrets), mark);
   }
 
-  static Entry& services_of(Node& whole, Mark mark) {
-    if (Entry* services = find_entry(whole, "services")) return *services;
-    whole.entries.push_back({"services", mark, shared({.kind = Node::Kind::map, .mark = mark})});
+  static Entry& map_at(Node& whole, const std::string& key, Mark mark) {
+    if (Entry* map = find_entry(whole, key)) return *map;
+    whole.entries.push_back({key, mark, shared({.kind = Node::Kind::map, .mark = mark})});
     return whole.entries.back();
   }
 
-  void add_services(Node& whole, std::vector<Entry> added, Mark include) {
-    Entry& services = services_of(whole, include);
-    if (services.value->kind != Node::Kind::map) return;  // whoever reads it says why
-    Node map = *services.value;
+  void add(Node& whole, const std::string& key, std::string_view what, std::vector<Entry> added, Mark include) {
+    Entry& there = map_at(whole, key, include);
+    if (there.value->kind != Node::Kind::map) return;  // whoever reads it says why
+    Node map = *there.value;
     for (Entry& entry : added) {
       inclusions_.emplace(entry.mark.file, include);
       if (const Entry* taken = find_entry(map, entry.key))
-        refuse_taken(context_, entry.key, include, entry.mark, taken->mark);
+        refuse_taken(context_, what, entry, include, taken->mark);
       else
         map.entries.push_back(std::move(entry));
     }
-    services.value = shared(std::move(map));
+    there.value = shared(std::move(map));
   }
 
   std::optional<Text> read_inclusion(const Node& node, Inclusion& inclusion) {
@@ -236,12 +249,13 @@ std::string placed(const std::string& directory, const std::string& path) {
   return fmt::format("{}/{}", directory, rest);
 }
 
-void hide_environment(Report& report, const Node& root) {
+void hide_values(Report& report, const Node& root) {
+  if (const Entry* secrets = find_entry(root, "secrets")) hide_secrets(report, *secrets->value);
   const Entry* services = find_entry(root, "services");
   if (!services) return;
   for (const Entry& service : services->value->entries) {
     for (const Entry& entry : service.value->entries) {
-      if (means_environment(entry.key)) hide_values(report, *entry.value);
+      if (means_environment(entry.key)) hide_variables(report, *entry.value);
     }
   }
 }

@@ -12,8 +12,8 @@ namespace bulkhead::manifest {
 NodePtr assemble(Context& context);
 
 // From now on nothing shows what the variables of a file's services hold, also where another file takes their place and
-// nobody reads them.
-void hide_environment(Report& report, const Node& root);
+// nobody reads them; nor what stands in `secrets` where nothing may be but where they come from.
+void hide_values(Report& report, const Node& root);
 
 // What of an included manifest is taken, and under which names.
 struct Inclusion {
@@ -23,9 +23,13 @@ struct Inclusion {
   Mark mark;
 };
 
-// The services of the included manifest `root` as they are named here: each is renamed, and what they say of each other
-// with it. A call of a renamed service is answered under the name that the program knows as well.
-std::vector<Entry> take_services(Context& context, const Inclusion& inclusion, const Node& root);
+// The services of the included manifest `root` as they are named here, and the secrets that they name: each is renamed,
+// and what they say of each other with it. A call of a renamed service is answered under the name that the program
+// knows as well, and a renamed secret is found under it.
+struct Taken {
+  std::vector<Entry> services, secrets;
+};
+Taken take_services(Context& context, const Inclusion& inclusion, const Node& root);
 
 // The tree with every path of a file in another directory counting from the first file's.
 NodePtr with_paths_placed(Context& context, const NodePtr& root);

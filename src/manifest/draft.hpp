@@ -32,6 +32,11 @@ struct CallDraft {
   ResilienceDraft resilience;
 };
 
+struct SecretDraft {
+  Text source;  // the name of a secret of the manifest
+  GrantedSecret granted;
+};
+
 struct HealthDraft {
   Healthcheck check;
   std::optional<Text> type;
@@ -45,6 +50,7 @@ struct ServiceDraft {
   Mark mark;
   bool active = true;
   std::vector<CallDraft> calls;
+  std::vector<SecretDraft> secrets;
   std::optional<HealthDraft> health;
   std::optional<Mark> concurrency;
 };
@@ -72,6 +78,8 @@ void read_ports(Context& context, const Fields& fields, Service& service);
 void read_calls(Context& context, const Node& node, ServiceDraft& draft);
 void read_egress(Context& context, const Node& node, Service& service);
 void read_environment(Context& context, const Fields& fields, Service& service);
+void read_secrets(Context& context, const Node& node, Draft& draft);                   // of the manifest
+void read_granted_secrets(Context& context, const Node& node, ServiceDraft& service);  // of a service
 void read_mounts(Context& context, const Node& node, Service& service);
 void read_dependencies(Context& context, const Node& node, Service& service);
 void read_health(Context& context, const Node& node, ServiceDraft& draft);
@@ -89,6 +97,7 @@ void read_debug(Context& context, const Node& node, std::string owner, Debug& de
 // Judging: what the names refer to. Each fills in the service's or gateway's final values.
 void resolve_calls(Context& context, Draft& draft, ServiceDraft& service);
 void resolve_health(Context& context, ServiceDraft& service);
+void resolve_secrets(Context& context, const Draft& draft, ServiceDraft& service);
 void check_dependencies(Context& context, const Draft& draft);
 void check_outside(Context& context, const Draft& draft, const ServiceDraft& service);
 void check_wired(Context& context, const ServiceDraft& service);

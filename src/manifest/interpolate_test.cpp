@@ -4,7 +4,7 @@
 
 #include "manifest/env_file.hpp"
 #include "manifest/parse.hpp"
-#include "manifest/secrets.hpp"
+#include "manifest/secret.hpp"
 
 namespace bulkhead::manifest {
 namespace {
@@ -73,6 +73,7 @@ TEST(EnvFile, PointsAtBadLinesWithoutTheirValues) {
 
 TEST(Secrets, AreGuessedFromNameKindAndRandomness) {
   EXPECT_NE(looks_secret("DB_PASSWORD", "postgres"), "");
+  EXPECT_NE(looks_secret("PGPASSWORD", "postgres"), "");
   EXPECT_NE(looks_secret("X", "ghp_0123456789abcdefghij"), "");
   EXPECT_NE(looks_secret("URL", "redis://:hunter2@cache:6379"), "");
   EXPECT_NE(looks_secret("X", "q7Zt1LpW9xKf3VbN8sYc2RmD"), "");
@@ -86,6 +87,15 @@ TEST(Secrets, AreGuessedFromNameKindAndRandomness) {
                                                                   {"PATH_X", "/usr/local/share/application/data"}}) {
     EXPECT_EQ(looks_secret(name, value), "") << name;
   }
+}
+
+TEST(Secrets, AreRefusedInAManifestByTheirNameAndAsPrivateKeysAlone) {
+  EXPECT_EQ(written_secret("DB_PASSWORD", "postgres"), "by its name");
+  EXPECT_EQ(written_secret("X", "-----BEGIN PRIVATE KEY-----\nMIIE"), "it is a private key");
+  EXPECT_EQ(written_secret("X", "-----BEGIN OPENSSH PRIVATE KEY-----"), "it is a private key");
+  EXPECT_EQ(written_secret("X", "-----BEGIN CERTIFICATE-----"), "");
+  EXPECT_EQ(written_secret("URL", "redis://:hunter2@cache:6379"), "");
+  EXPECT_EQ(written_secret("DB_PASSWORD", ""), "");
 }
 
 }  // namespace

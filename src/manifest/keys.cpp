@@ -17,14 +17,13 @@ constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{del
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
 constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
-                               "operators", "debug",        "include",  "owner"};
+                               "operators", "debug",        "include",  "owner",    "secrets"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
     {"telemetry", "export of traces and metrics"},
     {"mode", "learning and auditing instead of enforcing"},
-    {"secrets", "secrets that are handed to services"},
 };
 constexpr Advice kManifestForeign[] = {
     {"name", "the application's name is 'app'"},
@@ -39,14 +38,13 @@ constexpr Advice kManifestForeign[] = {
 constexpr Known kService[] = {
     "type",        "dir",      "command",    "build",  "rootfs", "mounts",      "port",  "ports",       "protocol",
     "environment", "env_file", "calls",      "egress", "limits", "healthcheck", "scale", "concurrency", "depends_on",
-    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image"};
+    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image", "secrets",     "not_secret"};
 constexpr Advice kServiceLater[] = {
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},
     {"publishes", "publishing events"},
     {"subscribes", "subscribing to events"},
     {"auth", "end-user authentication"},
-    {"secrets", "secrets that are handed to services"},
     {"mode", "learning and auditing instead of enforcing"},
     {"limit", "rate limits"},
 };
@@ -333,6 +331,35 @@ constexpr Advice kBuildForeign[] = {
     {"outputs", "what a build writes is seen: remove the key; files that change by themselves are for 'ignore'"},
 };
 
+constexpr std::string_view kNoValue =
+    "a secret's value has no place in a manifest: write it into a file and say which, {file: PATH}";
+constexpr std::string_view kSecretFile = "a secret is in a file, a directory or the environment of `bulkhead up`";
+constexpr Known kSecret[] = {"file", "environment", "directory"};
+constexpr Advice kSecretForeign[] = {
+    {"value", kNoValue},
+    {"content", kNoValue},
+    {"data", kNoValue},
+    {"text", kNoValue},
+    {"env", "the key is 'environment'"},
+    {"variable", "the key is 'environment'"},
+    {"path", "the key is 'file' or 'directory'"},
+    {"dir", "the key is 'directory'"},
+    {"external", kSecretFile},
+    {"name", "a secret has the name of its key; another one inside is 'target' of the service's entry"},
+    {"driver", kSecretFile},
+};
+
+constexpr Known kGrantedSecret[] = {"source", "target", "env", "signal", "mode"};
+constexpr Advice kGrantedSecretForeign[] = {
+    {"name", "the key is 'source'"},
+    {"file", "where a secret comes from stands at the top, in 'secrets' of the manifest"},
+    {"environment", "a variable that holds it inside is 'env'"},
+    {"uid", "it is the service's own: remove it"},
+    {"gid", "it is the service's own: remove it"},
+    {"reload", "the key is 'signal'"},
+    {"on_change", "the key is 'signal'"},
+};
+
 constexpr Keys kKeys[] = {
     {"manifest", kManifest, kManifestLater, kManifestForeign},
     {"service", kService, kServiceLater, kServiceForeign},
@@ -360,6 +387,8 @@ constexpr Keys kKeys[] = {
     {"debug", kDebug, {}, kDebugForeign},
     {"include", kInclude, {}, kIncludeForeign},
     {"build", kBuild, {}, kBuildForeign},
+    {"secret", kSecret, {}, kSecretForeign},
+    {"secret of a service", kGrantedSecret, {}, kGrantedSecretForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

@@ -23,6 +23,8 @@ enum class Place {
   call,
   dependencies,
   mounts,
+  secrets,  // of the manifest: each as a whole
+  granted,  // of a service: by the secret
   gateway,
   routes,
   route,
@@ -34,13 +36,19 @@ Place place_in_service(std::string_view key) {
   if (key == "calls") return Place::calls;
   if (key == "depends_on") return Place::dependencies;
   if (key == "mounts") return Place::mounts;
-  if (key == "env_file" || key == "profiles") return Place::appended;
+  if (key == "secrets") return Place::granted;
+  if (key == "env_file" || key == "profiles" || key == "not_secret") return Place::appended;
   return Place::value;
 }
 
 Place place_of(Place map, std::string_view key) {
   switch (map) {
-    case Place::manifest: return key == "services" ? Place::services : key == "gateway" ? Place::gateway : Place::value;
+    case Place::manifest:
+      return key == "services"  ? Place::services
+             : key == "gateway" ? Place::gateway
+             : key == "secrets" ? Place::secrets
+                                : Place::value;
+    case Place::secrets: return Place::whole;
     case Place::services: return Place::service;
     case Place::service: return place_in_service(key);
     case Place::calls: return Place::call;
@@ -121,6 +129,12 @@ std::string text_at(const Node& map, std::string_view key, std::string_view othe
                                                                        : otherwise);
 }
 
+// The secret that "db" or {source: db} names.
+std::optional<std::string> granted_secret(const Node& item) {
+  std::string name = is_map(item) ? text_at(item, "source", "") : item.text;
+  return name.empty() ? std::nullopt : std::optional(std::move(name));
+}
+
 // What a route matches, as one text: two routes with the same are one.
 std::optional<std::string> matched_by(const Node& item) {
   if (!is_map(item)) return std::nullopt;
@@ -159,8 +173,9 @@ class Merger {
         remove(result, earlier, entry);
       else if (!earlier)
         result.entries.push_back({entry.key, entry.mark, fresh(entry.value)});
-      else if (place == Place::services && inclusions_.contains(entry.mark.file))
-        refuse_taken(context_, entry.key, inclusions_.at(entry.mark.file), entry.mark, earlier->mark);
+      else if ((place == Place::services || place == Place::secrets) && inclusions_.contains(entry.mark.file))
+        refuse_taken(context_, place == Place::services ? "service" : "secret", entry, inclusions_.at(entry.mark.file),
+                     earlier->mark);
       else
         lay(*earlier, entry, place_of(place, entry.key));
     }
@@ -193,6 +208,7 @@ class Merger {
             earlier.value, later.value, [this](const Node& node) { return dependencies_as_map(context_, node); },
             Place::whole);
       case Place::mounts: return lists(earlier.value, later.value, mounted_at, Place::whole);
+      case Place::granted: return lists(earlier.value, later.value, granted_secret, Place::whole);
       case Place::routes: return lists(earlier.value, later.value, matched_by, Place::route);
       case Place::appended: return appended(base, over);
       default: return is_map(base) && is_map(over) ? maps(base, over, place) : fresh(later.value);
@@ -350,11 +366,11 @@ void refuse_edits(Context& context, const Node& node) {
   for (const Entry& entry : node.entries) refuse_edits(context, *entry.value);
 }
 
-void refuse_taken(Context& context, const std::string& name, Mark include, Mark there, Mark taken) {
+void refuse_taken(Context& context, std::string_view what, const Entry& brought, Mark include, Mark taken) {
   context.report
       .add(include, "include",
-           fmt::format("this brings a service '{}' ({}), and there is one already ({})", name,
-                       to_string(context.report.position(there)), to_string(context.report.position(taken))))
+           fmt::format("this brings a {} '{}' ({}), and there is one already ({})", what, brought.key,
+                       to_string(context.report.position(brought.mark)), to_string(context.report.position(taken))))
       .help.emplace_back("give what is included a prefix: {file: FILE, prefix: pay-}, or take less of it with 'only'");
 }
 

@@ -20,8 +20,9 @@ NodePtr lay_over(Context& context, const Inclusions& inclusions, const NodePtr& 
 // Reports every !reset and !override in `node`: no file comes before it that they could be about.
 void refuse_edits(Context& context, const Node& node);
 
-// Reports that the service `name` of the file `there` is another's name already. `include` is where it came in.
-void refuse_taken(Context& context, const std::string& name, Mark include, Mark there, Mark taken);
+// Reports that the name of `brought`, a `what` ("service", "secret") of an included file, is another's already.
+// `include` is where it came in.
+void refuse_taken(Context& context, std::string_view what, const Entry& brought, Mark include, Mark taken);
 
 // The short forms as maps, nothing where they are not understood (whoever reads them reports why): [catalog] or
 // {catalog: ...} of `calls`, [GET /x] or nothing of one call, [migrate] of `depends_on`.

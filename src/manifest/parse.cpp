@@ -63,6 +63,7 @@ void read_services(Context& context, const Fields& fields, Draft& draft) {
 void resolve(Context& context, Draft& draft) {
   for (ServiceDraft& service : draft.services) {
     resolve_health(context, service);
+    resolve_secrets(context, draft, service);
     resolve_calls(context, draft, service);
     resolve_call_detours(context, draft, service);
     check_concurrency(context, service);
@@ -92,6 +93,7 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   }
   Fields fields(context, root, Section::manifest, "the manifest");
   read_application(context, fields, draft.application);
+  if (const Node* node = fields.find("secrets")) read_secrets(context, *node, draft);
   read_services(context, fields, draft);
   if (const Node* node = fields.find("operators")) read_operators(context, *node, draft.application);
   if (const Node* node = fields.find("debug"))

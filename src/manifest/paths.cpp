@@ -27,6 +27,7 @@ class Placing {
     for (Entry& entry : result.entries) {
       if (entry.key == "services") entry.value = services(entry.value);
       if (entry.key == "gateway") entry.value = gateway(entry.value);
+      if (entry.key == "secrets") entry.value = secrets(entry.value);
     }
     return shared(std::move(result));
   }
@@ -65,6 +66,17 @@ class Placing {
       Node files = *tls->value;
       for (Entry& entry : files.entries) entry.value = paths(entry.value);
       tls->value = shared(std::move(files));
+    }
+    return shared(std::move(result));
+  }
+
+  NodePtr secrets(const NodePtr& node) {
+    Node result = *node;
+    for (Entry& entry : result.entries) {
+      Node secret = *entry.value;
+      for (Entry& each : secret.entries)
+        if (each.key == "file" || each.key == "directory") each.value = paths(each.value);
+      entry.value = shared(std::move(secret));
     }
     return shared(std::move(result));
   }

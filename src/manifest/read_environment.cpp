@@ -2,6 +2,8 @@
 
 #include "manifest/draft.hpp"
 #include "manifest/env_file.hpp"
+#include "manifest/interpolate.hpp"
+#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 
@@ -57,7 +59,9 @@ class EnvironmentReader {
       return;
     }
     auto text = read_text(context_, node, fmt::format("'{}' in {}", entry.key, what));
-    if (text) take(entry.key, std::move(text->value), entry.mark, what);
+    if (!text) return;
+    refuse_written(entry.key, node, entry.mark);
+    take(entry.key, std::move(text->value), entry.mark, what);
   }
 
   void read_line(const Node& node, const std::string& what) {
@@ -76,7 +80,34 @@ class EnvironmentReader {
     Node value = node;
     value.text = node.text.substr(equals + 1);
     auto text = read_text(context_, value, fmt::format("'{}' in {}", name, what));
-    if (text) take(name, std::move(text->value), node.mark, what);
+    if (!text) return;
+    refuse_written(name, value, node.mark);
+    take(name, std::move(text->value), node.mark, what);
+  }
+
+  // A secret that the manifest's text alone says, a default of a variable too.
+  void refuse_written(const std::string& name, const Node& value, Mark mark) {
+    if (context_.options.takes_written_secrets) return;
+    auto written = interpolate(value.text, [](std::string_view) { return std::optional<std::string>(); });
+    auto why = written ? written_secret(name, *written) : std::string_view();
+    bool by_name = why == "by its name";
+    bool is_none = by_name && std::ranges::find(service_.not_secret, name) != service_.not_secret.end();
+    if (why.empty() || is_none) return;
+    Mistake& mistake = context_.report.add(
+        mark, "written-secret",
+        fmt::format("'{}' of service '{}' is a secret ({}) that stands in the manifest", name, service_.name, why));
+    mistake.help.push_back(
+        fmt::format("write it into a file and name that: secrets: {{{0}: {{file: ./{0}}}}}; the service says 'secrets: "
+                    "[{0}]' and reads /run/secrets/{0}",
+                    lower(name)));
+    mistake.help.push_back(fmt::format(
+        "a program that takes it from its environment alone: secrets: [{{source: {}, env: {}}}]", lower(name), name));
+    if (by_name) mistake.help.push_back(fmt::format("if it is none: not_secret: [{}]", name));
+  }
+
+  static std::string lower(std::string text) {
+    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return text;
   }
 
   void hide(const Node& value, Mark key, const std::string& name) {
@@ -126,12 +157,28 @@ class EnvironmentReader {
   Service& service_;
 };
 
+std::vector<Text> read_not_secret(Context& context, const Fields& fields) {
+  const Node* node = fields.find("not_secret");
+  return node ? read_texts(context, *node, fields.what("not_secret"), "[MAX_TOKEN, ...]") : std::vector<Text>();
+}
+
 }  // namespace
 
 void read_environment(Context& context, const Fields& fields, Service& service) {
+  const std::vector<Text> not_secret = read_not_secret(context, fields);
+  for (const Text& name : not_secret) service.not_secret.push_back(name.value);
   EnvironmentReader reader(context, service);
   reader.read_files();
   if (const Node* node = fields.find("environment")) reader.read_node(*node, fields.what("environment"));
+  for (const Text& name : not_secret) {
+    if (std::ranges::find(service.environment, name.value, &Variable::name) != service.environment.end()) continue;
+    std::vector<std::string> names;
+    for (const Variable& variable : service.environment) names.push_back(variable.name);
+    context.report
+        .add(name.mark, "environment",
+             fmt::format("'{}' in {} is no variable of the service", name.value, fields.what("not_secret")))
+        .did_you_mean = nearest(name.value, names);
+  }
 }
 
 }  // namespace bulkhead::manifest

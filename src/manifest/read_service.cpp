@@ -158,6 +158,7 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
     read_ports(context, fields, service);
   read_env_files(context, fields, service);
   read_environment(context, fields, service);
+  if (const Node* node = fields.find("secrets")) read_granted_secrets(context, *node, draft);
   if (const Node* node = fields.find("calls")) read_calls(context, *node, draft);
   if (const Node* node = fields.find("egress")) read_egress(context, *node, service);
   if (const Node* node = fields.find("limits")) read_limits(context, *node, service);

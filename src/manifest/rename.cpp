@@ -26,17 +26,19 @@ class Renaming {
   Renaming(Context& context, const Inclusion& inclusion, const Node& root)
       : context_(context), inclusion_(inclusion), root_(root), services_(*find_entry(root, "services")->value) {}
 
-  std::vector<Entry> run() {
+  Taken run() {
     check_only();
     for (const Entry& entry : services_.entries) {
       if (taken(entry.key)) names_.emplace(entry.key, inclusion_.prefix + entry.key);
     }
     for (const auto& [theirs, ours] : inclusion_.with) names_[theirs] = ours;
-    std::vector<Entry> result;
+    Taken result;
     for (const Entry& entry : services_.entries) {
-      if (taken(entry.key)) result.push_back({names_.at(entry.key), entry.mark, renamed_service(*entry.value)});
+      if (taken(entry.key))
+        result.services.push_back({names_.at(entry.key), entry.mark, renamed_service(*entry.value)});
     }
     check_with();
+    result.secrets = taken_secrets();
     return result;
   }
 
@@ -97,6 +99,7 @@ class Renaming {
     for (Entry& entry : result.entries) {
       if (entry.key == "calls") entry.value = renamed_calls(entry.value);
       if (entry.key == "depends_on") entry.value = renamed_dependencies(entry.value);
+      if (entry.key == "secrets") entry.value = renamed_secrets(entry.value);
     }
     const Entry* owner = find_entry(root_, "owner");
     if (owner && !find_entry(result, "owner")) result.entries.push_back(*owner);
@@ -112,6 +115,48 @@ class Renaming {
     Node map = *node;
     for (Entry& entry : map.entries) rename_key(entry);
     refuse_twice(map);
+    return shared(std::move(map));
+  }
+
+  const Entry* their_secret(const std::string& name) const {
+    const Entry* secrets = find_entry(root_, "secrets");
+    return secrets ? find_entry(*secrets->value, name) : nullptr;
+  }
+
+  std::vector<Entry> taken_secrets() const {
+    std::vector<Entry> result;
+    for (const std::string& name : secrets_) {
+      const Entry* entry = their_secret(name);
+      result.push_back({inclusion_.prefix + name, entry->mark, entry->value});
+    }
+    return result;
+  }
+
+  // What is none of its own means a secret of this application.
+  NodePtr renamed_secrets(const NodePtr& node) {
+    if (node->kind != Node::Kind::list) return node;
+    Node list = *node;
+    for (NodePtr& item : list.items) item = renamed_secret(item);
+    return shared(std::move(list));
+  }
+
+  NodePtr renamed_secret(const NodePtr& item) {
+    bool is_short = item->kind == Node::Kind::scalar;
+    const Entry* source = find_entry(*item, "source");
+    if (!is_short && (!source || source->value->kind != Node::Kind::scalar)) return item;
+    const Node& written = is_short ? *item : *source->value;
+    auto name = interpolate(written.text, context_.options.environment);
+    if (!name || !their_secret(*name)) return item;
+    secrets_.insert(*name);
+    if (inclusion_.prefix.empty()) return item;
+    Node map{.kind = Node::Kind::map, .mark = item->mark};
+    if (!is_short) map = *item;
+    Node ours = scalar(inclusion_.prefix + *name, written.mark);
+    if (Entry* there = find_entry(map, "source"))
+      there->value = shared(std::move(ours));
+    else
+      map.entries.push_back({"source", item->mark, shared(std::move(ours))});
+    if (!find_entry(map, "target")) map.entries.push_back({"target", item->mark, shared(scalar(*name, written.mark))});
     return shared(std::move(map));
   }
 
@@ -183,11 +228,12 @@ class Renaming {
   const Node& services_;
   std::map<std::string, std::string> names_;  // theirs to ours
   std::set<std::string> used_;
+  std::set<std::string> secrets_;  // theirs that what is taken names
 };
 
 }  // namespace
 
-std::vector<Entry> take_services(Context& context, const Inclusion& inclusion, const Node& root) {
+Taken take_services(Context& context, const Inclusion& inclusion, const Node& root) {
   return Renaming(context, inclusion, root).run();
 }
 

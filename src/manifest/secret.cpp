@@ -1,4 +1,4 @@
-#include "manifest/secrets.hpp"
+#include "manifest/secret.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,6 +32,7 @@ bool ends_in_word(std::string_view name, std::string_view word) {
 
 bool is_secret_name(std::string_view name) {
   std::string wanted = upper(name);
+  if (wanted.ends_with("PASSWORD")) return true;  // of one word with what it is for: PGPASSWORD
   auto matches = [&](std::string_view word) { return ends_in_word(wanted, word); };
   return std::ranges::any_of(kSecretEndings, matches) || std::ranges::any_of(kKeyKinds, matches);
 }
@@ -89,12 +90,36 @@ bool is_random(std::string_view value) {
   return has_digit && has_letter && (entropy(value) > kRandom || (hexadecimal && entropy(value) > 3.0));
 }
 
+// "-----BEGIN RSA PRIVATE KEY-----" and its like.
+bool holds_private_key(std::string_view value) {
+  const std::size_t begin = value.find("-----BEGIN ");
+  return begin != std::string_view::npos && value.find("PRIVATE KEY-----", begin) != std::string_view::npos;
+}
+
+bool is_secret_by_name(std::string_view name, std::string_view value) {
+  return is_secret_name(name) && !is_setting(value) && !value.starts_with('/');
+}
+
 }  // namespace
+
+std::string_view to_string(Secret::Source source) {
+  switch (source) {
+    case Secret::Source::file: return "file";
+    case Secret::Source::environment: return "environment";
+    case Secret::Source::directory: return "directory";
+  }
+  return "file";
+}
+
+std::string_view written_secret(std::string_view name, std::string_view value) {
+  if (holds_private_key(value)) return "it is a private key";
+  return is_secret_by_name(name, value) ? "by its name" : "";
+}
 
 std::string_view looks_secret(std::string_view name, std::string_view value) {
   if (begins_like_key(value)) return "it begins like a known kind of key";
   if (holds_password(value)) return "it holds a password";
-  if (is_secret_name(name) && !is_setting(value) && !value.starts_with('/')) return "by its name";
+  if (is_secret_by_name(name, value)) return "by its name";
   if (is_random(value)) return "it looks random";
   return "";
 }

@@ -7,7 +7,7 @@
 
 #include "manifest/addresses.hpp"
 #include "manifest/assemble.hpp"
-#include "manifest/secrets.hpp"
+#include "manifest/secret.hpp"
 
 namespace bulkhead::manifest {
 
@@ -33,6 +33,19 @@ void warn_uncalled(const Application& application, Report& report) {
         .warn(service.position, "uncalled",
               fmt::format("nobody calls service '{}' and no route leads to it", service.name))
         .help.emplace_back("write it in 'calls' of whoever needs it, or remove its port");
+  }
+}
+
+void warn_unused_secrets(const Application& application, Report& report) {
+  if (!application.inactive.empty()) return;  // those may be whom it is for
+  for (const Secret& secret : application.secrets) {
+    bool used = std::ranges::any_of(application.services, [&](const Service& service) {
+      return std::ranges::any_of(service.secrets,
+                                 [&](const GrantedSecret& each) { return each.secret.name == secret.name; });
+    });
+    if (used) continue;
+    report.warn(secret.position, "unused-secret", fmt::format("no service names the secret '{}'", secret.name))
+        .help.push_back(fmt::format("write it under whoever needs it: secrets: [{}]", secret.name));
   }
 }
 
@@ -86,12 +99,14 @@ class EnvironmentWarnings {
  private:
   void warn_secret(const Variable& variable) {
     auto why = looks_secret(variable.name, variable.value);
-    if (why.empty()) return;
+    bool known = std::ranges::find(service_.not_secret, variable.name) != service_.not_secret.end();
+    if (why.empty() || known) return;
     report_
         .warn(variable.position, "secret",
               fmt::format("'{}' of service '{}' looks like a secret ({})", variable.name, service_.name, why))
         .help.emplace_back(
-            "every process of the service can read its environment: let it read a file that 'mounts' adds");
+            "every process of the service can read its environment: name it under 'secrets', and it is a file of "
+            "/run/secrets");
   }
 
   void warn_address(const Variable& variable, const PeerAddress& address) {
@@ -155,11 +170,11 @@ class EnvironmentWarnings {
 };
 
 // Lines with values are shown without them, whatever is said about them.
-void hide_values(Report& report) {
+void hide_all_values(Report& report) {
   for (std::size_t file = 0; file < report.files(); ++file) {
     const auto number = static_cast<std::uint16_t>(file);
     Tree tree = read_tree(report.source(number).text, number);
-    if (tree.root) hide_environment(report, *tree.root);
+    if (tree.root) hide_values(report, *tree.root);
   }
 }
 
@@ -171,9 +186,10 @@ std::vector<Mistake> warnings(const Application& application, std::string_view t
 
 std::vector<Mistake> warnings(const Application& application, const std::vector<Source>& sources) {
   Report report(sources);
-  hide_values(report);
+  hide_all_values(report);
   warn_uncalled(application, report);
   CallCycles(application, report).run();
+  warn_unused_secrets(application, report);
   for (const Service& service : application.services) EnvironmentWarnings(application, service, report).run();
   return report.take_mistakes();
 }

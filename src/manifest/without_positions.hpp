@@ -13,6 +13,10 @@ inline void forget_positions(Service& service) {
   for (Variable& each : service.environment) forget(each.position);
   for (Egress& each : service.egress) forget(each.position);
   for (Dependency& each : service.depends_on) forget(each.position);
+  for (GrantedSecret& each : service.secrets) {
+    forget(each.position);
+    forget(each.secret.position);
+  }
   for (Call& each : service.calls) {
     forget(each.position);
     for (Permission& permission : each.permissions) forget(permission.position);
@@ -23,6 +27,7 @@ inline void forget_positions(Service& service) {
 // For tests: two applications that were written elsewhere, or otherwise, are compared by this.
 inline Application without_positions(Application application) {
   for (Service& service : application.services) forget_positions(service);
+  for (Secret& each : application.secrets) forget(each.position);
   for (auto* groups : {&application.operators.viewer, &application.operators.operate, &application.operators.admin})
     for (Operators::Group& each : *groups) forget(each.position);
   if (!application.gateway) return application;

@@ -14,6 +14,8 @@ NEEDED = ["/usr/bin/redis-server", "/usr/bin/redis-benchmark", "/usr/lib/postgre
 
 MANIFEST = """
 app: stall
+secrets:
+  password: {file: ./password}
 services:
   redis:
     command: [/usr/bin/redis-server, --dir, /data, --appendonly, "yes", --save, "", --protected-mode, "no"]
@@ -24,7 +26,8 @@ services:
     command: [/bin/sh, postgres.sh]
     port: 5432
     protocol: tcp
-    environment: {PGDATA: /data/postgres, POSTGRES_PASSWORD: salt}
+    environment: {PGDATA: /data/postgres}
+    secrets: [{source: password, env: POSTGRES_PASSWORD}]
   digest:
     dir: @HERE@/stall
     command: [/usr/bin/python3, digest.py]
@@ -45,7 +48,8 @@ services:
   pgbench:
     type: job
     command: [/bin/sh, -c, "pgbench -i -q && pgbench -c 8 -j 2 -t 100 -S && psql -c 'select count(*) from pgbench_accounts'"]
-    environment: {PGHOST: db, PGUSER: postgres, PGPASSWORD: salt, PGDATABASE: postgres}
+    environment: {PGHOST: db, PGUSER: postgres, PGDATABASE: postgres}
+    secrets: [{source: password, env: PGPASSWORD}]
     calls: [db]
     depends_on: {db: ready}
     profiles: [load]
@@ -68,7 +72,7 @@ class Stall(harness.Case):
         return answer.json
 
     def test_a_web_application_with_redis_and_postgresql(self):
-        app = self.application(MANIFEST)
+        app = self.application(MANIFEST, files={"password": "salt"})
         app.up()
         for choice in ("cats", "dogs", "cats"):
             answer = app.request("POST", f"/vote?for={choice}")
@@ -115,7 +119,7 @@ class Stall(harness.Case):
             self.assertIn("vault", str(app.records("web-1")))
 
     def test_an_operator_looks_into_the_database(self):
-        app = self.application(MANIFEST)
+        app = self.application(MANIFEST, files={"password": "salt"})
         app.up()
         self.assertEqual(app.request("POST", "/vote?for=owls").status, 200)
         question, login = "select 6 * 7", {"PGUSER": "postgres", "PGPASSWORD": "salt", "PGDATABASE": "postgres", "PGCONNECT_TIMEOUT": "10"}
@@ -145,7 +149,7 @@ class Stall(harness.Case):
             self.assertIn("could not translate host name", answer([str(app.program), "run", "-f", str(app.manifest), "--beside", "redis", "--", *program], {}))
 
     def test_the_load_programs_of_both_projects(self):
-        app = self.application(MANIFEST)
+        app = self.application(MANIFEST, files={"password": "salt"})
         app.run("up", "--detach", "--profile", "load")
         until(lambda: "processed: 800/800" in app.run("logs", "pgbench", check=False).stdout, 90, "the end of pgbench")
         until(lambda: "100000\n" in app.run("logs", "pgbench", check=False).stdout, 20, "the answer to psql")
