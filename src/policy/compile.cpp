@@ -89,6 +89,7 @@ Node describe(const manifest::Service& service) {
   for (const manifest::DeclaredPort& port : service.ports) {
     node.ports.push_back({port.number, port.name, port.protocol});
   }
+  for (const manifest::GrantedSecret& each : service.secrets) node.secrets.push_back(each.secret.name);
   return node;
 }
 

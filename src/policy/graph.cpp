@@ -88,6 +88,7 @@ json graph_json(const Model& model) {
                      {"type", node.job ? "job" : "service"},
                      {"owner", node.owner},
                      {"ports", std::move(ports)},
+                     {"secrets", node.secrets},
                      {"position", manifest::to_string(node.position)}});
   }
   return {{"app", model.app},

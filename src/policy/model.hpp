@@ -82,6 +82,7 @@ struct Node {
   std::string owner;
   bool job = false;
   std::vector<Endpoint> ports;
+  std::vector<std::string> secrets;  // the names of those that it has
   Position position;
   bool operator==(const Node&) const = default;
 };

@@ -33,11 +33,18 @@ std::string_view party(const Model& model, std::string_view name) {
   return name == "gateway" && !model.service(name) && model.has_gateway() ? kGateway : name;
 }
 
-void add(std::vector<Reachable>& list, const Edge& edge, std::vector<Hop> path) {
+std::vector<std::string> secrets_of(const Model& model, std::string_view name) {
+  const Node* node = model.service(name);
+  return node ? node->secrets : std::vector<std::string>();
+}
+
+void add(const Model& model, std::vector<Reachable>& list, const Edge& edge, std::vector<Hop> path) {
   bool outside = edge.kind == Edge::Kind::egress;
   std::string name = outside ? spoken_target(edge) : edge.to;
   auto found = std::ranges::find(list, name, &Reachable::name);
-  if (found == list.end()) found = list.insert(list.end(), {std::move(name), outside, {}});
+  if (found == list.end())
+    found =
+        list.insert(list.end(), {name, outside, outside ? std::vector<std::string>() : secrets_of(model, name), {}});
   found->paths.push_back(std::move(path));
 }
 
@@ -154,10 +161,10 @@ Result<Reach> reach(const Model& model, std::string_view from_name) {
   std::string_view from = party(model, from_name);
   if (!is_party(model, from)) return fail(no_such(model, from_name));
   Walk walk(model, from);
-  Reach reach{.from = std::string(from)};
+  Reach reach{.from = std::string(from), .secrets = secrets_of(model, from)};
   for (const Edge* edge : walk.edges()) {
     if (edge->to == from && edge->kind != Edge::Kind::egress) continue;
-    add(edge->from == from ? reach.direct : reach.through, *edge, walk.over(*edge));
+    add(model, edge->from == from ? reach.direct : reach.through, *edge, walk.over(*edge));
   }
   reach.unseen = unseen(model, walk);
   return reach;

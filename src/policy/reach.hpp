@@ -23,12 +23,14 @@ struct Hop {
 struct Reachable {
   std::string name;  // a service, or an egress as "mail (https://api.mail.example:443)"
   bool outside = false;
+  std::vector<std::string> secrets;     // that it has
   std::vector<std::vector<Hop>> paths;  // direct: one per edge; through: one shortest path per last edge
 };
 
 struct Reach {
   std::string from;
-  std::vector<Reachable> direct;   // FROM's own declared calls
+  std::vector<std::string> secrets;  // that FROM has: whoever compromised it has read them
+  std::vector<Reachable> direct;     // FROM's own declared calls
   std::vector<Reachable> through;  // by way of another service; also names of `direct`, as the last hop may permit more
   std::vector<std::string> unseen;  // what this analysis cannot know, each a sentence
 };

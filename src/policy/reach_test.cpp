@@ -40,6 +40,22 @@ TEST_P(Reaching, DistinguishesDirectFromThrough) {
   EXPECT_FALSE(answer->why.empty());
 }
 
+TEST(Reach, SaysWhoHoldsWhichSecrets) {
+  std::string text(kText);
+  text.replace(text.find("[./payments], "), 14, "[./payments], secrets: [stripe, {source: db, target: password}], ");
+  text += "secrets: {stripe: {file: ./stripe}, db: {environment: DB}}\n";
+  const Model model = compile(*manifest::parse(text).application);
+  const auto from = reach(model, "payments");
+  ASSERT_TRUE(from);
+  EXPECT_EQ(from->secrets, (std::vector<std::string>{"stripe", "db"}));
+  EXPECT_TRUE(to_text(*from).starts_with("payments holds the secrets: stripe, db\n")) << to_text(*from);
+  const auto to = reach(model, "checkout");
+  ASSERT_TRUE(to);
+  EXPECT_NE(to_text(*to).find("  payments  holds the secrets: stripe, db\n"), std::string::npos) << to_text(*to);
+  EXPECT_EQ(to_json(*to)["direct"][0]["secrets"].size(), 2U);
+  EXPECT_EQ(to_json(*to)["secrets"].size(), 0U);
+}
+
 TEST(Reach, GoesWhereASplitOrAFallbackOfARouteLeads) {
   std::string text(kText);
   text.replace(text.find(", to: web}"), 10, ", to: web, split: [{to: island, share: 1%}], fallback: {to: catalog}}");

@@ -23,7 +23,8 @@ void write_list(std::string& text, std::string_view title, const std::vector<Rea
   if (list.empty()) return;
   fmt::format_to(std::back_inserter(text), "{}\n", title);
   for (const Reachable& each : list) {
-    fmt::format_to(std::back_inserter(text), "  {}\n", each.name);
+    fmt::format_to(std::back_inserter(text), "  {}{}\n", each.name,
+                   each.secrets.empty() ? "" : fmt::format("  holds the secrets: {}", fmt::join(each.secrets, ", ")));
     for (const auto& path : each.paths) {
       for (const Hop& hop : path) write_hop(text, hop, "    ");
     }
@@ -49,7 +50,8 @@ json list_json(const std::vector<Reachable>& reachable) {
   for (const Reachable& each : reachable) {
     json paths = json::array();
     for (const auto& path : each.paths) paths.push_back(path_json(path));
-    list.push_back({{"name", each.name}, {"outside", each.outside}, {"paths", std::move(paths)}});
+    list.push_back(
+        {{"name", each.name}, {"outside", each.outside}, {"secrets", each.secrets}, {"paths", std::move(paths)}});
   }
   return list;
 }
@@ -59,6 +61,7 @@ json list_json(const std::vector<Reachable>& reachable) {
 std::string to_text(const Reach& reach) {
   std::string text;
   std::string from = spoken_party(reach.from);
+  if (!reach.secrets.empty()) text += fmt::format("{} holds the secrets: {}\n", from, fmt::join(reach.secrets, ", "));
   if (reach.direct.empty()) text += fmt::format("{} can call nobody\n", from);
   write_list(text, fmt::format("{} can call directly", from), reach.direct);
   write_list(text, fmt::format("{} can reach through others", from), reach.through);
@@ -77,6 +80,7 @@ std::string to_text(const Answer& answer, std::string_view from, std::string_vie
 
 json to_json(const Reach& reach) {
   return {{"from", reach.from},
+          {"secrets", reach.secrets},
           {"direct", list_json(reach.direct)},
           {"through", list_json(reach.through)},
           {"unseen", reach.unseen}};
