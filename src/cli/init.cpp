@@ -73,7 +73,10 @@ nlohmann::json to_json(const scaffold::Plan& plan, const std::string& file) {
     left_out.push_back({{"service", each.service}, {"key", each.key}, {"line", each.line}, {"why", each.why}});
   nlohmann::json services = nlohmann::json::array();
   for (const scaffold::ServicePlan& service : plan.services) services.push_back(service.name);
-  return {{"file", file}, {"app", plan.app}, {"services", services}, {"edits", edits}, {"left_out", left_out}};
+  nlohmann::json secrets = nlohmann::json::array();
+  for (const scaffold::SecretFilePlan& each : plan.secret_files) secrets.push_back(each.path);
+  return {{"file", file},   {"app", plan.app},      {"services", services},
+          {"edits", edits}, {"left_out", left_out}, {"secret_files", secrets}};
 }
 
 void print_services(const scaffold::Plan& plan) {
@@ -112,6 +115,23 @@ void print_left_out(const scaffold::Plan& plan, const std::string& from) {
   }
 }
 
+// Only their owner may read them; what is there already stays.
+Result<> write_secrets(const scaffold::Plan& plan, const std::string& manifest) {
+  for (const scaffold::SecretFilePlan& file : plan.secret_files) {
+    const fs::path path = fs::path(directory_of(manifest)) / file.path;
+    std::error_code error;
+    if (fs::exists(fs::symlink_status(path, error))) continue;
+    if (auto made = make_directories(path.parent_path().string(), 0700); !made) return made;
+    if (auto written = write_file_atomically(path.string(), file.content, 0600); !written) return written;
+  }
+  return {};
+}
+
+void print_secrets(const scaffold::Plan& plan) {
+  for (const scaffold::SecretFilePlan& file : plan.secret_files)
+    say(printable(fmt::format("  {}  a secret that stood in what was read, for you alone", file.path)));
+}
+
 void print_next(const std::string& file) {
   std::string option = file == "bulkhead.yaml" ? "" : " -f " + file;
   say(fmt::format("\nNext:  bulkhead check{}    read it again after an edit\n       bulkhead up{}       start it",
@@ -131,6 +151,7 @@ int init(const Context& context, const InitOptions& options) {
     return plan.error().cause == Cause::invalid ? kUsage : kFailed;
   }
   std::string text = scaffold::write(*plan);
+  if (auto written = write_secrets(*plan, context.file); !written) return complain(written.error());
   if (auto written = write_file_atomically(context.file, text, 0644); !written) return complain(written.error());
   if (context.json) {
     say(to_json(*plan, context.file).dump(2));
@@ -139,6 +160,7 @@ int init(const Context& context, const InitOptions& options) {
   say(fmt::format("Wrote {}: {} {}", context.file, plan->services.size(),
                   plan->services.size() == 1 ? "service" : "services"));
   print_services(*plan);
+  print_secrets(*plan);
   print_edits(*plan, context.file);
   print_left_out(*plan, options.from);
   print_next(context.file);

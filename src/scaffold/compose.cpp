@@ -21,10 +21,8 @@ class ComposeReader {
 
   Result<> run() {
     context_.check_keys(nullptr, file_, ComposePart::file, "");
-    for (std::string_view part : {"secrets", "configs"})
-      if (const Node* sources = find(file_, part))
-        for (const manifest::Entry& entry : sources->entries)
-          context_.check_keys(nullptr, *entry.value, ComposePart::source, fmt::format("{}.{}.", part, entry.key));
+    check_sources("secrets", ComposePart::secret_source);
+    check_sources("configs", ComposePart::config_source);
     name_application();
     const Node* services = find(file_, "services");
     if (!services || services->kind != Node::Kind::map || services->entries.empty())
@@ -84,6 +82,13 @@ class ComposeReader {
     return name;
   }
 
+  void check_sources(std::string_view key, ComposePart part) {
+    const Node* sources = find(file_, key);
+    if (!sources) return;
+    for (const manifest::Entry& entry : sources->entries)
+      context_.check_keys(nullptr, *entry.value, part, fmt::format("{}.{}.", key, entry.key));
+  }
+
   void read(ComposeService& service) {
     const Node& node = *service.node;
     context_.check_keys(&service, node, ComposePart::service, "");
@@ -96,7 +101,8 @@ class ComposeReader {
     read_dependencies(service);
     read_environment(context_, service);
     read_volumes(context_, service);
-    read_grants(context_, service, file_);
+    read_configs(context_, service, file_);
+    read_secrets(context_, service, file_);
     settle_paths(context_, service);
     read_ports(context_, service);
     read_bounds(context_, service);

@@ -187,22 +187,6 @@ class Connector {
     auto found = seen_.find(path);
     if (found == seen_.end()) found = seen_.emplace(path, hosts_in(context_.input().folder.text(path))).first;
     for (const HostSeen& seen : found->second) add(index, seen, fmt::format("{}:{}", path, seen.line));
-    ask_for_moved_secrets(index, path);
-  }
-
-  // Nothing can be mounted below /run, where Compose puts secrets.
-  void ask_for_moved_secrets(std::size_t index, const std::string& path) {
-    constexpr std::string_view kThere = "/run/secrets/";
-    ComposeService& service = services_[index];
-    std::string_view text = context_.input().folder.text(path);
-    std::size_t at = text.find(kThere);
-    bool moved = std::ranges::any_of(service.moved, [&](const auto& each) { return each.first.starts_with(kThere); });
-    if (at == std::string_view::npos || !moved || text.size() > (1U << 18U)) return;
-    auto line = 1 + std::ranges::count(text.substr(0, at), '\n');
-    context_.plan().add_first_edit(
-        {service.plan.name, "mounts",
-         fmt::format("{}:{} reads below /run/secrets, where nothing can be mounted: let it read /secrets", path, line),
-         fmt::format("sed -i 's#/run/secrets/#/secrets/#g' {}", shell_word(context_.from_manifest(path))), ""});
   }
 
   void add(std::size_t index, const HostSeen& seen, const std::string& why, const std::string& scheme = "") {

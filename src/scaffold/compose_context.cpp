@@ -5,7 +5,7 @@
 
 #include "manifest/env_file.hpp"
 #include "manifest/interpolate.hpp"
-#include "manifest/secrets.hpp"
+#include "manifest/secret.hpp"
 #include "scaffold/compose_draft.hpp"
 #include "scaffold/words.hpp"
 

@@ -103,7 +103,8 @@ void set_variable(ComposeService& service, const std::string& name, std::string 
 void read_environment(ComposeContext& context, ComposeService& service);
 void read_program(ComposeContext& context, ComposeService& service);
 void read_volumes(ComposeContext& context, ComposeService& service);
-void read_grants(ComposeContext& context, ComposeService& service, const Node& file);
+void read_configs(ComposeContext& context, ComposeService& service, const Node& file);
+void read_secrets(ComposeContext& context, ComposeService& service, const Node& file);
 // What the paths that moved mean for the environment, and which mounts the directory makes needless.
 void settle_paths(ComposeContext& context, ComposeService& service);
 void drop_needless_mounts(ComposeContext& context, ComposeService& service);

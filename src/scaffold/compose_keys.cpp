@@ -225,7 +225,7 @@ constexpr ComposeKey kVolume[] = {
     {"volume", "a service keeps what it writes in /data, a volume of its own"},
 };
 
-constexpr ComposeKey kGrant[] = {
+constexpr ComposeKey kConfig[] = {
     {"gid", "the file keeps its owner on the host"},
     {"mode", "the file keeps its permissions on the host"},
     {"source", kConverted},
@@ -233,11 +233,28 @@ constexpr ComposeKey kGrant[] = {
     {"uid", "the file keeps its owner on the host"},
 };
 
-constexpr ComposeKey kSource[] = {
+constexpr ComposeKey kConfigSource[] = {
     {"content", "a text of the Compose file is no file: write it to one"},
     {"driver", kNoDaemon},
     {"driver_opts", kNoDaemon},
     {"environment", "a variable is no file: write it to one"},
+    {"external", "it lies outside of this file: bring it as a file of the host"},
+    {"file", kConverted},
+    {"labels", kLabels},
+    {"name", kNoDaemon},
+    {"template_driver", kNoDaemon},
+};
+
+constexpr ComposeKey kSecret[] = {
+    {"gid", "its files are the service's own"}, {"mode", kConverted}, {"source", kConverted}, {"target", kConverted},
+    {"uid", "its files are the service's own"},
+};
+
+constexpr ComposeKey kSecretSource[] = {
+    {"content", "a secret has no place in a manifest: write it to a file"},
+    {"driver", kNoDaemon},
+    {"driver_opts", kNoDaemon},
+    {"environment", kConverted},
     {"external", "it lies outside of this file: bring it as a file of the host"},
     {"file", kConverted},
     {"labels", kLabels},
@@ -261,8 +278,10 @@ std::span<const ComposeKey> compose_keys(ComposePart part) {
     case ComposePart::network: return kNetwork;
     case ComposePart::port: return kPort;
     case ComposePart::volume: return kVolume;
-    case ComposePart::grant: return kGrant;
-    case ComposePart::source: return kSource;
+    case ComposePart::config: return kConfig;
+    case ComposePart::config_source: return kConfigSource;
+    case ComposePart::secret: return kSecret;
+    case ComposePart::secret_source: return kSecretSource;
   }
   return {};
 }

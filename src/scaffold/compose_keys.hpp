@@ -21,8 +21,10 @@ enum class ComposePart : std::uint8_t {
   network,  // of a service
   port,
   volume,  // of a service
-  grant,   // a secret or config of a service
-  source,  // a secret or config of the file
+  config,  // of a service
+  config_source,
+  secret,  // of a service
+  secret_source,
 };
 
 struct ComposeKey {

@@ -48,8 +48,10 @@ constexpr Specified kSpecified[] = {
      "aliases driver_opts gw_priority interface_name ipv4_address ipv6_address link_local_ips mac_address priority"},
     {ComposePart::port, "app_protocol host_ip mode name protocol published target"},
     {ComposePart::volume, "bind consistency image read_only source target tmpfs type volume"},
-    {ComposePart::grant, "gid mode source target uid"},
-    {ComposePart::source, "content driver driver_opts environment external file labels name template_driver"},
+    {ComposePart::config, "gid mode source target uid"},
+    {ComposePart::config_source, "content driver driver_opts environment external file labels name template_driver"},
+    {ComposePart::secret, "gid mode source target uid"},
+    {ComposePart::secret_source, "content driver driver_opts environment external file labels name template_driver"},
 };
 
 TEST(ComposeKeys, every_key_of_the_specification_is_converted_or_has_its_reason_and_there_is_no_other) {
@@ -160,14 +162,14 @@ services:
     deploy: {mode: global, resources: {reservations: {memory: 1g}, limits: {devices: []}}}
     ports: [{target: 80, published: "8000", mode: host}]
     volumes: [{type: bind, source: ./file.txt, target: /f, bind: {propagation: shared}}]
-    secrets: [{source: text, mode: 0400}]
+    secrets: [{source: text, uid: "103"}]
     networks: {n: {ipv4_address: 10.0.0.1, aliases: [w]}}
 secrets: {text: {file: ./file.txt, name: x}}
 )",
                           kFiles);
   for (std::string_view key :
        {"build.args", "healthcheck.start_interval", "deploy.mode", "deploy.resources.reservations.memory",
-        "deploy.resources.limits.devices", "ports.mode", "volumes.bind", "secrets.mode", "networks.n.ipv4_address"})
+        "deploy.resources.limits.devices", "ports.mode", "volumes.bind", "secrets.uid", "networks.n.ipv4_address"})
     EXPECT_NE(got.left_out("web", key), "") << key;
   EXPECT_NE(got.left_out("", "secrets.text.name"), "");
   EXPECT_EQ(command_of(got.service("web")), "/usr/bin/python3 b.py");

@@ -216,7 +216,10 @@ secrets: {key: {file: ./key.txt}}
   EXPECT_EQ(command_of(a), "/usr/bin/python3 a.py --uploads /data/uploads");
   std::vector<std::string> mounts;
   for (const MountPlan& mount : a.mounts) mounts.push_back(mount.from + ":" + mount.to);
-  EXPECT_THAT(mounts, testing::ElementsAre("./conf:/etc/a", "./lib:/mnt/usr/lib/a", "./key.txt:/secrets/key"));
+  EXPECT_THAT(mounts, testing::ElementsAre("./conf:/etc/a", "./lib:/mnt/usr/lib/a"));
+  ASSERT_EQ(a.secrets.size(), 1U);
+  EXPECT_EQ(a.secrets[0].source, "key");
+  EXPECT_THAT(got.manifest, HasSubstr("secrets:\n  key: {file: ./key.txt}\n"));
   ASSERT_EQ(got.plan.edits.size(), 2U);
   EXPECT_THAT(got.plan.edits[0].text + got.plan.edits[1].text, HasSubstr("/data/silent instead of /var/silent"));
   EXPECT_THAT(got.plan.edits[0].text + got.plan.edits[1].text, HasSubstr("./missing"));
@@ -338,20 +341,48 @@ services:
   EXPECT_EQ(got.service("rust").build, "cargo build --release");
 }
 
-TEST(Compose, a_secret_that_a_program_reads_from_run_is_an_edit_of_it) {
+TEST(Compose, secrets_stay_where_programs_read_them) {
   Converted got = convert(R"(
 services:
   db: {image: postgres, secrets: [password], environment: {POSTGRES_PASSWORD_FILE: /run/secrets/password}}
-  api: {build: ./api, secrets: [password]}
-secrets: {password: {file: ./password.txt}}
+  api:
+    image: python
+    command: python a.py --key /etc/tls.key
+    volumes: ['.:/app']
+    secrets:
+      - {source: token, target: api_token, mode: 0440, uid: "103"}
+      - {source: password, target: /run/secrets/db}
+      - {source: key, target: /etc/tls.key}
+secrets:
+  password: {file: ./password.txt}
+  token: {environment: TOKEN}
+  key: {file: ./missing.key}
 )",
-                          {{"password.txt", "x"},
-                           {"api/Dockerfile", "FROM python\nCMD python a.py\n"},
-                           {"api/a.py", "\nopen('/run/secrets/password')\n"}});
-  EXPECT_EQ(got.service("db").environment.front().value, "/secrets/password");
-  ASSERT_EQ(got.plan.edits.size(), 1U);
-  EXPECT_THAT(got.plan.edits.front().text, HasSubstr("api/a.py:2"));
-  EXPECT_EQ(got.plan.edits.front().run, "sed -i 's#/run/secrets/#/secrets/#g' ./api/a.py");
+                          {{"password.txt", "x"}, {"a.py", ""}});
+  EXPECT_EQ(got.service("db").environment.front().value, "/run/secrets/password");
+  EXPECT_THAT(got.manifest, HasSubstr("  password: {file: ./password.txt}\n  token: {environment: TOKEN}\n"));
+  EXPECT_THAT(got.manifest, HasSubstr("- {source: token, target: api_token, mode: 0440}"));
+  EXPECT_THAT(got.manifest, HasSubstr("- {source: password, target: db}"));
+  EXPECT_THAT(command_of(got.service("api")), HasSubstr("--key /run/secrets/key"));
+  EXPECT_THAT(got.edit("api"), HasSubstr("the secret 'key'"));
+}
+
+TEST(Compose, a_password_that_stands_in_the_file_becomes_a_file_of_its_own) {
+  Converted got = convert(R"(
+services:
+  db: {image: postgres, environment: {POSTGRES_PASSWORD: "cost$$5"}}
+  api: {image: python, command: python a.py, volumes: ['.:/app'], environment: {API_TOKEN: abcdef, MAX_TOKENS: 100}}
+  web: {image: python, command: python a.py, volumes: ['.:/app'], environment: {API_TOKEN: other, KEY: "${KEY}"}}
+)",
+                          {{"a.py", ""}});
+  ASSERT_EQ(got.plan.secret_files.size(), 3U);
+  EXPECT_EQ(got.plan.secret_files[0].path, "./secrets/postgres_password");
+  EXPECT_EQ(got.plan.secret_files[0].content, "cost$5");
+  EXPECT_EQ(got.plan.secret_files[2].path, "./secrets/web_api_token");
+  EXPECT_THAT(got.manifest, HasSubstr("  - {source: postgres_password, env: POSTGRES_PASSWORD}"));
+  EXPECT_THAT(got.manifest, HasSubstr("  - {source: web_api_token, env: API_TOKEN}"));
+  EXPECT_EQ(got.manifest.find("abcdef"), std::string::npos);
+  EXPECT_EQ(got.manifest.find("cost"), std::string::npos);
 }
 
 TEST(Compose, a_service_that_is_not_started_again_is_a_job) {

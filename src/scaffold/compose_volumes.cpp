@@ -1,4 +1,4 @@
-// Volumes, binds, secrets and configs: what a service sees besides its folder.
+// Volumes, binds and configs: what a service sees besides its folder.
 
 #include <algorithm>
 #include <array>
@@ -202,20 +202,18 @@ class VolumeReader {
   std::vector<Volume> volumes_;
 };
 
-void read_grant(ComposeContext& context, ComposeService& service, const Node& item, const Node* sources,
-                std::string_view part) {
+void read_config(ComposeContext& context, ComposeService& service, const Node& item, const Node* sources) {
   std::string source;
   std::string target;
   if (item.kind == Node::Kind::map) {
-    context.check_keys(&service, item, ComposePart::grant, std::string(part) + ".");
+    context.check_keys(&service, item, ComposePart::config, "configs.");
     if (const Node* found = find(item, "source")) source = context.value(*found);
     if (const Node* found = find(item, "target")) target = context.value(*found);
   } else {
     source = context.value(item);
   }
-  std::string usual = part == "secrets" ? "/run/secrets/" : "/";
-  if (target.empty()) target = usual + source;
-  if (!target.starts_with('/')) target.insert(0, usual);
+  if (target.empty()) target = source;
+  if (!target.starts_with('/')) target.insert(0, "/");
   const Node* declared = sources ? find(*sources, source) : nullptr;
   const Node* file = declared ? find(*declared, "file") : nullptr;
   std::string path = file ? context.value(*file) : "";
@@ -225,8 +223,8 @@ void read_grant(ComposeContext& context, ComposeService& service, const Node& it
   if (!file || (tidy && !context.input().folder.has(*tidy))) {
     context.plan().add_edit(
         {service.plan.name, "mounts",
-         fmt::format("the {} '{}' ({}) is no file that is there: write it to one that the service may read",
-                     part.substr(0, part.size() - 1), source, context.place(item.mark.line)),
+         fmt::format("the config '{}' ({}) is no file that is there: write it to one that the service may read", source,
+                     context.place(item.mark.line)),
          "", fmt::format("    mounts: [\"./{}:{}\"]", name_for(source), inside)});
     return;
   }
@@ -243,12 +241,10 @@ void read_volumes(ComposeContext& context, ComposeService& service) {
   reader.ask_for_paths();
 }
 
-void read_grants(ComposeContext& context, ComposeService& service, const Node& file) {
-  for (std::string_view part : {"secrets", "configs"}) {
-    const Node* node = find(*service.node, part);
-    if (!node) continue;
-    for (const Node* item : items_of(*node)) read_grant(context, service, *item, find(file, part), part);
-  }
+void read_configs(ComposeContext& context, ComposeService& service, const Node& file) {
+  const Node* node = find(*service.node, "configs");
+  if (!node) return;
+  for (const Node* item : items_of(*node)) read_config(context, service, *item, find(file, "configs"));
 }
 
 void settle_paths(ComposeContext&, ComposeService& service) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "manifest/parse.hpp"
+#include "scaffold/secrets.hpp"
 #include "scaffold/words.hpp"
 #include "scaffold/write.hpp"
 
@@ -60,6 +61,7 @@ void finish(Plan& plan, const Host& host) {
   }
   std::ranges::sort(plan.left_out, {},
                     [](const LeftOut& each) { return std::tie(each.service, each.line, each.key, each.why); });
+  take_out_secrets(plan);
   ask_to_mend(plan);
   write(plan);
 }

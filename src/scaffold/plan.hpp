@@ -41,6 +41,27 @@ struct VariablePlan {
   std::string why;
 };
 
+struct SecretPlan {
+  std::string name;
+  std::string source;  // file, environment
+  std::string from;
+  std::string why;
+};
+
+// Of a service.
+struct GrantedSecretPlan {
+  std::string source;
+  std::string target;  // "" is the same
+  std::string env;
+  std::string mode;
+};
+
+// A file that `init` writes beside the manifest, for its owner alone. Values that stood in what was read.
+struct SecretFilePlan {
+  std::string path;
+  std::string content;
+};
+
 struct EgressPlan {
   std::string name;
   std::string address;  // "https://api.mail.example"
@@ -78,6 +99,7 @@ struct ServicePlan {
   std::vector<PortPlan> ports;
   std::vector<VariablePlan> environment;
   std::vector<std::string> env_files;
+  std::vector<GrantedSecretPlan> secrets;
   std::vector<CallPlan> calls;
   std::vector<EgressPlan> egress;
   std::vector<std::pair<std::string, std::string>> limits;  // key, value
@@ -130,6 +152,8 @@ struct Plan {
   std::string app;
   std::string head;  // the first comment
   std::vector<ServicePlan> services;
+  std::vector<SecretPlan> secrets;
+  std::vector<SecretFilePlan> secret_files;
   GatewayPlan gateway;
   std::vector<Edit> edits;
   std::vector<LeftOut> left_out;

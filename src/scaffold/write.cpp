@@ -47,6 +47,7 @@ class Writer {
   std::string run() {
     for (std::string_view line : lines_of(plan_.head)) add(fmt::format("# {}", comment(line)));
     add("app: " + plan_.app);
+    write_secrets();
     add("services:");
     for (const ServicePlan& service : plan_.services) write_service(service);
     write_gateway(plan_.gateway);
@@ -75,6 +76,30 @@ class Writer {
 
   void item(std::string_view line, std::string_view why = "") { add(fmt::format("      {}", line), why); }
 
+  void write_secrets() {
+    if (plan_.secrets.empty()) return;
+    add("secrets:");
+    for (const SecretPlan& secret : plan_.secrets)
+      add(fmt::format("  {}: {{{}: {}}}", yaml_scalar(secret.name), secret.source, yaml_scalar(secret.from)),
+          secret.why);
+  }
+
+  void write_granted(const ServicePlan& service) {
+    if (service.secrets.empty()) return;
+    key("secrets", "");
+    for (const GrantedSecretPlan& each : service.secrets) {
+      std::string line = "source: " + yaml_scalar(each.source);
+      auto part = [&](std::string_view name, const std::string& value) {
+        if (!value.empty()) line += fmt::format(", {}: {}", name, yaml_scalar(value));
+      };
+      part("target", each.target);
+      part("env", each.env);
+      part("mode", each.mode);
+      bool is_short = each.target.empty() && each.env.empty() && each.mode.empty();
+      item(is_short ? "- " + yaml_scalar(each.source) : fmt::format("- {{{}}}", line));
+    }
+  }
+
   void write_service(const ServicePlan& service) {
     service_ = service.name;
     lines_.emplace(std::pair(service_, std::string()), line_ + 1);
@@ -87,6 +112,7 @@ class Writer {
     write_mounts(service);
     write_ports(service);
     write_environment(service);
+    write_granted(service);
     write_calls(service);
     write_egress(service);
     write_rest(service);
