@@ -71,6 +71,7 @@ class Describer {
     add("tls.key", gateway.tls.key);
     if (gateway.redirect_http)
       add("redirect_http", fmt::format("{}:{}", gateway.redirect_http->host, to_string(gateway.redirect_http->port)));
+    add_edge_rules("", gateway.rules);
     for (std::size_t i = 0; i < gateway.routes.size(); ++i) add_route(fmt::format("routes[{}]", i), gateway.routes[i]);
   }
 
@@ -101,11 +102,27 @@ class Describer {
     add_resilience(key, call.resilience);
   }
 
+  void add_edge_rules(const std::string& key, const manifest::EdgeRules& rules) {
+    for (std::size_t i = 0; i < rules.limits.size(); ++i)
+      add(fmt::format("{}limit[{}]", key, i), to_string(rules.limits[i]));
+    if (!rules.allow_from.empty()) add(key + "from.allow", text_of(rules.allow_from));
+    if (!rules.deny_from.empty()) add(key + "from.deny", text_of(rules.deny_from));
+    if (rules.cors)
+      add(key + "cors",
+          fmt::format("origins {}, methods {}, headers {}, expose {}, credentials {}, max age {}",
+                      text_of(rules.cors->origins), text_of(rules.cors->methods), text_of(rules.cors->headers),
+                      text_of(rules.cors->expose), text_of(rules.cors->credentials), to_string(rules.cors->max_age)));
+    for (const manifest::AnswerField& field : rules.headers) add(key + "headers." + field.name, field.value);
+    if (rules.most_request != 0) add(key + "max_request", to_string(manifest::Bytes{rules.most_request}));
+    if (rules.most_answer != 0) add(key + "max_answer", to_string(manifest::Bytes{rules.most_answer}));
+  }
+
   void add_route(const std::string& key, const manifest::Route& route) {
     const std::string methods = route.match.methods.empty() ? "" : text_of(route.match.methods) + " ";
     add(key + ".match", methods + route.match.host + route.match.path.text());
     add(key + ".to", fmt::format("{}:{}", route.service, to_string(route.port)));
     if (route.rewrite) add(key + ".rewrite", *route.rewrite);
+    add_edge_rules(key + ".", route.rules);
     add_resilience(key, route.resilience);
   }
 

@@ -75,6 +75,7 @@ void read_environment(Context& context, const Fields& fields, Service& service);
 void read_mounts(Context& context, const Node& node, Service& service);
 void read_dependencies(Context& context, const Node& node, Service& service);
 void read_health(Context& context, const Node& node, ServiceDraft& draft);
+void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);
 void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft);  // fallback, faults, split
@@ -94,6 +95,7 @@ void check_outside(Context& context, const Draft& draft, const ServiceDraft& ser
 void check_wired(Context& context, const ServiceDraft& service);
 void check_aliases(Context& context, const ServiceDraft& service);
 void resolve_routes(Context& context, Draft& draft);
+void complete_edge_rules(Gateway& gateway);  // once its routes are resolved: what nobody wrote
 void resolve_call_detours(Context& context, const Draft& draft, ServiceDraft& service);  // once its calls are resolved
 void resolve_route_detours(Context& context, const Draft& draft, const ResilienceDraft& written, Route& route);
 void check_ports(Context& context, const ResilienceDraft& written, const Service& callee,

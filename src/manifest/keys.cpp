@@ -247,22 +247,23 @@ constexpr Known kDependency[] = {"condition"};
 constexpr Advice kDependencyForeign[] = {{"restart", "a dependency that fails is started again by itself: remove it"},
                                          {"required", "every dependency is required: remove it"}};
 
-constexpr Known kGateway[] = {"listen", "tls", "redirect_http", "routes"};
+constexpr Known kGateway[] = {"listen", "tls",  "redirect_http", "routes",      "limit",
+                              "from",   "cors", "headers",       "max_request", "max_answer"};
 constexpr Advice kGatewayLater[] = {{"auth", "end-user authentication"},
-                                    {"limit", "rate limits"},
-                                    {"cors", "CORS answers"},
                                     {"acme", "certificates from an ACME authority"},
                                     {"scale", "several gateways"}};
 
 constexpr Known kTls[] = {"cert", "key"};
 constexpr Advice kTlsForeign[] = {{"certificate", "the key is 'cert'"}};
 
-constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout", "retries", "breaker",
-                            "outliers", "slow_start", "fallback", "faults",  "split"};
+constexpr std::string_view kLimitKey = "the key is 'limit': limit: 20/s per address";
+constexpr std::string_view kMaxRequestKey = "the key is 'max_request'";
+
+constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout",     "retries",   "breaker",
+                            "outliers", "slow_start", "fallback", "faults",      "split",     "limit",
+                            "from",     "cors",       "headers",  "max_request", "max_answer"};
 constexpr Advice kRouteLater[] = {{"auth", "end-user authentication"},
-                                  {"limit", "rate limits"},
-                                  {"contract", "checking requests against a contract"},
-                                  {"cors", "CORS answers"}};
+                                  {"contract", "checking requests against a contract"}};
 constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"host", "write it inside 'match'"},
                                     {"methods", "write it inside 'match'"},
@@ -286,7 +287,15 @@ constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"fault", kFaultsKey},
                                     {"delay", kFaultsKey},
                                     {"abort", kFaultsKey},
-                                    {"concurrency", "it belongs to the service that answers: its key 'concurrency'"}};
+                                    {"concurrency",
+                                     "it belongs to the service that answers: its key 'concurrency'; "
+                                     "how many strangers may have at once is 'limit: 8 at once per address'"},
+                                    {"rate_limit", kLimitKey},
+                                    {"ratelimit", kLimitKey},
+                                    {"rateLimit", kLimitKey},
+                                    {"body_limit", kMaxRequestKey},
+                                    {"max_body", kMaxRequestKey},
+                                    {"client_max_body_size", kMaxRequestKey}};
 
 constexpr Known kInclude[] = {"file", "prefix", "only", "with"};
 constexpr Advice kIncludeForeign[] = {
@@ -333,6 +342,19 @@ constexpr Advice kBuildForeign[] = {
     {"outputs", "what a build writes is seen: remove the key; files that change by themselves are for 'ignore'"},
 };
 
+constexpr Known kFrom[] = {"allow", "deny"};
+constexpr Advice kFromForeign[] = {{"block", "the key is 'deny'"}, {"except", "the key is 'deny'"}};
+
+constexpr std::string_view kOriginsKey = "the key is 'origins'";
+constexpr Known kCors[] = {"origins", "methods", "headers", "expose", "credentials", "max_age"};
+constexpr Advice kCorsForeign[] = {{"allow_origins", kOriginsKey},
+                                   {"allow_origin", kOriginsKey},
+                                   {"allowed_origins", kOriginsKey},
+                                   {"allow_methods", "the key is 'methods'"},
+                                   {"allow_headers", "the key is 'headers'"},
+                                   {"expose_headers", "the key is 'expose'"},
+                                   {"allow_credentials", "the key is 'credentials'"}};
+
 constexpr Keys kKeys[] = {
     {"manifest", kManifest, kManifestLater, kManifestForeign},
     {"service", kService, kServiceLater, kServiceForeign},
@@ -360,6 +382,8 @@ constexpr Keys kKeys[] = {
     {"debug", kDebug, {}, kDebugForeign},
     {"include", kInclude, {}, kIncludeForeign},
     {"build", kBuild, {}, kBuildForeign},
+    {"from", kFrom, {}, kFromForeign},
+    {"cors", kCors, {}, kCorsForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

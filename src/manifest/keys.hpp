@@ -38,6 +38,8 @@ enum class Section : std::uint8_t {
   debug,
   include,
   build,
+  from,
+  cors,
 };
 
 inline constexpr std::array kSections{
@@ -46,7 +48,7 @@ inline constexpr std::array kSections{
     Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
     Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
     Section::auto_rollback, Section::job,         Section::operators,  Section::debug,       Section::include,
-    Section::build};
+    Section::build,         Section::from,        Section::cors};
 
 struct Advice {
   std::string_view key;

@@ -245,6 +245,7 @@ void resolve_routes(Context& context, Draft& draft) {
     resolve_route_detours(context, draft, each.resilience, each.route);
     routes.push_back(each.route);
   }
+  complete_edge_rules(*draft.application.gateway);
 }
 
 }  // namespace bulkhead::manifest

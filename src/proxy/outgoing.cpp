@@ -37,7 +37,7 @@ net::Task<> refuse_with(Outgoing& outgoing, Refusal refusal, const RelayRules& r
     const auto code = refusal.status != 0 ? http::grpc_status_of(refusal.status) : facts(refusal.cause).grpc;
     visit.grpc_status = static_cast<int>(code);
   }
-  co_await refuse(outgoing.exchange, std::move(refusal), visit, rules.audience, rules.hop_name);
+  co_await refuse(outgoing.exchange, std::move(refusal), visit, rules.audience, rules.hop_name, rules.edit_answer);
 }
 
 // Delays or ends the request as the manifest asks for a test; whether it goes on.
