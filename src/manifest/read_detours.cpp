@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.hpp"
 #include "manifest/draft.hpp"
-#include "manifest/utf8.hpp"
 
 namespace bulkhead::manifest {
 
