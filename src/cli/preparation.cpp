@@ -7,11 +7,11 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/nearest.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "control/places.hpp"
 #include "control/selection.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::cli {
 
@@ -68,7 +68,7 @@ std::expected<std::set<std::string>, int> Preparation::select(const control::Loa
       complain(fmt::format("service '{}' is of no profile that is active: add --profile NAME, or --profile '*'", name));
       return std::unexpected(kUsage);
     }
-    const std::string near = manifest::nearest(name, known);
+    const std::string near = nearest(name, known);
     complain(fmt::format(
         "no service is named '{}'; {}", name,
         near.empty() ? fmt::format("there are {}", fmt::join(known, ", ")) : fmt::format("did you mean '{}'?", near)));

@@ -4,9 +4,9 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
 #include "manifest/field_names.hpp"
 #include "manifest/interpolate.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 

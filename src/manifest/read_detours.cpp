@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.hpp"
 #include "manifest/draft.hpp"
 #include "manifest/field_names.hpp"
-#include "manifest/utf8.hpp"
 
 namespace bulkhead::manifest {
 

@@ -4,8 +4,8 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
 #include "manifest/draft.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 

@@ -1,8 +1,8 @@
-#include "manifest/nearest.hpp"
+#include "base/nearest.hpp"
 
 #include <algorithm>
 
-namespace bulkhead::manifest {
+namespace bulkhead {
 
 namespace {
 
@@ -59,4 +59,4 @@ std::string nearest(std::string_view word, std::span<const std::string_view> can
   return find_nearest(word, candidates);
 }
 
-}  // namespace bulkhead::manifest
+}  // namespace bulkhead

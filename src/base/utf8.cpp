@@ -1,16 +1,22 @@
-#include "manifest/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 
-namespace bulkhead::manifest {
+namespace bulkhead {
 
 namespace {
 
 unsigned char byte_at(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
 
-// The length of the sequence at the front of `text`, 0 where it is none (overlong, surrogate, above U+10FFFF, cut
-// short).
-std::size_t sequence(std::string_view text) {
+bool is_bad_control(std::string_view text) {
+  unsigned char c = byte_at(text, 0);
+  bool c1 = c == 0xc2 && text.size() > 1 && byte_at(text, 1) < 0xa0;
+  return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f || c1;
+}
+
+}  // namespace
+
+std::size_t sequence_length(std::string_view text) {
   unsigned char first = byte_at(text, 0);
   if (first < 0x80) return 1;
   std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
@@ -24,18 +30,10 @@ std::size_t sequence(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
-bool is_bad_control(std::string_view text) {
-  unsigned char c = byte_at(text, 0);
-  bool c1 = c == 0xc2 && text.size() > 1 && byte_at(text, 1) < 0xa0;
-  return (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f || c1;
-}
-
-}  // namespace
-
 std::size_t first_bad_byte(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     std::string_view rest = text.substr(i);
-    std::size_t length = sequence(rest);
+    std::size_t length = sequence_length(rest);
     if (length == 0 || is_bad_control(rest)) return i;
     i += length;
   }
@@ -47,4 +45,4 @@ std::size_t characters(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; }));
 }
 
-}  // namespace bulkhead::manifest
+}  // namespace bulkhead
