@@ -1,6 +1,7 @@
 #include "conditions/condition.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "conditions/checker.hpp"
 #include "conditions/cost.hpp"
@@ -15,19 +16,38 @@ namespace {
 
 constexpr std::size_t kLongestExcerpt = 24;
 
-Checked<Program> make(std::string_view source, const Environment& environment) {
+std::optional<Mistake> wrong_type(const Type& type) {
+  if (type.kind() == Kind::boolean) return std::nullopt;
+  if (type.kind() != Kind::dyn) return Mistake{fmt::format("a condition gives a bool, not {}", to_string(type))};
+  return Mistake{
+      "a condition gives a bool, and the type of this is known only when a request comes: compare it, as in x == true"};
+}
+
+std::optional<Mistake> too_dear(const Cost& cost) {
+  if (cost.steps <= kMostSteps) return std::nullopt;
+  return Mistake{
+      fmt::format("the condition may take {} steps, of at most {}, with lists of {} elements and texts of {} bytes: "
+                  "nest fewer loops",
+                  cost.steps, kMostSteps, kAssumedElements, kAssumedBytes),
+      cost.dearest_loop};
+}
+
+struct Made {
+  Program program;
+  std::uint64_t steps;
+};
+
+Checked<Made> make(std::string_view source, const Environment& environment) {
   const Checked<Ast> ast = parse(source);
   if (!ast) return std::unexpected(ast.error());
   const Checked<Meaning> meaning = check(*ast, environment);
   if (!meaning) return std::unexpected(meaning.error());
-  const Type& type = meaning->types[ast->root];
-  if (type.kind() == Kind::dyn) {
-    return mistaken(0,
-                    "a condition gives a bool, and the type of this is known only when a request comes: compare it, as "
-                    "in x == true");
-  }
-  if (type.kind() != Kind::boolean) return mistaken(0, "a condition gives a bool, not {}", to_string(type));
-  return make_program(*ast, *meaning);
+  if (auto mistake = wrong_type(meaning->types[ast->root])) return std::unexpected(std::move(*mistake));
+  const Cost cost = estimate(*ast, *meaning);
+  if (auto mistake = too_dear(cost)) return std::unexpected(std::move(*mistake));
+  Checked<Program> program = make_program(*ast, *meaning);
+  if (!program) return std::unexpected(std::move(program.error()));
+  return Made{std::move(*program), cost.steps};
 }
 
 // The word or operator at `offset`.
@@ -40,18 +60,9 @@ std::string_view excerpt(std::string_view source, std::size_t offset) {
 }  // namespace
 
 Checked<Condition> Condition::compile(std::string_view source, const Environment& environment) {
-  Checked<Program> program = make(source, environment);
-  if (!program) return std::unexpected(position_in(source, std::move(program.error())));
-  const Cost cost = estimate(*program);
-  if (cost.steps > kMostSteps) {
-    return std::unexpected(position_in(
-        source,
-        {fmt::format("the condition may take {} steps, of at most {}, with lists of {} elements and texts of {} bytes: "
-                     "nest fewer loops",
-                     cost.steps, kMostSteps, kAssumedElements, kAssumedBytes),
-         cost.dearest_loop}));
-  }
-  return Condition(std::string(source), std::make_shared<const Program>(std::move(*program)), cost.steps);
+  Checked<Made> made = make(source, environment);
+  if (!made) return std::unexpected(position_in(source, std::move(made.error())));
+  return Condition(std::string(source), std::make_shared<const Program>(std::move(made->program)), made->steps);
 }
 
 std::expected<bool, Failure> Condition::evaluate(const Activation& request, Arena& arena) const {

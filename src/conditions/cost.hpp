@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "conditions/program.hpp"
+#include "conditions/ast.hpp"
+#include "conditions/checker.hpp"
 
 namespace bulkhead::conditions {
 
-// What a request is assumed to bring at most. Larger ones are evaluated as well, as far as kMostSteps reaches.
+// What a request is assumed to bring at most, one level deep where types are not known. Larger ones are evaluated as
+// well, as far as kMostSteps reaches.
 inline constexpr std::uint64_t kAssumedElements = 64;  // of a list or map
 inline constexpr std::uint64_t kAssumedBytes = 4096;   // of a text
 
@@ -16,6 +18,6 @@ struct Cost {
   std::uint32_t dearest_loop = 0;  // where in the source the loop stands that takes most of them
 };
 
-Cost estimate(const Program& program);
+Cost estimate(const Ast& ast, const Meaning& meaning);
 
 }  // namespace bulkhead::conditions

@@ -15,7 +15,6 @@ namespace bulkhead::conditions {
 namespace {
 
 constexpr std::size_t kMostArguments = 4;  // of replace()
-constexpr std::size_t kBytesOfPatternStep = 8;
 
 class Evaluation {
  public:

@@ -35,12 +35,16 @@ std::string_view why_left_out(std::string_view name) {
   return found != kLeftOut.end() ? found->reason : std::string_view();
 }
 
-// What is most likely meant by the name or by its first parts, with the rest behind it.
-std::string nearest_name(std::string_view name, std::span<const std::string> names) {
-  for (std::size_t end = name.size(); end != 0 && end != std::string_view::npos; end = name.rfind('.', end - 1)) {
-    const std::string near = nearest(name.substr(0, end), names);
+std::ptrdiff_t dots(std::string_view name) { return std::ranges::count(name, '.'); }
+
+// What is most likely meant by the name, or by its first parts with the rest behind them.
+std::string nearest_name(std::string_view name, const std::vector<std::string>& names) {
+  for (std::size_t end = name.size(); end != std::string_view::npos && end > 0; end = name.rfind('.', end - 1)) {
+    std::vector<std::string> alike;
+    std::ranges::copy_if(names, std::back_inserter(alike),
+                         [&](const std::string& each) { return dots(each) == dots(name.substr(0, end)); });
+    const std::string near = nearest(name.substr(0, end), std::span<const std::string>(alike));
     if (!near.empty()) return near + std::string(name.substr(end));
-    if (name.substr(0, end).find('.') == std::string_view::npos) break;
   }
   return "";
 }

@@ -10,6 +10,8 @@ namespace bulkhead::conditions {
 inline constexpr std::uint64_t kMostSteps = 100'000;  // about a millisecond
 inline constexpr std::size_t kBytesOfStep = 64;       // of text that is searched, compared or joined
 
+inline constexpr std::size_t kBytesOfPatternStep = 8;  // of text that a pattern is looked for in
+
 inline constexpr std::uint64_t steps_of(std::size_t bytes) { return bytes / kBytesOfStep; }
 
 // Takes `steps` of what is left; false, with nothing left, where there are not as many.
