@@ -98,6 +98,7 @@ class Describer {
     for (const manifest::Permission& permission : call.permissions) allowed.push_back(permission.text);
     add(key + ".allow", allowed.empty() ? "everything" : text_of(allowed));
     if (!call.as.empty()) add(key + ".as", text_of(call.as));
+    if (call.when) add(key + ".when", call.when->source);
     if (call.at) add(key + ".at", fmt::format("{}:{}", call.at->host, to_string(call.at->port)));
     add_resilience(key, call.resilience);
   }
@@ -122,6 +123,7 @@ class Describer {
     add(key + ".match", methods + route.match.host + route.match.path.text());
     add(key + ".to", fmt::format("{}:{}", route.service, to_string(route.port)));
     if (route.rewrite) add(key + ".rewrite", *route.rewrite);
+    if (route.when) add(key + ".when", route.when->source);
     add_edge_rules(key + ".", route.rules);
     add_resilience(key, route.resilience);
   }

@@ -37,9 +37,13 @@ void add_rate(const Limits::Verdict& verdict, http::Fields& fields) {
   fields.set("ratelimit", verdict.left);
 }
 
-policy::Attempt attempt_of(const proxy::Upstream& upstream, const proxy::Visit& visit, std::string_view target) {
+proxy::Judgement judge_request(const proxy::Snapshot& snapshot, const proxy::Upstream& upstream,
+                               const proxy::Visit& visit, std::string_view target, const http::Fields& fields) {
   const std::string_view path = http::split_target(target).path;
-  return {visit.caller, upstream.service, {upstream.port}, upstream.protocol, visit.method, path};
+  const conditions::Value headers = proxy::headers_of(fields);
+  const policy::Attempt attempt{visit.caller, upstream.service, {upstream.port}, upstream.protocol, visit.method,
+                                path,         &headers};
+  return proxy::judge(snapshot, {&upstream.edge, 1}, attempt);
 }
 
 // Seconds; of how many there may be at once nobody knows when one ends.
@@ -248,11 +252,11 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   std::string target = config->rewrite(errand.route, asked.path);
   if (asked.path.size() < request.target.size()) target += request.target.substr(asked.path.size());
   request.target = target;
-  const proxy::Judgement judged =
-      proxy::judge(snapshot, {&upstream.edge, 1}, attempt_of(upstream, visit, request.target));
+  const proxy::Judgement judged = judge_request(snapshot, upstream, visit, request.target, request.fields);
   if (!judged.allowed) {
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
-    co_return co_await refuse(errand.exchange, visit, RefusalCause::no_route);
+    const RefusalCause cause = judged.by_condition ? RefusalCause::denied : RefusalCause::no_route;
+    co_return co_await refuse(errand.exchange, visit, cause, &errand);
   }
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (request.authority.empty()) request.authority = upstream.service;
@@ -264,17 +268,18 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   rules.most_request = errand.route.rules.most_request;
   rules.most_answer = errand.route.rules.most_answer;
   rules.edit_answer = [&errand](http::Fields& fields) { edit_answer(errand, fields); };
-  proxy::Flight flight;
-  flight.still_allowed = [&visit, &target](const proxy::Config& now) {
-    const auto& upstreams = now.snapshot().upstreams;
-    return std::ranges::any_of(upstreams, [&](const proxy::Upstream& each) {
-      const bool same = each.service == visit.callee && each.port == visit.port;
-      return same && proxy::judge(now.snapshot(), {&each.edge, 1}, attempt_of(each, visit, target)).allowed;
-    });
-  };
   const proxy::Upstream& declared = snapshot.upstreams[errand.route.upstream];
   proxy::Outgoing outgoing{errand.exchange, std::move(request),    visit, config, declared,
                            upstream,        net::Deadline::never()};
+  proxy::Flight flight;
+  flight.still_allowed = [&outgoing, &target](const proxy::Config& now) {
+    const auto& upstreams = now.snapshot().upstreams;
+    return std::ranges::any_of(upstreams, [&](const proxy::Upstream& each) {
+      const proxy::Visit& served = outgoing.visit;
+      const bool same = each.service == served.callee && each.port == served.port;
+      return same && judge_request(now.snapshot(), each, served, target, outgoing.request.fields).allowed;
+    });
+  };
   co_await proxy::carry(core_, outgoing, flight, rules);
 }
 

@@ -57,6 +57,7 @@ struct Call {
   std::vector<Permission> permissions;  // none: everything that those ports answer
   std::optional<WiredAddress> at;       // only where `ports` is one
   std::vector<std::string> as;          // names that it answers under besides its own
+  std::optional<When> when;             // only where none of `ports` is tcp
   Resilience resilience;                // `split` and a fallback's `to` only where `ports` is one
   Position position;
   bool operator==(const Call&) const = default;

@@ -29,6 +29,7 @@ struct CallDraft {
   std::vector<Text> permissions;
   std::optional<WiredAddress> at;
   std::vector<Text> as;
+  std::optional<When> when;
   ResilienceDraft resilience;
 };
 
@@ -75,6 +76,7 @@ void read_environment(Context& context, const Fields& fields, Service& service);
 void read_mounts(Context& context, const Node& node, Service& service);
 void read_dependencies(Context& context, const Node& node, Service& service);
 void read_health(Context& context, const Node& node, ServiceDraft& draft);
+void read_when(Context& context, const Fields& fields, std::optional<When>& into, ResilienceDraft& draft);
 void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);

@@ -11,6 +11,7 @@
 #include "manifest/position.hpp"
 #include "manifest/resilience.hpp"
 #include "manifest/units.hpp"
+#include "manifest/when.hpp"
 
 namespace bulkhead::manifest {
 
@@ -44,6 +45,7 @@ struct Route {
   Port port;                           // one of that service's, http or grpc
   std::optional<std::string> rewrite;  // a path prefix, "/" or "/v2"; see rewrite_path
   Resilience resilience;
+  std::optional<When> when;
   EdgeRules rules;  // its own limits and addresses; of the rest the gateway's where it says nothing itself
   Position position;
   bool operator==(const Route&) const = default;

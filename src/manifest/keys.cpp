@@ -103,14 +103,16 @@ constexpr Advice kPortForeign[] = {
     {"target", "the key is 'number'"},
     {"published", "nothing is published by a service: a route of the gateway does that"}};
 
-constexpr Known kCall[] = {"allow",   "port",     "at",         "as",       "timeout", "retries",
-                           "breaker", "outliers", "slow_start", "fallback", "faults",  "split"};
+constexpr Known kCall[] = {"allow",    "port",       "at",       "as",     "timeout", "retries", "breaker",
+                           "outliers", "slow_start", "fallback", "faults", "split",   "when"};
 constexpr Advice kCallLater[] = {
-    {"when", "conditions on a call"},
     {"limit", "rate limits"},
     {"auth", "calls on behalf of an end user"},
 };
 constexpr Advice kCallForeign[] = {
+    {"if", "the key is 'when'"},
+    {"condition", "the key is 'when'"},
+
     {"alias", "the key is 'as'"},
     {"aliases", "the key is 'as', and it has one name"},
     {"attempts", kRetriesKey},
@@ -261,7 +263,7 @@ constexpr std::string_view kMaxRequestKey = "the key is 'max_request'";
 
 constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout",     "retries",   "breaker",
                             "outliers", "slow_start", "fallback", "faults",      "split",     "limit",
-                            "from",     "cors",       "headers",  "max_request", "max_answer"};
+                            "from",     "cors",       "headers",  "max_request", "max_answer", "when"};
 constexpr Advice kRouteLater[] = {{"auth", "end-user authentication"},
                                   {"contract", "checking requests against a contract"}};
 constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},

@@ -133,6 +133,7 @@ class GatewayReader {
     read_edge_rules(context_, fields, draft.route.rules);
     draft.resilience.owner = owner;
     read_resilience(context_, fields, draft.resilience);
+    read_when(context_, fields, draft.route.when, draft.resilience);
     auto to = fields.text("to");
     if (!to) return;
     draft.to = std::move(*to);

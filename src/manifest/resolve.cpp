@@ -176,6 +176,7 @@ void resolve_calls(Context& context, Draft& draft, ServiceDraft& service) {
               .at = each.at,
               .resilience = each.resilience.value,
               .position = context.report.position(each.mark)};
+    call.when = each.when;
     for (const Text& alias : each.as) call.as.push_back(alias.value);
     call.ports = called_ports(context, each, target->service);
     call.permissions = permissions(context, each, call.ports, target->service);

@@ -36,6 +36,7 @@ void add_call(const manifest::Application& application, const std::string& from,
     edge.permissions = compile(call.permissions, edge.id);
     if (call.at) edge.at = LocalAddress{call.at->host, call.at->port};
     edge.as = call.as;
+    edge.when = call.when;
     edge.position = call.position;
     edges.push_back(std::move(edge));
   }
@@ -57,6 +58,7 @@ void add_way(const manifest::Application& application, const manifest::Route& ro
   edge.id = std::move(id);
   edge.protocol = protocol_at(application, to, port);
   edge.position = route.position;
+  edge.when = route.when;
   PathPattern seen = rewritten_pattern(route);
   std::vector<std::string> methods = edge.protocol == Protocol::http ? route.match.methods : std::vector<std::string>();
   if (!methods.empty() || !seen.matches_everything()) {
