@@ -261,8 +261,8 @@ constexpr Advice kTlsForeign[] = {{"certificate", "the key is 'cert'"}};
 constexpr std::string_view kLimitKey = "the key is 'limit': limit: 20/s per address";
 constexpr std::string_view kMaxRequestKey = "the key is 'max_request'";
 
-constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout",     "retries",   "breaker",
-                            "outliers", "slow_start", "fallback", "faults",      "split",     "limit",
+constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout",     "retries",    "breaker",
+                            "outliers", "slow_start", "fallback", "faults",      "split",      "limit",
                             "from",     "cors",       "headers",  "max_request", "max_answer", "when"};
 constexpr Advice kRouteLater[] = {{"auth", "end-user authentication"},
                                   {"contract", "checking requests against a contract"}};
