@@ -56,6 +56,7 @@ class Describer {
     for (const manifest::Dependency& dependency : service.depends_on)
       add("depends_on." + dependency.service, std::string(to_string(dependency.condition)));
     add("owner", service.owner);
+    add("mode", std::string(to_string(service.mode.value_or(manifest::Mode::enforce))));
     add("stop_grace", to_string(service.stop_grace));
     add_debug(service.debug);
     add_update(service.update);

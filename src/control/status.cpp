@@ -136,6 +136,7 @@ json Controller::status() const {
     json shown = {{"name", name == policy::kGateway ? "gateway" : name},
                   {"gateway", name == policy::kGateway},
                   {"owner", service == nullptr ? "" : service->owner},
+                  {"mode", service == nullptr ? "" : std::string(to_string(service->mode.value_or(manifest::Mode::enforce)))},
                   {"job", goal.job},
                   {"scale", goal.scale},
                   {"spiffe_id", spiffe_id_of(loaded_->model, name)},

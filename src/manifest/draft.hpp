@@ -81,6 +81,7 @@ void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);
 void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft);  // fallback, faults, split
+std::optional<Mode> read_mode(Context& context, const Fields& fields);
 void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into);
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
 void read_job(Context& context, const Fields& fields, Service& service);     // once its type is read

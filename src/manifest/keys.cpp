@@ -17,13 +17,12 @@ constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{del
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
 constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
-                               "operators", "debug",        "include",  "owner"};
+                               "operators", "debug",        "include",  "owner",    "mode"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
     {"telemetry", "export of traces and metrics"},
-    {"mode", "learning and auditing instead of enforcing"},
     {"secrets", "secrets that are handed to services"},
 };
 constexpr Advice kManifestForeign[] = {
@@ -39,7 +38,7 @@ constexpr Advice kManifestForeign[] = {
 constexpr Known kService[] = {
     "type",        "dir",      "command",    "build",  "rootfs", "mounts",      "port",  "ports",       "protocol",
     "environment", "env_file", "calls",      "egress", "limits", "healthcheck", "scale", "concurrency", "depends_on",
-    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image"};
+    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image", "mode"};
 constexpr Advice kServiceLater[] = {
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},
@@ -47,7 +46,6 @@ constexpr Advice kServiceLater[] = {
     {"subscribes", "subscribing to events"},
     {"auth", "end-user authentication"},
     {"secrets", "secrets that are handed to services"},
-    {"mode", "learning and auditing instead of enforcing"},
     {"limit", "rate limits"},
 };
 constexpr Advice kServiceForeign[] = {

@@ -131,6 +131,21 @@ void judge_condition(const Attempt& attempt, Decision& decision) {
   decision.reason = fmt::format("{}: {} {}: {}", what_was_tried(attempt), named(*decision.edge), why, when.source);
 }
 
+// Allowed, with the reason why it would not be.
+Decision audited_decision(std::span<const Edge> edges, const Attempt& attempt, const Edge& edge,
+                          const std::optional<Decision>& conditional) {
+  Decision decision{Verdict::allowed, &edge};
+  decision.audited = true;
+  if (conditional) {
+    decision.by_condition = true;
+    decision.permission = conditional->permission;
+    decision.reason = conditional->reason;
+  } else if (is_known(attempt)) {
+    decision.reason = explain(edges, attempt, &edge);
+  }
+  return decision;
+}
+
 }  // namespace
 
 std::string_view to_string(Verdict verdict) {
@@ -150,6 +165,7 @@ const Position* Decision::position() const {
 
 Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* undecided = nullptr;
+  const Edge* audited = nullptr;
   std::optional<Decision> conditional;
   const bool known = is_known(attempt);
   const bool plain = known && manifest::is_plain_path(attempt.path);
@@ -158,6 +174,7 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
     const auto permission =
         std::ranges::find_if(edge.permissions, [&](const Permission& each) { return plain && covers(each, attempt); });
     const bool covered = edge.permissions.empty() || permission != edge.permissions.end();
+    if (edge.audited && (plain || !known)) audited = &edge;
     if (!covered && !known) undecided = &edge;
     if (!covered) continue;
     Decision decision{Verdict::allowed, &edge, edge.permissions.empty() ? nullptr : &*permission};
@@ -165,13 +182,18 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
     if (decision.allowed()) return decision;
     conditional = std::move(decision);
   }
+  if (audited) return audited_decision(edges, attempt, *audited, conditional);
   if (conditional) return std::move(*conditional);
   if (undecided) {
-    return {Verdict::unknown, undecided, nullptr, false,
+    return {Verdict::unknown,
+            undecided,
+            nullptr,
+            false,
+            false,
             fmt::format("{} at {} depends on the request's method and path", undecided->id, at(undecided->position))};
   }
   const Edge* nearest = nearest_edge(edges, attempt);
-  return {Verdict::denied, nearest, nullptr, false, explain(edges, attempt, nearest)};
+  return {Verdict::denied, nearest, nullptr, false, false, explain(edges, attempt, nearest)};
 }
 
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {

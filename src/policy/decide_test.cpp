@@ -204,6 +204,26 @@ TEST(Decide, AConditionHasToHoldBesides) {
   EXPECT_TRUE(unknown.by_condition);
 }
 
+TEST(Decide, WhatIsAuditedPassesWithTheReasonWhyItWouldNot) {
+  std::string text(kConditional);
+  text.replace(text.find("port: 8080}"), 11, "port: 8080, mode: audit}");
+  const Model model = compile(*manifest::parse(text).application);
+  const Headers guest({{"x-role", "guest"}});
+  const conditions::Value value = guest.value();
+  const auto decision = [&](std::string_view caller, std::string_view method, std::string_view path) {
+    return decide(model.edges, {caller, "catalog", {8080}, kHttp, method, path, &value});
+  };
+  EXPECT_FALSE(decision("admin", "GET", "/items/7").audited) << "what is covered is allowed as ever";
+  const Decision uncovered = decision("admin", "DELETE", "/items/7");
+  EXPECT_TRUE(uncovered.allowed() && uncovered.audited);
+  EXPECT_NE(uncovered.reason.find("to allow it, write under admin"), std::string::npos) << uncovered.reason;
+  const Decision unmet = decision("admin", "POST", "/items");
+  EXPECT_TRUE(unmet.allowed() && unmet.audited && unmet.by_condition);
+  EXPECT_NE(unmet.reason.find("does not hold"), std::string::npos) << unmet.reason;
+  EXPECT_FALSE(decision("admin", "GET", "/items/../x").allowed()) << "nobody knows what that path is";
+  EXPECT_FALSE(decision("web", "GET", "/items/7").allowed()) << "who declares no call has no door";
+}
+
 #ifdef COUNTS_ALLOCATIONS
 TEST(Decide, AConditionAllocatesNothingWhereItHolds) {
   const Model model = compile(*manifest::parse(kConditional).application);

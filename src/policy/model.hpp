@@ -61,6 +61,7 @@ struct Edge {
   Protocol protocol = Protocol::http;   // egress: http for http and https, tcp for tcp
   std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
   std::optional<manifest::When> when;   // must hold besides; never of egress or tcp
+  bool audited = false;                 // what it does not cover is recorded and passes; never of egress
   std::optional<LocalAddress> at;       // calls only
   std::vector<std::string> as;          // calls only: the names that the caller knows it by besides `to`
   std::optional<Outside> outside;       // egress only

@@ -29,6 +29,7 @@ std::span<const Edge> callers_edges(const Model& model, const Edge& edge) {
 
 // What depends on a condition counts as allowed, and says so.
 std::string allowed_text(const std::string& what, const Decision& decision) {
+  if (decision.audited) return what + " (would be refused; its mode is audit)";
   if (decision.allowed()) return what;
   const bool may_hold = decision.verdict == Verdict::unknown && decision.by_condition;
   return may_hold ? fmt::format("{} when {}", what, decision.edge->when->source) : "";

@@ -54,9 +54,9 @@ Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, c
   Judgement judgement;
   judgement.allowed = decision.allowed();
   judgement.rule = decision.rule();
-  judgement.verdict = policy::to_string(decision.verdict);
+  judgement.verdict = decision.audited ? "audited" : policy::to_string(decision.verdict);
   judgement.by_condition = decision.by_condition;
-  if (judgement.allowed) return judgement;
+  if (judgement.allowed && !decision.audited) return judgement;
 
   Refusal& refusal = judgement.refusal.emplace();
   refusal.cause = RefusalCause::denied;

@@ -18,8 +18,8 @@ struct Judgement {
   bool allowed = false;
   bool by_condition = false;       // not allowed for a condition alone
   std::string_view rule;           // that allowed, or the nearest; lives as long as the edges
-  std::string_view verdict;        // "allowed", "denied", "unknown"
-  std::optional<Refusal> refusal;  // where not allowed
+  std::string_view verdict;        // "allowed", "denied", "unknown"; "audited": allowed, and would be denied
+  std::optional<Refusal> refusal;  // where not allowed, or allowed only as nothing is enforced there
 };
 
 // A request's fields as conditions read them: names in any case, and a name that came twice has no value. Borrowed.

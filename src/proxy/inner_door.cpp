@@ -176,6 +176,7 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   Judgement judged = judge_request(config->snapshot(), visit, protocol, request.fields);
   const std::uint32_t limit = config->snapshot().inbound.limits.max_in_flight;
   const bool full = in_flight_ >= (limit != 0 ? limit : defaults::kMaxInFlight);
+  if (judged.allowed && judged.refusal) core_.journal.denied(visit, *judged.refusal, judged.verdict);
   if (!judged.allowed) {
     if (port == nullptr) judged.refusal->reason = fmt::format("{} does not serve port {}", visit.callee, wanted);
     visit.status = facts(judged.refusal->cause).status;

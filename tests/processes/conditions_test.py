@@ -67,6 +67,22 @@ class Conditions(harness.Case):
         reach = app.run("reach", "web", "api").stdout
         self.assertIn("GET /items/* when request.method", reach)
 
+    def test_auditing(self):
+        app = self.begin(MANIFEST.replace("environment: {VERSION: api}", "environment: {VERSION: api}\n    mode: audit"))
+        pids = app.pids()
+        self.assertEqual(app.get("/api/x").status, 200, "its condition does not hold")
+        self.assertEqual(app.get("/elsewhere").status, 404)
+        harness.until(lambda: "would be denied" in app.run("status").stdout, what="the record")
+        said = app.run("status").stdout
+        self.assertIn("requests to api are audited", said)
+        self.assertIn("_gateway -> api GET /x: would be denied", said)
+        checked = app.run("check")
+        self.assertIn("its mode is audit", checked.stdout + checked.stderr)
+        app.rewrite(MANIFEST)
+        app.up()
+        self.assertEqual(app.get("/api/x").status, 403)
+        self.assertEqual(app.pids(), pids)
+
     def test_a_change_holds_at_once_and_restarts_nothing(self):
         app = self.begin()
         pids = app.pids()
