@@ -156,7 +156,7 @@ class Estimate {
       }
       case Function::matches: return {.steps = a.bytes / kBytesOfPatternStep};
       case Function::last_index_of:
-        return {.steps = plus(steps_of(bytes), times(steps_of(a.bytes), plus(1, steps_of(of[1].bytes))))};
+        return {.steps = plus(steps_of(bytes), times(plus(a.bytes, 15) / 16, plus(1, steps_of(of[1].bytes))))};
       case Function::split: return {plus(plus(a.bytes, 2), steps_of(bytes)), plus(a.bytes, 1), a.bytes};
       case Function::replace: {
         const Amount whole = plus(a.bytes, times(plus(a.bytes, 1), of[2].bytes));

@@ -169,7 +169,7 @@ class Maker {
     program_.root = made;
     const Value value = evaluate(program_, Nothing(), arena_).value;
     if (!value.is_failure()) {
-      instruction = Instruction{.offset = instruction.offset, .index = constant(kept(value))};
+      instruction = Instruction{.offset = instruction.offset, .index = constant(value)};
       return made;
     }
     const Reason reason = value.as_failure().reason;

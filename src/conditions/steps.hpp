@@ -14,6 +14,11 @@ inline constexpr std::size_t kBytesOfPatternStep = 8;  // of text that a pattern
 
 inline constexpr std::uint64_t steps_of(std::size_t bytes) { return bytes / kBytesOfStep; }
 
+// The last place of a text of `part` bytes in one of `text` bytes: the former is compared at each byte of the latter.
+inline constexpr std::uint64_t steps_of_last_index(std::uint64_t text, std::uint64_t part) {
+  return text / 16 * (1 + steps_of(part));
+}
+
 // Takes `steps` of what is left; false, with nothing left, where there are not as many.
 inline bool spend(std::uint64_t& left, std::uint64_t steps) {
   const bool enough = left >= steps;

@@ -14,6 +14,7 @@ namespace {
 
 // Where `part` stands in `text` from byte `from` on; linear, as both come from a request.
 std::optional<std::size_t> position(std::string_view text, std::string_view part, std::size_t from = 0) {
+  if (part.empty()) return from;
   const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
   if (found == nullptr) return std::nullopt;
   return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
@@ -52,8 +53,7 @@ Value last_index(std::string_view text, std::string_view part, std::optional<std
   const auto end = until ? byte_of(text, *until) : std::optional(text.size());
   if (!end) return failed(Reason::index_out_of_range);
   if (part.size() > text.size()) return Value::int64(-1);
-  const std::size_t steps = steps_of(text.size()) * (1 + steps_of(part.size()));
-  if (!spend(work, steps)) return failed(Reason::out_of_steps);
+  if (!spend(work, steps_of_last_index(text.size(), part.size()))) return failed(Reason::out_of_steps);
   const std::size_t found = text.rfind(part, *end);
   return found_at(text, found == std::string_view::npos ? std::nullopt : std::optional(found));
 }

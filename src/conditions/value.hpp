@@ -26,7 +26,8 @@ class ListView {
   ~ListView() = default;
 };
 
-// Likewise for maps. Keys are bool, int, uint or string; the order of entries is the same at each reading.
+// Likewise for maps. Keys are bool, int, uint or string; the order of entries is the same at each reading, and at()
+// takes no time that grows with `index`.
 class MapView {
  public:
   virtual std::size_t size(const void* map) const = 0;
