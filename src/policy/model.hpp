@@ -11,6 +11,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/json.hpp"
 #include "base/result.hpp"
 #include "manifest/application.hpp"
 
@@ -119,8 +120,7 @@ Result<Permission> permission_from_json(const nlohmann::json& value, Protocol pr
 nlohmann::json to_json(const std::vector<Edge>& edges);
 Result<std::vector<Edge>> edges_from_json(const nlohmann::json& value);
 
-// JSON text to a value: UTF-8, nothing after it, no repeated member, nesting at most 64. nlohmann's own parser would
-// let the last of repeated members win.
-Result<nlohmann::json> read_json(std::string_view text);
+// How edges, and what else our processes tell each other, are read from text.
+using bulkhead::read_json;
 
 }  // namespace bulkhead::policy
