@@ -9,3 +9,4 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_library(RE2_LIBRARY re2 REQUIRED)  # not by pkg-config: its -pthread is none of the flags of the precompiled headers
