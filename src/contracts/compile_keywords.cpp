@@ -224,6 +224,7 @@ Result<> Compiler::apply_properties(Work& work) {
       const Index resource = identifiers_.resource_at(each.value, work.resource);
       property.read_only = is_openapi(dialect_) && is_marked(each.value, resource, "readOnly");
       property.write_only = is_openapi(dialect_) && is_marked(each.value, resource, "writeOnly");
+      property.sensitive = is_openapi(dialect_) && is_marked(each.value, resource, "x-sensitive");
       properties.push_back(std::move(property));
     }
   }
@@ -320,6 +321,7 @@ Result<> Compiler::apply_reference(Work& work, Keyword keyword, const Named& mem
   auto target = identifiers_.resolve(work.resource, member.value.text);
   if (!target && target.error().cause == Cause::unsupported) return not_supported(work, member, target.error().message);
   if (!target) return refuse(work, member.mark, target.error().cause, "{}: {}", member.name, target.error().message);
+  if (keyword == Keyword::dynamic_reference && is_openapi(dialect_)) return not_supported(work, member, "use '$ref'");
   // A schema has room for one reference.
   Index& reference = work.logic.reference;
   if (reference != kNone) return not_supported(work, member, "'$ref' and '$dynamicRef' in one schema");

@@ -150,6 +150,11 @@ class JsonReader {
     return false;
   }
 
+  bool fail_twice(std::uint32_t name) {
+    at_ = begin_ + json_[name].begin;
+    return fail("a member stands there twice");
+  }
+
   void skip_space() {
     while (at_ != end_ && is_space(*at_)) ++at_;
   }
@@ -331,13 +336,13 @@ class JsonReader {
       const auto name = json_.size();
       if (!member_name(name)) return false;
       if (count < kFewMembers) {
-        if (repeats(names.data(), count, name)) return fail("a member stands there twice");
+        if (repeats(names.data(), count, name)) return fail_twice(name);
         names[count] = name;
       }
       if (!value(depth + 1) || !follows('}', more)) return false;
     }
     close(index, count);
-    return count <= kFewMembers || !has_repeats(index) || fail("a member stands there twice");
+    return count <= kFewMembers || !find_repeat(index);
   }
 
   bool member_name(std::uint32_t index) {
@@ -359,8 +364,8 @@ class JsonReader {
     return false;
   }
 
-  // Sorted, so that many members of one hash cost no square.
-  bool has_repeats(std::uint32_t object) {
+  // Sorted, so that many members of one hash cost no square. Fails with the first of those that repeat.
+  bool find_repeat(std::uint32_t object) {
     auto& names = json_.names_;
     names.clear();
     for (auto name = object + 1; name != json_[object].next; name = json_[name + 1].next) names.push_back(name);
@@ -368,9 +373,12 @@ class JsonReader {
       if (json_[a].hash != json_[b].hash) return json_[a].hash < json_[b].hash;
       return json_.text(a) < json_.text(b);
     });
-    return std::ranges::adjacent_find(names, [&](std::uint32_t a, std::uint32_t b) {
-             return json_[a].hash == json_[b].hash && json_.text(a) == json_.text(b);
-           }) != names.end();
+    const auto repeat = std::ranges::adjacent_find(names, [&](std::uint32_t a, std::uint32_t b) {
+      return json_[a].hash == json_[b].hash && json_.text(a) == json_.text(b);
+    });
+    if (repeat == names.end()) return false;
+    fail_twice(*repeat);
+    return true;
   }
 
   Json& json_;

@@ -87,6 +87,7 @@ struct Property {
   Index shape = kNone;
   bool read_only = false;
   bool write_only = false;
+  bool sensitive = false;
   bool required[kDirections] = {false, false, false};
 };
 
