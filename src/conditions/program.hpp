@@ -46,8 +46,8 @@ struct Instruction {
 // into it, so that it moves but is not copied.
 struct Program {
   Program() = default;
-  Program(Program&&) = default;
-  Program& operator=(Program&&) = default;
+  Program(Program&&) noexcept = default;
+  Program& operator=(Program&&) noexcept = default;
 
   std::vector<Instruction> instructions;
   std::vector<std::uint32_t> operands;

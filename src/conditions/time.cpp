@@ -34,9 +34,10 @@ class Reader {
   // Exactly as many digits.
   std::optional<int> digits(std::size_t count) {
     if (rest_.size() < count) return std::nullopt;
+    const std::string_view text = rest_.substr(0, count);
     int number = 0;
-    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + count, number);
-    if (error != std::errc() || end != rest_.data() + count || rest_.starts_with('-')) return std::nullopt;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || text.starts_with('-')) return std::nullopt;
     rest_.remove_prefix(count);
     return number;
   }
