@@ -337,6 +337,7 @@ Result<Constant> Compiler::constant(const Work& work, const Named& member) {
   if (!member.value.is(Kind::number)) return refuse(work, member.mark, Cause::invalid, "'{}' is a number", member.name);
   Constant constant{.set = true};
   const std::string& text = program_->texts.emplace_back(member.value.text);
+  constant.text = text;
   constant.decimal = Decimal(text);
   const char* end = text.data() + text.size();
   const auto [last, error] = std::from_chars(text.data(), end, constant.integer);

@@ -35,22 +35,36 @@ std::int64_t exponent_of(std::string_view text) {
 }  // namespace
 
 Decimal::Decimal(std::string_view number) {
+  constexpr auto kNowhere = std::string_view::npos;
   negative_ = number.starts_with('-');
   if (negative_) number.remove_prefix(1);
-  const std::size_t mark = number.find_first_of("eE");
-  const std::string_view mantissa = number.substr(0, mark);
-  const std::size_t first = mantissa.find_first_not_of("0.");
-  if (first == std::string_view::npos) {
+  std::size_t first = kNowhere;
+  std::size_t last = 0;
+  std::size_t point = kNowhere;
+  std::size_t end = 0;
+  std::uint64_t digits = 0;  // wraps around where there are many
+  for (; end < number.size() && (number[end] | 0x20) != 'e'; ++end) {
+    const char c = number[end];
+    if (c == '.') {
+      point = end;
+      continue;
+    }
+    digits = digits * 10 + static_cast<std::uint64_t>(c - '0');
+    if (c == '0') continue;
+    if (first == kNowhere) first = end;
+    last = end;
+    mantissa_ = digits;
+  }
+  if (first == kNowhere) {
     negative_ = false;
     return;
   }
-  const std::size_t last = mantissa.find_last_not_of("0.");
-  const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
-  text_ = mantissa.substr(first, last + 1 - first);
+  point = std::min(point, end);
+  text_ = number.substr(first, last + 1 - first);
   count_ = static_cast<std::int64_t>(text_.size()) - (first < point && point < last ? 1 : 0);
   const auto place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
   magnitude_ = place > 0 ? place : place + 1;  // the point itself lies between
-  if (mark != std::string_view::npos) magnitude_ += exponent_of(number.substr(mark + 1));
+  if (end < number.size()) magnitude_ += exponent_of(number.substr(end + 1));
 }
 
 std::strong_ordering Decimal::compare_size(const Decimal& other) const {
@@ -75,10 +89,12 @@ std::strong_ordering Decimal::operator<=>(const Decimal& other) const {
   return negative_ ? other.compare_size(*this) : compare_size(other);
 }
 
+// `divisor` has no more than kMostStepDigits digits, so that ten times a remainder fits.
 std::uint64_t Decimal::remainder(std::uint64_t divisor) const {
+  if (is_small()) return mantissa_ % divisor;
   std::uint64_t rest = 0;
   for (const char c : text_) {
-    if (c != '.') rest = static_cast<std::uint64_t>((Wide{rest} * 10 + static_cast<unsigned>(c - '0')) % divisor);
+    if (c != '.') rest = (rest * 10 + static_cast<std::uint64_t>(c - '0')) % divisor;
   }
   return rest;
 }
@@ -89,11 +105,8 @@ bool Decimal::is_multiple_of(const Decimal& step) const {
   if (is_zero()) return true;
   const std::int64_t surplus = (magnitude_ - count_) - (step.magnitude_ - step.count_);
   if (surplus < 0) return false;
-  std::uint64_t divisor = 0;
-  for (const char c : step.text_) {
-    if (c != '.') divisor = divisor * 10 + static_cast<unsigned>(c - '0');
-  }
-  return times(remainder(divisor), power_of_ten(surplus, divisor), divisor) == 0;
+  const std::uint64_t rest = remainder(step.mantissa_);
+  return surplus == 0 ? rest == 0 : times(rest, power_of_ten(surplus, step.mantissa_), step.mantissa_) == 0;
 }
 
 std::uint64_t Decimal::hash() const {

@@ -8,6 +8,8 @@
 
 namespace bulkhead::contracts {
 
+inline constexpr std::int64_t kMostStepDigits = 18;
+
 // Views the text that it was made of, which must be a number of JSON's grammar. Its value is 0.d1d2d3... times ten to
 // the power of `magnitude`, where d1 and the last digit are not 0.
 class Decimal {
@@ -31,13 +33,14 @@ class Decimal {
  private:
   std::strong_ordering compare_size(const Decimal& other) const;
   std::uint64_t remainder(std::uint64_t divisor) const;
+  // The digits as a number, where there are no more than kMostStepDigits.
+  bool is_small() const { return count_ <= kMostStepDigits; }
 
   bool negative_ = false;
   std::string_view text_;   // from the first digit that is not 0 to the last such, perhaps with a point
   std::int64_t count_ = 0;  // digits in it
   std::int64_t magnitude_ = 0;
+  std::uint64_t mantissa_ = 0;  // where is_small()
 };
-
-inline constexpr std::int64_t kMostStepDigits = 18;
 
 }  // namespace bulkhead::contracts

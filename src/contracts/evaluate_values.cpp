@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "contracts/evaluator.hpp"
 
@@ -33,10 +34,11 @@ class Number {
 
   // A whole number of that many bits, with sign.
   bool fits(Format format) const {
-    const Decimal value = small_ ? Decimal(text_) : decimal_;
-    if (!value.is_integer()) return false;
-    if (format == Format::int32) return value >= Decimal("-2147483648") && value <= Decimal("2147483647");
-    return value >= Decimal("-9223372036854775808") && value <= Decimal("9223372036854775807");
+    using Int32 = std::numeric_limits<std::int32_t>;
+    if (small_) return format != Format::int32 || (integer_ >= Int32::min() && integer_ <= Int32::max());
+    if (!decimal_.is_integer()) return false;
+    if (format == Format::int32) return decimal_ >= Decimal("-2147483648") && decimal_ <= Decimal("2147483647");
+    return decimal_ >= Decimal("-9223372036854775808") && decimal_ <= Decimal("9223372036854775807");
   }
 
  private:
@@ -138,13 +140,19 @@ bool Evaluator::object(Index index, Index at, Index seen) {
   if (count < rules.min_members)
     return fail(index, at, "minProperties", "has fewer than {} members", rules.min_members);
   if (count > rules.max_members) return fail(index, at, "maxProperties", "has more than {} members", rules.max_members);
+  const bool usual = rules.names == kNone && rules.patterns.empty();
   Index required = 0;
   Index child = 0;
   for (Index name = at + 1; name != (*body_)[at].next; name = (*body_)[name + 1].next, ++child) {
-    const Index property = program_->find(rules, body_->text(name), (*body_)[name].hash);
-    if (property != kNone && program_->properties[property].required[static_cast<std::size_t>(direction_)]) ++required;
+    const Index found = program_->find(rules, body_->text(name), (*body_)[name].hash);
     bool known = false;
-    if (!member(index, rules, name, property, known)) return false;
+    if (found != kNone) {
+      const Property& property = program_->properties[found];
+      required += property.required[static_cast<std::size_t>(direction_)] ? 1 : 0;
+      known = usual && property.shape != kNone && !property.read_only && !property.write_only;
+      if (known && !evaluate(property.shape, name + 1, kNone)) return false;
+    }
+    if (!known && !member(index, rules, name, found, known)) return false;
     if (known) mark(seen, child);
   }
   if (required != rules.required[static_cast<std::size_t>(direction_)]) return fail_required(index, rules, at);

@@ -100,9 +100,16 @@ bool Evaluator::has_type(const Shape& shape, Index at) const {
 
 bool Evaluator::literals(Index index, Index at) {
   const Shape& shape = program_->shapes[index];
-  const auto is = [&](Index literal) { return equality_.compare(*body_, at, program_->literals, literal) == 0; };
+  if (shape.constant == kNone && !shape.has_enumeration) return true;
+  const bool string = (*body_)[at].kind == Kind::string;
+  const auto is = [&](Index literal) {
+    if (!string) return equality_.compare(*body_, at, program_->literals, literal) == 0;
+    return program_->literals[literal].kind == Kind::string &&
+           same_text(body_->text(at), program_->literals.text(literal));
+  };
   if (shape.constant != kNone && !is(shape.constant)) return fail(index, at, "const", "is not the one allowed value");
   if (!shape.has_enumeration) return true;
+  steps_ += shape.enumeration.size() / 8;
   const auto begin = program_->literals_of.begin();
   const bool listed = std::any_of(begin + shape.enumeration.begin, begin + shape.enumeration.end, is);
   return listed || fail(index, at, "enum", "is none of the {} allowed values", shape.enumeration.size());

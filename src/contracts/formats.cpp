@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "contracts/ascii.hpp"
+
 namespace bulkhead::contracts {
 
 namespace {
@@ -20,10 +22,6 @@ constexpr std::array kNames{
     std::pair{Format::int32, std::string_view("int32")},
     std::pair{Format::int64, std::string_view("int64")},
 };
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // Takes exactly `count` digits off the front; -1 where they are not there.
 int take_digits(std::string_view& text, std::size_t count) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/utf8.hpp"
+#include "contracts/ascii.hpp"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -15,8 +16,8 @@ namespace bulkhead::contracts {
 namespace {
 
 constexpr std::size_t kFewMembers = 16;
+constexpr std::uint32_t kNoName = 0;  // is always another value
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 const char* skip_digits(const char* at, const char* end) {
@@ -62,12 +63,6 @@ const char* skip_plain(const char* at, const char* end) {
 #endif
   while (at != end && static_cast<signed char>(*at) >= 0x20 && *at != '"' && *at != '\\') ++at;
   return at;
-}
-
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 void append_character(std::string& out, std::uint32_t code) {
@@ -150,11 +145,6 @@ class JsonReader {
     return false;
   }
 
-  bool fail_twice(std::uint32_t name) {
-    at_ = begin_ + json_[name].begin;
-    return fail("a member stands there twice");
-  }
-
   void skip_space() {
     while (at_ != end_ && is_space(*at_)) ++at_;
   }
@@ -209,7 +199,9 @@ class JsonReader {
   bool string() {
     const auto index = open(Kind::string);
     const char* text = ++at_;
-    if (!skip_characters()) return false;
+    at_ = skip_plain(at_, end_);
+    const bool whole = at_ != end_ && *at_ == '"';
+    if (!whole && !skip_characters()) return false;
     if (*at_ == '\\') {
       if (!unescape(index, text)) return false;
     } else {
@@ -281,7 +273,7 @@ class JsonReader {
   bool hex(std::uint32_t& code) {
     if (end_ - at_ < 4) return fail("the text ends within a string");
     for (int i = 0; i < 4; ++i, ++at_) {
-      const int digit = hex_digit(*at_);
+      const int digit = hex_value(*at_);
       if (digit < 0) return fail("an unknown escape");
       code = code << 4U | static_cast<std::uint32_t>(digit);
     }
@@ -330,19 +322,19 @@ class JsonReader {
   bool object(std::size_t depth) {
     if (depth >= kDeepestJson) return fail("nested too deeply");
     const auto index = open(Kind::object);
-    std::array<std::uint32_t, kFewMembers> names;  // the first ones, compared with each other as they come
+    std::array<std::uint32_t, kFewMembers> hashes;  // of the first ones, compared with each other as they come
     std::uint32_t count = 0;
     for (bool more = !is_empty('}'); more; ++count) {
       const auto name = json_.size();
       if (!member_name(name)) return false;
       if (count < kFewMembers) {
-        if (repeats(names.data(), count, name)) return fail_twice(name);
-        names[count] = name;
+        hashes[count] = json_[name].hash;
+        if (repeats(hashes.data(), count) && find_repeat(index, name)) return false;
       }
       if (!value(depth + 1) || !follows('}', more)) return false;
     }
     close(index, count);
-    return count <= kFewMembers || !find_repeat(index);
+    return count <= kFewMembers || !find_repeat(index, kNoName);
   }
 
   bool member_name(std::uint32_t index) {
@@ -356,28 +348,33 @@ class JsonReader {
     return true;
   }
 
-  bool repeats(const std::uint32_t* names, std::uint32_t count, std::uint32_t name) const {
-    const auto hash = json_[name].hash;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      if (json_[names[i]].hash == hash && json_.text(names[i]) == json_.text(name)) return true;
-    }
-    return false;
+  // Whether the last of these is among those before it.
+  static bool repeats(const std::uint32_t* hashes, std::uint32_t last) {
+    bool any = false;
+    for (std::uint32_t i = 0; i < last; ++i) any |= hashes[i] == hashes[last];
+    return any;
   }
 
-  // Sorted, so that many members of one hash cost no square. Fails with the first of those that repeat.
-  bool find_repeat(std::uint32_t object) {
+  // Sorted, so that many members of one hash cost no square. Of an object that is being read, those up to the name
+  // `last`. Fails with one of those that repeat.
+  bool find_repeat(std::uint32_t object, std::uint32_t last) {
     auto& names = json_.names_;
     names.clear();
-    for (auto name = object + 1; name != json_[object].next; name = json_[name + 1].next) names.push_back(name);
+    for (auto name = object + 1; name != json_.size(); name = json_[name + 1].next) {
+      names.push_back(name);
+      if (name == last) break;
+    }
     std::ranges::sort(names, [&](std::uint32_t a, std::uint32_t b) {
       if (json_[a].hash != json_[b].hash) return json_[a].hash < json_[b].hash;
-      return json_.text(a) < json_.text(b);
+      const auto order = json_.text(a) <=> json_.text(b);
+      return order != 0 ? order < 0 : a < b;
     });
     const auto repeat = std::ranges::adjacent_find(names, [&](std::uint32_t a, std::uint32_t b) {
       return json_[a].hash == json_[b].hash && json_.text(a) == json_.text(b);
     });
     if (repeat == names.end()) return false;
-    fail_twice(*repeat);
+    at_ = begin_ + json_[*(repeat + 1)].begin;
+    fail("a member stands there twice");
     return true;
   }
 

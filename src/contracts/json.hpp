@@ -4,6 +4,7 @@
 // than the RFC where programs differ: no repeated members, no unpaired surrogates, UTF-8 only, bounded depth.
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,30 @@ inline constexpr std::size_t kLongestNumber = 1024;
 // Not keyed: whoever sorts or looks up by it must be right, and not slow, when all hashes are equal.
 std::uint32_t hash_text(std::string_view text);
 
+// Names and words are short: no call for them.
+inline bool same_text(std::string_view a, std::string_view b) {
+  const std::size_t size = a.size();
+  if (size != b.size()) return false;
+  const auto differ = [&]<class Word>(Word one, std::size_t at) {
+    Word other = 0;
+    std::memcpy(&one, a.data() + at, sizeof one);
+    std::memcpy(&other, b.data() + at, sizeof other);
+    return one != other;
+  };
+  if (size > 32) return a == b;
+  if (size >= 8) {
+    for (std::size_t at = 0; at + 8 < size; at += 8) {
+      if (differ(std::uint64_t{0}, at)) return false;
+    }
+    return !differ(std::uint64_t{0}, size - 8);
+  }
+  if (size >= 4) return !differ(std::uint32_t{0}, 0) && !differ(std::uint32_t{0}, size - 4);
+  for (std::size_t at = 0; at < size; ++at) {
+    if (a[at] != b[at]) return false;
+  }
+  return true;
+}
+
 // Holds its memory from one text to the next. Of one thread.
 class Json {
  public:
@@ -53,11 +78,11 @@ class Json {
   // Unescaped text of a string or of a member's name.
   std::string_view text(std::uint32_t index) const {
     const Value& value = values_[index];
-    return (value.escaped ? std::string_view(unescaped_) : source_).substr(value.text, value.size);
+    return {(value.escaped ? unescaped_.data() : source_.data()) + value.text, value.size};
   }
   // As it stands in the source.
   std::string_view raw(std::uint32_t index) const {
-    return source_.substr(values_[index].begin, values_[index].end - values_[index].begin);
+    return {source_.data() + values_[index].begin, values_[index].end - values_[index].begin};
   }
 
   // The value of the member, or nothing.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "contracts/ascii.hpp"
 #include "contracts/checker.hpp"
 #include "contracts/uri.hpp"
 
@@ -11,10 +12,8 @@ namespace {
 
 constexpr std::size_t kMostPairs = 1000;
 
-bool equal_letters(std::string_view name, std::string_view lower) {
-  return name.size() == lower.size() && std::ranges::equal(name, lower, [](char a, char b) {
-           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
-         });
+bool equal_letters(std::string_view name, std::string_view small) {
+  return name.size() == small.size() && std::ranges::equal(name, small, [](char a, char b) { return lower(a) == b; });
 }
 
 std::string_view trim(std::string_view text) {

@@ -7,6 +7,8 @@
 
 #include <re2/re2.h>
 
+#include "contracts/ascii.hpp"
+
 namespace bulkhead::contracts {
 
 namespace {
@@ -128,7 +130,7 @@ class Translator {
       case 'u': return unicode();
       case 'p':
       case 'P': return property(c);
-      case '0': return rest_.empty() || rest_[0] < '0' || rest_[0] > '9' ? put(R"(\x{0})") : refuse("an octal escape");
+      case '0': return rest_.empty() || !is_digit(rest_[0]) ? put(R"(\x{0})") : refuse("an octal escape");
       case 'k': return refuse("a backreference");
       default: return identity(c);
     }
@@ -138,7 +140,7 @@ class Translator {
 
   void control() {
     const char c = rest_.empty() ? '\0' : next();
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool letter = is_letter(c);
     letter ? code(static_cast<unsigned>(c) % 32) : refuse("'\\c' without a letter");
   }
 
@@ -195,7 +197,7 @@ class Translator {
     if (c >= '1' && c <= '9') return refuse("a backreference");
     if (std::string_view(R"(^$\.*+?()[]{}|/-)").find(c) == std::string_view::npos) {
       // Without the `u` flag other punctuation may be escaped; letters are kept for what they may mean one day.
-      const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+      const bool letter = is_letter(c) || c == '_';
       if (letter || static_cast<unsigned char>(c) >= 0x80)
         return refuse(fmt::format("the escape '\\{}'", letter ? c : '?'));
     }
@@ -225,6 +227,8 @@ Result<Pattern> Pattern::compile(std::string_view expression) {
   if (!program->ok()) return fail(Cause::unsupported, "a regular expression: {}", program->error());
   return Pattern(std::move(program));
 }
+
+const std::string& Pattern::expression() const { return program_->pattern(); }
 
 bool Pattern::is_found_in(std::string_view text) const {
   const re2::StringPiece piece(text.data(), text.size());

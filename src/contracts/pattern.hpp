@@ -21,6 +21,8 @@ class Pattern {
 
   // Whether it is found anywhere in the text, which is UTF-8. From any thread.
   bool is_found_in(std::string_view text) const;
+  // As it runs: RE2's spelling.
+  const std::string& expression() const;
 
  private:
   explicit Pattern(std::shared_ptr<const re2::RE2> program) : program_(std::move(program)) {}

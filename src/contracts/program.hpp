@@ -44,8 +44,9 @@ enum Type : std::uint8_t {
   kAnyType = 127,
 };
 
-// A number of the schema. `text` is owned by the program.
+// A number of the schema.
 struct Constant {
+  std::string_view text;  // one of the program's
   bool set = false;
   bool small = false;  // `integer` is it
   std::int64_t integer = 0;
@@ -184,7 +185,7 @@ struct Program {
     for (Index slot = hash & rules.slot_mask;; slot = (slot + 1) & rules.slot_mask) {
       const Index at = slots[rules.slots + slot];
       if (at == kNone) return kNone;
-      if (properties[at].hash == hash && properties[at].name == name) return at;
+      if (properties[at].hash == hash && same_text(properties[at].name, name)) return at;
     }
   }
 };

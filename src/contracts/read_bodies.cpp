@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "contracts/ascii.hpp"
 #include "contracts/reader.hpp"
 
 namespace bulkhead::contracts {
@@ -58,8 +59,6 @@ Result<std::vector<MediaType>> Reader::read_content(const Place& content, bool i
 }
 
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // "200", "2XX" or "default".
 bool read_status(std::string_view text, ResponseRules& rules) {

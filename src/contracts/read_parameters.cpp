@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "contracts/ascii.hpp"
 #include "contracts/reader.hpp"
 
 namespace bulkhead::contracts {
@@ -13,13 +14,6 @@ std::optional<Where> where_named(std::string_view name) {
     if (to_string(where) == name) return where;
   }
   return std::nullopt;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return out;
 }
 
 // OpenAPI gives these to other parts of a contract.

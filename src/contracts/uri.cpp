@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "contracts/ascii.hpp"
+
 namespace bulkhead::contracts {
 
 namespace {
@@ -58,12 +60,6 @@ std::string merged_path(const Parts& base, std::string_view path) {
   if (path.starts_with('/')) return remove_dots(path);
   if (!base.authority.empty() && base.path.empty()) return remove_dots("/" + std::string(path));
   return remove_dots(std::string(base.path.substr(0, base.path.rfind('/') + 1)).append(path));
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 }  // namespace

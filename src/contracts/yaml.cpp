@@ -10,6 +10,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "base/utf8.hpp"
+#include "contracts/ascii.hpp"
 #include "contracts/document.hpp"
 
 namespace bulkhead::contracts {
@@ -23,8 +24,6 @@ struct Stop {
 };
 
 Mark to_mark(const YAML::Mark& mark) { return {mark.line + 1, mark.column + 1}; }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Whether some version of YAML reads plain text as a number.
 bool looks_like_number(std::string_view text) {
@@ -143,13 +142,17 @@ class Builder : public YAML::EventHandler {
   void add(Node node, YAML::anchor_t anchor, std::size_t first) {
     ++count_;
     refuse_many(node.mark);
-    if (anchor != 0) anchors_[anchor] = {node, count_ - first};
+    if (anchor != 0) {
+      held_ += count_ - first;
+      refuse_many(node.mark);
+      anchors_[anchor] = {node, count_ - first};
+    }
     const Mark mark = node.mark;
     attach(std::move(node), mark);
   }
 
   void refuse_many(Mark mark) const {
-    if (count_ > kMostNodes) throw Stop{mark, fmt::format("more than {} values, aliases expanded", kMostNodes)};
+    if (count_ + held_ > kMostNodes) throw Stop{mark, fmt::format("more than {} values, aliases expanded", kMostNodes)};
   }
 
   void attach(Node node, Mark mark) {
@@ -183,6 +186,7 @@ class Builder : public YAML::EventHandler {
   Node root_;
   bool has_root_ = false;
   std::size_t count_ = 0;
+  std::size_t held_ = 0;  // nodes of copies for aliases
 };
 
 bool is_utf8(std::string_view text) {
