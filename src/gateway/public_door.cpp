@@ -202,7 +202,9 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
     Errand errand{exchange, visit, config, *route, *upstream, {}};
     if (route->rules.cors) errand.origin = request.fields.only("origin").value_or(std::string_view());
     const auto index = static_cast<std::size_t>(route - snapshot.gateway.routes.data());
-    if (preflight) {
+    if (!access_.admits(index, client.octets)) {
+      co_await refuse(exchange, visit, RefusalCause::forbidden_address, &errand);
+    } else if (preflight) {
       co_await answer_preflight(errand);
     } else if (const auto cause = judge(errand, index, client)) {
       co_await refuse(exchange, visit, *cause, &errand);
@@ -214,7 +216,6 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
 }
 
 std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, const Client& client) {
-  if (!access_.admits(route, client.octets)) return RefusalCause::forbidden_address;
   const http::Request& request = errand.exchange.request();
   const std::uint64_t most = errand.route.rules.most_request;
   if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;

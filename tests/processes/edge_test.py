@@ -25,7 +25,7 @@ gateway:
     - {match: {path: /slow/*}, to: web, limit: 2 at once per address}
     - {match: {path: /up}, to: volume, max_request: 1KiB}
     - {match: {path: /down}, to: volume, max_answer: 1MiB}
-    - {match: {path: /closed}, to: web, from: {deny: 127.0.0.0/8}}
+    - {match: {path: /closed}, to: web, from: {deny: 127.0.0.0/8}, cors: {origins: "*"}}
     - {match: {path: /page, methods: [GET]}, to: web, cors: {origins: [https://app.example], credentials: true}, headers: {X-Frame-Options: ""}}
 """
 
@@ -95,6 +95,8 @@ class Edge(harness.Case):
     def test_addresses(self):
         app = self.begin()
         self.assertEqual(app.get("/closed").status, 403)
+        ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+        self.assertEqual(app.request("OPTIONS", "/closed", headers=ask).status, 403, "a question about it neither")
         app.rewrite(EDGE.replace("  routes:", "  from: {allow: [192.0.2.0/24]}\n  routes:"))
         app.up()
         with self.assertRaises((OSError, ssl.SSLError)):
