@@ -47,7 +47,8 @@ void KeySource::fetched(Uptime now, std::optional<seconds> fresh) {
   held_ = true;
   failures_ = 0;
   // Cut in seconds: a freshness may be any number of them.
-  const Uptime wanted = fresh ? Uptime(std::min(*fresh, std::chrono::ceil<seconds>(rule_.longest))) : rule_.usual;
+  const Uptime wanted =
+      fresh ? Uptime(std::clamp(*fresh, seconds(0), std::chrono::ceil<seconds>(rule_.longest))) : rule_.usual;
   due_ = now + std::clamp(wanted, rule_.shortest, rule_.longest);
   usable_until_ = due_ + rule_.kept;
 }

@@ -73,10 +73,12 @@ bool verify_signature(EVP_PKEY* key, Algorithm algorithm, std::string_view text,
 
 Result<std::string> make_signature(EVP_PKEY* key, Algorithm algorithm, std::string_view text) {
   const Evp<EVP_MD_CTX> context(EVP_MD_CTX_new());
+  EVP_PKEY_CTX* of_key = nullptr;
   std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(key)), '\0');
   std::size_t size = signature.size();
   if (!context ||
-      EVP_DigestSignInit_ex(context.get(), nullptr, digest_of(algorithm), nullptr, nullptr, key, nullptr) != 1 ||
+      EVP_DigestSignInit_ex(context.get(), &of_key, digest_of(algorithm), nullptr, nullptr, key, nullptr) != 1 ||
+      !set_padding(of_key, algorithm) ||
       EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, octets(text),
                      text.size()) != 1) {
     return evp_fail("sign a token");

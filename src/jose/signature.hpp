@@ -20,7 +20,7 @@ using KeyHandle = std::shared_ptr<EVP_PKEY>;
 // False for a signature of another length too. `key` must be of the algorithm's kind.
 bool verify_signature(EVP_PKEY* key, Algorithm algorithm, std::string_view text, std::string_view signature);
 
-// With a private key, by ES256 or EdDSA.
+// With a private key of the algorithm's kind.
 Result<std::string> make_signature(EVP_PKEY* key, Algorithm algorithm, std::string_view text);
 
 }  // namespace bulkhead::jose
