@@ -27,7 +27,9 @@ struct Checker::Memory {
   std::string text;     // of a parameter, as JSON
   std::string decoded;  // part of one
   std::string attribute;
-  std::vector<std::string> path_values;
+  PathMatch path;
+  std::string media;  // of the body
+  std::string charset;
   std::vector<Pair> query;
   std::vector<Pair> cookies;
   std::vector<std::uint8_t> kept;  // by the filter

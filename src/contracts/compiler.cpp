@@ -274,8 +274,9 @@ void Compiler::store(Work& work, Index index) {
   shape.array = keep(work.has_arrays, work.arrays, program_->arrays);
   shape.object = keep(work.has_objects, work.objects, program_->objects);
   shape.logic = keep(work.has_logic, work.logic, program_->logic);
-  shape.simple = !shape.never && !shape.has_enumeration && shape.constant == kNone && !work.has_numbers &&
-                 !work.has_strings && !work.has_arrays && !work.has_objects && !work.has_logic;
+  shape.scalar = !shape.never && !shape.has_enumeration && shape.constant == kNone && !work.has_arrays &&
+                 !work.has_objects && !work.has_logic;
+  shape.simple = shape.scalar && !work.has_numbers && !work.has_strings;
   program_->tracks = program_->tracks || shape.unevaluated;
   program_->shapes[index] = shape;
 }

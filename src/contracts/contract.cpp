@@ -45,7 +45,7 @@ std::expected<Admission, Problem> Contract::admit(const Request& request, Checke
   std::optional<Index> item;
   for (const std::string& base : model_->bases) {
     const auto rest = behind_base(path, base);
-    if (rest) item = model_->paths.match(*rest, memory.path_values);
+    if (rest) item = model_->paths.match(*rest, memory.path);
     if (item) break;
   }
   if (!item) {
@@ -56,20 +56,23 @@ std::expected<Admission, Problem> Contract::admit(const Request& request, Checke
   if (auto wrong = ParameterCheck(*model_, **operation, request, memory).run(query)) {
     return std::unexpected(std::move(*wrong));
   }
-  return plan_body(**operation, request);
+  return plan_body(**operation, request, checker);
 }
 
 std::expected<const Operation*, Problem> Contract::operation_of(std::uint32_t item, std::string_view method) const {
+  const auto& operations = model_->items[item].operations;
+  for (const Index each : operations) {
+    if (model_->operations[each].method == method) return &model_->operations[each];
+  }
   Problem wrong{.status = 405, .where = Where::method, .detail = "the contract has no such method for this path"};
-  for (const Index each : model_->items[item].operations) {
-    const Operation& operation = model_->operations[each];
-    if (operation.method == method) return &operation;
-    wrong.allow.append(wrong.allow.empty() ? "" : ", ").append(operation.method);
+  for (const Index each : operations) {
+    wrong.allow.append(wrong.allow.empty() ? "" : ", ").append(model_->operations[each].method);
   }
   return std::unexpected(std::move(wrong));
 }
 
-std::expected<Admission, Problem> Contract::plan_body(const Operation& operation, const Request& request) const {
+std::expected<Admission, Problem> Contract::plan_body(const Operation& operation, const Request& request,
+                                                      Checker& checker) const {
   const BodyRules& body = operation.body;
   Admission admission{.operation = &operation};
   const auto wrong = [&](std::uint16_t status, std::string detail) {
@@ -81,18 +84,18 @@ std::expected<Admission, Problem> Contract::plan_body(const Operation& operation
   }
   if (!body.declared) return wrong(400, "the operation has no body");
   std::string joined;
-  std::string charset;
+  auto& memory = *checker.memory_;
   const auto content_type = header_value(request, "content-type", joined);
   if (!content_type || !joined.empty()) return wrong(415, "the body has no content type, or more than one");
-  const auto type = media_type(*content_type, charset);
-  admission.media = type ? select_media(body.media, *type) : nullptr;
+  const bool named = media_type(*content_type, memory.media, memory.charset);
+  admission.media = named ? select_media(body.media, memory.media) : nullptr;
   if (!admission.media) return wrong(415, "the body's content type is not declared");
   if (body.unchecked) return admission;
   admission.limit = limits_.body;
   if (request.body_size && *request.body_size > admission.limit) return std::unexpected(too_large(admission));
-  admission.plan = is_json_type(*type) ? BodyPlan::buffer : BodyPlan::size;
+  admission.plan = is_json_type(memory.media) ? BodyPlan::buffer : BodyPlan::size;
   if (admission.plan == BodyPlan::size) return admission;
-  if (!charset.empty() && charset != "utf-8") return wrong(415, "JSON is sent in UTF-8");
+  if (!memory.charset.empty() && memory.charset != "utf-8") return wrong(415, "JSON is sent in UTF-8");
   const auto coding = header_value(request, "content-encoding", joined);
   if (coding && !is_plain_coding(*coding)) return wrong(415, "a body that is checked is sent without content coding");
   return admission;

@@ -134,7 +134,8 @@ class Contract {
 
  private:
   std::expected<const Operation*, Problem> operation_of(std::uint32_t item, std::string_view method) const;
-  std::expected<Admission, Problem> plan_body(const Operation& operation, const Request& request) const;
+  std::expected<Admission, Problem> plan_body(const Operation& operation, const Request& request,
+                                              Checker& checker) const;
 
   Contract(std::shared_ptr<const Model> model, Limits limits) : model_(std::move(model)), limits_(limits) {}
   std::shared_ptr<const Model> model_;

@@ -1,6 +1,7 @@
 #include "contracts/evaluator.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace bulkhead::contracts {
 
@@ -51,6 +52,7 @@ bool Evaluator::evaluate(Index index, Index at, Index seen) {
   if (shape.never) return fail(index, at, "", "is not allowed");
   if (!has_type(shape, at)) return fail(index, at, "type", "is not of the right type");
   if (shape.simple) return true;
+  if (shape.scalar) return scalar(index, at);
   if (depth_ >= kDeepestSteps) return exhaust(index, at);
   ++depth_;
   const bool enters = program_->dynamic && (scope_.empty() || scope_.back() != shape.resource);
@@ -59,6 +61,13 @@ bool Evaluator::evaluate(Index index, Index at, Index seen) {
   if (enters) scope_.pop_back();
   --depth_;
   return valid;
+}
+
+bool Evaluator::scalar(Index index, Index at) {
+  const Shape& shape = program_->shapes[index];
+  const Kind kind = (*body_)[at].kind;
+  if (kind == Kind::string) return shape.string == kNone || string(index, at);
+  return kind != Kind::number || shape.number == kNone || number(index, at);
 }
 
 bool Evaluator::rules(Index index, Index at, Index seen) {
@@ -83,19 +92,12 @@ bool Evaluator::rules(Index index, Index at, Index seen) {
 }
 
 bool Evaluator::has_type(const Shape& shape, Index at) const {
+  constexpr std::array<std::uint8_t, 6> kBits{kNull, kBoolean, kInteger | kFraction, kString, kArray, kObject};
   const Value& value = (*body_)[at];
-  switch (value.kind) {
-    case Kind::null: return (shape.types & kNull) != 0;
-    case Kind::boolean: return (shape.types & kBoolean) != 0;
-    case Kind::string: return (shape.types & kString) != 0;
-    case Kind::array: return (shape.types & kArray) != 0;
-    case Kind::object: return (shape.types & kObject) != 0;
-    case Kind::number: break;
-  }
-  const unsigned numbers = shape.types & (kInteger | kFraction);
-  if (numbers == (kInteger | kFraction) || numbers == 0) return numbers != 0;
+  const auto bits = static_cast<std::uint8_t>(shape.types & kBits[static_cast<std::size_t>(value.kind)]);
+  if (value.kind != Kind::number || bits == 0 || bits == (kInteger | kFraction)) return bits != 0;
   const bool integer = value.plain || Decimal(body_->raw(at)).is_integer();
-  return numbers == (integer ? kInteger : kFraction);
+  return bits == (integer ? kInteger : kFraction);
 }
 
 bool Evaluator::literals(Index index, Index at) {

@@ -44,6 +44,7 @@ class Evaluator {
  private:
   bool evaluate(Index shape, Index at, Index seen);
   bool rules(Index shape, Index at, Index seen);
+  bool scalar(Index shape, Index at);
   bool has_type(const Shape& shape, Index at) const;
   bool literals(Index shape, Index at);
   bool number(Index shape, Index at);

@@ -121,7 +121,7 @@ bool is_atom(std::string_view text) {
 
 bool is_email(std::string_view text) {
   const std::size_t at = text.rfind('@');
-  if (at == std::string_view::npos || at > 64 || text.size() > 254) return false;
+  if (at > 64 || text.size() > 254) return false;  // nowhere is further
   return all_parts(text.substr(0, at), '.', is_atom) && all_parts(text.substr(at + 1), '.', is_label);
 }
 

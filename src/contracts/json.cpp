@@ -395,8 +395,9 @@ std::optional<JsonMistake> Json::read(std::string_view source) {
 
 bool is_number(std::string_view text) {
   bool plain = false;
-  const char* end = text.data() + text.size();
-  return text.size() <= kLongestNumber && skip_number(text.data(), end, plain) == end;
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  return text.size() <= kLongestNumber && skip_number(begin, end, plain) == end;
 }
 
 }  // namespace bulkhead::contracts

@@ -1,6 +1,7 @@
 #include "contracts/media.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "contracts/ascii.hpp"
 
@@ -41,41 +42,49 @@ std::optional<std::string> take_value(std::string_view& text) {
 
 }  // namespace
 
-std::optional<std::string> media_type(std::string_view text, std::string& charset) {
+bool media_type(std::string_view text, std::string& type, std::string& charset) {
+  type.clear();
   charset.clear();
   const std::size_t end = std::min(text.find_first_of("; \t"), text.size());
-  const std::string_view type = text.substr(0, end);
-  const std::size_t slash = type.find('/');
-  if (slash == std::string_view::npos || !is_token(type.substr(0, slash)) || !is_token(type.substr(slash + 1)))
-    return std::nullopt;
+  const std::string_view written = text.substr(0, end);
+  const std::size_t slash = std::min(written.find('/'), written.size());
+  if (!is_token(written.substr(0, slash)) || slash == written.size() || !is_token(written.substr(slash + 1)))
+    return false;
   bool has_charset = false;
   text.remove_prefix(end);
   for (skip_space(text); !text.empty(); skip_space(text)) {
-    if (text.front() != ';') return std::nullopt;
+    if (text.front() != ';') return false;
     text.remove_prefix(1);
     skip_space(text);
     if (text.empty() || text.front() == ';') continue;
     const std::string name = lower(take_token(text));
-    if (name.empty() || !text.starts_with('=')) return std::nullopt;
+    if (name.empty() || !text.starts_with('=')) return false;
     text.remove_prefix(1);
     auto value = take_value(text);
-    if (!value || (name == "charset" && has_charset)) return std::nullopt;
+    if (!value || (name == "charset" && has_charset)) return false;
     if (name != "charset") continue;
     has_charset = true;
     charset = lower(*value);
   }
-  return lower(type);
+  type = written;
+  std::ranges::transform(type, type.begin(), [](char c) { return lower(c); });
+  return true;
 }
 
 bool is_json_type(std::string_view type) { return type == "application/json" || type.ends_with("+json"); }
 
 const MediaType* select_media(const std::vector<MediaType>& declared, std::string_view type) {
-  const std::string range = std::string(type.substr(0, type.find('/'))) + "/*";
-  for (const std::string_view wanted : {type, std::string_view(range), std::string_view("*/*")}) {
-    const auto found = std::ranges::find(declared, wanted, &MediaType::range);
-    if (found != declared.end()) return &*found;
-  }
-  return nullptr;
+  const std::string_view family = type.substr(0, type.find('/') + 1);
+  const auto find = [&](auto fits) {
+    const auto found = std::ranges::find_if(declared, [&](const MediaType& each) { return fits(each.range); });
+    return found == declared.end() ? nullptr : &*found;
+  };
+  const auto is_family = [&](std::string_view range) {
+    return range.size() == family.size() + 1 && range.starts_with(family) && range.ends_with('*');
+  };
+  const MediaType* exact = find([&](std::string_view range) { return range == type; });
+  const MediaType* near = exact ? exact : find(is_family);
+  return near ? near : find([](std::string_view range) { return range == "*/*"; });
 }
 
 }  // namespace bulkhead::contracts

@@ -2,7 +2,6 @@
 
 // Media types of bodies: which of those that a contract declares one is.
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +15,9 @@ struct MediaType {
   Index shape = kNone;
 };
 
-// Lower-case type and subtype of a Content-Type's value (RFC 9110 §8.3.1); nothing where it is malformed. `charset` is
-// that parameter's value in lower case, "" without one.
-std::optional<std::string> media_type(std::string_view content_type, std::string& charset);
+// Type and subtype of a Content-Type's value (RFC 9110 §8.3.1), and its charset, "" without one; both in lower case.
+// False where it is malformed.
+bool media_type(std::string_view content_type, std::string& type, std::string& charset);
 bool is_json_type(std::string_view type);
 
 // The nearest of `declared` for a type: itself, then its range, then */*. Null where none fits.

@@ -104,7 +104,7 @@ std::optional<Problem> ParameterCheck::check(const Parameter& parameter) {
   switch (parameter.where) {
     case Where::path: {
       const auto place = std::ranges::find(operation_.templates, parameter.name) - operation_.templates.begin();
-      return check_text(parameter, memory_.path_values[static_cast<std::size_t>(place)], false);
+      return check_text(parameter, memory_.path.values[static_cast<std::size_t>(place)], false);
     }
     case Where::query:
       return parameter.style == Parameter::Style::deep && parameter.kind == Parameter::Kind::object

@@ -85,44 +85,40 @@ Result<> Paths::add(std::string_view path_template, std::uint32_t index) {
   return {};
 }
 
-bool Paths::descend(std::uint32_t node, const std::vector<std::string>& segments, std::size_t depth,
-                    std::vector<std::size_t>& templates, std::uint32_t& index) const {
+bool Paths::descend(std::uint32_t node, std::size_t depth, PathMatch& into, std::uint32_t& index) const {
   const Node& here = nodes_[node];
-  if (depth == segments.size()) {
+  if (depth == into.segments.size()) {
     if (!here.index) return false;
     index = *here.index;
     return true;
   }
-  const std::string& segment = segments[depth];
+  const std::string& segment = into.segments[depth];
   const auto literal = std::ranges::lower_bound(here.literals, segment, {}, &Branch::text);
-  if (literal != here.literals.end() && literal->text == segment &&
-      descend(literal->node, segments, depth + 1, templates, index)) {
-    return true;
-  }
+  const bool fits = literal != here.literals.end() && literal->text == segment;
+  if (fits && descend(literal->node, depth + 1, into, index)) return true;
   if (here.any == 0 || segment.empty()) return false;
-  templates.push_back(depth);
-  if (descend(here.any, segments, depth + 1, templates, index)) return true;
-  templates.pop_back();
+  into.templates.push_back(depth);
+  if (descend(here.any, depth + 1, into, index)) return true;
+  into.templates.pop_back();
   return false;
 }
 
-std::optional<std::uint32_t> Paths::match(std::string_view path, std::vector<std::string>& values) const {
-  values.clear();
+std::optional<std::uint32_t> Paths::match(std::string_view path, PathMatch& into) const {
+  into.values.clear();
+  into.segments.clear();
+  into.templates.clear();
   if (!path.starts_with('/')) return std::nullopt;
-  std::vector<std::string> segments;
   for (std::string_view rest = path.substr(1);;) {
     const std::size_t end = std::min(rest.find('/'), rest.size());
-    std::string& decoded = segments.emplace_back();
-    if (!decode_percent(rest.substr(0, end), false, decoded) || decoded.find('/') != std::string::npos)
-      return std::nullopt;
-    if (segments.size() > kMostSegments) return std::nullopt;
+    std::string& decoded = into.segments.emplace_back();
+    if (!decode_percent(rest.substr(0, end), false, decoded)) return std::nullopt;
+    if (decoded.find('/') != std::string::npos || into.segments.size() > kMostSegments) return std::nullopt;
     if (end == rest.size()) break;
     rest.remove_prefix(end + 1);
   }
-  std::vector<std::size_t> templates;
   std::uint32_t index = 0;
-  if (!descend(0, segments, 0, templates, index)) return std::nullopt;
-  for (const std::size_t each : templates) values.push_back(std::move(segments[each]));
+  if (!descend(0, 0, into, index)) return std::nullopt;
+  for (const std::size_t each : into.templates) into.values.push_back(std::move(into.segments[each]));
   return index;
 }
 

@@ -21,14 +21,20 @@ struct Segment {
 // "/items/{id}/price": every template is a whole segment.
 Result<std::vector<Segment>> parse_path_template(std::string_view text);
 
+// The memory of a match; reused.
+struct PathMatch {
+  std::vector<std::string> values;  // of the templates, decoded, in order
+  std::vector<std::string> segments;
+  std::vector<std::size_t> templates;  // their places
+};
+
 class Paths {
  public:
   // Gives `index` to requests for this template. Refuses one that competes with an earlier one.
   Result<> add(std::string_view path_template, std::uint32_t index);
 
-  // The index for a path (segments percent-encoded, no query); the templates' values, decoded, go into `values` in
-  // order. Nothing where no path fits or an escape is broken.
-  std::optional<std::uint32_t> match(std::string_view path, std::vector<std::string>& values) const;
+  // The index for a path (segments percent-encoded, no query). Nothing where no path fits or an escape is broken.
+  std::optional<std::uint32_t> match(std::string_view path, PathMatch& into) const;
 
  private:
   struct Branch {
@@ -44,8 +50,7 @@ class Paths {
     std::string text;
     std::vector<Segment> segments;
   };
-  bool descend(std::uint32_t node, const std::vector<std::string>& segments, std::size_t depth,
-               std::vector<std::size_t>& templates, std::uint32_t& index) const;
+  bool descend(std::uint32_t node, std::size_t depth, PathMatch& into, std::uint32_t& index) const;
 
   std::vector<Node> nodes_{1};
   std::vector<Known> known_;

@@ -151,12 +151,13 @@ class Translator {
     std::size_t end = digits;
     if (digits == 0) {
       end = rest_.find('}');
-      if (end == std::string_view::npos || end > 6) return std::nullopt;
+      if (end > 6) return std::nullopt;  // nowhere is further
     }
     if (rest_.size() < end || end == 0) return std::nullopt;
     unsigned value = 0;
-    const auto [last, error] = std::from_chars(rest_.data(), rest_.data() + end, value, 16);
-    if (error != std::errc() || last != rest_.data() + end || value > 0x10ffff) return std::nullopt;
+    const char* begin = rest_.data();
+    const auto [last, error] = std::from_chars(begin, begin + end, value, 16);
+    if (error != std::errc() || last != begin + end || value > 0x10ffff) return std::nullopt;
     rest_.remove_prefix(digits == 0 ? end + 1 : end);
     return value;
   }

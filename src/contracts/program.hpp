@@ -135,6 +135,7 @@ struct Shape {
   std::uint8_t types = kAnyType;
   bool never = false;  // the schema `false`
   bool simple = true;  // nothing but types
+  bool scalar = true;  // nothing but types and rules for numbers and strings
   bool read_only = false;
   bool write_only = false;
   bool sensitive = false;

@@ -32,10 +32,11 @@ Result<std::vector<MediaType>> Reader::read_content(const Place& content, bool i
     const Place place = content.at(each.name);
     auto known = allow_only(place, {"schema", "example", "examples", "encoding"});
     if (!known) return fail(known.error());
+    MediaType media;
     std::string charset;
-    auto type = media_type(each.name, charset);
-    if (!type) return refuse(place, Cause::invalid, "'{}' is no media type", each.name);
-    MediaType media{.range = std::move(*type)};
+    if (!media_type(each.name, media.range, charset)) {
+      return refuse(place, Cause::invalid, "'{}' is no media type", each.name);
+    }
     const Place written = place.at("schema");
     if (written.node) {
       auto shape = schema(written);

@@ -42,7 +42,7 @@ std::optional<Attribute> Contract::resource(const Admission& admission, const Re
   std::optional<std::string_view> text;
   if (found->where == Where::path) {
     const auto place = std::ranges::find(operation.templates, found->from) - operation.templates.begin();
-    text = memory.path_values[static_cast<std::size_t>(place)];
+    text = memory.path.values[static_cast<std::size_t>(place)];
   } else if (found->where == Where::header) {
     text = header_value(request, found->from, memory.attribute);
   } else {

@@ -24,15 +24,15 @@ ResponsePlan Contract::plan_response(const Operation& operation, int status, std
   }
   plan.rules = &*found;
   if (!has_body) return plan;
+  std::string type;
   std::string charset;
-  const auto type = media_type(content_type, charset);
-  plan.media = type ? select_media(found->media, *type) : nullptr;
+  plan.media = media_type(content_type, type, charset) ? select_media(found->media, type) : nullptr;
   if (!plan.media) {
     plan.finding =
         fmt::format("{} answers {} with a content type that its contract does not declare", operation.id, status);
     return plan;
   }
-  if (is_json_type(*type) && plan.media->shape != kNone) {
+  if (is_json_type(type) && plan.media->shape != kNone) {
     plan.plan = BodyPlan::buffer;
     plan.limit = limits_.body;
   }
