@@ -9,3 +9,4 @@ find_package(CLI11 REQUIRED)
 pkg_check_modules(nghttp2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_library(libre2 re2 REQUIRED)  # not by pkg-config, whose -pthread the precompiled headers do not have

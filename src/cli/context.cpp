@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "control/client.hpp"
+#include "control/roles.hpp"
 #include "manifest/fields.hpp"
 #include "manifest/mistake.hpp"
 
@@ -122,10 +123,25 @@ int not_running(const Context& context) {
   return kNotRunning;
 }
 
+namespace {
+
+// A question that changes nothing is asked again where the controller ended over it and comes back.
+Result<nlohmann::json> ask_again(const control::Places& places, const nlohmann::json& request) {
+  const control::Verb* verb = control::find_verb(request.at("verb").get_ref<const std::string&>());
+  const bool changes = verb == nullptr || verb->role != control::Role::viewer;
+  for (int tries = 0;; ++tries) {
+    auto reply = control::ask(places, request);
+    const bool lost = !reply && (reply.error().cause == Cause::closed || reply.error().cause == Cause::unreachable);
+    if (!lost || changes || tries == 3 || !control::has_remains(places) || control::has_ended(places)) return reply;
+  }
+}
+
+}  // namespace
+
 std::expected<nlohmann::json, int> ask(const Context& context, const nlohmann::json& request) {
   const auto places = open_places(context);
   if (!places) return std::unexpected(places.error());
-  auto reply = control::ask(*places, request);
+  auto reply = ask_again(*places, request);
   if (reply) return std::move(*reply);
   if (reply.error().cause == Cause::unreachable || reply.error().cause == Cause::not_found) {
     if (control::has_remains(*places)) {

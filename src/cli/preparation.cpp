@@ -7,13 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/nearest.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "control/places.hpp"
 #include "control/secret_source.hpp"
 #include "control/selection.hpp"
-#include "manifest/nearest.hpp"
-#include "manifest/utf8.hpp"
 
 namespace bulkhead::cli {
 
@@ -70,7 +69,7 @@ std::expected<std::set<std::string>, int> Preparation::select(const control::Loa
       complain(fmt::format("service '{}' is of no profile that is active: add --profile NAME, or --profile '*'", name));
       return std::unexpected(kUsage);
     }
-    const std::string near = manifest::nearest(name, known);
+    const std::string near = nearest(name, known);
     complain(fmt::format(
         "no service is named '{}'; {}", name,
         near.empty() ? fmt::format("there are {}", fmt::join(known, ", ")) : fmt::format("did you mean '{}'?", near)));
@@ -88,7 +87,7 @@ std::expected<Opened, int> Preparation::open() {
   auto opened = check_manifest(context_, std::move(*desired));
   if (!opened) return opened;
   for (const auto& [name, value] : control::variables_of(opened->loaded.application, own_variable)) {
-    if (manifest::first_bad_byte(value) == std::string_view::npos) continue;
+    if (first_bad_byte(value) == std::string_view::npos) continue;
     complain(fmt::format("the variable {}, which a secret comes from, is no text: put it into a file", name));
     return std::unexpected(kUsage);
   }

@@ -143,6 +143,13 @@ std::string owner_of(const json& status, const std::string& service) {
   return {};
 }
 
+void add_modes(std::string& text, const json& status) {
+  for (const json& service : status["services"])
+    if (service.value("mode", "") == "audit")
+      text += fmt::format("\n{} requests to {} are audited: what its rules do not cover passes",
+                          tinted("not enforced:", Tone::red), service["name"].get<std::string>());
+}
+
 void add_denied(std::string& text, const json& status) {
   std::map<std::string, std::uint64_t> kinds;
   for (const json& denial : status["denied"])
@@ -174,6 +181,7 @@ std::string status_text(const json& status, std::int64_t unix_now) {
   std::string notes;
   add_reasons(notes, status);
   add_not_enforced(notes, status);
+  add_modes(notes, status);
   add_calls(notes, status);
   add_denied(notes, status);
   for (const json& run : status.value("runs", json::array()))

@@ -57,6 +57,7 @@ class Describer {
       add("depends_on." + dependency.service, std::string(to_string(dependency.condition)));
     for (const manifest::GrantedSecret& each : service.secrets) add_secret(each);
     add("owner", service.owner);
+    add("mode", std::string(to_string(service.mode.value_or(manifest::Mode::enforce))));
     add("stop_grace", to_string(service.stop_grace));
     add_debug(service.debug);
     add_update(service.update);
@@ -72,6 +73,7 @@ class Describer {
     add("tls.key", gateway.tls.key);
     if (gateway.redirect_http)
       add("redirect_http", fmt::format("{}:{}", gateway.redirect_http->host, to_string(gateway.redirect_http->port)));
+    add_edge_rules("", gateway.rules);
     for (std::size_t i = 0; i < gateway.routes.size(); ++i) add_route(fmt::format("routes[{}]", i), gateway.routes[i]);
   }
 
@@ -107,8 +109,24 @@ class Describer {
     for (const manifest::Permission& permission : call.permissions) allowed.push_back(permission.text);
     add(key + ".allow", allowed.empty() ? "everything" : text_of(allowed));
     if (!call.as.empty()) add(key + ".as", text_of(call.as));
+    if (call.when) add(key + ".when", call.when->source);
     if (call.at) add(key + ".at", fmt::format("{}:{}", call.at->host, to_string(call.at->port)));
     add_resilience(key, call.resilience);
+  }
+
+  void add_edge_rules(const std::string& key, const manifest::EdgeRules& rules) {
+    for (std::size_t i = 0; i < rules.limits.size(); ++i)
+      add(fmt::format("{}limit[{}]", key, i), to_string(rules.limits[i]));
+    if (!rules.allow_from.empty()) add(key + "from.allow", text_of(rules.allow_from));
+    if (!rules.deny_from.empty()) add(key + "from.deny", text_of(rules.deny_from));
+    if (rules.cors)
+      add(key + "cors",
+          fmt::format("origins {}, methods {}, headers {}, expose {}, credentials {}, max age {}",
+                      text_of(rules.cors->origins), text_of(rules.cors->methods), text_of(rules.cors->headers),
+                      text_of(rules.cors->expose), text_of(rules.cors->credentials), to_string(rules.cors->max_age)));
+    for (const manifest::AnswerField& field : rules.headers) add(key + "headers." + field.name, field.value);
+    if (rules.most_request != 0) add(key + "max_request", to_string(manifest::Bytes{rules.most_request}));
+    if (rules.most_answer != 0) add(key + "max_answer", to_string(manifest::Bytes{rules.most_answer}));
   }
 
   void add_route(const std::string& key, const manifest::Route& route) {
@@ -116,6 +134,8 @@ class Describer {
     add(key + ".match", methods + route.match.host + route.match.path.text());
     add(key + ".to", fmt::format("{}:{}", route.service, to_string(route.port)));
     if (route.rewrite) add(key + ".rewrite", *route.rewrite);
+    if (route.when) add(key + ".when", route.when->source);
+    add_edge_rules(key + ".", route.rules);
     add_resilience(key, route.resilience);
   }
 

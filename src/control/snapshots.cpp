@@ -161,6 +161,7 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
   if (gateway.redirect_http)
     snapshot.gateway.listeners.push_back(
         {fmt::format("listen:{}", listener), false, true, gateway.listen.front().port.number});
+  snapshot.gateway.rules = gateway.rules;
   if (tls) snapshot.gateway.certificates.push_back(certificate);
 
   std::map<std::string, const policy::Edge*> routes;
@@ -172,8 +173,8 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
     if (edge == routes.end()) continue;
     const auto index = static_cast<std::uint32_t>(snapshot.upstreams.size());
     snapshot.upstreams.push_back(upstream_of(model, registry, *edge->second, route.resilience));
-    snapshot.gateway.routes.push_back(
-        {route.match.host, route.match.path.text(), route.match.methods, index, route.rewrite, edge->second->id});
+    snapshot.gateway.routes.push_back({route.match.host, route.match.path.text(), route.match.methods, index,
+                                       route.rewrite, edge->second->id, route.rules});
     // The route's further edges stand behind its own, here as in the model: proxy::detour finds them there.
     const policy::Edge* end = model.edges.data() + model.edges.size();
     for (const policy::Edge* further = edge->second + 1; further != end; ++further) {

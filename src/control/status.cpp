@@ -135,14 +135,16 @@ json Controller::status() const {
       instances.push_back(instance_json(slot, runtime == runtimes_.end() ? nullptr : &runtime->second,
                                         slot.revision != goal.revision, loop_.now()));
     }
-    json shown = {{"name", name == policy::kGateway ? "gateway" : name},
-                  {"gateway", name == policy::kGateway},
-                  {"owner", service == nullptr ? "" : service->owner},
-                  {"job", goal.job},
-                  {"scale", goal.scale},
-                  {"spiffe_id", spiffe_id_of(loaded_->model, name)},
-                  {"instances", instances},
-                  {"totals", totals_json(totals)}};
+    json shown = {
+        {"name", name == policy::kGateway ? "gateway" : name},
+        {"gateway", name == policy::kGateway},
+        {"owner", service == nullptr ? "" : service->owner},
+        {"mode", service == nullptr ? "" : std::string(to_string(service->mode.value_or(manifest::Mode::enforce)))},
+        {"job", goal.job},
+        {"scale", goal.scale},
+        {"spiffe_id", spiffe_id_of(loaded_->model, name)},
+        {"instances", instances},
+        {"totals", totals_json(totals)}};
     add_revision(shown, name, goal);
     result["services"].push_back(std::move(shown));
   }

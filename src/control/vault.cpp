@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy/model.hpp"
+#include "base/json.hpp"
 
 namespace bulkhead::control {
 
@@ -47,7 +47,7 @@ Result<Variables> Vault::read() const {
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   if (::pread(memory_.get(), text.data(), text.size(), 0) != status.st_size) return os_fail("read the vault");
   if (text.empty()) return Variables();
-  const auto value = policy::read_json(text);
+  const auto value = read_json(text);
   if (!value || !value->is_object()) return fail(Cause::invalid, "the vault is broken");  // never what stands in it
   Variables variables;
   for (const auto& [name, content] : value->items()) variables[name] = content.get<std::string>();

@@ -176,6 +176,7 @@ TEST_F(GatewayTest, ARefusalBehindTellsAStrangerNothing) {
     const auto unavailable = co_await client.send(ask("GET", "/api/pay/x"));
     EXPECT_TRUE(unavailable && unavailable->status == 503);
     if (unavailable) expect_silent(*unavailable);
+    if (unavailable) EXPECT_TRUE(unavailable->fields.has("x-request-id"));
   }());
 }
 
@@ -231,6 +232,126 @@ TEST_F(GatewayTest, PlainHttpIsSentToHttps) {
     EXPECT_TRUE(reply && reply->status == 308);
     if (!reply) co_return;
     EXPECT_EQ(reply->fields.find("location"), fmt::format("https://{}:{}/api/pay/x?y=1", kHost, addresses_[0].port()));
+  }());
+}
+
+TEST_F(GatewayTest, ALimitRefusesWithWhatThereIsToKnow) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  loop_.run([&]() -> net::Task<> {
+    Snapshot limited = snapshot(payments);
+    limited.gateway.routes[0].rules.limits = {*manifest::parse_limit("2/h per address")};
+    co_await start(payments, limited, callee(payments));
+    Client client(loop_, addresses_[1]);
+    for (int i = 0; i < 2; ++i) {
+      const auto reply = co_await client.send(ask("GET", "/api/pay/x"));
+      EXPECT_TRUE(reply && reply->status == 200);
+      if (reply) EXPECT_EQ(reply->fields.find("ratelimit-policy"), "\"per-address\";q=2;w=3600");
+    }
+    const auto refused = co_await client.send(ask("GET", "/api/pay/x"));
+    EXPECT_TRUE(refused && refused->status == 429);
+    if (!refused) co_return;
+    expect_silent(*refused);
+    EXPECT_TRUE(refused->fields.find("retry-after") && refused->fields.find("ratelimit"));
+    const auto elsewhere = co_await client.send(ask("GET", "/nothing"));
+    EXPECT_TRUE(elsewhere && elsewhere->status == 404) << "what is nowhere is not counted";
+  }());
+}
+
+TEST_F(GatewayTest, BodiesHaveASizeWhetherTheySayItOrNot) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    const bool large = exchange.request().target == "/large";
+    const bool chunked = exchange.request().target == "/chunked";
+    for (bool whole = false; !whole;) {
+      const auto part = co_await exchange.read_body(loop_.in(std::chrono::seconds(5)));
+      if (!part) co_return;
+      whole = part->end;
+    }
+    if (!chunked) co_return co_await reply_text(exchange, 200, std::string(large ? 1001 : 1000, 'x'));
+    http::Response head;
+    head.body = true;
+    static_cast<void>(co_await exchange.send_head(std::move(head), false));
+    static_cast<void>(co_await exchange.send_body(std::string(1001, 'x'), true, net::Deadline::never()));
+  });
+  loop_.run([&]() -> net::Task<> {
+    Snapshot limited = snapshot(payments);
+    limited.gateway.routes[0].rules.most_request = 100;
+    limited.gateway.routes[0].rules.most_answer = 1000;
+    co_await start(payments, limited, callee(payments));
+    const auto status = [&](const char* target, std::size_t size) -> net::Task<int> {
+      Client client(loop_, addresses_[1]);
+      http::Request request = ask("POST", target);
+      const auto reply = co_await client.send(std::move(request), std::string(size, 'x'));
+      co_return reply ? reply->status : 0;
+    };
+    EXPECT_EQ(co_await status("/api/pay/x", 100), 200);
+    EXPECT_EQ(co_await status("/api/pay/x", 101), 413);
+    EXPECT_EQ(co_await status("/api/pay/large", 0), 502);
+    EXPECT_EQ(co_await status("/api/pay/chunked", 0), 0) << "it is broken off";
+  }());
+}
+
+TEST_F(GatewayTest, AnAddressThatIsNotLetInGetsNoConnectionOrNoRoute) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  loop_.run([&]() -> net::Task<> {
+    co_await start(payments, snapshot(payments), callee(payments));
+    Client open(loop_, addresses_[1]);
+    const auto before = co_await open.send(ask("GET", "/api/pay/x"));
+    EXPECT_TRUE(before && before->status == 200);
+    Snapshot closed = snapshot(payments);
+    closed.gateway.routes[0].rules.deny_from = {"127.0.0.0/8"};
+    controller_->set_snapshot(closed);
+    co_await controller_->until_applied("_gateway-1");
+    const auto refused = co_await open.send(ask("GET", "/api/pay/x"));
+    EXPECT_TRUE(refused && refused->status == 403) << "a change holds on open connections";
+    if (refused) expect_silent(*refused);
+    closed.gateway.rules.deny_from = {"127.0.0.1"};
+    controller_->set_snapshot(closed);
+    co_await controller_->until_applied("_gateway-1");
+    Client late(loop_, addresses_[0], UpstreamProtocol::http1, tls());
+    EXPECT_FALSE(co_await late.send(ask("GET", "/api/pay/x")));
+  }());
+}
+
+TEST_F(GatewayTest, PagesOfOtherOriginsAreAnsweredForTheService) {
+  Node& payments = node("payments", "payments-1");
+  std::string seen;
+  service(payments, 8080, [&](ServerExchange& exchange) -> net::Task<> {
+    seen += exchange.request().method + " ";
+    http::Response head;
+    head.content_length = 0;
+    for (const http::Field field : {http::Field{"access-control-allow-origin", "*"},
+                                    {"server", "secret/1"},
+                                    {"x-powered-by", "secret"},
+                                    {"x-frame-options", "DENY"}})
+      head.fields.add(field.name, field.value);
+    static_cast<void>(co_await exchange.send_head(std::move(head), true));
+  });
+  loop_.run([&]() -> net::Task<> {
+    Snapshot with = snapshot(payments);
+    manifest::EdgeRules& rules = with.gateway.routes[0].rules;
+    rules.cors.emplace().origins = {"https://app.example"};
+    rules.headers = {{"x-frame-options", "SAMEORIGIN"}, {"x-content-type-options", "nosniff"}};
+    co_await start(payments, with, callee(payments));
+    Client client(loop_, addresses_[1]);
+    http::Request question = ask("OPTIONS", "/api/pay/x");
+    question.fields.add("origin", "https://app.example");
+    question.fields.add("access-control-request-method", "POST");
+    const auto answered = co_await client.send(question);
+    EXPECT_TRUE(answered && answered->status == 204);
+    if (answered) EXPECT_EQ(answered->fields.find("access-control-allow-origin"), "https://app.example");
+    EXPECT_EQ(seen, "") << "the service is not asked";
+    http::Request request = ask("GET", "/api/pay/x");
+    request.fields.add("origin", "https://app.example");
+    const auto reply = co_await client.send(request);
+    EXPECT_TRUE(reply && reply->status == 200);
+    if (!reply) co_return;
+    EXPECT_EQ(reply->fields.all("access-control-allow-origin"), std::vector<std::string_view>{"https://app.example"});
+    EXPECT_FALSE(reply->fields.has("server") || reply->fields.has("x-powered-by"));
+    EXPECT_EQ(reply->fields.find("x-frame-options"), "DENY") << "what the service says itself stays";
+    EXPECT_EQ(reply->fields.find("x-content-type-options"), "nosniff");
   }());
 }
 

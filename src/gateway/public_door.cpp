@@ -1,7 +1,9 @@
 #include "gateway/public_door.hpp"
 
 #include <algorithm>
+#include <bit>
 
+#include "gateway/cors.hpp"
 #include "http/hop.hpp"
 #include "http/target.hpp"
 #include "proxy/authorize.hpp"
@@ -22,15 +24,32 @@ bool is_host_character(char c) {
   return alphanumeric || c == '-' || c == '.' || c == '_' || c == ':' || c == '[' || c == ']';
 }
 
-// What a proxy behind said of itself stays inside.
-void edit_answer(http::Fields& fields, const std::string& request_id) {
-  fields.remove("proxy-status");
-  fields.set("x-request-id", request_id);
+// What was drawn lately is known to nobody outside.
+std::uint64_t draw_seed(const telemetry::Random& random) {
+  std::array<unsigned char, sizeof(std::uint64_t)> octets{};
+  random(octets);
+  return std::bit_cast<std::uint64_t>(octets);
 }
 
-policy::Attempt attempt_of(const proxy::Upstream& upstream, const proxy::Visit& visit, std::string_view target) {
+void add_rate(const Limits::Verdict& verdict, http::Fields& fields) {
+  if (!verdict.limited) return;
+  fields.set("ratelimit-policy", verdict.policy);
+  fields.set("ratelimit", verdict.left);
+}
+
+proxy::Judgement judge_request(const proxy::Snapshot& snapshot, const proxy::Upstream& upstream,
+                               const proxy::Visit& visit, std::string_view target, const http::Fields& fields) {
   const std::string_view path = http::split_target(target).path;
-  return {visit.caller, upstream.service, {upstream.port}, upstream.protocol, visit.method, path};
+  const conditions::Value headers = proxy::headers_of(fields);
+  const policy::Attempt attempt{visit.caller, upstream.service, {upstream.port}, upstream.protocol, visit.method,
+                                path,         &headers};
+  return proxy::judge(snapshot, {&upstream.edge, 1}, attempt);
+}
+
+// Seconds; of how many there may be at once nobody knows when one ends.
+std::string retry_after(const Limits::Verdict& verdict) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(verdict.wait).count();
+  return std::to_string(std::max<std::int64_t>(1, seconds));
 }
 
 }  // namespace
@@ -42,7 +61,8 @@ std::string https_location(std::string_view authority, std::string_view target, 
   return usual ? fmt::format("https://{}{}", host, target) : fmt::format("https://{}:{}{}", host, https_port, target);
 }
 
-PublicDoor::PublicDoor(proxy::Core& core) : core_(core), shutdown_(core.loop), gate_(core.loop) {
+PublicDoor::PublicDoor(proxy::Core& core)
+    : core_(core), shutdown_(core.loop), limits_(draw_seed(core.journal.random())), gate_(core.loop) {
   plain_.scheme = "http";
   secure_.scheme = "https";
   plain_.drain_idle = secure_.drain_idle = proxy::defaults::kDrainIdle;
@@ -55,7 +75,7 @@ Result<> PublicDoor::adopt(const std::string& name, Fd listening) {
   return {};
 }
 
-Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
+Result<> PublicDoor::take_certificates(const proxy::Snapshot& snapshot) {
   const auto& certificates = snapshot.gateway.certificates;
   if (certificates.empty() || certificates == certificates_) return {};
   net::TlsConfig config;
@@ -72,6 +92,13 @@ Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
   if (!made) return fail(within("the gateway's certificate", std::move(made.error())));
   tls_ = std::move(*made);
   certificates_ = certificates;
+  return {};
+}
+
+Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
+  if (auto taken = take_certificates(snapshot); !taken) return taken;
+  if (auto configured = access_.configure(snapshot.gateway); !configured) return configured;
+  limits_.configure(snapshot.gateway);
   return {};
 }
 
@@ -101,27 +128,28 @@ net::Task<> PublicDoor::serve_connection(std::string name, net::Stream stream) {
   const auto found = std::ranges::find(listeners, name, &proxy::Listener::name);
   if (found == listeners.end()) co_return;
   const net::Address peer = stream.peer_address();
+  Client client{peer.ip_text(), octets_of(peer)};
+  if (!access_.admits(client.octets)) co_return;
   const auto turn = quarantine_.admit(peer, core_.loop.now());
   if (!turn) co_return;
   if (*turn > core_.loop.now()) {
     const Result<> ending = co_await shutdown_.wait(net::Deadline(*turn));
     if (ending) co_return;
   }
-  const std::string client = peer.ip_text();
-  const bool tls = found->tls && !found->redirect_to_https;
-  if (tls) {
+  client.tls = found->tls && !found->redirect_to_https;
+  if (client.tls) {
     const auto secured = co_await stream.handshake(tls_, {}, core_.loop.in(proxy::defaults::kHandshake));
-    if (!secured) co_return core_.journal.failed_handshake(client, secured.error());
+    if (!secured) co_return core_.journal.failed_handshake(client.ip, secured.error());
   }
   const std::uint16_t https_port = found->https_port;
   const bool redirects = found->redirect_to_https;
   const proxy::Handler handler = [&](proxy::ServerExchange& exchange) {
-    return redirects ? redirect(exchange, https_port) : serve_request(exchange, client, tls);
+    return redirects ? redirect(exchange, https_port) : serve_request(exchange, client);
   };
-  const Result<> served = co_await proxy::serve(std::move(stream), handler, tls ? secure_ : plain_, shutdown_);
+  const Result<> served = co_await proxy::serve(std::move(stream), handler, client.tls ? secure_ : plain_, shutdown_);
   if (served) co_return;
   quarantine_.flooded(peer, core_.loop.now());
-  core_.journal.flooded(client, served.error());
+  core_.journal.flooded(client.ip, served.error());
 }
 
 net::Task<> PublicDoor::redirect(proxy::ServerExchange& exchange, std::uint16_t https_port) {
@@ -135,12 +163,13 @@ net::Task<> PublicDoor::redirect(proxy::ServerExchange& exchange, std::uint16_t 
   static_cast<void>(co_await exchange.send_head(std::move(response), true));
 }
 
-net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std::string& client, bool tls) {
+net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Client& client) {
   http::Request& request = exchange.request();
   const proxy::ConfigPtr config = core_.config;
   proxy::strip_identity(request.fields);
   const std::string authority = request.authority;
-  http::set_forwarded(request.fields, {.client = client, .scheme = tls ? "https" : "http", .host = authority});
+  http::set_forwarded(request.fields,
+                      {.client = client.ip, .scheme = client.tls ? "https" : "http", .host = authority});
   proxy::Visit visit;
   visit.hop = kHop;
   visit.caller = core_.service();
@@ -151,7 +180,10 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std
 
   const auto target = http::check_target(request.target);
   const std::string host = proxy::host_of(authority);
-  const proxy::Route* route = target ? config->route(host, request.method, target->path) : nullptr;
+  const std::string_view asked = asked_method(request);
+  const proxy::Route* route = target && !asked.empty() ? config->route(host, asked, target->path) : nullptr;
+  const bool preflight = route != nullptr && route->rules.cors;
+  if (!preflight) route = target ? config->route(host, request.method, target->path) : nullptr;
   const proxy::Snapshot& snapshot = config->snapshot();
   const proxy::Upstream* upstream = nullptr;
   if (route != nullptr) {
@@ -167,24 +199,65 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const std
   } else if (route == nullptr) {
     co_await refuse(exchange, visit, RefusalCause::no_route);
   } else {
-    co_await forward(exchange, visit, config, *route, *upstream);
+    Errand errand{exchange, visit, config, *route, *upstream, {}};
+    if (route->rules.cors) errand.origin = request.fields.only("origin").value_or(std::string_view());
+    const auto index = static_cast<std::size_t>(route - snapshot.gateway.routes.data());
+    if (!access_.admits(index, client.octets)) {
+      co_await refuse(exchange, visit, RefusalCause::forbidden_address, &errand);
+    } else if (preflight) {
+      co_await answer_preflight(errand);
+    } else if (const auto cause = judge(errand, index, client)) {
+      co_await refuse(exchange, visit, *cause, &errand);
+    } else {
+      co_await forward(errand);
+    }
   }
   core_.journal.finish(visit);
 }
 
-net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& visit, const proxy::ConfigPtr& config,
-                                const proxy::Route& route, const proxy::Upstream& upstream) {
+std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, const Client& client) {
+  const http::Request& request = errand.exchange.request();
+  const std::uint64_t most = errand.route.rules.most_request;
+  if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;
+  errand.verdict = limits_.admit(route, client.octets, request.fields, core_.loop.now());
+  if (errand.verdict.refused_by != nullptr) return RefusalCause::limited;
+  return std::nullopt;
+}
+
+net::Task<> PublicDoor::answer_preflight(Errand& errand) {
+  http::Response answer = preflight_answer(*errand.route.rules.cors, errand.exchange.request());
+  errand.visit.status = answer.status;
+  answer.fields.set("x-request-id", errand.visit.trace.request_id);
+  // A browser that does not wait for the answer is nobody's loss.
+  static_cast<void>(co_await errand.exchange.send_head(std::move(answer), true));
+}
+
+// What a service said of its program stays inside.
+void PublicDoor::edit_answer(const Errand& errand, http::Fields& fields) {
+  fields.remove("server");
+  fields.remove("x-powered-by");
+  fields.set("x-request-id", errand.visit.trace.request_id);
+  for (const manifest::AnswerField& field : errand.route.rules.headers)
+    if (!fields.has(field.name)) fields.add(field.name, field.value);
+  if (errand.route.rules.cors) allow_origin(*errand.route.rules.cors, errand.origin, fields);
+  add_rate(errand.verdict, fields);
+}
+
+net::Task<> PublicDoor::forward(Errand& errand) {
+  proxy::Visit& visit = errand.visit;
+  const proxy::ConfigPtr& config = errand.config;
+  const proxy::Upstream& upstream = errand.upstream;
   const proxy::Snapshot& snapshot = config->snapshot();
-  http::Request request = std::move(exchange.request());
+  http::Request request = std::move(errand.exchange.request());
   const http::Target asked = http::split_target(request.target);
-  std::string target = config->rewrite(route, asked.path);
+  std::string target = config->rewrite(errand.route, asked.path);
   if (asked.path.size() < request.target.size()) target += request.target.substr(asked.path.size());
   request.target = target;
-  const proxy::Judgement judged =
-      proxy::judge(snapshot, {&upstream.edge, 1}, attempt_of(upstream, visit, request.target));
+  const proxy::Judgement judged = judge_request(snapshot, upstream, visit, request.target, request.fields);
   if (!judged.allowed) {
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
-    co_return co_await refuse(exchange, visit, RefusalCause::no_route);
+    const RefusalCause cause = judged.by_condition ? RefusalCause::denied : RefusalCause::no_route;
+    co_return co_await refuse(errand.exchange, visit, cause, &errand);
   }
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (request.authority.empty()) request.authority = upstream.service;
@@ -193,26 +266,37 @@ net::Task<> PublicDoor::forward(proxy::ServerExchange& exchange, proxy::Visit& v
   rules.hop_name = kHop;
   rules.replace_refusals = true;
   rules.sidecar_behind = true;
-  rules.edit_answer = [&visit](http::Fields& fields) { edit_answer(fields, visit.trace.request_id); };
+  rules.most_request = errand.route.rules.most_request;
+  rules.most_answer = errand.route.rules.most_answer;
+  rules.edit_answer = [&errand](http::Fields& fields) { edit_answer(errand, fields); };
+  const proxy::Upstream& declared = snapshot.upstreams[errand.route.upstream];
+  proxy::Outgoing outgoing{errand.exchange, std::move(request),    visit, config, declared,
+                           upstream,        net::Deadline::never()};
   proxy::Flight flight;
-  flight.still_allowed = [&visit, &target](const proxy::Config& now) {
+  flight.still_allowed = [&outgoing, &target](const proxy::Config& now) {
     const auto& upstreams = now.snapshot().upstreams;
     return std::ranges::any_of(upstreams, [&](const proxy::Upstream& each) {
-      const bool same = each.service == visit.callee && each.port == visit.port;
-      return same && proxy::judge(now.snapshot(), {&each.edge, 1}, attempt_of(each, visit, target)).allowed;
+      const proxy::Visit& served = outgoing.visit;
+      const bool same = each.service == served.callee && each.port == served.port;
+      return same && judge_request(now.snapshot(), each, served, target, outgoing.request.fields).allowed;
     });
   };
-  const proxy::Upstream& declared = snapshot.upstreams[route.upstream];
-  proxy::Outgoing outgoing{exchange, std::move(request), visit, config, declared, upstream, net::Deadline::never()};
   co_await proxy::carry(core_, outgoing, flight, rules);
 }
 
-net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, RefusalCause cause) {
+// A page reads a refusal as any other answer.
+net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, RefusalCause cause,
+                               const Errand* errand) {
   visit.status = proxy::facts(cause).status;
   visit.cause = proxy::facts(cause).name;
   proxy::Refusal refusal;
   refusal.cause = cause;
-  co_await proxy::refuse(exchange, std::move(refusal), visit, proxy::Audience::stranger, kHop);
+  const auto edit = [&](http::Fields& fields) {
+    if (errand == nullptr) return fields.set("x-request-id", visit.trace.request_id);
+    edit_answer(*errand, fields);
+    if (cause == RefusalCause::limited) fields.set("retry-after", retry_after(errand->verdict));
+  };
+  co_await proxy::refuse(exchange, std::move(refusal), visit, proxy::Audience::stranger, kHop, edit);
 }
 
 }  // namespace bulkhead::gateway

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "gateway/access.hpp"
+#include "gateway/limits.hpp"
 #include "gateway/quarantine.hpp"
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
@@ -27,13 +29,35 @@ class PublicDoor {
   net::Task<> drain(net::Deadline deadline);
 
  private:
+  Result<> take_certificates(const proxy::Snapshot& snapshot);
+  // The other end of a connection.
+  struct Client {
+    std::string ip;
+    Octets octets{};
+    bool tls = false;
+  };
+  // A request that found a route. Views and pointers live as long as it is served.
+  struct Errand {
+    proxy::ServerExchange& exchange;
+    proxy::Visit& visit;
+    const proxy::ConfigPtr& config;
+    const proxy::Route& route;
+    const proxy::Upstream& upstream;
+    std::string origin;  // of the page that asks, empty where it is none
+    Limits::Verdict verdict{};
+  };
+
   net::Task<> accept(std::string name, net::Listener& listener);
   net::Task<> serve_connection(std::string name, net::Stream stream);
   net::Task<> redirect(proxy::ServerExchange& exchange, std::uint16_t https_port);
-  net::Task<> serve_request(proxy::ServerExchange& exchange, const std::string& client, bool tls);
-  net::Task<> forward(proxy::ServerExchange& exchange, proxy::Visit& visit, const proxy::ConfigPtr& config,
-                      const proxy::Route& route, const proxy::Upstream& upstream);
-  net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause);
+  net::Task<> serve_request(proxy::ServerExchange& exchange, const Client& client);
+  // Why a request that found its route goes no further, or nothing. Counts it against the limits.
+  std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, const Client& client);
+  net::Task<> forward(Errand& errand);
+  net::Task<> answer_preflight(Errand& errand);
+  net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause,
+                     const Errand* errand = nullptr);
+  static void edit_answer(const Errand& errand, http::Fields& fields);
 
   proxy::Core& core_;
   proxy::ServerOptions plain_;
@@ -42,6 +66,8 @@ class PublicDoor {
   std::vector<proxy::Certificate> certificates_;  // that tls_ was made of
   net::Event shutdown_;
   Quarantine quarantine_;
+  Access access_;
+  Limits limits_;
   std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
   net::Gate gate_;
 };

@@ -5,17 +5,15 @@
 // gets one new connection a second, in turn. A turn more than eight seconds away is not given: that connection is
 // closed. Others, and connections that are open, do not notice.
 //
-// An address is all of IPv4's, and the first 64 bits of IPv6's, as one host has those. At most 4,096 are remembered;
-// the one whose flood is longest ago makes room. Pure; a call is O(log of those remembered).
+// At most 4,096 hosts are remembered; the one whose flood is longest ago makes room. Pure; a call is O(log of those
+// remembered).
 
-#include <array>
 #include <chrono>
-#include <cstdint>
 #include <list>
 #include <map>
 #include <optional>
 
-#include "net/address.hpp"
+#include "gateway/client.hpp"
 
 namespace bulkhead::gateway {
 
@@ -33,18 +31,16 @@ class Quarantine {
   std::size_t size() const { return records_.size(); }
 
  private:
-  using Key = std::array<std::uint8_t, 8>;  // IPv4's as in RFC 4291 §2.5.5.2, which no IPv6 prefix in use begins like
   struct Record {
-    Key key;
+    Host key;
     Time last_flood;
     Time next_turn;
   };
 
-  static Key key_of(const net::Address& address);
   void forget_old(Time now);
 
   std::list<Record> records_;  // by their last flood
-  std::map<Key, std::list<Record>::iterator> by_key_;
+  std::map<Host, std::list<Record>::iterator> by_key_;
 };
 
 }  // namespace bulkhead::gateway

@@ -49,6 +49,8 @@ std::string_view to_string(Scheme scheme) {
   return "tcp";
 }
 
+std::string_view to_string(Mode mode) { return mode == Mode::audit ? "audit" : "enforce"; }
+
 std::string_view to_string(ServiceType type) { return type == ServiceType::job ? "job" : "service"; }
 
 std::string_view to_string(Condition condition) {

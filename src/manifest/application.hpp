@@ -58,6 +58,7 @@ struct Call {
   std::vector<Permission> permissions;  // none: everything that those ports answer
   std::optional<WiredAddress> at;       // only where `ports` is one
   std::vector<std::string> as;          // names that it answers under besides its own
+  std::optional<When> when;             // only where none of `ports` is tcp
   Resilience resilience;                // `split` and a fallback's `to` only where `ports` is one
   Position position;
   bool operator==(const Call&) const = default;
@@ -147,6 +148,13 @@ struct Operators {
   bool none() const { return viewer.empty() && operate.empty() && admin.empty(); }
 };
 
+// What becomes of a request that the rules of a call or route do not cover.
+enum class Mode : std::uint8_t {
+  enforce,  // it is refused
+  audit,    // it is recorded as one that would be refused, and passes
+};
+std::string_view to_string(Mode mode);
+
 struct Service {
   std::string name;
   ServiceType type = ServiceType::service;
@@ -175,7 +183,8 @@ struct Service {
   std::string owner;
   std::vector<std::string> profiles;
   Duration stop_grace{10000};
-  Debug debug;  // the application's word already counted in
+  Debug debug;               // the application's word already counted in
+  std::optional<Mode> mode;  // of requests to it; the application's where it says nothing, never none after parse()
   Position position;
 
   const DeclaredPort* port(Port number) const;
@@ -194,6 +203,7 @@ struct Application {
   std::optional<Gateway> gateway;
   Operators operators;
   Debug debug;
+  Mode mode = Mode::enforce;
 
   const Service* service(std::string_view name) const;
   bool operator==(const Application&) const = default;

@@ -4,7 +4,7 @@
 
 #include <fmt/ranges.h>
 
-#include "manifest/nearest.hpp"
+#include "base/nearest.hpp"
 
 namespace bulkhead::manifest {
 

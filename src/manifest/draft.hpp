@@ -29,6 +29,7 @@ struct CallDraft {
   std::vector<Text> permissions;
   std::optional<WiredAddress> at;
   std::vector<Text> as;
+  std::optional<When> when;
   ResilienceDraft resilience;
 };
 
@@ -83,9 +84,12 @@ void read_granted_secrets(Context& context, const Node& node, ServiceDraft& serv
 void read_mounts(Context& context, const Node& node, Service& service);
 void read_dependencies(Context& context, const Node& node, Service& service);
 void read_health(Context& context, const Node& node, ServiceDraft& draft);
+void read_when(Context& context, const Fields& fields, std::optional<When>& into, ResilienceDraft& draft);
+void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);
 void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft);  // fallback, faults, split
+std::optional<Mode> read_mode(Context& context, const Fields& fields);
 void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into);
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
 void read_job(Context& context, const Fields& fields, Service& service);     // once its type is read
@@ -103,6 +107,7 @@ void check_outside(Context& context, const Draft& draft, const ServiceDraft& ser
 void check_wired(Context& context, const ServiceDraft& service);
 void check_aliases(Context& context, const ServiceDraft& service);
 void resolve_routes(Context& context, Draft& draft);
+void complete_edge_rules(Gateway& gateway);  // once its routes are resolved: what nobody wrote
 void resolve_call_detours(Context& context, const Draft& draft, ServiceDraft& service);  // once its calls are resolved
 void resolve_route_detours(Context& context, const Draft& draft, const ResilienceDraft& written, Route& route);
 void check_ports(Context& context, const ResilienceDraft& written, const Service& callee,

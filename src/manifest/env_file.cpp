@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "manifest/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace bulkhead::manifest {
 

@@ -5,9 +5,9 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
+#include "base/utf8.hpp"
 #include "manifest/interpolate.hpp"
-#include "manifest/nearest.hpp"
-#include "manifest/utf8.hpp"
 
 namespace bulkhead::manifest {
 

@@ -6,10 +6,12 @@
 #include <string_view>
 #include <vector>
 
+#include "manifest/edge_rules.hpp"
 #include "manifest/pattern.hpp"
 #include "manifest/position.hpp"
 #include "manifest/resilience.hpp"
 #include "manifest/units.hpp"
+#include "manifest/when.hpp"
 
 namespace bulkhead::manifest {
 
@@ -43,6 +45,8 @@ struct Route {
   Port port;                           // one of that service's, http or grpc
   std::optional<std::string> rewrite;  // a path prefix, "/" or "/v2"; see rewrite_path
   Resilience resilience;
+  std::optional<When> when;
+  EdgeRules rules;  // its own limits and addresses; of the rest the gateway's where it says nothing itself
   Position position;
   bool operator==(const Route&) const = default;
 };
@@ -51,6 +55,7 @@ struct Gateway {
   std::vector<Listen> listen;  // at least one
   Tls tls;
   std::optional<Listen> redirect_http;  // answers every request with a redirect to the first of `listen`
+  EdgeRules rules;                      // of all routes together
   std::vector<Route> routes;            // at least one, in the manifest's order
   Position position;
   bool operator==(const Gateway&) const = default;

@@ -17,13 +17,12 @@ constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{del
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
 constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
-                               "operators", "debug",        "include",  "owner",    "secrets"};
+                               "operators", "debug",        "include",  "owner",    "mode",    "secrets"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
     {"telemetry", "export of traces and metrics"},
-    {"mode", "learning and auditing instead of enforcing"},
 };
 constexpr Advice kManifestForeign[] = {
     {"name", "the application's name is 'app'"},
@@ -38,14 +37,14 @@ constexpr Advice kManifestForeign[] = {
 constexpr Known kService[] = {
     "type",        "dir",      "command",    "build",  "rootfs", "mounts",      "port",  "ports",       "protocol",
     "environment", "env_file", "calls",      "egress", "limits", "healthcheck", "scale", "concurrency", "depends_on",
-    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image", "secrets",     "not_secret"};
+    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image", "mode",        "secrets",
+    "not_secret"};
 constexpr Advice kServiceLater[] = {
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},
     {"publishes", "publishing events"},
     {"subscribes", "subscribing to events"},
     {"auth", "end-user authentication"},
-    {"mode", "learning and auditing instead of enforcing"},
     {"limit", "rate limits"},
 };
 constexpr Advice kServiceForeign[] = {
@@ -101,14 +100,16 @@ constexpr Advice kPortForeign[] = {
     {"target", "the key is 'number'"},
     {"published", "nothing is published by a service: a route of the gateway does that"}};
 
-constexpr Known kCall[] = {"allow",   "port",     "at",         "as",       "timeout", "retries",
-                           "breaker", "outliers", "slow_start", "fallback", "faults",  "split"};
+constexpr Known kCall[] = {"allow",    "port",       "at",       "as",     "timeout", "retries", "breaker",
+                           "outliers", "slow_start", "fallback", "faults", "split",   "when"};
 constexpr Advice kCallLater[] = {
-    {"when", "conditions on a call"},
     {"limit", "rate limits"},
     {"auth", "calls on behalf of an end user"},
 };
 constexpr Advice kCallForeign[] = {
+    {"if", "the key is 'when'"},
+    {"condition", "the key is 'when'"},
+
     {"alias", "the key is 'as'"},
     {"aliases", "the key is 'as', and it has one name"},
     {"attempts", kRetriesKey},
@@ -245,22 +246,23 @@ constexpr Known kDependency[] = {"condition"};
 constexpr Advice kDependencyForeign[] = {{"restart", "a dependency that fails is started again by itself: remove it"},
                                          {"required", "every dependency is required: remove it"}};
 
-constexpr Known kGateway[] = {"listen", "tls", "redirect_http", "routes"};
+constexpr Known kGateway[] = {"listen", "tls",  "redirect_http", "routes",      "limit",
+                              "from",   "cors", "headers",       "max_request", "max_answer"};
 constexpr Advice kGatewayLater[] = {{"auth", "end-user authentication"},
-                                    {"limit", "rate limits"},
-                                    {"cors", "CORS answers"},
                                     {"acme", "certificates from an ACME authority"},
                                     {"scale", "several gateways"}};
 
 constexpr Known kTls[] = {"cert", "key"};
 constexpr Advice kTlsForeign[] = {{"certificate", "the key is 'cert'"}};
 
-constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout", "retries", "breaker",
-                            "outliers", "slow_start", "fallback", "faults",  "split"};
+constexpr std::string_view kLimitKey = "the key is 'limit': limit: 20/s per address";
+constexpr std::string_view kMaxRequestKey = "the key is 'max_request'";
+
+constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout",     "retries",    "breaker",
+                            "outliers", "slow_start", "fallback", "faults",      "split",      "limit",
+                            "from",     "cors",       "headers",  "max_request", "max_answer", "when"};
 constexpr Advice kRouteLater[] = {{"auth", "end-user authentication"},
-                                  {"limit", "rate limits"},
-                                  {"contract", "checking requests against a contract"},
-                                  {"cors", "CORS answers"}};
+                                  {"contract", "checking requests against a contract"}};
 constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"host", "write it inside 'match'"},
                                     {"methods", "write it inside 'match'"},
@@ -284,7 +286,15 @@ constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"fault", kFaultsKey},
                                     {"delay", kFaultsKey},
                                     {"abort", kFaultsKey},
-                                    {"concurrency", "it belongs to the service that answers: its key 'concurrency'"}};
+                                    {"concurrency",
+                                     "it belongs to the service that answers: its key 'concurrency'; "
+                                     "how many strangers may have at once is 'limit: 8 at once per address'"},
+                                    {"rate_limit", kLimitKey},
+                                    {"ratelimit", kLimitKey},
+                                    {"rateLimit", kLimitKey},
+                                    {"body_limit", kMaxRequestKey},
+                                    {"max_body", kMaxRequestKey},
+                                    {"client_max_body_size", kMaxRequestKey}};
 
 constexpr Known kInclude[] = {"file", "prefix", "only", "with"};
 constexpr Advice kIncludeForeign[] = {
@@ -330,6 +340,19 @@ constexpr Advice kBuildForeign[] = {
     {"exclude", "the key is 'ignore'"},
     {"outputs", "what a build writes is seen: remove the key; files that change by themselves are for 'ignore'"},
 };
+
+constexpr Known kFrom[] = {"allow", "deny"};
+constexpr Advice kFromForeign[] = {{"block", "the key is 'deny'"}, {"except", "the key is 'deny'"}};
+
+constexpr std::string_view kOriginsKey = "the key is 'origins'";
+constexpr Known kCors[] = {"origins", "methods", "headers", "expose", "credentials", "max_age"};
+constexpr Advice kCorsForeign[] = {{"allow_origins", kOriginsKey},
+                                   {"allow_origin", kOriginsKey},
+                                   {"allowed_origins", kOriginsKey},
+                                   {"allow_methods", "the key is 'methods'"},
+                                   {"allow_headers", "the key is 'headers'"},
+                                   {"expose_headers", "the key is 'expose'"},
+                                   {"allow_credentials", "the key is 'credentials'"}};
 
 constexpr std::string_view kNoValue =
     "a secret's value has no place in a manifest: write it into a file and say which, {file: PATH}";
@@ -387,6 +410,8 @@ constexpr Keys kKeys[] = {
     {"debug", kDebug, {}, kDebugForeign},
     {"include", kInclude, {}, kIncludeForeign},
     {"build", kBuild, {}, kBuildForeign},
+    {"from", kFrom, {}, kFromForeign},
+    {"cors", kCors, {}, kCorsForeign},
     {"secret", kSecret, {}, kSecretForeign},
     {"secret of a service", kGrantedSecret, {}, kGrantedSecretForeign},
 };

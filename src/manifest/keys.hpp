@@ -38,17 +38,19 @@ enum class Section : std::uint8_t {
   debug,
   include,
   build,
+  from,
+  cors,
   secret,
   granted_secret,
 };
 
 inline constexpr std::array kSections{
-    Section::manifest,      Section::service,     Section::port,          Section::call,        Section::mount,
-    Section::limits,        Section::healthcheck, Section::dependency,    Section::gateway,     Section::tls,
-    Section::route,         Section::match,       Section::retries,       Section::breaker,     Section::outliers,
-    Section::fallback,      Section::fault,       Section::split,         Section::concurrency, Section::update,
-    Section::auto_rollback, Section::job,         Section::operators,     Section::debug,       Section::include,
-    Section::build,         Section::secret,      Section::granted_secret};
+    Section::manifest,      Section::service,     Section::port,       Section::call,        Section::mount,
+    Section::limits,        Section::healthcheck, Section::dependency, Section::gateway,     Section::tls,
+    Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
+    Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
+    Section::auto_rollback, Section::job,         Section::operators,  Section::debug,       Section::include,
+    Section::build,         Section::from,        Section::cors,       Section::secret,      Section::granted_secret};
 
 struct Advice {
   std::string_view key;

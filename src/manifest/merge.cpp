@@ -4,8 +4,9 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
+#include "manifest/field_names.hpp"
 #include "manifest/interpolate.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 
@@ -142,8 +143,7 @@ std::optional<std::string> matched_by(const Node& item) {
   const Entry* entry = find_entry(item, "match");
   const Node& match = entry ? *entry->value : kEverything;
   if (!is_map(match)) return std::nullopt;
-  std::string host = text_at(match, "host", "");
-  for (char& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string host = lower_case(text_at(match, "host", ""));
   std::vector<std::string> methods;
   if (const Entry* written = find_entry(match, "methods")) {
     if (written->value->kind == Node::Kind::scalar) methods.push_back(written->value->text);

@@ -35,6 +35,7 @@ void read_application(Context& context, const Fields& fields, Application& appli
     }
   }
   if (auto ttl = fields.duration("svid_ttl", kShortestTtl, kLongestTtl)) application.svid_ttl = *ttl;
+  if (const auto mode = read_mode(context, fields)) application.mode = *mode;
 }
 
 // Of every service that names no owner.
@@ -76,6 +77,8 @@ void resolve(Context& context, Draft& draft) {
 }
 
 void finish(Draft& draft) {
+  for (ServiceDraft& each : draft.services)
+    if (!each.service.mode) each.service.mode = draft.application.mode;
   const Debug& all = draft.application.debug;
   for (ServiceDraft& each : draft.services) {
     Debug& own = each.service.debug;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "manifest/field_names.hpp"
+
 namespace bulkhead::manifest {
 
 namespace {
@@ -16,8 +18,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word_with_meaning(std::string_view text) {
   constexpr std::array<std::string_view, 12> kWords{"null", "yes",  "no",   "on", "off",  "y",
                                                     "n",    ".inf", ".nan", "<<", "true", "false"};
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const std::string lower = lower_case(text);
   bool boolean = text == "true" || text == "false";  // these are what they are for everybody
   return !boolean && std::ranges::find(kWords, lower) != kWords.end();
 }

@@ -44,6 +44,7 @@ void read_call_map(Context& context, const Node& node, const std::string& owner,
   }
   call.resilience.owner = owner;
   read_resilience(context, fields, call.resilience);
+  read_when(context, fields, call.when, call.resilience);
 }
 
 void read_call(Context& context, const Entry& entry, ServiceDraft& draft) {

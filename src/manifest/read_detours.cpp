@@ -3,43 +3,18 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.hpp"
 #include "manifest/draft.hpp"
-#include "manifest/utf8.hpp"
+#include "manifest/field_names.hpp"
 
 namespace bulkhead::manifest {
 
 namespace {
 
-constexpr std::size_t kMostEntries = 64;     // of a list
-constexpr std::size_t kMostHeaders = 16;     // that one entry compares
-constexpr std::size_t kLongestValue = 1024;  // of a header
+constexpr std::size_t kMostEntries = 64;  // of a list
+constexpr std::size_t kMostHeaders = 16;  // that one entry compares
 constexpr std::size_t kLongestBody = 16 << 10;
 constexpr std::string_view kHeadersAllowed = "{x-test: slow}";
-
-// RFC 9110 §5.6.2.
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  auto allowed = [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kMarks.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::ranges::all_of(text, allowed);
-}
-
-// Printable ASCII with no blank at its ends: it is compared, and sent, as it is written.
-bool is_plain_value(std::string_view text) {
-  auto printable = [](char c) { return c >= ' ' && c <= '~'; };
-  return !text.empty() && text.size() <= kLongestValue && text.front() != ' ' && text.back() != ' ' &&
-         std::ranges::all_of(text, printable);
-}
-
-// Fields that end at the hop, or that are the platform's: none reaches the point where headers are compared as it came.
-bool is_of_the_hop(std::string_view name) {
-  constexpr std::array<std::string_view, 11> kNames{
-      "connection", "host",    "http2-settings", "keep-alive",        "proxy-authenticate", "proxy-authorization",
-      "te",         "trailer", "upgrade",        "transfer-encoding", "proxy-connection"};
-  return std::ranges::find(kNames, name) != kNames.end() || name.starts_with("x-bulkhead-");
-}
 
 // "application/json", "text/html; charset=utf-8"
 bool is_media_type(std::string_view text) {
@@ -180,8 +155,8 @@ class DetourReader {
   }
 
   void read_header(const Entry& entry, const Fields& fields, std::vector<HeaderMatch>& headers) {
-    std::string name = entry.key;
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    std::string name = lower_case(entry.key);
+    // What is of the hop does not reach the point where headers are compared as it came.
     if (!is_token(name) || is_of_the_hop(name)) {
       Mistake& mistake = context_.report.add(
           entry.mark, "bad-name", fmt::format("'{}' cannot be compared in {}", name, fields.what("headers")));
@@ -197,7 +172,7 @@ class DetourReader {
     if (!value) return;
     if (!is_plain_value(value->value)) {
       return refuse_value(context_, *entry.value, fmt::format("'{}' in {}", name, fields.what("headers")),
-                          fmt::format("1 to {} printable ASCII characters, no blank at the ends", kLongestValue));
+                          fmt::format("1 to {} printable ASCII characters, no blank at the ends", kLongestFieldValue));
     }
     headers.push_back({std::move(name), std::move(value->value)});
   }

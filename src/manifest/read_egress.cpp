@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "manifest/draft.hpp"
+#include "manifest/field_names.hpp"
 
 namespace bulkhead::manifest {
 
@@ -20,12 +21,6 @@ std::optional<Url> split_scheme(std::string_view text) {
     if (text.starts_with(prefix)) return Url{scheme, text.substr(prefix.size())};
   }
   return std::nullopt;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
 }
 
 // What is wrong with the host, "" where nothing is.
@@ -73,7 +68,7 @@ class EgressReader {
       egress_.port = Port{static_cast<std::uint16_t>(egress_.scheme == Scheme::https ? 443 : 80)};
     }
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    egress_.host = lower(host);
+    egress_.host = lower_case(host);
     if (auto wrong = wrong_host(egress_.host); !wrong.empty()) return refuse(wrong);
     egress_.is_address = is_ipv4(egress_.host) || is_ipv6(egress_.host);
     return true;

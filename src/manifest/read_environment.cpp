@@ -1,9 +1,9 @@
 #include <algorithm>
 
+#include "base/nearest.hpp"
 #include "manifest/draft.hpp"
 #include "manifest/env_file.hpp"
 #include "manifest/interpolate.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "manifest/draft.hpp"
+#include "manifest/field_names.hpp"
 
 namespace bulkhead::manifest {
 
@@ -30,6 +31,7 @@ class GatewayReader {
     read_tls(gateway);
     read_listen(gateway);
     read_redirect(gateway);
+    read_edge_rules(context_, fields_, gateway.rules);
     fields_.require("routes", "what is reachable from outside: routes: [{match: {path: /*}, to: catalog}]");
     const Node* routes = fields_.find("routes");
     if (!routes) return;
@@ -128,8 +130,10 @@ class GatewayReader {
     draft.valid = context_.report.size() == before;
     fields.require("to", "the service that answers: to: catalog");
     if (auto rewrite = fields.text("rewrite")) read_rewrite(*rewrite, owner, draft.route);
+    read_edge_rules(context_, fields, draft.route.rules);
     draft.resilience.owner = owner;
     read_resilience(context_, fields, draft.resilience);
+    read_when(context_, fields, draft.route.when, draft.resilience);
     auto to = fields.text("to");
     if (!to) return;
     draft.to = std::move(*to);
@@ -139,8 +143,7 @@ class GatewayReader {
   void read_match(const Node& node, const std::string& owner, Match& match) {
     Fields fields(context_, node, Section::match, owner);
     if (auto host = fields.text("host")) {
-      match.host = host->value;
-      for (char& c : match.host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      match.host = lower_case(host->value);
       if (!is_host_name(match.host) && !is_ipv4(match.host) && !is_ipv6(match.host)) {
         refuse_value(context_, *fields.find("host"), fields.what("host"), "one host name, without port or wildcard");
       }

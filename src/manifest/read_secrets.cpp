@@ -6,9 +6,9 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
 #include "manifest/draft.hpp"
 #include "manifest/env_file.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 

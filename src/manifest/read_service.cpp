@@ -172,11 +172,23 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   read_profiles(context, fields, draft);
   if (const Node* node = fields.find("debug"))
     read_debug(context, *node, fmt::format("'debug' of service '{}'", service.name), service.debug);
+  service.mode = read_mode(context, fields);
   using std::chrono::hours;
   if (auto grace = fields.duration("stop_grace", Duration(0), hours(1))) service.stop_grace = *grace;
 }
 
 }  // namespace
+
+std::optional<Mode> read_mode(Context& context, const Fields& fields) {
+  const auto text = fields.text("mode");
+  if (!text) return std::nullopt;
+  for (const Mode mode : {Mode::enforce, Mode::audit})
+    if (text->value == to_string(mode)) return mode;
+  refuse_value(context, *fields.find("mode"), fields.what("mode"), "enforce or audit", "enforce, audit");
+  if (text->value == "learn")
+    context.report.last().help.emplace_back("learning what is called is planned; nothing would do it today");
+  return std::nullopt;
+}
 
 void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into) {
   fields.read_text_into(key, into);

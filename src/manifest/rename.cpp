@@ -5,9 +5,9 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
 #include "manifest/assemble.hpp"
 #include "manifest/interpolate.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 

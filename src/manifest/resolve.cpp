@@ -4,8 +4,8 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
 #include "manifest/draft.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 
@@ -176,6 +176,7 @@ void resolve_calls(Context& context, Draft& draft, ServiceDraft& service) {
               .at = each.at,
               .resilience = each.resilience.value,
               .position = context.report.position(each.mark)};
+    call.when = each.when;
     for (const Text& alias : each.as) call.as.push_back(alias.value);
     call.ports = called_ports(context, each, target->service);
     call.permissions = permissions(context, each, call.ports, target->service);
@@ -245,6 +246,7 @@ void resolve_routes(Context& context, Draft& draft) {
     resolve_route_detours(context, draft, each.resilience, each.route);
     routes.push_back(each.route);
   }
+  complete_edge_rules(*draft.application.gateway);
 }
 
 }  // namespace bulkhead::manifest

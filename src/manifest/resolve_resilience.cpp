@@ -5,8 +5,8 @@
 
 #include <fmt/ranges.h>
 
+#include "base/nearest.hpp"
 #include "manifest/draft.hpp"
-#include "manifest/nearest.hpp"
 
 namespace bulkhead::manifest {
 

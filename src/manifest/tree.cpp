@@ -9,7 +9,7 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include "manifest/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace bulkhead::manifest {
 

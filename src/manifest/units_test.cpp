@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "manifest/nearest.hpp"
-
 namespace bulkhead::manifest {
 namespace {
 
@@ -62,17 +60,6 @@ TEST(Units, AreSpelledAsTheyAreRead) {
   EXPECT_EQ(to_string(Share{50}), "0.5%");
   EXPECT_EQ(to_string(Share{1234}), "12.34%");
   EXPECT_EQ(to_string(Share{1}), "0.01%");
-}
-
-TEST(Nearest, FindsMisspellingsAndNothingElse) {
-  std::vector<std::string> names{"catalog", "payments", "db"};
-  EXPECT_EQ(nearest("catlog", names), "catalog");
-  EXPECT_EQ(nearest("payment", names), "payments");
-  EXPECT_EQ(nearest("Catalog", names), "catalog");
-  EXPECT_EQ(nearest("bd", names), "db");
-  EXPECT_EQ(nearest("inventory", names), "");
-  EXPECT_EQ(nearest("", names), "");
-  EXPECT_EQ(nearest(std::string(10'000, 'x'), names), "");
 }
 
 }  // namespace

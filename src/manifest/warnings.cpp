@@ -169,6 +169,16 @@ class EnvironmentWarnings {
   Report& report_;
 };
 
+void warn_audited(const Application& application, Report& report) {
+  for (const Service& service : application.services) {
+    if (service.ports.empty() || service.mode != Mode::audit) continue;
+    report
+        .warn(service.position, "audit",
+              fmt::format("what the rules of its callers do not cover passes at '{}': its mode is audit", service.name))
+        .help.emplace_back("once nothing is recorded that should not be: mode: enforce");
+  }
+}
+
 // Lines with values are shown without them, whatever is said about them.
 void hide_all_values(Report& report) {
   for (std::size_t file = 0; file < report.files(); ++file) {
@@ -188,6 +198,7 @@ std::vector<Mistake> warnings(const Application& application, const std::vector<
   Report report(sources);
   hide_all_values(report);
   warn_uncalled(application, report);
+  warn_audited(application, report);
   CallCycles(application, report).run();
   warn_unused_secrets(application, report);
   for (const Service& service : application.services) EnvironmentWarnings(application, service, report).run();

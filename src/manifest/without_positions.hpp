@@ -21,6 +21,7 @@ inline void forget_positions(Service& service) {
     forget(each.position);
     for (Permission& permission : each.permissions) forget(permission.position);
     if (each.at) forget(each.at->position);
+    if (each.when) forget(each.when->position);
   }
 }
 
@@ -35,7 +36,10 @@ inline Application without_positions(Application application) {
   forget(gateway.position);
   for (Listen& each : gateway.listen) forget(each.position);
   if (gateway.redirect_http) forget(gateway.redirect_http->position);
-  for (Route& each : gateway.routes) forget(each.position);
+  for (Route& each : gateway.routes) {
+    forget(each.position);
+    if (each.when) forget(each.when->position);
+  }
   return application;
 }
 

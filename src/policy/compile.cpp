@@ -27,6 +27,11 @@ Protocol protocol_at(const manifest::Application& application, std::string_view 
   return declared ? declared->protocol : Protocol::tcp;
 }
 
+bool is_audited(const manifest::Application& application, std::string_view service) {
+  const manifest::Service* callee = application.service(service);
+  return callee != nullptr && callee->mode == manifest::Mode::audit;
+}
+
 void add_call(const manifest::Application& application, const std::string& from, const manifest::Call& call,
               std::vector<Edge>& edges) {
   for (Port port : call.ports) {
@@ -36,6 +41,8 @@ void add_call(const manifest::Application& application, const std::string& from,
     edge.permissions = compile(call.permissions, edge.id);
     if (call.at) edge.at = LocalAddress{call.at->host, call.at->port};
     edge.as = call.as;
+    edge.when = call.when;
+    edge.audited = is_audited(application, call.service);
     edge.position = call.position;
     edges.push_back(std::move(edge));
   }
@@ -57,6 +64,8 @@ void add_way(const manifest::Application& application, const manifest::Route& ro
   edge.id = std::move(id);
   edge.protocol = protocol_at(application, to, port);
   edge.position = route.position;
+  edge.when = route.when;
+  edge.audited = is_audited(application, to);
   PathPattern seen = rewritten_pattern(route);
   std::vector<std::string> methods = edge.protocol == Protocol::http ? route.match.methods : std::vector<std::string>();
   if (!methods.empty() || !seen.matches_everything()) {

@@ -1,6 +1,7 @@
 #include "policy/decide.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace bulkhead::policy {
 
@@ -77,6 +78,74 @@ std::string explain(std::span<const Edge> edges, const Attempt& attempt, const E
   return reason;
 }
 
+using manifest::Asked;
+
+// What a condition asks, answered of an attempt.
+class Answers final : public conditions::Activation {
+ public:
+  explicit Answers(const Attempt& attempt) : attempt_(attempt) {}
+
+  conditions::Value value(conditions::Slot slot) const override {
+    using conditions::Value;
+    switch (static_cast<Asked>(slot)) {
+      case Asked::method: return Value::string(attempt_.protocol == Protocol::grpc ? "POST" : attempt_.method);
+      case Asked::path: return Value::string(attempt_.path);
+      case Asked::headers: return *attempt_.headers;
+      case Asked::caller: return Value::string(attempt_.caller);
+      case Asked::callee: return Value::string(attempt_.callee);
+      case Asked::now: return now();
+    }
+    return {};
+  }
+
+ private:
+  static conditions::Value now() {
+    const auto since = std::chrono::system_clock::now().time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+    return conditions::Value::timestamp(
+        {seconds.count(), static_cast<std::uint32_t>(std::chrono::nanoseconds(since - seconds).count())});
+  }
+
+  const Attempt& attempt_;
+};
+
+std::string named(const Edge& edge) {
+  return fmt::format("the condition of {} at {}", edge.id, at(edge.when->position));
+}
+
+// The decision about an attempt that its edge covers but for the condition.
+void judge_condition(const Attempt& attempt, Decision& decision) {
+  static thread_local conditions::Arena arena;
+  const manifest::When& when = *decision.edge->when;
+  if (attempt.headers == nullptr || !is_known(attempt)) {
+    decision.verdict = Verdict::unknown;
+    decision.by_condition = true;
+    decision.reason = named(*decision.edge) + " depends on the request";
+    return;
+  }
+  const auto held = when.condition.evaluate(Answers(attempt), arena);
+  if (held && *held) return;
+  decision.verdict = Verdict::denied;
+  decision.by_condition = true;
+  const std::string why = held ? "does not hold" : "has no value: " + when.condition.describe(held.error());
+  decision.reason = fmt::format("{}: {} {}: {}", what_was_tried(attempt), named(*decision.edge), why, when.source);
+}
+
+// Allowed, with the reason why it would not be.
+Decision audited_decision(std::span<const Edge> edges, const Attempt& attempt, const Edge& edge,
+                          const std::optional<Decision>& conditional) {
+  Decision decision{Verdict::allowed, &edge};
+  decision.audited = true;
+  if (conditional) {
+    decision.by_condition = true;
+    decision.permission = conditional->permission;
+    decision.reason = conditional->reason;
+  } else if (is_known(attempt)) {
+    decision.reason = explain(edges, attempt, &edge);
+  }
+  return decision;
+}
+
 }  // namespace
 
 std::string_view to_string(Verdict verdict) {
@@ -96,23 +165,35 @@ const Position* Decision::position() const {
 
 Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* undecided = nullptr;
+  const Edge* audited = nullptr;
+  std::optional<Decision> conditional;
   const bool known = is_known(attempt);
   const bool plain = known && manifest::is_plain_path(attempt.path);
   for (const Edge& edge : edges) {
     if (!is_edge_of(edge, attempt)) continue;
-    if (edge.permissions.empty()) return {Verdict::allowed, &edge, nullptr, {}};
-    if (!known) undecided = &edge;
-    if (!plain) continue;
-    for (const Permission& permission : edge.permissions) {
-      if (covers(permission, attempt)) return {Verdict::allowed, &edge, &permission, {}};
-    }
+    const auto permission =
+        std::ranges::find_if(edge.permissions, [&](const Permission& each) { return plain && covers(each, attempt); });
+    const bool covered = edge.permissions.empty() || permission != edge.permissions.end();
+    if (edge.audited && (plain || !known)) audited = &edge;
+    if (!covered && !known) undecided = &edge;
+    if (!covered) continue;
+    Decision decision{Verdict::allowed, &edge, edge.permissions.empty() ? nullptr : &*permission};
+    if (edge.when) judge_condition(attempt, decision);
+    if (decision.allowed()) return decision;
+    conditional = std::move(decision);
   }
+  if (audited) return audited_decision(edges, attempt, *audited, conditional);
+  if (conditional) return std::move(*conditional);
   if (undecided) {
-    return {Verdict::unknown, undecided, nullptr,
+    return {Verdict::unknown,
+            undecided,
+            nullptr,
+            false,
+            false,
             fmt::format("{} at {} depends on the request's method and path", undecided->id, at(undecided->position))};
   }
   const Edge* nearest = nearest_edge(edges, attempt);
-  return {Verdict::denied, nearest, nullptr, explain(edges, attempt, nearest)};
+  return {Verdict::denied, nearest, nullptr, false, false, explain(edges, attempt, nearest)};
 }
 
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "conditions/value.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::policy {
@@ -19,6 +20,8 @@ struct Attempt {
   Protocol protocol = Protocol::http;
   std::string_view method;  // http: as sent, byte-exact; grpc: unused; "" where not known
   std::string_view path;    // http, grpc: as sent, without query ("/package.Service/Method"); "" where not known
+  // The request's header fields for conditions, a map of texts; null where they are not known.
+  const conditions::Value* headers = nullptr;
 };
 
 enum class Verdict : std::uint8_t { allowed, denied, unknown };
@@ -29,6 +32,8 @@ struct Decision {
   Verdict verdict = Verdict::denied;
   const Edge* edge = nullptr;              // the rule that allowed, or the nearest one that did not; may be null
   const Permission* permission = nullptr;  // the line of it that allowed; null where the whole edge is open
+  bool audited = false;       // allowed, but only as nothing is enforced there: `reason` says why it would be denied
+  bool by_condition = false;  // denied, or unknown, for a condition of `edge` alone
   std::string
       reason;  // one sentence for the log; empty where allowed. For a local caller and the log, never for a stranger
 
@@ -38,9 +43,10 @@ struct Decision {
 };
 
 // Allowed only where an edge from exactly that caller to exactly that callee and port, of that protocol, covers method
-// and path. Unknown only where an attempt leaves method or path empty and the edge's permissions depend on it: whoever
-// enforces treats it as denied. A path that is not plain (manifest::is_plain_path) matches no permission. Allocates
-// nothing where allowed. Safe from any thread.
+// and path, and its condition, if it has one, holds; one that has no value does not. Unknown only where an attempt
+// leaves method, path or headers empty and an edge depends on it: whoever enforces treats it as denied. An audited edge
+// allows what it does not cover, but for a path that is not plain. A path that is not plain (manifest::is_plain_path)
+// matches no permission. Allocates nothing where allowed. Safe from any thread.
 Decision decide(std::span<const Edge> edges, const Attempt& attempt);
 
 // The line of the manifest that would allow a denied attempt, to paste under the caller: "calls: {payments: [POST

@@ -1,6 +1,7 @@
 #include "policy/decide.hpp"
 
 #include <cstdlib>
+#include <map>
 #include <new>
 
 #include <gtest/gtest.h>
@@ -143,6 +144,98 @@ TEST(Decide, ExplainsADenialWithTheLineThatWouldAllowIt) {
   EXPECT_EQ(missing_rule(model.edges, {"catalog", "db", {5432}, kTcp, "", ""}), "calls: {db: }");
   EXPECT_EQ(missing_rule(model.edges, {kGateway, "db", {5432}, kTcp, "", ""}), "");
 }
+
+constexpr std::string_view kConditional = R"(app: shop
+services:
+  catalog: {command: [./catalog], port: 8080}
+  admin:
+    command: [./admin]
+    port: 8080
+    calls:
+      catalog:
+        allow: [GET /items/*, POST /items]
+        when: request.method == "GET" || request.headers["x-role"] == "staff"
+)";
+
+// A request's fields, of which some came twice.
+class Headers final : public conditions::MapView {
+ public:
+  explicit Headers(std::map<std::string, std::string> fields) : fields_(std::move(fields)) {}
+  conditions::Value value() const { return conditions::Value::map(*this, nullptr); }
+
+  std::size_t size(const void*) const override { return fields_.size(); }
+  std::optional<conditions::Value> find(const void*, const conditions::Value& key) const override {
+    const auto found = fields_.find(std::string(key.as_text()));
+    if (found == fields_.end()) return std::nullopt;
+    return conditions::Value::string(found->second);
+  }
+  conditions::MapEntry at(const void*, std::size_t) const override { return {}; }
+
+ private:
+  std::map<std::string, std::string> fields_;
+};
+
+TEST(Decide, AConditionHasToHoldBesides) {
+  const Model model = compile(*manifest::parse(kConditional).application);
+  const auto decision = [&](std::string_view method, std::string_view path, const Headers* headers) {
+    conditions::Value value;
+    if (headers != nullptr) value = headers->value();
+    return decide(model.edges,
+                  {"admin", "catalog", {8080}, kHttp, method, path, headers != nullptr ? &value : nullptr});
+  };
+  const Headers none({});
+  const Headers staff({{"x-role", "staff"}});
+  const Headers other({{"x-role", "guest"}});
+  EXPECT_TRUE(decision("GET", "/items/7", &none).allowed());
+  EXPECT_TRUE(decision("POST", "/items", &staff).allowed());
+  EXPECT_FALSE(decision("DELETE", "/items", &staff).allowed()) << "it widens no permission";
+  const Decision denied = decision("POST", "/items", &other);
+  EXPECT_EQ(denied.verdict, Verdict::denied);
+  EXPECT_TRUE(denied.by_condition);
+  EXPECT_EQ(denied.rule(), "admin.calls.catalog[1]");
+  EXPECT_EQ(denied.reason,
+            "admin may not call catalog:8080 POST /items: the condition of admin.calls.catalog at bulkhead.yaml:10:15 "
+            "does not hold: request.method == \"GET\" || request.headers[\"x-role\"] == \"staff\"");
+  const Decision failed = decision("POST", "/items", &none);
+  EXPECT_EQ(failed.verdict, Verdict::denied) << "what has no value does not hold";
+  EXPECT_NE(failed.reason.find("has no value: "), std::string::npos) << failed.reason;
+  const Decision unknown = decision("POST", "/items", nullptr);
+  EXPECT_EQ(unknown.verdict, Verdict::unknown);
+  EXPECT_TRUE(unknown.by_condition);
+}
+
+TEST(Decide, WhatIsAuditedPassesWithTheReasonWhyItWouldNot) {
+  std::string text(kConditional);
+  text.replace(text.find("port: 8080}"), 11, "port: 8080, mode: audit}");
+  const Model model = compile(*manifest::parse(text).application);
+  const Headers guest({{"x-role", "guest"}});
+  const conditions::Value value = guest.value();
+  const auto decision = [&](std::string_view caller, std::string_view method, std::string_view path) {
+    return decide(model.edges, {caller, "catalog", {8080}, kHttp, method, path, &value});
+  };
+  EXPECT_FALSE(decision("admin", "GET", "/items/7").audited) << "what is covered is allowed as ever";
+  const Decision uncovered = decision("admin", "DELETE", "/items/7");
+  EXPECT_TRUE(uncovered.allowed() && uncovered.audited);
+  EXPECT_NE(uncovered.reason.find("to allow it, write under admin"), std::string::npos) << uncovered.reason;
+  const Decision unmet = decision("admin", "POST", "/items");
+  EXPECT_TRUE(unmet.allowed() && unmet.audited && unmet.by_condition);
+  EXPECT_NE(unmet.reason.find("does not hold"), std::string::npos) << unmet.reason;
+  EXPECT_FALSE(decision("admin", "GET", "/items/../x").allowed()) << "nobody knows what that path is";
+  EXPECT_FALSE(decision("web", "GET", "/items/7").allowed()) << "who declares no call has no door";
+}
+
+#ifdef COUNTS_ALLOCATIONS
+TEST(Decide, AConditionAllocatesNothingWhereItHolds) {
+  const Model model = compile(*manifest::parse(kConditional).application);
+  const Headers staff({{"x-role", "staff"}});
+  const conditions::Value value = staff.value();
+  const Attempt attempt{"admin", "catalog", {8080}, kHttp, "GET", "/items/7", &value};
+  EXPECT_TRUE(decide(model.edges, attempt).allowed());
+  const std::size_t before = allocations;
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(decide(model.edges, attempt).allowed());
+  EXPECT_EQ(allocations, before);
+}
+#endif
 
 TEST(Decide, PointsAtTheRulesLine) {
   Model model = shop();

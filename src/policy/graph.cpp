@@ -41,6 +41,8 @@ void write_caller(std::string& text, const Model& model, std::string_view caller
                    what(edge));
     if (edge.at) fmt::format_to(std::back_inserter(text), "  at {}:{}", edge.at->host, edge.at->port.number);
     if (!edge.as.empty()) fmt::format_to(std::back_inserter(text), "  as {}", fmt::join(edge.as, ", "));
+    if (edge.when) fmt::format_to(std::back_inserter(text), "  when {}", edge.when->source);
+    if (edge.audited) text += "  (audited, not enforced)";
     text += '\n';
   }
 }

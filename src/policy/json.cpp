@@ -166,6 +166,20 @@ std::vector<std::string> read_aliases(Members& edge) {
   return names;
 }
 
+std::optional<manifest::When> read_when(Members& edge) {
+  const json* value = edge.find("when", false);
+  if (!value) return std::nullopt;
+  Members members(*value, "'when'");
+  std::string source = members.text("condition");
+  Position position;
+  if (const json* written = members.find("position", true)) keep(members, read_position(*written), position);
+  if (auto read = members.finish(); !read)
+    return edge.refuse("has a bad condition: " + read.error().message), std::nullopt;
+  auto condition = manifest::compile_when(source);
+  if (!condition) return edge.refuse("has no condition that can be read: " + condition.error().message), std::nullopt;
+  return manifest::When{std::move(source), std::move(position), std::move(*condition)};
+}
+
 std::optional<Outside> read_outside(Members& edge) {
   const json* value = edge.find("outside", false);
   if (!value) return std::nullopt;
@@ -200,6 +214,8 @@ void check_shape(Members& members, const Edge& edge) {
   if (edge.outside.has_value() != egress) members.refuse("has 'outside' without being egress, or lacks it");
   if (edge.at && edge.kind != Edge::Kind::call) members.refuse("has 'at' without being a call");
   if (!edge.as.empty() && edge.kind != Edge::Kind::call) members.refuse("has 'as' without being a call");
+  if (edge.audited && egress) members.refuse("is audited without being a call or route");
+  if (edge.when && (egress || edge.protocol == Protocol::tcp)) members.refuse("has a condition on what is no request");
   if (edge.outside && (edge.outside->scheme == Scheme::tcp) != (edge.protocol == Protocol::tcp)) {
     members.refuse("has a protocol that is not its scheme's");
   }
@@ -227,6 +243,8 @@ json to_json(const Edge& edge) {
   for (const Permission& permission : edge.permissions) value["permissions"].push_back(to_json(permission));
   if (edge.at) value["at"] = {{"host", edge.at->host}, {"port", edge.at->port.number}};
   if (!edge.as.empty()) value["as"] = edge.as;
+  if (edge.audited) value["audited"] = true;
+  if (edge.when) value["when"] = {{"condition", edge.when->source}, {"position", write(edge.when->position)}};
   if (edge.outside) {
     value["outside"] = {{"scheme", to_string(edge.outside->scheme)},
                         {"host", edge.outside->host},
@@ -266,6 +284,8 @@ Result<Edge> edge_from_json(const json& value) {
   read_permissions(members, edge);
   edge.at = read_local(members);
   edge.as = read_aliases(members);
+  edge.when = read_when(members);
+  edge.audited = members.find("audited", false) != nullptr && members.boolean("audited");
   edge.outside = read_outside(members);
   edge.id = members.text("id");
   if (const json* position = members.find("position", true)) keep(members, read_position(*position), edge.position);

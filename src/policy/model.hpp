@@ -11,6 +11,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/json.hpp"
 #include "base/result.hpp"
 #include "manifest/application.hpp"
 
@@ -60,6 +61,8 @@ struct Edge {
   Port port;                            // of the callee; one edge per port
   Protocol protocol = Protocol::http;   // egress: http for http and https, tcp for tcp
   std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
+  std::optional<manifest::When> when;   // must hold besides; never of egress or tcp
+  bool audited = false;                 // what it does not cover is recorded and passes; never of egress
   std::optional<LocalAddress> at;       // calls only
   std::vector<std::string> as;          // calls only: the names that the caller knows it by besides `to`
   std::optional<Outside> outside;       // egress only
@@ -118,8 +121,7 @@ Result<Permission> permission_from_json(const nlohmann::json& value, Protocol pr
 nlohmann::json to_json(const std::vector<Edge>& edges);
 Result<std::vector<Edge>> edges_from_json(const nlohmann::json& value);
 
-// JSON text to a value: UTF-8, nothing after it, no repeated member, nesting at most 64. nlohmann's own parser would
-// let the last of repeated members win.
-Result<nlohmann::json> read_json(std::string_view text);
+// How edges, and what else our processes tell each other, are read from text.
+using bulkhead::read_json;
 
 }  // namespace bulkhead::policy

@@ -4,7 +4,7 @@
 
 #include <fmt/ranges.h>
 
-#include "manifest/nearest.hpp"
+#include "base/nearest.hpp"
 #include "policy/walk.hpp"
 
 namespace bulkhead::policy {
@@ -22,7 +22,7 @@ bool is_party(const Model& model, std::string_view name) {
 Fault no_such(const Model& model, std::string_view name) {
   std::vector<std::string> names;
   for (const Node& node : model.services) names.push_back(node.name);
-  std::string near = manifest::nearest(name, names);
+  std::string near = nearest(name, names);
   std::string hint =
       near.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near);
   return Fault{Cause::not_found, fmt::format("no service is named '{}'; {}", name, hint)};

@@ -27,16 +27,25 @@ std::span<const Edge> callers_edges(const Model& model, const Edge& edge) {
   return {begin, end};
 }
 
+// What depends on a condition counts as allowed, and says so.
+std::string allowed_text(const std::string& what, const Decision& decision) {
+  if (decision.audited) return what + " (would be refused; its mode is audit)";
+  if (decision.allowed()) return what;
+  const bool may_hold = decision.verdict == Verdict::unknown && decision.by_condition;
+  return may_hold ? fmt::format("{} when {}", what, decision.edge->when->source) : "";
+}
+
 }  // namespace
 
 std::vector<std::string> allowed_on(const Model& model, const Edge& edge) {
   std::span<const Edge> edges = callers_edges(model, edge);
   Attempt anything{edge.from, edge.to, edge.port, edge.protocol, {}, {}};
-  if (decide(edges, anything).allowed()) return {"everything"};
+  if (const std::string text = allowed_text("everything", decide(edges, anything)); !text.empty()) return {text};
   std::vector<std::string> allowed;
   for (const Permission& permission : edge.permissions) {
     std::string path = sample_path(permission.path);
-    if (decide(edges, sample(edge, permission, path)).allowed()) allowed.push_back(permission.text);
+    std::string text = allowed_text(permission.text, decide(edges, sample(edge, permission, path)));
+    if (!text.empty()) allowed.push_back(std::move(text));
   }
   return allowed;
 }

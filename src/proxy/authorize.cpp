@@ -20,15 +20,43 @@ std::string owner_of(const Hints& hints, std::string_view service) {
   return hint == hints.services.end() ? "" : hint->owner;
 }
 
+class FieldsView final : public conditions::MapView {
+ public:
+  std::size_t size(const void* map) const override { return of(map).size(); }
+
+  // Two programs could read two values.
+  std::optional<conditions::Value> find(const void* map, const conditions::Value& key) const override {
+    const http::Fields& fields = of(map);
+    const auto value = fields.find(key.as_text());
+    if (!value) return std::nullopt;
+    if (fields.only(key.as_text())) return conditions::Value::string(*value);
+    return conditions::Value::failure({conditions::Reason::repeated_key});
+  }
+
+  conditions::MapEntry at(const void* map, std::size_t index) const override {
+    const auto [name, value] = of(map)[index];
+    return {conditions::Value::string(name), conditions::Value::string(value)};
+  }
+
+ private:
+  static const http::Fields& of(const void* map) { return *static_cast<const http::Fields*>(map); }
+};
+
 }  // namespace
+
+conditions::Value headers_of(const http::Fields& fields) {
+  static const FieldsView view;
+  return conditions::Value::map(view, &fields);
+}
 
 Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt) {
   policy::Decision decision = policy::decide(edges, attempt);
   Judgement judgement;
   judgement.allowed = decision.allowed();
   judgement.rule = decision.rule();
-  judgement.verdict = policy::to_string(decision.verdict);
-  if (judgement.allowed) return judgement;
+  judgement.verdict = decision.audited ? "audited" : policy::to_string(decision.verdict);
+  judgement.by_condition = decision.by_condition;
+  if (judgement.allowed && !decision.audited) return judgement;
 
   Refusal& refusal = judgement.refusal.emplace();
   refusal.cause = RefusalCause::denied;
@@ -38,7 +66,7 @@ Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, c
   refusal.path = attempt.path;
   refusal.reason = std::move(decision.reason);
   refusal.rule = judgement.rule;
-  refusal.allow = policy::missing_rule(edges, attempt);
+  if (!decision.by_condition) refusal.allow = policy::missing_rule(edges, attempt);
   refusal.where = place_of(snapshot.hints, attempt.caller);
   refusal.owner = owner_of(snapshot.hints, attempt.callee);
   if (attempt.path.empty()) return judgement;

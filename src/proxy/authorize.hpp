@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "http/fields.hpp"
 #include "policy/decide.hpp"
 #include "proxy/refusal.hpp"
 #include "proxy/snapshot.hpp"
@@ -15,10 +16,14 @@ namespace bulkhead::proxy {
 
 struct Judgement {
   bool allowed = false;
+  bool by_condition = false;       // not allowed for a condition alone
   std::string_view rule;           // that allowed, or the nearest; lives as long as the edges
-  std::string_view verdict;        // "allowed", "denied", "unknown"
-  std::optional<Refusal> refusal;  // where not allowed
+  std::string_view verdict;        // "allowed", "denied", "unknown"; "audited": allowed, and would be denied
+  std::optional<Refusal> refusal;  // where not allowed, or allowed only as nothing is enforced there
 };
+
+// A request's fields as conditions read them: names in any case, and a name that came twice has no value. Borrowed.
+conditions::Value headers_of(const http::Fields& fields);
 
 // A path that no rule could be sure about is ambiguous_path (400) where rules look at paths; anything else is denied.
 Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt);

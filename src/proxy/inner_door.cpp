@@ -19,9 +19,15 @@ namespace {
 
 constexpr std::string_view kHop = "inner";
 
-policy::Attempt attempt_of(const Visit& visit, Protocol protocol) {
+Judgement judge_request(const Snapshot& snapshot, const Visit& visit, Protocol protocol, const http::Fields& fields) {
   const std::string_view path = http::split_target(visit.path).path;
-  return {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path};
+  const conditions::Value headers = headers_of(fields);
+  return judge(snapshot, snapshot.inbound.edges,
+               {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path, &headers});
+}
+
+Judgement judge_connection(const Snapshot& snapshot, const Visit& visit) {
+  return judge(snapshot, snapshot.inbound.edges, {visit.caller, visit.callee, {visit.port}, Protocol::tcp, {}, {}});
 }
 
 // Until when the caller waits; nothing if what it says can't be read.
@@ -167,9 +173,10 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
 
   const ServedPort* port = config->served(visit.port);
   const Protocol protocol = port != nullptr ? port->protocol : Protocol::http;
-  Judgement judged = judge(config->snapshot(), config->snapshot().inbound.edges, attempt_of(visit, protocol));
+  Judgement judged = judge_request(config->snapshot(), visit, protocol, request.fields);
   const std::uint32_t limit = config->snapshot().inbound.limits.max_in_flight;
   const bool full = in_flight_ >= (limit != 0 ? limit : defaults::kMaxInFlight);
+  if (judged.allowed && judged.refusal) core_.journal.denied(visit, *judged.refusal, judged.verdict);
   if (!judged.allowed) {
     if (port == nullptr) judged.refusal->reason = fmt::format("{} does not serve port {}", visit.callee, wanted);
     visit.status = facts(judged.refusal->cause).status;
@@ -224,8 +231,8 @@ net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const Ser
   http::Request request = std::move(exchange.request());
   LocalDestination destination(core_.loop, service_, port, core_.instance);
   Flight flight;
-  flight.still_allowed = [&visit, protocol = port.protocol](const Config& config) {
-    return judge(config.snapshot(), config.snapshot().inbound.edges, attempt_of(visit, protocol)).allowed;
+  flight.still_allowed = [&visit, &request, protocol = port.protocol](const Config& config) {
+    return judge_request(config.snapshot(), visit, protocol, request.fields).allowed;
   };
   flight.revoke = [] {};
   core_.flights.add(flight);
@@ -261,14 +268,12 @@ net::Task<> InnerDoor::serve_tcp(net::Stream stream, identity::SpiffeId peer) {
 net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit) {
   const ConfigPtr config = core_.config;
   const auto deadline = core_.loop.in(defaults::kPreamble);
-  const auto judged = judge(config->snapshot(), config->snapshot().inbound.edges, attempt_of(visit, Protocol::tcp));
+  const auto judged = judge_connection(config->snapshot(), visit);
   TcpAnswer answer;
   net::Stream inside;
   // From here on a new snapshot may end it, also while the service is being connected to.
   Flight flight;
-  flight.still_allowed = [&visit](const Config& now) {
-    return judge(now.snapshot(), now.snapshot().inbound.edges, attempt_of(visit, Protocol::tcp)).allowed;
-  };
+  flight.still_allowed = [&visit](const Config& now) { return judge_connection(now.snapshot(), visit).allowed; };
   flight.revoke = [&] {
     visit.cause = "revoked";
     stream.reset();

@@ -12,6 +12,9 @@ namespace bulkhead::proxy {
 
 namespace {
 
+constexpr std::string_view kAudited = "audited";
+constexpr std::string_view kNotEnforced = "would be denied";
+
 // Ids and draws, from the operating system's generator by the page, as each request takes some. It does not fail once
 // it has been seeded.
 void fill_random(std::span<std::uint8_t> bytes) {
@@ -85,8 +88,8 @@ void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_vie
   if (paused_) return;
   const auto now = std::chrono::system_clock::now();
   const std::string_view path = std::string_view(refusal.path).substr(0, refusal.path.find('?'));
-  denials_.count(
-      {refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(facts(refusal.cause).name)}, now);
+  const std::string_view cause = verdict == kAudited ? kNotEnforced : facts(refusal.cause).name;
+  denials_.count({refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(cause)}, now);
   ++version_;
   if (!records_) return;
   const std::string action = refusal.path.empty() ? fmt::format("{} :{}", visit.protocol, visit.port)

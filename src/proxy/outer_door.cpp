@@ -31,24 +31,29 @@ Behind behind(const Snapshot& snapshot, const Door& door) {
   return behind(snapshot.egress[door.index]);
 }
 
-Judgement judge_visit(const Snapshot& snapshot, const Behind& target, const Visit& visit) {
+// `fields` of a request; a raw connection has none.
+Judgement judge_visit(const Snapshot& snapshot, const Behind& target, const Visit& visit,
+                      const http::Fields& fields = {}) {
   const std::string_view path = http::split_target(visit.path).path;
-  const policy::Attempt attempt{visit.caller, target.callee, {target.port}, target.protocol, visit.method, path};
+  const conditions::Value headers = headers_of(fields);
+  const policy::Attempt attempt{visit.caller, target.callee, {target.port}, target.protocol,
+                                visit.method, path,          &headers};
   return judge(snapshot, {target.edge, 1}, attempt);
 }
 
 // The door still leads to where the visit is, and the way is still allowed.
-bool still_allowed(const Config& config, const net::Address& dialled, const Visit& visit) {
+bool still_allowed(const Config& config, const net::Address& dialled, const Visit& visit,
+                   const http::Fields& fields = {}) {
   const Door* door = config.door(dialled);
   if (door == nullptr) return false;
   const Snapshot& snapshot = config.snapshot();
   if (door->kind == DoorKind::egress) {
     const Behind target = behind(snapshot.egress[door->index]);
-    return target.callee == visit.callee && judge_visit(snapshot, target, visit).allowed;
+    return target.callee == visit.callee && judge_visit(snapshot, target, visit, fields).allowed;
   }
   if (!leads_to(snapshot.upstreams[door->index], visit.callee)) return false;
   const Upstream* upstream = find_upstream(snapshot, visit.callee, visit.port);
-  return upstream != nullptr && judge_visit(snapshot, behind(*upstream), visit).allowed;
+  return upstream != nullptr && judge_visit(snapshot, behind(*upstream), visit, fields).allowed;
 }
 
 std::string_view hop_of(const Door& door) { return door.kind == DoorKind::upstream ? "outer" : "egress"; }
@@ -172,7 +177,7 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
     refusal.emplace().reason = "the call is no longer declared";
   } else if (request.method == "CONNECT" && request.protocol.empty()) {
     refusal.emplace().cause = RefusalCause::bad_request;
-  } else if (Judgement judged = judge_visit(config->snapshot(), target, visit); !judged.allowed) {
+  } else if (Judgement judged = judge_visit(config->snapshot(), target, visit, request.fields); !judged.allowed) {
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
     refusal = std::move(judged.refusal);
   }
@@ -199,7 +204,9 @@ net::Deadline OuterDoor::caused_until(const Visit& visit) const {
 net::Task<> OuterDoor::forward(Outgoing& outgoing, const net::Address& dialled) {
   const Visit& visit = outgoing.visit;
   Flight flight;
-  flight.still_allowed = [&visit, &dialled](const Config& now) { return still_allowed(now, dialled, visit); };
+  flight.still_allowed = [&outgoing, &dialled](const Config& now) {
+    return still_allowed(now, dialled, outgoing.visit, outgoing.request.fields);
+  };
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (outgoing.request.authority.empty()) outgoing.request.authority = visit.callee;
   co_await proxy::carry(core_, outgoing, flight, mesh_rules_);
@@ -209,7 +216,9 @@ net::Task<> OuterDoor::forward_outside(ServerExchange& exchange, Visit& visit, c
                                        const Egress& egress) {
   http::Request request = std::move(exchange.request());
   Flight flight;
-  flight.still_allowed = [&visit, &dialled](const Config& now) { return still_allowed(now, dialled, visit); };
+  flight.still_allowed = [&visit, &request, &dialled](const Config& now) {
+    return still_allowed(now, dialled, visit, request.fields);
+  };
   flight.revoke = [] {};
   core_.flights.add(flight);
   request.authority = authority_of(egress);

@@ -37,7 +37,7 @@ net::Task<> refuse_with(Outgoing& outgoing, Refusal refusal, const RelayRules& r
     const auto code = refusal.status != 0 ? http::grpc_status_of(refusal.status) : facts(refusal.cause).grpc;
     visit.grpc_status = static_cast<int>(code);
   }
-  co_await refuse(outgoing.exchange, std::move(refusal), visit, rules.audience, rules.hop_name);
+  co_await refuse(outgoing.exchange, std::move(refusal), visit, rules.audience, rules.hop_name, rules.edit_answer);
 }
 
 // Delays or ends the request as the manifest asks for a test; whether it goes on.
@@ -76,8 +76,14 @@ std::unique_ptr<Destination> make_fallback(Core& core, const Outgoing& outgoing)
   const CallPtr call = upstream != nullptr ? core.calls.find(*upstream) : nullptr;
   if (!call) return nullptr;
   const std::string_view path = http::split_target(outgoing.request.target).path;
-  const policy::Attempt attempt{outgoing.visit.caller, upstream->service,       {upstream->port},
-                                upstream->protocol,    outgoing.request.method, path};
+  const conditions::Value headers = headers_of(outgoing.request.fields);
+  const policy::Attempt attempt{outgoing.visit.caller,
+                                upstream->service,
+                                {upstream->port},
+                                upstream->protocol,
+                                outgoing.request.method,
+                                path,
+                                &headers};
   if (!judge(snapshot, {&upstream->edge, 1}, attempt).allowed) return nullptr;
   return std::make_unique<MeshDestination>(core.mesh, call, hold_limits(snapshot.inbound.limits));
 }

@@ -14,7 +14,7 @@ namespace {
 using http::GrpcStatus;
 
 // In the order of RefusalCause.
-constexpr std::array<CauseFacts, 20> kFacts{{
+constexpr std::array<CauseFacts, 24> kFacts{{
     {403, "denied", "http_request_denied", GrpcStatus::permission_denied},
     {400, "ambiguous_path", "http_request_error", GrpcStatus::invalid_argument},
     {400, "bad_request", "http_request_error", GrpcStatus::internal},
@@ -35,6 +35,10 @@ constexpr std::array<CauseFacts, 20> kFacts{{
     {502, "unsupported_upgrade", "http_upgrade_failed", GrpcStatus::unimplemented},
     {503, "circuit_open", "destination_unavailable", GrpcStatus::unavailable},
     {503, "fault_injected", "http_request_error", GrpcStatus::unavailable},
+    {429, "limited", "http_request_denied", GrpcStatus::resource_exhausted},
+    {403, "forbidden_address", "http_request_denied", GrpcStatus::permission_denied},
+    {413, "request_too_large", "http_request_error", GrpcStatus::resource_exhausted},
+    {502, "answer_too_large", "http_response_body_size", GrpcStatus::resource_exhausted},
 }};
 
 constexpr std::string_view kAfterUnavailable = "1";

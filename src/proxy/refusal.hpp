@@ -35,6 +35,10 @@ enum class RefusalCause : std::uint8_t {
   unsupported_upgrade,  // the upstream can't take this protocol
   circuit_open,         // too many of the last requests failed: none is sent for a while
   fault_injected,       // the manifest asks for this failure
+  limited,              // gateway: more than `limit` lets through
+  forbidden_address,    // gateway: nothing is served to that address
+  request_too_large,    // gateway: more than `max_request`
+  answer_too_large,     // gateway: more than `max_answer`
 };
 
 struct CauseFacts {

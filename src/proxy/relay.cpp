@@ -6,6 +6,7 @@ namespace bulkhead::proxy {
 namespace {
 
 constexpr std::string_view kGrpcStatus = "grpc-status";
+constexpr std::string_view kProxyStatus = "proxy-status";
 
 // Said by the callee's sidecar before its program saw anything of the request.
 bool is_untouched(RefusalCause cause) {
@@ -63,6 +64,7 @@ net::Task<> Relay::run() {
 
 net::Task<Relay::Next> Relay::try_once() {
   destination_->prepare(request_, terms_.deadline);
+  sent_ = 0;
   watchdog_.start(is_stream() ? defaults::kStreamSilence : defaults::kFirstByte, end_of_try());
   const bool whole = !request_.body && !is_tunnel();
   const auto sent = co_await up_->send_head(request_, whole, loop_.in(defaults::kStalledWrite));
@@ -73,6 +75,7 @@ net::Task<Relay::Next> Relay::try_once() {
   auto head = co_await read_final_head();
   if (!head) co_return co_await failed_before_answer(head.error());
   const auto cause = take_mark(head->fields);
+  if (rules_.replace_refusals) head->fields.remove(kProxyStatus);
   if (rules_.edit_answer) rules_.edit_answer(head->fields);
   outcome_ = outcome_of(*head, cause);
   destination_->answered(*outcome_, is_tunnel());
@@ -96,6 +99,12 @@ net::Task<> Relay::pump_request() {
       co_return;
     }
     watchdog_.moved();
+    sent_ += part->data.size();
+    if (exceeds(sent_, rules_.most_request, RefusalCause::request_too_large)) {
+      body_failed_ = true;
+      up_->reset(ResetReason::cancelled);
+      co_return;
+    }
     const bool trailers = part->end && !down_.trailers().empty();
     const bool end = part->end;
     visit_.bytes_sent += part->data.size();
@@ -109,6 +118,12 @@ net::Task<> Relay::pump_request() {
     }
     if (end) co_return;
   }
+}
+
+bool Relay::exceeds(std::uint64_t size, std::uint64_t most, RefusalCause cause) {
+  if (most == 0 || size <= most || is_tunnel()) return false;
+  exceeded_ = cause;
+  return true;
 }
 
 net::Task<Result<http::Response>> Relay::read_final_head() {
@@ -136,6 +151,11 @@ net::Task<> Relay::relay_answer(http::Response head, std::optional<RefusalCause>
     co_await answer_refusal({*cause, {}});
     co_return;
   }
+  const std::uint64_t declared = head.body ? head.content_length.value_or(0) : 0;
+  if (exceeds(declared, rules_.most_answer, RefusalCause::answer_too_large)) {
+    outcome_.reset();
+    co_return co_await answer_refusal({*exceeded_, {}});
+  }
   visit_.status = head.status;
   visit_.answer_began();
   note_grpc(head.fields);
@@ -157,6 +177,8 @@ net::Task<> Relay::relay_answer_body() {
     if (!part) co_return co_await end_early();
     watchdog_.moved();
     visit_.bytes_received += part->data.size();
+    if (exceeds(visit_.bytes_received, rules_.most_answer, RefusalCause::answer_too_large))
+      co_return co_await end_early();
     const bool end = part->end;
     const bool trailers = end && !up_->trailers().empty();
     if (!part->data.empty() || (end && !trailers)) {

@@ -25,10 +25,13 @@ struct RelayRules {
   bool give_back = false;
   // A sidecar is behind, and marks what it says for itself. Whatever a program says, it does not speak for one.
   bool sidecar_behind = false;
-  // Changes the answer's head before it is sent; may be empty.
+  // Changes the head of whatever is answered before it is sent, a refusal's, too; may be empty.
   std::function<void(http::Fields&)> edit_answer;
-  // The gateway answers a proxy's refusal with its own words.
+  // The gateway answers a proxy's refusal with its own words, and what a proxy said of itself stays inside.
   bool replace_refusals = false;
+  // Octets of a body, 0: any. Not of a tunnel's.
+  std::uint64_t most_request = 0;
+  std::uint64_t most_answer = 0;
 };
 
 // The default: no deadline, and only what was never sent is sent again. What is pointed at outlives the relay.
@@ -47,7 +50,8 @@ net::Task<> relay(ServerExchange& down, http::Request& request, Destination& des
                   const RelayRules& rules, const RelayTerms& terms, Flight& flight, net::Loop& loop);
 
 // Answers a request with a refusal. Caller, callee, method and path are taken from the visit where the refusal has
-// none.
-net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop);
+// none. `edit` changes its head before it is sent; may be empty.
+net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop,
+                   const std::function<void(http::Fields&)>& edit = {});
 
 }  // namespace bulkhead::proxy

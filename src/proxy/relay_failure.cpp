@@ -43,7 +43,8 @@ net::Task<Relay::Next> Relay::failed_before_answer(Fault fault) {
     co_return Next::over;
   }
   if (body_failed_) {
-    co_await answer_refusal({RefusalCause::bad_request, "the request's body did not come whole"});
+    if (exceeded_) co_await answer_refusal({*exceeded_, {}});
+    if (!exceeded_) co_await answer_refusal({RefusalCause::bad_request, "the request's body did not come whole"});
     co_return Next::over;
   }
   TryOutcome outcome;
@@ -112,12 +113,13 @@ net::Task<> Relay::end_early() {
 
 RefusalCause Relay::why_broken() const {
   if (revoked_) return RefusalCause::denied;
+  if (exceeded_) return *exceeded_;
   return timed_out_ || past_deadline() ? RefusalCause::timed_out : RefusalCause::broken_off;
 }
 
 void Relay::note_broken() {
   broke_ = true;
-  if (gone_ || revoked_) outcome_.reset();
+  if (gone_ || revoked_ || exceeded_) outcome_.reset();
   if (gone_) return note_gone();
   if (outcome_) outcome_->broken_off = true;
   if (terms_.deadline_is_inherited && past_deadline()) outcome_.reset();
@@ -166,6 +168,7 @@ net::Task<> Relay::answer_instead(const Why& why) {
   head.body = !instead.body.empty();
   if (!instead.content_type.empty()) head.fields.add("content-type", instead.content_type);
   head.fields.add("proxy-status", fallback_status(rules_, why));
+  if (rules_.edit_answer) rules_.edit_answer(head.fields);
   const bool end = !head.body;
   const auto sent = co_await down_.send_head(std::move(head), end);
   if (!sent || end) co_return;
@@ -179,13 +182,15 @@ net::Task<> Relay::answer_refusal(Why why) {
   visit_.cause = facts(why.cause).name;
   visit_.status = facts(why.cause).status;
   if (grpc_) visit_.grpc_status = static_cast<int>(facts(why.cause).grpc);
-  co_await refuse(down_, std::move(refusal), visit_, rules_.audience, rules_.hop_name);
+  co_await refuse(down_, std::move(refusal), visit_, rules_.audience, rules_.hop_name, rules_.edit_answer);
 }
 
-net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop) {
+net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop,
+                   const std::function<void(http::Fields&)>& edit) {
   name_parties(refusal, visit);
   const bool grpc = visit.grpc();
   RefusalAnswer answer = render(refusal, audience, hop, grpc);
+  if (edit) edit(answer.head.fields);
   const bool end = answer.body.empty();
   const auto sent = co_await down.send_head(std::move(answer.head), end);
   if (!sent || end) co_return;

@@ -64,6 +64,7 @@ class Relay {
   http::Fields edited_trailers();
   void note_grpc(const http::Fields& fields);
   void note_gone() { visit_.cause = kClientGone; }
+  bool exceeds(std::uint64_t size, std::uint64_t most, RefusalCause cause);
 
   // relay_failure.cpp
   // The answer's head says that it failed, and the client knows of none yet.
@@ -112,6 +113,8 @@ class Relay {
   bool answered_instead_ = false;
   bool broke_ = false;
   bool body_failed_ = false;
+  std::uint64_t sent_ = 0;                // of the request's body, in this try
+  std::optional<RefusalCause> exceeded_;  // a body is larger than it may be
 };
 
 }  // namespace bulkhead::proxy

@@ -154,6 +154,7 @@ struct Route {
   std::uint32_t upstream = 0;          // into Snapshot::upstreams
   std::optional<std::string> rewrite;  // a path prefix
   std::string rule;                    // the rule's id, for records
+  manifest::EdgeRules rules;           // whole, but for the gateway's own limits and addresses, which count as well
 
   bool operator==(const Route&) const = default;
 };
@@ -162,6 +163,7 @@ struct Gateway {
   std::vector<Listener> listeners;
   std::vector<Certificate> certificates;
   std::vector<Route> routes;
+  manifest::EdgeRules rules;
 
   bool operator==(const Gateway&) const = default;
 };

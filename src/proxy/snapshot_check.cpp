@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "http/fields.hpp"
 #include "identity/spiffe_id.hpp"
 #include "manifest/pattern.hpp"
 #include "net/address.hpp"
@@ -100,6 +101,22 @@ Result<> check_names(const Snapshot& snapshot) {
   return {};
 }
 
+Result<> check_edge_rules(const manifest::EdgeRules& rules) {
+  for (const manifest::Limit& limit : rules.limits) {
+    const auto read = manifest::parse_limit(to_string(limit));
+    if (!read || *read != limit) return fail(Cause::invalid, "a limit that no manifest could contain");
+  }
+  for (const auto* networks : {&rules.allow_from, &rules.deny_from}) {
+    for (const std::string& network : *networks)
+      if (auto parsed = manifest::Network::parse(network); !parsed) return fail(std::move(parsed.error()));
+  }
+  for (const manifest::AnswerField& field : rules.headers) {
+    if (!http::is_token(field.name) || field.value.empty() || !http::is_field_value(field.value))
+      return fail(Cause::invalid, "a field that no answer may have");
+  }
+  return {};
+}
+
 Result<> check_gateway(const Snapshot& snapshot) {
   for (const Route& route : snapshot.gateway.routes) {
     if (route.upstream >= snapshot.upstreams.size()) {
@@ -110,7 +127,11 @@ Result<> check_gateway(const Snapshot& snapshot) {
     }
     const auto pattern = manifest::PathPattern::parse(route.path);
     if (!pattern) return fail(within("snapshot.gateway.routes", pattern.error()));
+    if (auto checked = check_edge_rules(route.rules); !checked)
+      return fail(within("snapshot.gateway.routes: " + route.rule, std::move(checked.error())));
   }
+  if (auto checked = check_edge_rules(snapshot.gateway.rules); !checked)
+    return fail(within("snapshot.gateway.rules", std::move(checked.error())));
   for (const Listener& listener : snapshot.gateway.listeners) {
     const bool plain = !listener.tls || listener.redirect_to_https;
     if (!plain && snapshot.gateway.certificates.empty()) {

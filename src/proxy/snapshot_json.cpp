@@ -48,6 +48,11 @@ struct Values<HealthKind> {
   static constexpr std::array all{HealthKind::http, HealthKind::grpc, HealthKind::tcp};
 };
 template <>
+struct Values<manifest::Limit::Per> {
+  static constexpr std::array all{manifest::Limit::Per::all, manifest::Limit::Per::address,
+                                  manifest::Limit::Per::header};
+};
+template <>
 struct Values<Handling> {
   static constexpr std::array all{Handling::http, Handling::tcp, Handling::tls_through};
 };

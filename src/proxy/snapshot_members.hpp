@@ -200,6 +200,46 @@ void members(Visit& visit, Struct& certificate) {
 }
 
 template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Limit>
+void members(Visit& visit, Struct& limit) {
+  visit("count", limit.count);
+  visit("window_ms", limit.window);
+  visit("burst", limit.burst);
+  visit("per", limit.per);
+  visit("header", limit.header);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Cors>
+void members(Visit& visit, Struct& cors) {
+  visit("origins", cors.origins);
+  visit("methods", cors.methods);
+  visit("headers", cors.headers);
+  visit("expose", cors.expose);
+  visit("credentials", cors.credentials);
+  visit("max_age_ms", cors.max_age);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::AnswerField>
+void members(Visit& visit, Struct& field) {
+  visit("name", field.name);
+  visit("value", field.value);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::EdgeRules>
+void members(Visit& visit, Struct& rules) {
+  visit("limits", rules.limits);
+  visit("allow_from", rules.allow_from);
+  visit("deny_from", rules.deny_from);
+  visit("cors", rules.cors);
+  visit("headers", rules.headers);
+  visit("most_request", rules.most_request);
+  visit("most_answer", rules.most_answer);
+}
+
+template <class Visit, class Struct>
   requires std::same_as<std::remove_const_t<Struct>, Route>
 void members(Visit& visit, Struct& route) {
   visit("host", route.host);
@@ -208,6 +248,7 @@ void members(Visit& visit, Struct& route) {
   visit("upstream", route.upstream);
   visit("rewrite", route.rewrite);
   visit("rule", route.rule);
+  visit("rules", route.rules);
 }
 
 template <class Visit, class Struct>
@@ -216,6 +257,7 @@ void members(Visit& visit, Struct& gateway) {
   visit("listeners", gateway.listeners);
   visit("certificates", gateway.certificates);
   visit("routes", gateway.routes);
+  visit("rules", gateway.rules);
 }
 
 template <class Visit, class Struct>

@@ -59,7 +59,7 @@ class Looker {
                 "  looked for: Procfile, Dockerfile with a CMD, package.json with a start script or main, app.py, "
                 "main.py, server.py,\n"
                 "  manage.py, pyproject.toml with scripts, server.js, index.js, app.rb, config.ru, index.php, compiled "
-                "programs, main.go, src/main.rs, *.jar,\n"
+                "programs, main.go, src/main.rs, a Makefile's first target, *.jar,\n"
                 "  scripts that may be executed{}\n"
                 "  a manifest by hand is short: docs/manifest.md begins with one",
                 hint);

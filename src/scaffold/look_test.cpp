@@ -1,6 +1,7 @@
 #include "scaffold/look.hpp"
 
 #include "scaffold/fixture.hpp"
+#include "scaffold/makefile.hpp"
 
 namespace bulkhead::scaffold {
 namespace {
@@ -158,6 +159,24 @@ TEST(Look, a_program_that_is_not_there_yet_is_built) {
   EXPECT_EQ(found.service("old").build, "make");
   EXPECT_EQ(found.service("page").build, "npm run build");
   EXPECT_TRUE(found.plan.edits.empty()) << found.plan.edits.front().text;
+}
+
+TEST(Look, a_makefile_says_what_it_builds) {
+  Converted found = look({{"Makefile", "CC = gcc\nall: server\nserver: server.c\n\t$(CC) -o server server.c\n"},
+                          {"server.c", "int main(void) { return 0; }\n"}});
+  ASSERT_EQ(found.plan.services.size(), 1U);
+  EXPECT_EQ(command_of(found.plan.services.front()), "./server");
+  EXPECT_EQ(found.plan.services.front().build, "make");
+}
+
+TEST(Look, what_make_builds_is_read_as_it_stands) {
+  EXPECT_EQ(made_program("server: server.c\n\tcc -o $@ $<\n"), "server");
+  EXPECT_EQ(made_program("# x\nCFLAGS := -O2\n.PHONY: all clean\nall: api tool\napi: api.c\nclean:\n"), "api");
+  EXPECT_EQ(made_program(".PHONY: build\nbuild: out ; @true\n"), "out");
+  EXPECT_EQ(made_program("%.o: %.c\n\tcc $<\napp: a.o\n"), "app");
+  for (const char* none : {"", "all:\n", "$(PROGRAM): x.c\n", "all: $(PROGRAM)\n", "lib.a: x.o\n", "bin/app: x.c\n",
+                           ".PHONY: all test\nall: test\n", "X = a:b\n", "a::=b\n", "-rf: x\n"})
+    EXPECT_EQ(made_program(none), "") << none;
 }
 
 TEST(Look, what_is_to_be_fetched_is_an_edit_with_its_command) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "scaffold/makefile.hpp"
 #include "scaffold/plan.hpp"
 #include "scaffold/sources.hpp"
 #include "scaffold/words.hpp"
@@ -272,6 +273,8 @@ class Finder {
       add("Go, " + path("main.go"), {"go", "run", "."}, "main.go");
     else if (has("Cargo.toml") && has("src/main.rs"))
       add("Rust, " + path("src/main.rs"), {"cargo", "run", "--release"}, "src/main.rs");
+    else if (const std::string made = made_program(text("Makefile")); !made.empty())
+      add("what make builds first, " + path("Makefile"), {"./" + made});
   }
 
   void jar() {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
-#include "manifest/utf8.hpp"
+#include "base/utf8.hpp"
 #include "scaffold/folder.hpp"
 #include "scaffold/words.hpp"
 
@@ -66,7 +66,7 @@ class Reader {
     std::error_code error;
     std::string name = entry.path().filename().string();
     std::string path = join_path(directory, name);
-    if (manifest::first_bad_byte(path) != std::string_view::npos || contains(path, "\n")) return;
+    if (first_bad_byte(path) != std::string_view::npos || contains(path, "\n")) return;
     fs::file_status status = entry.symlink_status(error);
     if (error) return;
     if (fs::is_directory(status)) return take_directory(path, name, depth, built);
@@ -129,7 +129,7 @@ class Reader {
     }
     text.resize(have);
     bytes_ += have;
-    if (manifest::first_bad_byte(text) != std::string_view::npos) return;
+    if (first_bad_byte(text) != std::string_view::npos) return;
     file.text = std::move(text);
     file.is_read = true;
   }

@@ -48,6 +48,16 @@ class Resume(harness.Case):
         app.wait_settled()
         self.assertEqual(app.get("/").status, 200)
 
+    def test_a_question_is_answered_while_the_controller_returns(self):
+        app = self.start()
+        for _ in range(3):
+            harness.kill(app.lock_holder("controller"))
+            for _ in range(10):
+                done = app.run("status", "--json", check=False)
+                self.assertTrue(done.stdout, done.stderr)
+                self.assertIn("controller", json.loads(done.stdout))
+            app.wait_settled()
+
     def test_down_is_for_good_also_after_a_suspension(self):
         app = self.start()
         self.by_name(app, "suspend")

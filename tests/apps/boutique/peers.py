@@ -57,21 +57,26 @@ class Recommendation(services.RecommendationServicer):
 
 class Shipping(services.ShippingServicer):
     def __init__(self):
-        self.abandoned = 0
+        self.tracks = self.completed = 0
 
     def Quote(self, request, context):
         return messages.Money(amount=500, currency="EUR")
 
     def Track(self, request, context):
+        if not context.add_callback(self.ended):
+            return self.ended()
         for number in range(request.steps):
             if not context.is_active():
-                self.abandoned += 1
                 return
             yield messages.Step(number=number, place=f"place {number}")
             time.sleep(request.pause_ms / 1000)
+        self.completed += 1
+
+    def ended(self):
+        self.tracks += 1
 
     def Abandoned(self, request, context):
-        return messages.Total(count=self.abandoned)
+        return messages.Total(count=self.tracks - self.completed)
 
 
 class Payment(services.PaymentServicer):

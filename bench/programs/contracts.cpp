@@ -1,0 +1,133 @@
+// What it costs to check a body against a contract, by CPU time of this thread: orders of a shop, compact, in two
+// sizes. Prints bytes a microsecond (MB/s) and allocations a body. `contracts [ROUNDS]`
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <new>
+
+#include "contracts/contract.hpp"
+#include "contracts/model.hpp"
+
+namespace {
+
+long allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using namespace bulkhead::contracts;
+
+constexpr std::string_view kContract = R"(
+openapi: 3.1.0
+info: {title: orders, version: '1'}
+paths:
+  /orders:
+    post:
+      requestBody: {required: true, content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}
+      responses: {'200': {description: ok, content: {application/json: {schema: {$ref: '#/components/schemas/Order'}}}}}
+components:
+  schemas:
+    Money: {type: object, required: [currency, amount], properties: {currency: {type: string, enum: [EUR, USD, GBP]}, amount: {type: number, minimum: 0, multipleOf: 0.01}}}
+    Line:
+      type: object
+      required: [sku, name, quantity, price]
+      additionalProperties: false
+      properties:
+        sku: {type: string, pattern: '^[A-Z]{3}-[0-9]{6}$'}
+        name: {type: string, minLength: 1, maxLength: 120}
+        quantity: {type: integer, format: int32, minimum: 1, maximum: 1000}
+        price: {$ref: '#/components/schemas/Money'}
+        gift: {type: boolean}
+        note: {type: [string, 'null'], maxLength: 500}
+        tags: {type: array, maxItems: 10, items: {type: string}}
+    Order:
+      type: object
+      required: [id, created, customer, lines]
+      additionalProperties: false
+      properties:
+        id: {type: string, format: uuid}
+        created: {type: string, format: date-time}
+        customer: {type: object, required: [email], properties: {email: {type: string, format: email}, name: {type: string}, language: {type: string}}}
+        lines: {type: array, minItems: 1, items: {$ref: '#/components/schemas/Line'}}
+)";
+
+std::string order(std::size_t size) {
+  std::string body =
+      R"({"id":"2eb8aa08-aa98-11ea-b4aa-73b441d16380","created":"2024-05-01T12:30:00Z",)"
+      R"("customer":{"email":"joe.bloggs@example.com","name":"Jo\u00e9 Bloggs","language":"en"},"lines":[)";
+  for (int i = 0; body.size() < size; ++i) {
+    if (i > 0) body.push_back(',');
+    body +=
+        fmt::format(R"({{"sku":"ABC-{:06}","name":"Garden chair, folding, oak, number {}","quantity":{},)"
+                    R"("price":{{"currency":"EUR","amount":{}.{:02}}},"gift":{},"note":null,"tags":["garden","oak"]}})",
+                    i % 1000000, i, i % 9 + 1, i % 500, i % 100, i % 2 == 0);
+  }
+  return body + "]}";
+}
+
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// The median of several rounds.
+template <class Work>
+void measure(const char* what, const std::string& body, int rounds, Work work) {
+  const auto repeats = static_cast<int>(std::max<std::size_t>(1, (16U << 20U) / body.size()));
+  work();
+  std::vector<double> rates;
+  const long before = allocations;
+  for (int i = 0; i < rounds; ++i) {
+    const double start = cpu_seconds();
+    for (int k = 0; k < repeats; ++k) work();
+    rates.push_back(static_cast<double>(body.size()) * repeats / (cpu_seconds() - start) / 1e6);
+  }
+  const long made = allocations - before - 8;  // `rates` itself, about
+  std::ranges::sort(rates);
+  std::printf("%-22s %8zu bytes %7.0f MB/s (%.0f to %.0f)  %.2f allocations\n", what, body.size(),
+              rates[rates.size() / 2], rates.front(), rates.back(),
+              std::max(0.0, static_cast<double>(made) / rounds / repeats));
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const int rounds = count > 1 ? std::atoi(words[1]) : 9;
+  const auto contract = Contract::read(kContract, "orders.yaml");
+  if (!contract) return std::fprintf(stderr, "%s\n", contract.error().message.c_str()), 1;
+  const Header header{"content-type", "application/json"};
+  const Request request{"POST", "/orders", {&header, 1}, true, std::nullopt};
+  for (const std::size_t size : {10U << 10U, (1U << 20U) - 1000U}) {
+    const std::string body = order(size);
+    Checker checker;
+    Json json;
+    std::string filtered;
+    measure("JSON alone", body, rounds, [&] {
+      if (json.read(body)) std::abort();
+    });
+    const auto admission = contract->admit(request, checker);
+    measure("request body", body, rounds, [&] {
+      if (contract->check_body(*admission, body, checker)) std::abort();
+    });
+    const auto plan = contract->plan_response(*admission->operation, 200, header.value, true);
+    measure("response, filtered", body, rounds, [&] {
+      if (contract->check_response(plan, body, checker, &filtered).failure) std::abort();
+    });
+  }
+  Checker checker;
+  measure("head alone", std::string(64, ' '), rounds, [&] {
+    if (!contract->admit(request, checker)) std::abort();
+  });
+}

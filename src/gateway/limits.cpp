@@ -1,0 +1,119 @@
+#include "gateway/limits.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace bulkhead::gateway {
+
+namespace {
+
+using Nanos = Limiter::Nanos;
+using Per = manifest::Limit::Per;
+
+std::int64_t seconds_up(Nanos time) { return std::chrono::ceil<std::chrono::seconds>(time).count(); }
+
+// "per-address": what of a client is counted. Of a limit for everybody together a client learns nothing.
+std::string name_of(const manifest::Limit& limit) {
+  return limit.per == Per::address ? "per-address" : "per-" + limit.header;
+}
+
+std::string_view text_of(const Host& host) { return {reinterpret_cast<const char*>(host.data()), host.size()}; }
+
+struct Counted {
+  std::shared_ptr<Limiter> limiter;
+  std::uint64_t place = 0;
+  Limiter::Standing standing;
+};
+
+std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& fields, Limits::Time now) {
+  if (limiter.limit().per == Per::all) return limiter.place("", now);
+  if (limiter.limit().per == Per::header) {
+    // A value and an address are never the same key: a value of eight octets could be somebody's address.
+    if (const auto value = fields.find(limiter.limit().header)) return limiter.place(fmt::format("={}", *value), now);
+  }
+  return limiter.place(text_of(host), now);
+}
+
+void describe(const std::vector<Counted>& counted, bool refused, Limits::Verdict& verdict) {
+  const Counted* least = nullptr;
+  for (const Counted& each : counted) {
+    const manifest::Limit& limit = each.limiter->limit();
+    if (each.limiter->at_once() || limit.per == Per::all) continue;
+    const auto window = std::max<std::int64_t>(1, seconds_up(limit.window));
+    if (!verdict.policy.empty()) verdict.policy += ", ";
+    fmt::format_to(std::back_inserter(verdict.policy), "\"{}\";q={};w={}", name_of(limit), limit.count, window);
+    if (least == nullptr || each.standing.remaining < least->standing.remaining) least = &each;
+  }
+  verdict.limited = least != nullptr;
+  if (least == nullptr) return;
+  const std::uint32_t left = refused || least->standing.remaining == 0 ? 0 : least->standing.remaining - 1;
+  const Nanos until = refused ? least->standing.wait : least->standing.full;
+  verdict.left = fmt::format("\"{}\";r={};t={}", name_of(least->limiter->limit()), left,
+                             std::max<std::int64_t>(1, seconds_up(until)));
+}
+
+}  // namespace
+
+Limits::Held& Limits::Held::operator=(Held&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  places_ = std::exchange(other.places_, {});
+  return *this;
+}
+
+void Limits::Held::release() {
+  for (const auto& [limiter, place] : places_) limiter->give_back(place);
+  places_.clear();
+}
+
+Limits::Scope Limits::scope_of(const std::string& name, const std::vector<manifest::Limit>& limits) {
+  Scope scope;
+  for (const manifest::Limit& limit : limits) {
+    const std::string key = name + " " + to_string(limit);
+    const auto known = known_.find(key);
+    LimiterPtr limiter = known != known_.end() ? known->second : std::make_shared<Limiter>(limit, seed_);
+    next_.emplace(key, limiter);
+    scope.limiters.push_back(std::move(limiter));
+  }
+  return scope;
+}
+
+void Limits::configure(const proxy::Gateway& gateway) {
+  next_.clear();
+  all_ = scope_of("", gateway.rules.limits);
+  routes_.clear();
+  for (const proxy::Route& route : gateway.routes) {
+    std::string name = route.host + route.path;
+    for (const std::string& method : route.methods) name += " " + method;
+    routes_.push_back(scope_of(name, route.rules.limits));
+  }
+  known_ = std::exchange(next_, {});
+}
+
+Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const http::Fields& fields, Time now) {
+  Verdict verdict;
+  const Scope* scopes[] = {&all_, &routes_.at(route)};
+  if (scopes[0]->limiters.empty() && scopes[1]->limiters.empty()) return verdict;
+  const Host host = host_of(client);
+  std::vector<Counted> counted;
+  for (const Scope* scope : scopes) {
+    for (const LimiterPtr& limiter : scope->limiters) {
+      Counted one{limiter, place_of(*limiter, host, fields, now), {}};
+      one.standing = limiter->standing(one.place, now);
+      if (!one.standing.admits && verdict.refused_by == nullptr) verdict.refused_by = &limiter->limit();
+      if (!one.standing.admits) verdict.wait = std::max(verdict.wait, one.standing.wait);
+      counted.push_back(std::move(one));
+    }
+  }
+  describe(counted, verdict.refused_by != nullptr, verdict);
+  if (verdict.refused_by != nullptr) return verdict;
+  for (Counted& each : counted) {
+    each.limiter->take(each.place, now);
+    if (each.limiter->at_once()) verdict.held.places_.emplace_back(std::move(each.limiter), each.place);
+  }
+  return verdict;
+}
+
+}  // namespace bulkhead::gateway

@@ -1,0 +1,96 @@
+#include "jose/txn_token.hpp"
+
+#include <algorithm>
+
+namespace bulkhead::jose {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxText = 255;  // octets of txn and of rctx's members
+
+json request_json(const RequestContext& request) {
+  json members = json::object();
+  if (!request.client_address.empty()) members["req_ip"] = request.client_address;
+  if (!request.provider.empty()) members["provider"] = request.provider;
+  if (!request.trace_id.empty()) members["trace_id"] = request.trace_id;
+  return members;
+}
+
+TokenResult<std::string> text_of(const json& members, const char* name, std::size_t max) {
+  const auto member = members.find(name);
+  if (member == members.end() || !member->is_string()) {
+    return refuse(TokenCause::claims, "the claim {} is missing or not a string", name);
+  }
+  auto text = member->get<std::string>();
+  if (text.empty() || text.size() > max) {
+    return refuse(TokenCause::claims, "the claim {} is not 1 to {} octets long", name, max);
+  }
+  return text;
+}
+
+TokenResult<json> object_of(const json& claims, const char* name) {
+  const auto claim = claims.find(name);
+  if (claim == claims.end()) return json::object();
+  if (!claim->is_object()) return refuse(TokenCause::claims, "the claim {} is not an object", name);
+  return *claim;
+}
+
+TokenResult<std::string> optional_text(const json& members, const char* name) {
+  return members.contains(name) ? text_of(members, name, kMaxText) : std::string();
+}
+
+TokenResult<RequestContext> read_request(const json& claims) {
+  const auto members = object_of(claims, "rctx");
+  if (!members) return std::unexpected(members.error());
+  auto address = optional_text(*members, "req_ip");
+  auto provider = optional_text(*members, "provider");
+  auto trace_id = optional_text(*members, "trace_id");
+  if (!address) return std::unexpected(address.error());
+  if (!provider) return std::unexpected(provider.error());
+  if (!trace_id) return std::unexpected(trace_id.error());
+  return RequestContext{std::move(*address), std::move(*provider), std::move(*trace_id)};
+}
+
+Expectations expectations(const TxnDomain& domain) {
+  return {.issuer = domain.issuer,
+          .audiences = {domain.trust_domain},
+          .types = {std::string(kTxnTokenType)},
+          .type_required = true,
+          .leeway = domain.leeway,
+          .max_lifetime = domain.lifetime};
+}
+
+}  // namespace
+
+Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {
+  if (!token.context.is_object()) return fail(Cause::invalid, "the context of a transaction token is not an object");
+  json claims{{"iss", domain.issuer},
+              {"aud", domain.trust_domain},
+              {"iat", now.time_since_epoch().count()},
+              {"exp", (now + domain.lifetime).time_since_epoch().count()},
+              {"txn", token.transaction},
+              {"sub", token.subject},
+              {"scope", token.scope}};
+  if (!token.context.empty()) claims["tctx"] = token.context;
+  if (json request = request_json(token.request); !request.empty()) claims["rctx"] = std::move(request);
+  return key.sign(kTxnTokenType, claims);
+}
+
+TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now) {
+  auto token = verify(text, keys, expectations(domain), now);
+  if (!token) return std::unexpected(token.error());
+  auto transaction = text_of(token->claims, "txn", kMaxText);
+  auto scope = text_of(token->claims, "scope", kMaxToken);
+  auto context = object_of(token->claims, "tctx");
+  auto request = read_request(token->claims);
+  if (!transaction) return std::unexpected(transaction.error());
+  if (!scope) return std::unexpected(scope.error());
+  if (!context) return std::unexpected(context.error());
+  if (!request) return std::unexpected(request.error());
+  return TxnToken{std::move(*transaction), std::move(token->subject), std::move(*scope),
+                  std::move(*context),     std::move(*request),       *token->issued,
+                  token->expires};
+}
+
+}  // namespace bulkhead::jose

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.hpp"
+#include "jose/signing_key.hpp"
+#include "jose/token.hpp"
+
+namespace bulkhead::jose {
+
+// Transaction tokens (draft-ietf-oauth-transaction-tokens): who a request is made for, signed where it came in and
+// carried unchanged through every call that it causes. Short-lived; good only inside one trust domain.
+
+inline constexpr std::string_view kTxnTokenType = "txntoken+jwt";
+
+// Who mints them, and for whom. Both ends of a trust domain have the same.
+struct TxnDomain {
+  std::string issuer;        // `iss`
+  std::string trust_domain;  // `aud`
+  std::chrono::seconds lifetime{30};
+  std::chrono::seconds leeway{5};  // between the clocks of one domain
+};
+
+// Where the request came from (`rctx`). Each is left out where it is "".
+struct RequestContext {
+  std::string client_address;  // `req_ip`
+  std::string provider;        // `provider`: who vouched for the user
+  std::string trace_id;        // `trace_id`
+  friend bool operator==(const RequestContext&, const RequestContext&) = default;
+};
+
+struct TxnToken {
+  std::string transaction;                            // `txn`: of this request and all that it causes
+  std::string subject;                                // `sub`
+  std::string scope;                                  // `scope`: the route that it came in by
+  nlohmann::json context = nlohmann::json::object();  // `tctx`: the user's claims that may travel
+  RequestContext request;
+  Time issued;
+  Time expires;
+};
+
+// Valid from `now` for the domain's lifetime; what `token` says of its times is not looked at. Cause::invalid where
+// something in it is not UTF-8, or `context` is not an object.
+Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now);
+
+// As jose::verify(), with this typ and no other, this issuer and audience, and no longer life than the domain's.
+// Members of `rctx` that are not known are not looked at. Pure; any thread.
+TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now);
+
+}  // namespace bulkhead::jose

