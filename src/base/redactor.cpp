@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace bulkhead {
 
@@ -40,28 +41,33 @@ void Redactor::add(const std::string& name, std::string_view content) {
 }
 
 void Redactor::add_value(const std::string& name, std::string_view text) {
+  const auto has_it = [&](const std::string& each) { return each.find(text) != std::string::npos; };
+  if (std::ranges::any_of(public_names_, has_it)) return;
   begins_[static_cast<unsigned char>(text.front())] = true;
-  std::vector<Value>& alike = values_[first_octets(text)];
-  if (std::ranges::find(alike, text, &Value::text) != alike.end()) return;
-  const auto place = std::ranges::find_if(alike, [&](const Value& each) { return each.text.size() < text.size(); });
-  alike.insert(place, {std::string(text), name});
+  firsts_.insert(first_octets(text));
+  values_.try_emplace(std::string(text), name);
+}
+
+// A value that `rest` begins with lies before it in their order, and so do those that share its beginning only: of one
+// of these, what it shares is looked for next.
+const Redactor::Values::value_type* Redactor::longest_at(std::string_view rest) const {
+  std::string_view wanted = rest;
+  for (auto after = values_.upper_bound(wanted); after != values_.begin(); after = values_.upper_bound(wanted)) {
+    const auto& value = *std::prev(after);
+    if (rest.starts_with(value.first)) return &value;
+    wanted = rest.substr(0, std::ranges::mismatch(rest, value.first).in1 - rest.begin());
+    if (wanted.size() < kShortest) break;
+  }
+  return nullptr;
 }
 
 Redactor::Found Redactor::find(std::string_view rest) const {
   if (!begins_[static_cast<unsigned char>(rest.front())]) return {};
   // No value holds a line's end: a whole line never waits for the next one.
   if (rest.size() < kShortest) return {nullptr, rest.find('\n') == std::string_view::npos};
-  const auto alike = values_.find(first_octets(rest));
-  if (alike == values_.end()) return {};
-  Found found;
-  for (const Value& value : alike->second) {
-    if (rest.starts_with(value.text)) {
-      found.value = &value;
-      return found;
-    }
-    found.may_go_on = found.may_go_on || std::string_view(value.text).starts_with(rest);
-  }
-  return found;
+  if (!firsts_.contains(first_octets(rest))) return {};
+  const auto after = values_.upper_bound(rest);
+  return {longest_at(rest), after != values_.end() && std::string_view(after->first).starts_with(rest)};
 }
 
 // Gives how much of the text is done.
@@ -74,8 +80,8 @@ std::size_t Redactor::run(std::string_view text, bool ends, std::string& into) c
       into += text[at++];
       continue;
     }
-    into += "[secret " + found.value->name + "]";
-    at += found.value->text.size();
+    into += "[secret " + found.value->second + "]";
+    at += found.value->first.size();
   }
   return at;
 }

@@ -36,6 +36,20 @@ TEST(Redactor, TakesTheLongerOfTwoThatBeginAtOnePlace) {
   EXPECT_EQ(redactor.redact("password-of-the-database password-of"), "[secret long] [secret short]-of");
 }
 
+TEST(Redactor, TakesTheLongestOfManyThatBeginAlike) {
+  Redactor redactor;
+  for (const char* each : {"password", "password-a", "password-a-long-one", "password-b"}) redactor.add(each, each);
+  EXPECT_EQ(
+      redactor.redact("password-a-long-two|password-a-long-one|password-c|password-b|passwor"),
+      "[secret password-a]-long-two|[secret password-a-long-one]|[secret password]-c|[secret password-b]|passwor");
+}
+
+TEST(Redactor, LeavesAloneWhatStandsInANameThatEverybodyKnows) {
+  Redactor redactor({"shop", "postgres-main"});
+  redactor.add("db", "postgres\nanother one");
+  EXPECT_EQ(redactor.redact("postgres-main-1: another one"), "postgres-main-1: [secret db]");
+}
+
 TEST(Redactor, KnowsALineWithoutAnEndByItsPieces) {
   std::string line;
   for (int number = 0; line.size() < 3 * Redactor::kPiece + 3; ++number) line += std::to_string(number * 7919);
