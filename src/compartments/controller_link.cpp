@@ -9,12 +9,16 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/release.hpp"
 #include "compartments/rights.hpp"
+#include "compartments/spec.hpp"
 
 namespace bulkhead::compartments {
 namespace {
 
-constexpr std::size_t kLargestFrame = 256U << 10U;  // a guest's command, each byte as \u0001
+// A service's secrets, each octet as \u0001. A guest's command is far smaller.
+constexpr std::size_t kLargestFrame = 6 * kMostSecretOctets + (kMostSecretFiles << 11U);
+constexpr std::size_t kKept = 64U << 10U;  // of the memory for frames, while none comes
 constexpr std::size_t kMostQueued = 1024;
 constexpr ControllerLink::Millis kLongestBackoff = 2000;
 
@@ -128,6 +132,7 @@ std::vector<std::string> ControllerLink::take_frames() {
     frames.push_back(incoming_.substr(4, size));
     incoming_.erase(0, 4 + size);
   }
+  if (incoming_.empty() && incoming_.capacity() > kKept) release(incoming_);
   return frames;
 }
 

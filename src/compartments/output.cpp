@@ -31,10 +31,10 @@ void Output::read(Stream& stream) {
 
 // Before the text is cut: a line that is too long for one piece is cut anywhere.
 void Output::take(Stream& stream, std::string_view bytes) {
-  const std::string redacted = redactor_.empty() ? std::string() : redactor_.redact_part(stream.held, bytes);
+  const bool plain = redactor_.empty() && stream.held.empty();
+  const std::string redacted = plain ? std::string() : redactor_.redact_part(stream.held, bytes);
   const auto now = std::chrono::system_clock::now();
-  stream.cutter.add(redactor_.empty() ? bytes : redacted,
-                    [&](std::string_view line) { log_.add(now, stream.name, line); });
+  stream.cutter.add(plain ? bytes : redacted, [&](std::string_view line) { log_.add(now, stream.name, line); });
 }
 
 void Output::know(const std::vector<SecretFile>& secrets) {

@@ -78,6 +78,14 @@ TEST_F(OutputTest, KnowsTheFormerValuesOfASecret) {
   EXPECT_THAT(lines(), ElementsAre("[secret db], [secret db]", "it said [secret db]"));
 }
 
+TEST_F(OutputTest, HoldsNothingBackOnceNoValueIsKnown) {
+  output_->know({{"db", "db", "correct horse", 0400, 0}});
+  write("one correct ");
+  for (const char* each : {"a", "b", "c", "d"}) output_->know({{"db", "db", each, 0400, 0}});
+  write("horse\n");
+  EXPECT_THAT(lines(), ElementsAre("one correct horse"));
+}
+
 TEST_F(OutputTest, GoesOnWithinAValueAfterItsKeeperBecameAnother) {
   output_->know({{"db", "db", "correct horse", 0400, 0}});
   write("one correct ");

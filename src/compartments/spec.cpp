@@ -189,12 +189,28 @@ bool is_secret_path(std::string_view path) {
   return is_name(path.substr(0, slash)) && is_name(path.substr(slash + 1));
 }
 
-std::string octets_of(const Json& list) {
+// Each octet as the character of its number, U+0000 to U+00FF.
+std::string text_of(std::string_view octets) {
+  std::string text;
+  for (const char octet : octets) {
+    const auto number = static_cast<unsigned char>(octet);
+    if (number >= 0x80) text += static_cast<char>(0xC0U | number >> 6U);
+    text += number < 0x80 ? octet : static_cast<char>(0x80U | (number & 0x3FU));
+  }
+  return text;
+}
+
+// Nothing of a text, which is UTF-8, with another character in it.
+std::string octets_of(std::string_view text) {
   std::string octets;
-  octets.reserve(list.size());
-  for (const Json& each : list) {
-    if (!each.is_number_unsigned() || each.get<std::uint64_t>() > 255) return {};
-    octets += static_cast<char>(each.get<unsigned>());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    if (lead < 0x80) {
+      octets += text[at];
+      continue;
+    }
+    if (lead > 0xC3 || ++at == text.size()) return {};
+    octets += static_cast<char>((lead & 0x03U) << 6U | (static_cast<unsigned char>(text[at]) & 0x3FU));
   }
   return octets;
 }
@@ -204,13 +220,13 @@ SecretFile read_secret(const Json& json, const std::string& where, Problem& faul
   Members members(json, where, fault);
   members.text("secret", file.secret);
   members.text("path", file.path);
-  if (const Json* content = members.find("content"); content != nullptr && content->is_array())
-    file.content = octets_of(*content);
+  if (const Json* content = members.find("content"); content != nullptr && content->is_string())
+    file.content = octets_of(content->get_ref<const std::string&>());
   members.number("mode", file.mode);
   members.number("signal", file.signal);
   members.done();
   if (!is_secret_path(file.path)) members.refuse("path", "a name, or one below a directory, that is not hidden");
-  if (file.content.empty()) members.refuse("content", "a list of octets that is not empty");
+  if (file.content.empty()) members.refuse("content", "octets, at least one");
   if ((file.mode & ~0444U) != 0) members.refuse("mode", "one in which it can be read alone");
   if (file.signal > 31) members.refuse("signal", "the number of a signal");
   return file;
@@ -448,7 +464,7 @@ Json to_json(const std::vector<SecretFile>& secrets) {
   for (const SecretFile& file : secrets)
     list.push_back({{"secret", file.secret},
                     {"path", file.path},
-                    {"content", std::vector<std::uint8_t>(file.content.begin(), file.content.end())},
+                    {"content", text_of(file.content)},
                     {"mode", file.mode},
                     {"signal", file.signal}});
   return list;

@@ -140,7 +140,7 @@ struct Spec {
 Result<Spec> parse_spec(std::string_view json);
 std::string to_json(const Spec& spec);
 
-// The member `secrets`, also alone. Contents are lists of numbers, as they need not be text.
+// The member `secrets`, also alone. A content need not be text: each of its octets is the character of that number.
 Result<std::vector<SecretFile>> parse_secrets(const nlohmann::json& list);
 nlohmann::json to_json(const std::vector<SecretFile>& secrets);
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace bulkhead::compartments {
 namespace {
@@ -84,6 +85,19 @@ TEST(SpecTest, ASecretsFileStaysBelowItsDirectory) {
     const auto read = parse_secrets(to_json(std::vector<SecretFile>{{"x", path, "content", 0400, 0}}));
     ASSERT_FALSE(read) << path;
     EXPECT_THAT(read.error().message, testing::HasSubstr("secrets[0].path")) << path;
+  }
+}
+
+TEST(SpecTest, ASecretIsAnyOctets) {
+  SecretFile file{"x", "x", "", 0400, 0};
+  for (int octet = 0; octet < 256; ++octet) file.content += static_cast<char>(octet);
+  const auto read = parse_secrets(nlohmann::json::parse(to_json(std::vector{file}).dump()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->front(), file);
+  auto other = to_json(std::vector{file});
+  for (const char* content : {"\u0100", "\u20ac", ""}) {
+    other[0]["content"] = content;
+    EXPECT_FALSE(parse_secrets(other)) << content;
   }
 }
 

@@ -211,9 +211,14 @@ Json Instance::wait_for_hello_again() {
 
 void Instance::send(const Json& message) {
   const std::string text = message.dump();
-  std::string bytes = {0, 0, static_cast<char>(text.size() >> 8U), static_cast<char>(text.size())};
+  std::string bytes;
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) bytes += static_cast<char>(text.size() >> shift);
   bytes += text;
-  std::ignore = ::send(connection_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(connection_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    bytes.erase(0, static_cast<std::size_t>(sent));
+  }
 }
 
 std::vector<std::string> Instance::log(const std::string& stream) const {

@@ -55,6 +55,16 @@ TEST_P(Secrets, AreReplacedWhileTheServiceRunsAndItIsTold) {
   EXPECT_EQ(instance->log("stdout").size(), 3U);
 }
 
+TEST_P(Secrets, AreAsLargeAsTheyMayBe) {
+  instance->compartment().secrets = {{"db", "db", "one", 0400, SIGHUP}};
+  run("trap 'wc -c </run/secrets/db' HUP; echo ready; while :; do sleep 0.05; done");
+  instance->wait_for_state("running");
+  EXPECT_NE(instance->wait_for_log("stdout", "ready"), "");
+  tell({{"db", "db", std::string(compartments::kMostSecretOctets, '\1'), 0400, SIGHUP}});
+  EXPECT_EQ(problem(), "");
+  EXPECT_NE(instance->wait_for_log("stdout", std::to_string(compartments::kMostSecretOctets)), "");
+}
+
 TEST_P(Secrets, OfNoFormStayWhatTheyWere) {
   instance->compartment().secrets = {{"db", "db", "one", 0400, 0}};
   run("echo ready; sleep 1000");
