@@ -16,8 +16,8 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
-                               "operators", "debug",        "include",  "owner",    "mode",    "secrets"};
+constexpr Known kManifest[] = {"app",   "trust_domain", "svid_ttl", "services", "gateway", "operators",
+                               "debug", "include",      "owner",    "mode",     "secrets"};
 constexpr Advice kManifestLater[] = {
     {"auth", "end-user authentication"},
     {"events", "the event log"},
@@ -34,11 +34,11 @@ constexpr Advice kManifestForeign[] = {
     {"roles", "the key is 'operators'"},
 };
 
-constexpr Known kService[] = {
-    "type",        "dir",      "command",    "build",  "rootfs", "mounts",      "port",  "ports",       "protocol",
-    "environment", "env_file", "calls",      "egress", "limits", "healthcheck", "scale", "concurrency", "depends_on",
-    "owner",       "profiles", "stop_grace", "update", "job",    "debug",       "image", "mode",        "secrets",
-    "not_secret"};
+constexpr Known kService[] = {"type",   "dir",      "command",     "build",       "rootfs",      "mounts",
+                              "port",   "ports",    "protocol",    "environment", "env_file",    "calls",
+                              "egress", "limits",   "healthcheck", "scale",       "concurrency", "depends_on",
+                              "owner",  "profiles", "stop_grace",  "update",      "job",         "debug",
+                              "image",  "mode",     "secrets",     "not_secret"};
 constexpr Advice kServiceLater[] = {
     {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},

@@ -3,6 +3,7 @@
 #include "base/nearest.hpp"
 #include "manifest/draft.hpp"
 #include "manifest/env_file.hpp"
+#include "manifest/field_names.hpp"
 #include "manifest/interpolate.hpp"
 
 namespace bulkhead::manifest {
@@ -99,15 +100,11 @@ class EnvironmentReader {
     mistake.help.push_back(
         fmt::format("write it into a file and name that: secrets: {{{0}: {{file: ./{0}}}}}; the service says 'secrets: "
                     "[{0}]' and reads /run/secrets/{0}",
-                    lower(name)));
-    mistake.help.push_back(fmt::format(
-        "a program that takes it from its environment alone: secrets: [{{source: {}, env: {}}}]", lower(name), name));
+                    lower_case(name)));
+    mistake.help.push_back(
+        fmt::format("a program that takes it from its environment alone: secrets: [{{source: {}, env: {}}}]",
+                    lower_case(name), name));
     if (by_name) mistake.help.push_back(fmt::format("if it is none: not_secret: [{}]", name));
-  }
-
-  static std::string lower(std::string text) {
-    for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return text;
   }
 
   void hide(const Node& value, Mark key, const std::string& name) {

@@ -6,15 +6,11 @@
 
 #include "manifest/interpolate.hpp"
 #include "manifest/secret.hpp"
+#include "scaffold/words.hpp"
 
 namespace bulkhead::scaffold {
 
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 std::string path_for(const std::string& name) { return "./secrets/" + name; }
 
