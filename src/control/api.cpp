@@ -6,7 +6,8 @@
 //                                are set where `up` runs; those that are not stay what they were.
 //                                "names" are the services that were named, "seen" says of running services what they
 //                                are made of: it replaces those of which something else is known. These may be absent
-//   plan     {desired, seen, secrets}  only tells
+//   plan     {desired, seen, secrets}  only tells. "secrets" counts of an admin alone: for others the answer would say
+//                                whether a guess is right
 //   status                       see status()
 //   watch                        a status with each change, until the caller goes or the application is down
 //   down     {keep}              stops everything, in order; with `keep` what is desired stays on disk for a resume
@@ -116,9 +117,12 @@ json Controller::apply(const json& request, const std::string& who) {
   changes["ok"] = true;
   changes["changed"] = !same;
   if (only_told) return changes;
-  if (!same)
-    if (auto taken = take(std::move(*desired), true, {who, up_of(request)}, nullptr, std::move(contents)); !taken)
-      return failure(taken.error().message);
+  if (same) {
+    set_contents(std::move(contents));  // a controller that only knew their digests has them now
+  } else {
+    auto taken = take(std::move(*desired), true, {who, up_of(request)}, nullptr, std::move(contents));
+    if (!taken) return failure(taken.error().message);
+  }
   if (auto kept = keep_variables(std::move(variables)); !kept) return failure(kept.error().message);
   reconcile_soon();
   return changes;

@@ -27,6 +27,12 @@ std::string name_in(const json& request, const char* key) {
   return found == request.end() || !found->is_string() ? std::string() : found->get<std::string>().substr(0, kMostName);
 }
 
+// What `plan` answers would tell an operator whether a guess at a secret is right.
+json without_guesses(const Peer& who, json request) {
+  if (who.role < Role::admin) request.erase("secrets");
+  return request;
+}
+
 std::string outcome_of(std::string_view verb, const json& reply) {
   if (reply.value("ok", false)) return "done";
   // What is wrong with a manifest quotes its text, which is not for the log.
@@ -100,7 +106,7 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
     if (verb == "exec") co_return co_await serve_exec(channel, who, request);
     if (verb == "run") co_return co_await serve_run(channel, who, request);
     if (verb == "forward") co_return co_await serve_forward(channel, who, request);
-    reply = redact(answer(request, name_of(who)));
+    reply = redact(answer(without_guesses(who, request), name_of(who)));
   } catch (const json::exception& error) {
     reply = {{"ok", false}, {"error", fmt::format("the request is not as expected: {}", error.what())}};
   }

@@ -61,9 +61,10 @@ Result<> Controller::open() {
   auto secret_reader = SecretReader::open(places.secrets_key());
   if (!secret_reader) return fail(std::move(secret_reader.error()));
   secret_reader_ = std::move(*secret_reader);
-  auto variables = vault_.read();
-  if (!variables) return fail(std::move(variables.error()));
-  variables_ = std::move(*variables);
+  if (auto variables = vault_.read())
+    variables_ = std::move(*variables);
+  else
+    log_line("{}: the variables of secrets are gone until the next `up`", variables.error().message);
 
   Left left = read_left();
   for (const auto& [key, digest] : left.secrets) contents_[key].digest = digest;

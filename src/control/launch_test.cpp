@@ -43,7 +43,8 @@ TEST(Revision, ChangesWithWhatTheInstanceIsMadeOfAndNotWithPolicy) {
 TEST(Revision, ChangesWithTheContentOfASecretUnlessTheProgramIsTold) {
   const std::string text =
       "app: a\nsecrets: {s: {file: ./s}}\nservices:\n"
-      "  replaced: {command: [./a], secrets: [s]}\n  told: {command: [./a], secrets: [{source: s, signal: HUP}]}\n";
+      "  replaced: {command: [./a], secrets: [s]}\n  told: {command: [./a], secrets: [{source: s, signal: HUP}]}\n"
+      "  once: {type: job, command: [./a], secrets: [{source: s, env: S}]}\n";
   const Loaded application = loaded(text);
   const std::string key = content_key(application.application.secrets.front(), "/home/me/app");
   const auto revisions = [&](const std::string& digest) {
@@ -59,6 +60,7 @@ TEST(Revision, ChangesWithTheContentOfASecretUnlessTheProgramIsTold) {
   auto after = revisions("two");
   EXPECT_NE(before["replaced"], after["replaced"]);
   EXPECT_EQ(before["told"], after["told"]);
+  EXPECT_EQ(before["once"], after["once"]);  // a job that is done is not run again for it
 }
 
 TEST(Goals, ACallerNeedsWhatItCalls) {

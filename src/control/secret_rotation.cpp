@@ -180,7 +180,7 @@ void Controller::rotate() {
     audit(self, "rotate", service.name, {{"secrets", names}}, "done");
     all.insert(names.begin(), names.end());
   }
-  changed_.notify_all();
+  if (contents_ != before) changed_.notify_all();
   if (all.empty()) return;
   enter_history({"bulkhead", fmt::format("another content: {}", fmt::join(all, ", "))});
   fleet_.want(goals());

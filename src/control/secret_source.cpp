@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.hpp"
+#include "base/utf8.hpp"
 #include "compartments/spec.hpp"
 #include "control/launch.hpp"
 
@@ -41,6 +42,8 @@ Result<std::vector<std::string>> names_in(const std::string& path) {
     if (name.starts_with("..")) continue;
     if (name.starts_with('.'))
       return fail(Cause::invalid, "{}/{} is a hidden file, which no secret can be", path, name);
+    if (first_bad_byte(name) != std::string::npos)
+      return fail(Cause::invalid, "{} has a file whose name is no text", path);
     names.push_back(name);
   }
   if (error) return fail(error.value() == ENOENT ? Cause::not_found : Cause::io, "{}: {}", path, error.message());
@@ -68,7 +71,7 @@ Result<std::vector<SecretFile>> read_directory(const std::string& path) {
 
 std::string print_of(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return "none";
+  if (::stat(path.c_str(), &status) != 0) return std::string(kNoFile);
   return fmt::format("{}:{}:{}:{}.{}:{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
                      status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
 }
@@ -147,7 +150,7 @@ std::string fingerprint_of(const Secret& secret, const std::string& directory) {
   if (secret.source == Secret::Source::file) return print_of(path);
   std::string all;
   const auto names = names_in(path);
-  if (!names) return "none";
+  if (!names) return std::string(kNoFile);
   for (const std::string& name : *names) all += name + "=" + print_of(path + "/" + name) + ";";
   return all;
 }

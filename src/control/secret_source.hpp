@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -31,8 +32,9 @@ std::string path_of(const manifest::Secret& secret, const std::string& directory
 Result<std::vector<SecretFile>> read_secret(const manifest::Secret& secret, const std::string& directory,
                                             const Variables& variables);
 
-// Tells files that were looked at from ones that have been written or replaced since, without reading them; "" for a
-// variable.
+// Tells files that were looked at from ones that have been written or replaced since, without reading them; kNoFile
+// where there are none, "" for a variable.
+inline constexpr std::string_view kNoFile = "none";
 std::string fingerprint_of(const manifest::Secret& secret, const std::string& directory);
 
 // The variables of the application's secrets that `environment` has a value for.

@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 
 #include "base/fd.hpp"
+#include "base/utf8.hpp"
 #include "telemetry/trace.hpp"
 
 namespace bulkhead::control {
@@ -46,7 +47,7 @@ void put(std::string& into, std::string_view text) { into += fmt::format("{}:{}"
 // As a shell's $(cat FILE) has it.
 Result<std::string> variable_of(const GrantedSecret& granted, std::string value) {
   while (value.ends_with('\n')) value.pop_back();
-  if (value.find('\0') != std::string::npos)
+  if (first_bad_byte(value) != std::string::npos)
     return fail(Cause::invalid, "secret '{}' is no text, which a variable must be: remove 'env'", granted.secret.name);
   return value;
 }
@@ -62,7 +63,7 @@ std::string secrets_revision(const Service& service, const std::string& director
   std::string text;
   for (const GrantedSecret& each : service.secrets) {
     const SecretContent* content = find(each, directory, contents);
-    const bool told = !each.signal.empty();
+    const bool told = !each.signal.empty() || service.type == manifest::ServiceType::job;
     for (const std::string& part : {each.secret.name, each.target, each.env, fmt::format("{:o}", each.mode),
                                     told                 ? "told"
                                     : content == nullptr ? ""
@@ -133,7 +134,9 @@ std::vector<std::string> secret_problems(const std::vector<const Service*>& serv
 
 std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,
                                             const std::vector<const SecretContents*>& contents) {
-  auto redactor = std::make_shared<Redactor>();
+  std::vector<std::string> names{application.name};
+  for (const Service& service : application.services) names.push_back(service.name);
+  auto redactor = std::make_shared<Redactor>(std::move(names));
   for (const Service& service : application.services)
     for (const GrantedSecret& each : service.secrets)
       for (const SecretContents* version : contents)
@@ -185,8 +188,13 @@ SecretContents SecretReader::read(const manifest::Application& application, cons
       if (const auto known = before.find(key); known != before.end()) content = known->second;
       content.fingerprint = fingerprint_of(each.secret, directory);  // first: what is written meanwhile is another one
       auto files = read_secret(each.secret, directory, variables);
+      if (files && fingerprint_of(each.secret, directory) != content.fingerprint)
+        files = fail(Cause::conflict, "{} changes while it is read", path_of(each.secret, directory));
       content.problem = files ? "" : files.error().message;
-      if (!files) continue;
+      if (!files) {
+        if (content.fingerprint != kNoFile) content.fingerprint.clear();  // it is tried again
+        continue;
+      }
       content.digest = digest_of(*files);
       content.files = std::move(*files);
     }

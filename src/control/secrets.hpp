@@ -20,7 +20,7 @@ namespace bulkhead::control {
 struct SecretContent {
   std::vector<SecretFile> files;  // none: it could never be read
   std::string digest;             // "" only where neither it nor a controller before this one knows it
-  std::string fingerprint;        // of the files that it was read from
+  std::string fingerprint;        // of the files that it was read from; "" of those that could not be
   std::string problem;            // why it can't be read now; then all else is as it was
   bool operator==(const SecretContent&) const = default;
 };
@@ -29,8 +29,8 @@ struct SecretContent {
 using SecretContents = std::map<std::string, SecretContent>;
 std::string content_key(const manifest::Secret& secret, const std::string& directory);
 
-// The text that tells two revisions of a service apart by its secrets. Of one whose change the program is told, the
-// content is no part.
+// The text that tells two revisions of a service apart by its secrets. Of one whose change the program is told the
+// content is no part, and neither is it of a job's: the next run has it.
 std::string secrets_revision(const manifest::Service& service, const std::string& directory,
                              const SecretContents& contents);
 
@@ -50,7 +50,7 @@ std::set<std::string> changed_secrets(const manifest::Service& service, const st
 std::vector<std::string> secret_problems(const std::vector<const manifest::Service*>& services,
                                          const std::string& directory, const SecretContents& contents);
 
-// Every value of theirs.
+// Every value of theirs but those that stand in the name of the application or of a service.
 std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,
                                             const std::vector<const SecretContents*>& contents);
 nlohmann::json redacted(const Redactor& redactor, nlohmann::json value);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,6 +91,27 @@ TEST_F(SecretsTest, WhatCanNotBeReadStaysWhatItWas) {
   EXPECT_FALSE(secret_files(web(), root_.string(), read({})));
 }
 
+TEST_F(SecretsTest, WhatIsThereAndCanNotBeReadIsTriedAgain) {
+  const std::string key = content_key(application_.secrets.front(), root_.string());
+  const auto before = read();
+  write("db.txt", "");
+  EXPECT_EQ(read({}, before).at(key).fingerprint, "");
+  fs::remove(root_ / "db.txt");
+  EXPECT_EQ(read({}, before).at(key).fingerprint, kNoFile);
+  EXPECT_NE(before.at(key).fingerprint, "");
+}
+
+TEST_F(SecretsTest, WhatMustBeTextIsText) {
+  write("certs/\xff", "key");
+  EXPECT_THAT(problems(read()), ElementsAre(HasSubstr("certs has a file whose name is no text")));
+  for (const char* value : {"\xff",
+                            "a\x1b"
+                            "b"}) {
+    const auto variables = secret_variables(web(), root_.string(), read({{"TOKEN", value}}));
+    EXPECT_FALSE(variables);
+  }
+}
+
 TEST_F(SecretsTest, AChangeIsToldByTheNameInside) {
   const auto before = read();
   write("certs/key.pem", "another key");
@@ -157,11 +179,16 @@ TEST_F(SecretsTest, CheckFindsWhatIsMissingAndWhatOthersMayRead) {
 }
 
 TEST_F(SecretsTest, AreRedactedInAnyPartOfAMessage) {
+  application_.services.push_back({.name = "postgres"});
+  write("certs/key.pem", "postgres");
   const auto contents = read({{"TOKEN", "correct horse"}});
   const auto redactor = redactor_of(application_, root_.string(), {&contents});
-  const nlohmann::json message = {{"argv", {"psql", "hunter2hunter2"}}, {"deep", {{"x", "a correct horse"}}}, {"n", 1}};
-  EXPECT_EQ(redacted(*redactor, message),
-            (nlohmann::json{{"argv", {"psql", "[secret db]"}}, {"deep", {{"x", "a [secret token]"}}}, {"n", 1}}));
+  const nlohmann::json message = {
+      {"argv", {"psql", "hunter2hunter2"}}, {"deep", {{"x", "a correct horse"}}}, {"service", "postgres"}, {"n", 1}};
+  EXPECT_EQ(redacted(*redactor, message), (nlohmann::json{{"argv", {"psql", "[secret db]"}},
+                                                          {"deep", {{"x", "a [secret token]"}}},
+                                                          {"service", "postgres"},
+                                                          {"n", 1}}));
 }
 
 TEST(Vault, GivesBackWhatItWasGivenAndNothingElse) {
@@ -171,6 +198,22 @@ TEST(Vault, GivesBackWhatItWasGivenAndNothingElse) {
   ASSERT_TRUE(vault->write({{"A", std::string(1000, 'x')}, {"B", "y"}}));
   ASSERT_TRUE(vault->write({{"B", "y"}}));
   EXPECT_EQ(*vault->read(), (Variables{{"B", "y"}}));
+}
+
+TEST(Vault, IsWhatTheNextProcessFinds) {
+  const Fd was(::fcntl(Vault::kNumber, F_DUPFD_CLOEXEC, 100));
+  ::close(Vault::kNumber);
+  auto vault = Vault::open();
+  ASSERT_TRUE(vault);
+  EXPECT_NE(vault->descriptor(), Vault::kNumber);
+  ASSERT_TRUE(vault->write({{"B", "y"}}));
+  ASSERT_TRUE(vault->stay_across_exec());
+  EXPECT_EQ(::fcntl(Vault::kNumber, F_GETFD) & FD_CLOEXEC, 0);
+  const auto next = Vault::open();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(*next->read(), (Variables{{"B", "y"}}));
+  EXPECT_EQ(::fcntl(Vault::kNumber, F_GETFD), -1);
+  if (was) ::dup2(was.get(), Vault::kNumber);
 }
 
 }  // namespace

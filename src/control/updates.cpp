@@ -141,14 +141,14 @@ void Controller::enter_history(const Origin& origin) {
 }
 
 // Whether a revision that fails has one to go back to. One that failed and stayed is not tried to be left again and
-// again, and neither is the one that was gone back to.
+// again, and neither is the one that was gone back to. One that differs by what its secrets hold is the same again.
 bool Controller::can_go_back(const Goal& goal) const {
   const Revision* current = history_->current(goal.service);
   const Revision* before = history_->before(goal.service, goal.revision);
   if (goal.service == policy::kGateway || current == nullptr || before == nullptr) return false;
   const auto pinned = desired_.pinned.find(goal.service);
   const bool is_there = pinned != desired_.pinned.end() && pinned->second == before->desired;
-  return current->failed.empty() && !is_there;
+  return current->failed.empty() && !is_there && before->desired != current->desired;
 }
 
 // What is wanted, less what somebody runs something else in the place of, with what is known of each revision.
@@ -227,6 +227,10 @@ json Controller::roll_back(const json& request, const std::string& who) {
   if (to->hash == current->hash && current->failed.empty())
     return failure(
         fmt::format("'{}' is in revision {} already, which is the same as {}", service, current->number, to->number));
+  if (to->desired == current->desired && current->failed.empty())
+    return failure(
+        fmt::format("'{}' in revision {} differs from {} by what its secrets hold, and they stay as they are now",
+                    service, current->number, to->number));
   const int target = to->number;
   Desired changed = desired_;
   changed.pinned[service] = to->desired;

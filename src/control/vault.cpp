@@ -30,14 +30,11 @@ bool is_vault(int fd) {
 }  // namespace
 
 Result<Vault> Vault::open() {
-  if (is_vault(kNumber)) {
-    Fd memory(::fcntl(kNumber, F_DUPFD_CLOEXEC, kNumber + 1));
-    if (!memory) return os_fail("take over the vault");
-    ::close(kNumber);
-    return Vault(std::move(memory));
-  }
-  Fd memory(::memfd_create(kName, MFD_CLOEXEC));
-  if (!memory) return os_fail("make the vault");
+  const Fd found(is_vault(kNumber) ? kNumber : ::memfd_create(kName, MFD_CLOEXEC));
+  if (!found) return os_fail("make the vault");
+  // Above kNumber, where the next process finds its copy: a descriptor that stood there itself would end with the exec.
+  Fd memory(::fcntl(found.get(), F_DUPFD_CLOEXEC, kNumber + 1));
+  if (!memory) return os_fail("take over the vault");
   return Vault(std::move(memory));
 }
 

@@ -217,6 +217,60 @@ class Secrets(harness.Case):
             until(lambda: self.saw(app)["files"]["db_password"] == "of-the-night\n", what="the new content")
             until(lambda: self.saw(app)["told"] == ["SIGHUP"], what="the signal")
 
+    def test_another_up_brings_back_what_nobody_knows_any_more(self):
+        app = self.up()
+        pid = self.saw(app)["pid"]
+        warden, controller = app.lock_holder("warden"), app.lock_holder("controller")
+        os.kill(warden, 19)
+        harness.kill(controller)
+        harness.kill(warden)
+        until(lambda: not harness.alive(controller) and not harness.alive(warden), what="the end of both")
+        self.assertIn("already up", app.up().stdout)
+        self.assertEqual(self.saw(app)["pid"], pid)
+        app.run("restart", "holder")
+        app.wait_settled()
+        seen = self.saw(app)
+        self.assertNotEqual(seen["pid"], pid)
+        self.assertEqual(seen["files"]["api_token"], TOKEN)
+
+    def test_a_content_with_which_nothing_starts_stops_nothing(self):
+        """Nothing is gone back to: the revision before has the same manifest, and would get the same content."""
+        manifest = """
+app: vault
+secrets: {word: {file: ./word}}
+services:
+  holder:
+    dir: @PROGRAMS@
+    dir: @PROGRAMS@
+    command: [/bin/sh, -c, "grep -q good /run/secrets/word && exec /usr/bin/python3 echo.py"]
+    port: 8080
+    secrets: [word]
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes: [{match: {path: /*}, to: holder}]
+"""
+        app = self.application(manifest, files={"word": "good"})
+        app.up()
+        before = app.instance("holder-1")["service_pid"]
+        replace(app.directory / "word", "bad")
+        failing = lambda: [i for i in app.service("holder")["instances"] if i["restarts"] > 3]
+        until(failing, 60, what="the one that does not start")
+        self.assertEqual(app.get("/").status, 200)
+        self.assertTrue(harness.alive(before))
+        self.assertNotIn("rollback", app.run("audit", "--json").stdout)
+        replace(app.directory / "word", "good again")
+        app.wait_settled()
+        self.assertFalse(harness.alive(before))
+        with self.subTest("nor is it by an operator"):
+            refused = app.run("rollback", "holder", "--to", "1", check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("by what its secrets hold", refused.stderr)
+
+    def test_a_password_that_is_a_services_name_hides_no_service(self):
+        app = self.application(MANIFEST.replace("other", "bystander"), files={"db_password.txt": "bystander\n", "certs/key.pem": KEY}, environment={"THE_TOKEN": TOKEN})
+        app.up()
+        self.assertEqual(app.instance("bystander-1")["state"], app.instance("holder-1")["state"])
+
     def test_an_upgrade_keeps_them(self):
         app = self.up()
         pid = self.saw(app)["pid"]
