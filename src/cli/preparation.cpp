@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/nearest.hpp"
+#include "base/utf8.hpp"
 #include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "control/places.hpp"
