@@ -149,7 +149,9 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::strin
   const bool is_key = jose::parse_api_key(credential).has_value();
   Answer answer{.challenge = Challenge{kInvalidToken, "nobody asked for here gives such credentials", ""}};
   for (const std::string& name : rule.by) {
-    Provider& provider = *providers_.find(name)->second;
+    const auto known = providers_.find(name);
+    if (known == providers_.end()) continue;
+    Provider& provider = *known->second;
     if (provider.api_keys.has_value() != is_key) continue;
     Found found = is_key ? by_api_key(provider, credential, now) : by_token(provider, credential, now);
     if (found) return {.identity = std::move(*found)};

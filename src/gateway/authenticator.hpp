@@ -53,7 +53,7 @@ class Authenticator {
     std::string wants_keys{};
     bool keys_missing = false;
   };
-  // `rule` names providers that are configured.
+  // A provider that is not configured vouches for nobody.
   Answer ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now);
 
   // The keys of a provider that has none in its words, from now on.

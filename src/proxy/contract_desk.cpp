@@ -14,9 +14,8 @@ void ContractDesk::configure(const Inbound& inbound) {
   const ServiceContract next = inbound.contract.value_or(ServiceContract());
   if (next == written_) return;
   written_ = next;
-  contract_ = nullptr;
-  if (!inbound.contract) return;
-  if (auto read = read_contract(written_)) contract_ = std::move(*read);
+  // One that could not be read would let everything pass: rather no process than that.
+  contract_ = inbound.contract ? read_contract(written_).value() : nullptr;
 }
 
 ContractDesk::Lease::Lease(ContractDesk& desk) : desk_(desk) {

@@ -67,11 +67,15 @@ class Issuer:
 
 
 class Outside(http.server.BaseHTTPRequestHandler):
-    """A host outside: tells what reached it."""
+    """A host outside: tells what reached it, and at /jwks the keys that it was given."""
+
+    keys = None
 
     def do_GET(self):
-        body = json.dumps([[name.lower(), value] for name, value in self.headers.items()]).encode()
-        self.send_response(200)
+        asked_for_keys = self.path == "/jwks"
+        told = self.keys if asked_for_keys else [[name.lower(), value] for name, value in self.headers.items()]
+        body = json.dumps(told).encode()
+        self.send_response(404 if asked_for_keys and not self.keys else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -90,7 +94,7 @@ def claims_of(token):
 
 
 class Users(harness.Case):
-    def begin(self):
+    def begin(self, change=lambda text: text):
         self.issuer = self.issuer_of("one")
         outside = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside)
         threading.Thread(target=outside.serve_forever, daemon=True).start()
@@ -99,7 +103,7 @@ class Users(harness.Case):
         made = subprocess.run([harness.BULKHEAD, "api-key", "acme", "--scope", "orders:read"], check=True, capture_output=True, text=True)
         self.key = made.stdout.strip()
         line = next(line.strip() for line in made.stderr.splitlines() if "acme:" in line)
-        self.text = MANIFEST.replace("@KEY@", line).replace("@OUTSIDE@", str(outside.server_address[1]))
+        self.text = change(MANIFEST).replace("@KEY@", line).replace("@OUTSIDE@", str(outside.server_address[1]))
         app = self.application(self.text, files={"id/jwks.json": json.dumps({"keys": [self.issuer.jwk()]})})
         app.up()
         app.wait_settled()
@@ -231,6 +235,17 @@ class Users(harness.Case):
         self.assertRegex(refused.stdout + refused.stderr, r"the keys of 'customers' can not be used: id/jwks\.json: ")
         self.assertEqual(app.get("/x", headers=self.as_user(aud="branch")).status, 200, "what was refused changes nothing")
         self.assertEqual(app.pids(), pids)
+
+    def test_keys_that_are_fetched(self):
+        Outside.keys = None
+        app = self.begin(lambda text: text.replace("jwks: id/jwks.json", 'jwks: "http://127.0.0.1:@OUTSIDE@/jwks"'))
+        self.assertIn("-> customers (http://127.0.0.1:", app.run("graph").stdout)
+        missing = app.get("/x", headers=self.as_user())
+        self.assertEqual((missing.status, missing.headers["www-authenticate"]), (503, None))
+        self.assertEqual(app.get("/free/x").status, 200)
+        until(lambda: any("the keys of customers could not be fetched" in line.get("text", "") for line in app.records("_gateway")), what="the note")
+        Outside.keys = {"keys": [self.issuer.jwk()]}
+        until(lambda: app.get("/x", headers=self.as_user()).status == 200, what="the keys")
 
     def test_no_secret_lies_around(self):
         app = self.begin()
