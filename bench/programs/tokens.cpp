@@ -157,7 +157,7 @@ std::vector<Operation> operations() {
   add_transactions(all, "ES256 token of nothing, signed", "ES256 transaction token, minted",
                    "ES256 transaction token, verified", p256, 2);
   const Issuer users = issuer(ed25519);
-  const auto cache = std::make_shared<Cache>();
+  const auto cache = std::make_shared<Cache<Token>>();
   cache->put(users.token, users.keys.revision(),
              std::make_shared<const Token>(*verify(users.token, users.keys, kUsers, kNow)));
   all.push_back({"token in the cache",

@@ -62,6 +62,16 @@ struct AuditOptions {
   std::string service;  // empty: all
 };
 int audit(const Context& context, const AuditOptions& options);
+int contract_show(const Context& context);
+// kFailed where something breaks callers.
+int contract_diff(const Context& context, const std::string& before, const std::string& after);
+struct ApiKeyOptions {
+  std::string id;
+  std::vector<std::string> scopes;
+  std::string expires;  // as the manifest takes it; empty: never
+};
+// The key on standard output, what the manifest says of it beside.
+int api_key(const ApiKeyOptions& options);
 int completion(const std::string& shell);
 int doctor(const Context& context);
 int image_list(const Context& context);

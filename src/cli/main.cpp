@@ -237,6 +237,27 @@ int run(int argc, char** argv) {
   sub->add_option("IMAGE", name, "as the manifest names it, or the first digits of its digest")->required();
   sub->callback([&] { code = image_remove(name); });
 
+  CLI::App* contracts = app.add_subcommand("contract", "The services' contracts: show, diff");
+  contracts->require_subcommand(1);
+  with_files(contracts, context, "-f,--file", "the manifest; repeated, later files are laid over earlier ones");
+  sub = contracts->add_subcommand("show", "Print the API of the whole application as one OpenAPI document");
+  sub->callback([&] { code = contract_show(context); });
+  std::string before;
+  std::string after;
+  sub =
+      contracts->add_subcommand("diff", "Show what changed from one contract to another, and which callers it breaks");
+  sub->add_option("OLD", before, "an OpenAPI document")->required();
+  sub->add_option("NEW", after, "the one after it")->required();
+  with_json(sub, context);
+  sub->callback([&] { code = contract_diff(context, before, after); });
+
+  ApiKeyOptions key_options;
+  sub = app.add_subcommand("api-key", "Make an API key for a program that calls the gateway");
+  sub->add_option("ID", key_options.id, "whose it is: 1 to 32 of a-z, 0-9 and '-'")->required();
+  sub->add_option("--scope", key_options.scopes, "what it is good for; may be repeated")->allow_extra_args(false);
+  sub->add_option("--expires", key_options.expires, "when it ends, such as 2027-01-31");
+  sub->callback([&] { code = api_key(key_options); });
+
   std::string shell;
   sub = app.add_subcommand("completion", "Print a completion script: source <(bulkhead completion bash)");
   sub->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));

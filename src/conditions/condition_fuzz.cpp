@@ -53,7 +53,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view source = input.substr(0, input.find('\0'));
   sample::Request request;
   request.path_text = input.substr(std::min(source.size() + 1, input.size()));
-  request.user["claims"]["path"] = request.path_text;
+  sample::json user = request.user->json();
+  user["claims"]["path"] = request.path_text;
+  request.user.emplace(std::move(user));
   const auto condition = Condition::compile(source, kEnvironment);
   if (condition) {
     evaluate_twice(*condition, request);

@@ -25,6 +25,7 @@ std::string_view title(std::uint16_t status) {
     case 413: return "Content Too Large";
     case 415: return "Unsupported Media Type";
     case 422: return "Unprocessable Content";
+    case 502: return "Bad Gateway";
     default: return "Bad Request";
   }
 }

@@ -215,13 +215,11 @@ void Controller::for_every_sidecar(const std::function<void(SidecarPeer&)>& visi
   }
 }
 
-Result<> Controller::make_gateway_certificate() {
-  const manifest::Application& application = loaded_->application;
-  if (!application.gateway || application.gateway->tls.mode == manifest::Tls::Mode::off) return {};
+Result<proxy::Certificate> Controller::make_gateway_certificate(const manifest::Application& application,
+                                                                const std::string& directory) const {
+  if (!application.gateway || application.gateway->tls.mode == manifest::Tls::Mode::off) return proxy::Certificate();
   const manifest::Gateway& gateway = *application.gateway;
-  const auto path = [&](const std::string& file) {
-    return file.starts_with('/') ? file : desired_.directory + "/" + file;
-  };
+  const auto path = [&](const std::string& file) { return file.starts_with('/') ? file : directory + "/" + file; };
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1"};
   for (const manifest::Listen& listen : gateway.listen)
     if (listen.host != "0.0.0.0" && listen.host != "::") hosts.push_back(listen.host);
@@ -229,12 +227,9 @@ Result<> Controller::make_gateway_certificate() {
     if (!route.match.host.empty()) hosts.push_back(route.match.host);
   std::ranges::sort(hosts);
   hosts.erase(std::unique(hosts.begin(), hosts.end()), hosts.end());
-  auto certificate = gateway.tls.mode == manifest::Tls::Mode::files
-                         ? given_certificate(path(gateway.tls.certificate), path(gateway.tls.key))
-                         : generated_certificate(launcher_.places.state + "/gateway", hosts, unix_now());
-  if (!certificate) return fail(std::move(certificate.error()));
-  gateway_certificate_ = std::move(*certificate);
-  return {};
+  if (gateway.tls.mode == manifest::Tls::Mode::files)
+    return given_certificate(path(gateway.tls.certificate), path(gateway.tls.key));
+  return generated_certificate(launcher_.places.state + "/gateway", hosts, unix_now());
 }
 
 }  // namespace bulkhead::control

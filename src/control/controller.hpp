@@ -24,6 +24,7 @@
 #include "control/secrets.hpp"
 #include "control/sessions.hpp"
 #include "control/totals.hpp"
+#include "control/users.hpp"
 #include "control/vault.hpp"
 #include "discovery/registry.hpp"
 #include "identity/authority.hpp"
@@ -220,7 +221,8 @@ class Controller {
   net::Task<> run_jobs();
   void run_if_due(const manifest::Service& job, std::int64_t clock);
   Result<> check_commands(const Desired& desired, bool only_told) const;
-  Result<> make_gateway_certificate();
+  Result<proxy::Certificate> make_gateway_certificate(const manifest::Application& application,
+                                                      const std::string& directory) const;
 
   net::Loop& loop_;
   Launcher launcher_;
@@ -232,6 +234,7 @@ class Controller {
   std::string desired_hash_;  // of its file
   std::optional<Loaded> loaded_;
   proxy::Certificate gateway_certificate_;
+  Users users_;
   std::optional<identity::Authority> authority_;
   Vault& vault_;
   std::optional<SecretReader> secret_reader_;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/fd.hpp"
+#include "control/documents.hpp"
 #include "manifest/parse.hpp"
 
 namespace bulkhead::control {
@@ -73,6 +74,7 @@ std::string to_json(const Desired& desired) {
               {"included", included},
               {"variables", desired.variables},
               {"env_files", desired.env_files},
+              {"documents", desired.documents},
               {"profiles", desired.profiles},
               {"launcher_path", desired.launcher_path},
               {"images", images_json(desired.images)},
@@ -100,6 +102,7 @@ Result<Desired> desired_from_json(std::string_view text) {
     value->at("scale").get_to(desired.scale);
     if (value->contains("pinned")) value->at("pinned").get_to(desired.pinned);
     if (value->contains("numbers")) value->at("numbers").get_to(desired.numbers);
+    if (value->contains("documents")) value->at("documents").get_to(desired.documents);
     // A controller from before there were builds wrote none of these.
     if (value->contains("sources")) value->at("sources").get_to(desired.sources);
     if (value->contains("selected")) value->at("selected").get_to(desired.selected);
@@ -208,6 +211,7 @@ std::vector<std::string> files_of(const Desired& desired) {
   for (const manifest::Source& source : desired.overrides) add(source.directory, fs::path(source.file).filename());
   for (const auto& [path, source] : desired.included) add(source.directory, fs::path(path).filename());
   for (const auto& [path, content] : desired.env_files) add("", path);
+  for (const auto& [path, content] : desired.documents) add("", path);
   for (const std::string& path : desired.missing) add("", path);
   return files;
 }
@@ -260,7 +264,15 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
       desired.missing.insert(whole.string());
     return source;
   };
-  parse(desired, from, Reading::of_somebody);
+  const manifest::Parsed parsed = parse(desired, from, Reading::of_somebody);
+  if (!parsed.application) return desired;
+  for (const std::string& path : documents_of(*parsed.application)) {
+    auto content = read_file((fs::path(desired.directory) / path).string(), kLargestDocument);
+    if (content)
+      desired.documents[path] = std::move(*content);
+    else
+      desired.missing.insert(path);
+  }
   return desired;
 }
 
@@ -282,6 +294,9 @@ std::expected<Loaded, Refused> load(const Desired& desired, Reading reading) {
   };
   manifest::Parsed parsed = parse(desired, from, reading);
   if (!parsed.application) return std::unexpected(Refused{std::move(parsed.mistakes)});
+  manifest::Report report(parsed.sources);
+  take_documents(*parsed.application, desired.documents, report);
+  if (!report.empty()) return std::unexpected(Refused{report.take_mistakes()});
   Loaded loaded{std::move(*parsed.application), {}, std::move(parsed.sources), std::move(parsed.merged)};
   for (manifest::Service& service : loaded.application.services)
     if (const auto it = desired.scale.find(service.name); it != desired.scale.end())

@@ -29,6 +29,7 @@ struct Desired {
   std::map<std::string, manifest::Source> included;  // path as the manifest asks for it -> the file
   std::map<std::string, std::string> variables;      // those that the text asked for and that were set
   std::map<std::string, std::string> env_files;      // path as written -> content
+  std::map<std::string, std::string> documents;      // likewise, of key sets and contracts
   std::vector<std::string> profiles;
   std::string launcher_path;  // PATH of whoever said `up`, only to explain a command that is not found
   std::map<std::string, manifest::FromImage> images;  // by reference as written; unpacked (images.hpp)

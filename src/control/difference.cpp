@@ -47,6 +47,12 @@ Settings roles_of(const manifest::Operators& operators) {
   return settings;
 }
 
+Settings providers_of(const manifest::Application& application) {
+  Settings settings;
+  for (const manifest::Provider& provider : application.auth) settings.merge(settings_of(provider));
+  return settings;
+}
+
 constexpr const char* kGatewayName = "gateway";
 
 void compare_gateways(const manifest::Application* before, const manifest::Application& after,
@@ -78,6 +84,7 @@ std::vector<Change> changes(const manifest::Application* before, const manifest:
   for (const manifest::Service& service : before == nullptr ? std::vector<manifest::Service>() : before->services)
     if (after.service(service.name) == nullptr) all.push_back({service.name, "", "declared", ""});
   compare_gateways(before, after, all);
+  if (before != nullptr) compare(after.name, providers_of(*before), providers_of(after), all);
   if (before != nullptr) compare(after.name, roles_of(before->operators), roles_of(after.operators), all);
   if (before != nullptr && before->svid_ttl != after.svid_ttl)
     all.push_back({after.name, "svid_ttl", manifest::to_string(before->svid_ttl), manifest::to_string(after.svid_ttl)});

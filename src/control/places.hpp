@@ -10,11 +10,12 @@
 namespace bulkhead::control {
 
 struct Places {
-  std::string state;  // survives a reboot: CA, volumes, logs, records, what is desired
+  std::string state;  // survives a reboot: CA, users' keys, volumes, logs, records, what is desired
   std::string run;    // does not: sockets, locks, who runs
 
   std::string ca() const { return state + "/ca"; }
   std::string secrets_key() const { return state + "/secrets.key"; }
+  std::string users() const { return state + "/users"; }
   std::string desired() const { return state + "/desired.json"; }
   std::string history() const { return state + "/history"; }
   std::string volume(const std::string& service) const { return state + "/volumes/" + service; }

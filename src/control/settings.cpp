@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "control/launch.hpp"
+
 namespace bulkhead::control {
 
 namespace {
@@ -56,6 +58,9 @@ class Describer {
     for (const manifest::Dependency& dependency : service.depends_on)
       add("depends_on." + dependency.service, std::string(to_string(dependency.condition)));
     for (const manifest::GrantedSecret& each : service.secrets) add_secret(each);
+    if (const auto& contract = service.contract)
+      add("contract", fmt::format("{} ({}), response {}, bodies of {}", contract->file, hash_of(contract->text),
+                                  to_string(contract->answers), to_string(manifest::Bytes{contract->most_body})));
     add("owner", service.owner);
     add("mode", std::string(to_string(service.mode.value_or(manifest::Mode::enforce))));
     add("stop_grace", to_string(service.stop_grace));
@@ -75,6 +80,21 @@ class Describer {
       add("redirect_http", fmt::format("{}:{}", gateway.redirect_http->host, to_string(gateway.redirect_http->port)));
     add_edge_rules("", gateway.rules);
     for (std::size_t i = 0; i < gateway.routes.size(); ++i) add_route(fmt::format("routes[{}]", i), gateway.routes[i]);
+  }
+
+  void provider(const manifest::Provider& provider) {
+    const std::string key = "auth." + provider.name;
+    add(key + ".issuer", provider.issuer);
+    if (!provider.audiences.empty()) add(key + ".audience", text_of(provider.audiences));
+    add(key + ".jwks", provider.jwks + provider.jwks_url);
+    for (std::size_t i = 0; i < provider.hosts.size(); ++i)
+      add(fmt::format("{}.hosts[{}]", key, i),
+          fmt::format("{}:{}", provider.hosts[i].host, to_string(provider.hosts[i].port)));
+    add(key + ".rsa", provider.rsa_algorithm);
+    if (!provider.claims.empty()) add(key + ".claims", text_of(provider.claims));
+    for (const manifest::ApiKey& each : provider.api_keys)
+      add(fmt::format("{}.api_keys.{}", key, each.id),
+          fmt::format("{}, scopes {}, expires {}", each.hash, text_of(each.scopes), each.expires.value_or(0)));
   }
 
  private:
@@ -126,6 +146,9 @@ class Describer {
                       text_of(rules.cors->expose), text_of(rules.cors->credentials), to_string(rules.cors->max_age)));
     for (const manifest::AnswerField& field : rules.headers) add(key + "headers." + field.name, field.value);
     if (rules.most_request != 0) add(key + "max_request", to_string(manifest::Bytes{rules.most_request}));
+    if (rules.auth && !rules.auth->by.empty())
+      add(key + "auth", fmt::format("by {}{}, scopes {}", text_of(rules.auth->by),
+                                    rules.auth->optional ? ", optional" : "", text_of(rules.auth->scopes)));
     if (rules.most_answer != 0) add(key + "max_answer", to_string(manifest::Bytes{rules.most_answer}));
   }
 
@@ -210,6 +233,12 @@ class Describer {
 Settings settings_of(const manifest::Service& service) {
   Settings settings;
   Describer(settings).service(service);
+  return settings;
+}
+
+Settings settings_of(const manifest::Provider& provider) {
+  Settings settings;
+  Describer(settings).provider(provider);
   return settings;
 }
 

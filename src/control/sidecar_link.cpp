@@ -151,11 +151,11 @@ void Controller::publish_to(Runtime& runtime) {
   proxy::Snapshot snapshot;
   if (runtime.service == policy::kGateway) {
     if (!application.gateway) return;
-    snapshot = gateway_snapshot(application, loaded_->model, registry_, runtime.id, gateway_certificate_);
+    snapshot = gateway_snapshot(application, loaded_->model, registry_, runtime.id, gateway_certificate_, users_);
   } else {
     const manifest::Service* service = application.service(runtime.service);
     if (service == nullptr) return;
-    snapshot = sidecar_snapshot(application, loaded_->model, registry_, *service, runtime.id);
+    snapshot = sidecar_snapshot(application, loaded_->model, registry_, *service, runtime.id, users_);
   }
   const std::string hash = proxy::content_hash(snapshot);
   publish_to(runtime.sidecar, snapshot, hash);

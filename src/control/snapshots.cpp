@@ -38,6 +38,12 @@ proxy::Upstream upstream_of(const policy::Model& model, const discovery::Registr
   return upstream;
 }
 
+proxy::Egress egress_of(const policy::Edge& edge) {
+  const policy::Outside& outside = *edge.outside;
+  return {edge.to, outside.scheme, outside.host, edge.port.number, outside.is_address || outside.host == "localhost",
+          edge};
+}
+
 // What of a route's resilience is also that of the services its splits and fallback lead to: a request that was sent
 // there stays there.
 manifest::Resilience after_detour(manifest::Resilience resilience) {
@@ -73,8 +79,7 @@ class Doors {
     std::uint32_t index = 0;
     if (edge.kind == policy::Edge::Kind::egress) {
       index = static_cast<std::uint32_t>(snapshot_.egress.size());
-      snapshot_.egress.push_back({edge.to, edge.outside->scheme, edge.outside->host, edge.port.number,
-                                  edge.outside->is_address || edge.outside->host == "localhost", edge});
+      snapshot_.egress.push_back(egress_of(edge));
     } else {
       index = static_cast<std::uint32_t>(snapshot_.upstreams.size());
       snapshot_.upstreams.push_back(upstream_of(model_, registry_, edge, service_.call(edge.to)->resilience));
@@ -125,14 +130,18 @@ std::string spiffe_id_of(const policy::Model& model, std::string_view service) {
 
 proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const policy::Model& model,
                                  const discovery::Registry& registry, const manifest::Service& service,
-                                 const std::string& instance) {
+                                 const std::string& instance, const Users& users) {
   proxy::Snapshot snapshot = common(model, application, service.name, instance, proxy::Role::sidecar);
   for (const manifest::DeclaredPort& port : service.ports)
     snapshot.inbound.ports.push_back({port.number.number, port.protocol});
   for (const policy::Edge& edge : model.edges)
     if (edge.kind != policy::Edge::Kind::egress && edge.to == service.name) snapshot.inbound.edges.push_back(edge);
   snapshot.inbound.concurrency = service.concurrency;
+  if (service.contract)
+    snapshot.inbound.contract = {service.contract->file, service.contract->text, service.contract->answers,
+                                 service.contract->most_body, service.mode == manifest::Mode::audit};
   snapshot.health = health_of(service);
+  snapshot.user_keys = users.keys;
 
   const policy::Plan plan = policy::plan(model, service.name);
   Doors doors(snapshot, service, model, registry);
@@ -151,7 +160,7 @@ proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const
 
 proxy::Snapshot gateway_snapshot(const manifest::Application& application, const policy::Model& model,
                                  const discovery::Registry& registry, const std::string& instance,
-                                 const proxy::Certificate& certificate) {
+                                 const proxy::Certificate& certificate, const Users& users) {
   proxy::Snapshot snapshot = common(model, application, policy::kGateway, instance, proxy::Role::gateway);
   const manifest::Gateway& gateway = *application.gateway;
   const bool tls = gateway.tls.mode != manifest::Tls::Mode::off;
@@ -162,7 +171,14 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
     snapshot.gateway.listeners.push_back(
         {fmt::format("listen:{}", listener), false, true, gateway.listen.front().port.number});
   snapshot.gateway.rules = gateway.rules;
+  snapshot.gateway.providers = users.providers;
+  snapshot.gateway.signing_key_pem = users.signing_key_pem;
+  snapshot.user_keys = users.keys;
   if (tls) snapshot.gateway.certificates.push_back(certificate);
+
+  for (const policy::Edge& edge : model.edges)
+    if (edge.kind == policy::Edge::Kind::egress && edge.from == policy::kGateway)
+      snapshot.egress.push_back(egress_of(edge));
 
   std::map<std::string, const policy::Edge*> routes;
   for (const policy::Edge& edge : model.edges)

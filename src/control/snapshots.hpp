@@ -1,5 +1,6 @@
 #pragma once
 
+#include "control/users.hpp"
 #include "discovery/registry.hpp"
 #include "manifest/application.hpp"
 #include "policy/model.hpp"
@@ -15,10 +16,10 @@ std::string spiffe_id_of(const policy::Model& model, std::string_view service);
 
 proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const policy::Model& model,
                                  const discovery::Registry& registry, const manifest::Service& service,
-                                 const std::string& instance);
+                                 const std::string& instance, const Users& users);
 
 proxy::Snapshot gateway_snapshot(const manifest::Application& application, const policy::Model& model,
                                  const discovery::Registry& registry, const std::string& instance,
-                                 const proxy::Certificate& certificate);
+                                 const proxy::Certificate& certificate, const Users& users);
 
 }  // namespace bulkhead::control

@@ -56,7 +56,7 @@ class SnapshotsTest : public testing::Test {
   }
   proxy::Snapshot of(const std::string& service) {
     return sidecar_snapshot(loaded.application, loaded.model, registry, *loaded.application.service(service),
-                            service + "-1");
+                            service + "-1", {});
   }
   Loaded loaded;
   discovery::Registry registry;
@@ -106,7 +106,7 @@ TEST_F(SnapshotsTest, AHintNamesTheFileInWhichAServiceIsDeclared) {
 
 TEST_F(SnapshotsTest, TheGatewayIsToldItsRoutesAndServesTls) {
   const auto snapshot =
-      gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {{"localhost"}, "CHAIN", "KEY"});
+      gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {{"localhost"}, "CHAIN", "KEY"}, {});
   ASSERT_EQ(snapshot.gateway.routes.size(), 1U);
   EXPECT_EQ(snapshot.gateway.routes[0].path, "/api/checkout/*");
   EXPECT_EQ(snapshot.gateway.routes[0].rewrite, "/");
@@ -156,7 +156,7 @@ TEST_F(SnapshotsTest, TellsACallsResilienceAndTheServicesConcurrency) {
 
 TEST_F(SnapshotsTest, GivesTheGatewayAnUpstreamForEachPlaceThatARouteMayLeadTo) {
   declare(kResilient);
-  const auto snapshot = gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {});
+  const auto snapshot = gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {}, {});
   std::string all;
   for (const proxy::Upstream& upstream : snapshot.upstreams) {
     all += fmt::format("{} {}:{} {}ms {} {} {} {} endpoints\n", upstream.edge.id, upstream.service, upstream.port,

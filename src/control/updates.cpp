@@ -77,6 +77,10 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   desired.numbers = loaded->model.numbers;
   const Roles roles(loaded->application.operators);
   if (keep && !roles.unknown().empty()) return fail(Cause::invalid, "{}", fmt::join(roles.unknown(), "\n"));
+  auto certificate = make_gateway_certificate(loaded->application, desired.directory);
+  if (!certificate) return fail(std::move(certificate.error()));
+  auto users = users_of(loaded->application, launcher_.places.users());
+  if (!users) return fail(std::move(users.error()));
   if (keep) {
     const std::string text = to_json(desired);
     if (auto saved = write_file_atomically(launcher_.places.desired(), text, 0600); !saved) return saved;
@@ -87,7 +91,8 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   launcher_.directory = desired_.directory;
   set_contents(std::move(*contents));
   give_roles(loaded_->application.operators);
-  if (auto made = make_gateway_certificate(); !made) return made;
+  gateway_certificate_ = std::move(*certificate);
+  users_ = std::move(*users);
   if (left != nullptr) adopt_names(*left);
   enter_history(origin);
   fleet_.want(goals());

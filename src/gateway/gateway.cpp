@@ -13,13 +13,15 @@ constexpr std::string_view kNowhere = "/../";
 
 }  // namespace
 
-Result<std::unique_ptr<Gateway>> Gateway::make(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper) {
+Result<std::unique_ptr<Gateway>> Gateway::make(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper,
+                                               proxy::OutsideOptions outside) {
   std::unique_ptr<Gateway> gateway(new Gateway(loop, std::move(keeper)));
-  if (auto opened = gateway->open(std::move(hello)); !opened) return fail(std::move(opened.error()));
+  if (auto opened = gateway->open(std::move(hello), std::move(outside)); !opened)
+    return fail(std::move(opened.error()));
   return gateway;
 }
 
-Result<> Gateway::open(proxy::Hello hello) {
+Result<> Gateway::open(proxy::Hello hello, proxy::OutsideOptions outside) {
   auto own = identity::SpiffeId::make(hello.trust_domain, hello.app, hello.service);
   if (!own) return fail(std::move(own.error()));
   std::unique_ptr<telemetry::Records> records;
@@ -30,7 +32,7 @@ Result<> Gateway::open(proxy::Hello hello) {
   }
   core_ = std::make_unique<proxy::Core>(loop_, std::move(*own), hello.instance, std::move(records));
   core_->not_enforced = std::move(hello.not_enforced);
-  door_ = std::make_unique<PublicDoor>(*core_);
+  door_ = std::make_unique<PublicDoor>(*core_, std::move(outside));
   for (auto& [name, fd] : hello.fds) {
     if (auto adopted = door_->adopt(name, std::move(fd)); !adopted) return adopted;
   }
@@ -84,6 +86,7 @@ net::Task<> Gateway::finish() {
   control_->send_stats();
   co_await control_->flush(loop_.in(kLastWords));
   control_->close();
+  co_await door_->close_outside();
   co_await core_->pool.close();
   core_->journal.flush();
 }

@@ -11,7 +11,8 @@ namespace bulkhead::gateway {
 // A sidecar without a compartment: public listeners instead of doors, routes instead of names. Loop's thread only.
 class Gateway final : public proxy::Instance {
  public:
-  static Result<std::unique_ptr<Gateway>> make(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper);
+  static Result<std::unique_ptr<Gateway>> make(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper,
+                                               proxy::OutsideOptions outside = {});
 
   void start() override;
   void drain() override;
@@ -21,7 +22,7 @@ class Gateway final : public proxy::Instance {
 
  private:
   Gateway(net::Loop& loop, proxy::KeeperLink keeper) : loop_(loop), keeper_(std::move(keeper)), gate_(loop) {}
-  Result<> open(proxy::Hello hello);
+  Result<> open(proxy::Hello hello, proxy::OutsideOptions outside);
   Result<> apply(proxy::ConfigPtr config);
   void progress();
   net::Task<> drain_public();

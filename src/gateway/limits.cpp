@@ -16,7 +16,7 @@ std::int64_t seconds_up(Nanos time) { return std::chrono::ceil<std::chrono::seco
 
 // "per-address": what of a client is counted. Of a limit for everybody together a client learns nothing.
 std::string name_of(const manifest::Limit& limit) {
-  return limit.per == Per::address ? "per-address" : "per-" + limit.header;
+  return limit.per == Per::header ? "per-" + limit.header : fmt::format("per-{}", to_string(limit.per));
 }
 
 std::string_view text_of(const Host& host) { return {reinterpret_cast<const char*>(host.data()), host.size()}; }
@@ -27,10 +27,13 @@ struct Counted {
   Limiter::Standing standing;
 };
 
-std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& fields, Limits::Time now) {
-  if (limiter.limit().per == Per::all) return limiter.place("", now);
-  if (limiter.limit().per == Per::header) {
-    // A value and an address are never the same key: a value of eight octets could be somebody's address.
+std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& fields, std::string_view user,
+                       Limits::Time now) {
+  const Per per = limiter.limit().per;
+  if (per == Per::all) return limiter.place("", now);
+  if (per == Per::user && !user.empty()) return limiter.place(fmt::format("={}", user), now);
+  if (per == Per::header) {
+    // A value, or a user, and an address are never the same key: a value of eight octets could be somebody's address.
     if (const auto value = fields.find(limiter.limit().header)) return limiter.place(fmt::format("={}", *value), now);
   }
   return limiter.place(text_of(host), now);
@@ -92,7 +95,8 @@ void Limits::configure(const proxy::Gateway& gateway) {
   known_ = std::exchange(next_, {});
 }
 
-Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const http::Fields& fields, Time now) {
+Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const http::Fields& fields,
+                              std::string_view user, Time now) {
   Verdict verdict;
   const Scope* scopes[] = {&all_, &routes_.at(route)};
   if (scopes[0]->limiters.empty() && scopes[1]->limiters.empty()) return verdict;
@@ -100,7 +104,7 @@ Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const htt
   std::vector<Counted> counted;
   for (const Scope* scope : scopes) {
     for (const LimiterPtr& limiter : scope->limiters) {
-      Counted one{limiter, place_of(*limiter, host, fields, now), {}};
+      Counted one{limiter, place_of(*limiter, host, fields, user, now), {}};
       one.standing = limiter->standing(one.place, now);
       if (!one.standing.admits && verdict.refused_by == nullptr) verdict.refused_by = &limiter->limit();
       if (!one.standing.admits) verdict.wait = std::max(verdict.wait, one.standing.wait);

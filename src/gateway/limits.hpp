@@ -50,7 +50,8 @@ class Limits {
 
   void configure(const proxy::Gateway& gateway);
   // `route` is an index into the configured gateway's.
-  Verdict admit(std::size_t route, const Octets& client, const http::Fields& fields, Time now);
+  // `user` says whom the request is for, of which provider; "" is nobody.
+  Verdict admit(std::size_t route, const Octets& client, const http::Fields& fields, std::string_view user, Time now);
 
  private:
   using LimiterPtr = std::shared_ptr<Limiter>;

@@ -20,8 +20,9 @@ proxy::Route route(std::string path, std::vector<const char*> limits) {
 
 class LimitsTest : public testing::Test {
  protected:
-  Limits::Verdict admit(std::size_t route, std::uint8_t client, const http::Fields& fields = {}) {
-    return limits.admit(route, four(client), fields, now);
+  Limits::Verdict admit(std::size_t route, std::uint8_t client, const http::Fields& fields = {},
+                        std::string_view user = "") {
+    return limits.admit(route, four(client), fields, user, now);
   }
   std::string refusal(std::size_t route, std::uint8_t client, const http::Fields& fields = {}) {
     const auto verdict = admit(route, client, fields);
@@ -43,6 +44,20 @@ TEST_F(LimitsTest, TheGatewaysAndTheRoutesCountBoth) {
   EXPECT_EQ(refusal(1, 1), "") << "what was refused at the route has used nothing of the gateway's";
   EXPECT_EQ(refusal(1, 1), "");
   EXPECT_EQ(refusal(1, 1), "5/1m per address");
+}
+
+TEST_F(LimitsTest, AUserIsCountedWhereverItComesFromAndNobodyByAddress) {
+  gateway.routes = {route("/", {"1/m per user"})};
+  limits.configure(gateway);
+  EXPECT_EQ(admit(0, 1, {}, "customers\nann").refused_by, nullptr);
+  const auto again = admit(0, 2, {}, "customers\nann");
+  EXPECT_NE(again.refused_by, nullptr);
+  EXPECT_EQ(again.policy, "\"per-user\";q=1;w=60");
+  EXPECT_EQ(admit(0, 1, {}, "partners\nann").refused_by, nullptr) << "of another provider";
+  EXPECT_EQ(admit(0, 1, {}, "customers\nbob").refused_by, nullptr);
+  EXPECT_EQ(admit(0, 1).refused_by, nullptr);
+  EXPECT_NE(admit(0, 1).refused_by, nullptr) << "nobody twice";
+  EXPECT_EQ(admit(0, 2).refused_by, nullptr);
 }
 
 TEST_F(LimitsTest, AHeadersValueIsCountedAndWhoSendsNoneByAddress) {

@@ -8,6 +8,7 @@
 #include "http/target.hpp"
 #include "proxy/authorize.hpp"
 #include "proxy/defaults.hpp"
+#include "proxy/end_user.hpp"
 #include "proxy/request_fields.hpp"
 
 namespace bulkhead::gateway {
@@ -41,10 +42,14 @@ proxy::Judgement judge_request(const proxy::Snapshot& snapshot, const proxy::Ups
                                const proxy::Visit& visit, std::string_view target, const http::Fields& fields) {
   const std::string_view path = http::split_target(target).path;
   const conditions::Value headers = proxy::headers_of(fields);
-  const policy::Attempt attempt{visit.caller, upstream.service, {upstream.port}, upstream.protocol, visit.method,
-                                path,         &headers};
+  const policy::Attempt attempt{
+      visit.caller, upstream.service, {upstream.port},          upstream.protocol, visit.method,
+      path,         &headers,         proxy::policy_user(visit)};
   return proxy::judge(snapshot, {&upstream.edge, 1}, attempt);
 }
+
+// Two providers may have users of one name; no name has a line feed in it.
+std::string user_key(const Identity& identity) { return identity.provider + "\n" + identity.subject; }
 
 // Seconds; of how many there may be at once nobody knows when one ends.
 std::string retry_after(const Limits::Verdict& verdict) {
@@ -61,8 +66,13 @@ std::string https_location(std::string_view authority, std::string_view target, 
   return usual ? fmt::format("https://{}{}", host, target) : fmt::format("https://{}:{}{}", host, https_port, target);
 }
 
-PublicDoor::PublicDoor(proxy::Core& core)
-    : core_(core), shutdown_(core.loop), limits_(draw_seed(core.journal.random())), gate_(core.loop) {
+PublicDoor::PublicDoor(proxy::Core& core, proxy::OutsideOptions outside)
+    : core_(core),
+      shutdown_(core.loop),
+      limits_(draw_seed(core.journal.random())),
+      outside_(core, std::move(outside)),
+      fetching_(core.loop),
+      gate_(core.loop) {
   plain_.scheme = "http";
   secure_.scheme = "https";
   plain_.drain_idle = secure_.drain_idle = proxy::defaults::kDrainIdle;
@@ -98,7 +108,45 @@ Result<> PublicDoor::take_certificates(const proxy::Snapshot& snapshot) {
 Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
   if (auto taken = take_certificates(snapshot); !taken) return taken;
   if (auto configured = access_.configure(snapshot.gateway); !configured) return configured;
+  if (auto configured = authenticator_.configure(snapshot.gateway); !configured) return configured;
+  if (auto taken = take_signing_key(snapshot); !taken) return taken;
   limits_.configure(snapshot.gateway);
+  fetch_keys(snapshot);
+  return {};
+}
+
+void PublicDoor::fetch_keys(const proxy::Snapshot& snapshot) {
+  std::map<std::string, std::shared_ptr<KeyFetcher>, std::less<>> next;
+  for (const proxy::Provider& provider : snapshot.gateway.providers) {
+    if (provider.issuer.empty() || !provider.jwks.empty()) continue;
+    const auto known = fetchers_.find(provider.name);
+    if (known != fetchers_.end() && known->second->provider() == provider) {
+      next.insert(fetchers_.extract(known));
+      continue;
+    }
+    auto fetcher = std::make_shared<KeyFetcher>(core_, outside_, provider, snapshot.egress,
+                                                [this, name = provider.name](std::optional<jose::KeySet> keys) {
+                                                  authenticator_.take_keys(name, std::move(keys));
+                                                });
+    fetching_.spawn(fetcher->run(fetcher));
+    next.emplace(provider.name, std::move(fetcher));
+  }
+  for (const auto& [name, fetcher] : fetchers_) fetcher->stop();
+  fetchers_ = std::move(next);
+}
+
+net::Task<> PublicDoor::close_outside() {
+  for (const auto& [name, fetcher] : fetchers_) fetcher->stop();
+  co_await outside_.close();
+}
+
+Result<> PublicDoor::take_signing_key(const proxy::Snapshot& snapshot) {
+  const std::string& pem = snapshot.gateway.signing_key_pem;
+  if (pem.empty() || pem == signing_key_pem_) return {};
+  auto key = jose::SigningKey::from_pem(pem);
+  if (!key) return fail(Cause::invalid, "the key of transaction tokens can't be read");
+  signing_key_ = std::move(*key);
+  signing_key_pem_ = pem;
   return {};
 }
 
@@ -167,6 +215,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
   http::Request& request = exchange.request();
   const proxy::ConfigPtr config = core_.config;
   proxy::strip_identity(request.fields);
+  proxy::strip_user(request.fields);
   const std::string authority = request.authority;
   http::set_forwarded(request.fields,
                       {.client = client.ip, .scheme = client.tls ? "https" : "http", .host = authority});
@@ -206,22 +255,71 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       co_await refuse(exchange, visit, RefusalCause::forbidden_address, &errand);
     } else if (preflight) {
       co_await answer_preflight(errand);
-    } else if (const auto cause = judge(errand, index, client)) {
-      co_await refuse(exchange, visit, *cause, &errand);
     } else {
-      co_await forward(errand);
+      Authenticator::Answer who;
+      if (route->rules.auth) who = co_await identify(errand);
+      // What was waited for may have taken so long that the rules are others by now.
+      const bool same = core_.config == config;
+      const auto cause = same ? judge(errand, index, client, std::move(who)) : RefusalCause::draining;
+      if (cause)
+        co_await refuse(exchange, visit, *cause, &errand);
+      else
+        co_await forward(errand);
     }
   }
   core_.journal.finish(visit);
 }
 
-std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, const Client& client) {
+net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand) {
+  const manifest::Auth& rule = *errand.route.rules.auth;
+  const http::Fields& fields = errand.exchange.request().fields;
+  auto who = authenticator_.ask(rule, fields, proxy::wall_seconds());
+  if (who.wants_keys.empty()) co_return who;
+  const auto found = fetchers_.find(who.wants_keys);
+  if (found == fetchers_.end()) co_return who;
+  const std::shared_ptr<KeyFetcher> fetcher = found->second;
+  if (co_await fetcher->refresh(core_.loop.in(proxy::defaults::kKeysWithin)))
+    who = authenticator_.ask(rule, fields, proxy::wall_seconds());
+  co_return who;
+}
+
+std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, const Client& client,
+                                              Authenticator::Answer who) {
   const http::Request& request = errand.exchange.request();
   const std::uint64_t most = errand.route.rules.most_request;
   if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;
-  errand.verdict = limits_.admit(route, client.octets, request.fields, core_.loop.now());
+  // Who tries credentials is counted, too: by address, as nobody.
+  const std::string user = who.identity ? user_key(*who.identity) : "";
+  errand.verdict = limits_.admit(route, client.octets, request.fields, user, core_.loop.now());
   if (errand.verdict.refused_by != nullptr) return RefusalCause::limited;
-  return std::nullopt;
+  if (who.challenge && who.keys_missing) return RefusalCause::keys_missing;
+  if (who.challenge) {
+    errand.challenge = std::move(who.challenge);
+    return errand.challenge->scope.empty() ? RefusalCause::unauthenticated : RefusalCause::denied;
+  }
+  const auto& rule = errand.route.rules.auth;
+  authenticator_.strip(errand.exchange.request().fields, rule && !rule->by.empty());
+  if (!who.identity) return std::nullopt;
+  errand.visit.user = mint(errand, *who.identity, client);
+  return errand.visit.user ? std::nullopt : std::optional(RefusalCause::unauthenticated);
+}
+
+proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identity, const Client& client) {
+  jose::TxnToken token;
+  token.transaction = telemetry::hex(errand.visit.trace.context.trace_id);
+  token.subject = identity.subject;
+  token.scope = errand.route.rule;
+  token.context = identity.claims;
+  token.request = {client.ip, identity.provider, token.transaction};
+  const jose::TxnDomain domain = proxy::txn_domain(errand.config->snapshot());
+  token.issued = proxy::wall_seconds();
+  token.expires = token.issued + domain.lifetime;
+  auto text = jose::mint(*signing_key_, domain, token, token.issued);
+  if (text && text->size() <= proxy::defaults::kLongestUserToken)
+    return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
+  core_.journal.note(fmt::format("a user of {} can't travel: {}", identity.provider,
+                                 text ? "the claims that travel are too large" : text.error().message));
+  return nullptr;
 }
 
 net::Task<> PublicDoor::answer_preflight(Errand& errand) {
@@ -236,6 +334,7 @@ net::Task<> PublicDoor::answer_preflight(Errand& errand) {
 void PublicDoor::edit_answer(const Errand& errand, http::Fields& fields) {
   fields.remove("server");
   fields.remove("x-powered-by");
+  proxy::strip_user(fields);
   fields.set("x-request-id", errand.visit.trace.request_id);
   for (const manifest::AnswerField& field : errand.route.rules.headers)
     if (!fields.has(field.name)) fields.add(field.name, field.value);
@@ -261,6 +360,7 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   }
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (request.authority.empty()) request.authority = upstream.service;
+  if (visit.user) request.fields.set(proxy::kUserField, visit.user->text);
   proxy::RelayRules rules;
   rules.audience = proxy::Audience::stranger;
   rules.hop_name = kHop;
@@ -294,6 +394,8 @@ net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& vi
   const auto edit = [&](http::Fields& fields) {
     if (errand == nullptr) return fields.set("x-request-id", visit.trace.request_id);
     edit_answer(*errand, fields);
+    if (errand->challenge)
+      fields.set("www-authenticate", to_string(*errand->challenge, errand->config->snapshot().app));
     if (cause == RefusalCause::limited) fields.set("retry-after", retry_after(errand->verdict));
   };
   co_await proxy::refuse(exchange, std::move(refusal), visit, proxy::Audience::stranger, kHop, edit);

@@ -8,8 +8,11 @@
 #include <string>
 
 #include "gateway/access.hpp"
+#include "gateway/authenticator.hpp"
+#include "gateway/key_fetcher.hpp"
 #include "gateway/limits.hpp"
 #include "gateway/quarantine.hpp"
+#include "jose/signing_key.hpp"
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
 #include "proxy/outgoing.hpp"
@@ -18,7 +21,7 @@ namespace bulkhead::gateway {
 
 class PublicDoor {
  public:
-  explicit PublicDoor(proxy::Core& core);
+  explicit PublicDoor(proxy::Core& core, proxy::OutsideOptions outside = {});
 
   // `name` is that of the hello and of the snapshot's listeners ("listen:0").
   Result<> adopt(const std::string& name, Fd listening);
@@ -27,9 +30,12 @@ class PublicDoor {
   void start();
   // No new connection, no new request; returns when what was being served has ended, or at the deadline.
   net::Task<> drain(net::Deadline deadline);
+  net::Task<> close_outside();
 
  private:
   Result<> take_certificates(const proxy::Snapshot& snapshot);
+  Result<> take_signing_key(const proxy::Snapshot& snapshot);
+  void fetch_keys(const proxy::Snapshot& snapshot);
   // The other end of a connection.
   struct Client {
     std::string ip;
@@ -45,14 +51,20 @@ class PublicDoor {
     const proxy::Upstream& upstream;
     std::string origin;  // of the page that asks, empty where it is none
     Limits::Verdict verdict{};
+    std::optional<Challenge> challenge{};
   };
 
   net::Task<> accept(std::string name, net::Listener& listener);
   net::Task<> serve_connection(std::string name, net::Stream stream);
   net::Task<> redirect(proxy::ServerExchange& exchange, std::uint16_t https_port);
   net::Task<> serve_request(proxy::ServerExchange& exchange, const Client& client);
+  // Who it is; waits a while for keys that may be there by then.
+  net::Task<Authenticator::Answer> identify(const Errand& errand);
   // Why a request that found its route goes no further, or nothing. Counts it against the limits.
-  std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, const Client& client);
+  std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, const Client& client,
+                                           Authenticator::Answer who);
+  // What travels in place of the credential; null where it could not be made.
+  proxy::EndUserPtr mint(const Errand& errand, const Identity& identity, const Client& client);
   net::Task<> forward(Errand& errand);
   net::Task<> answer_preflight(Errand& errand);
   net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause,
@@ -68,7 +80,13 @@ class PublicDoor {
   Quarantine quarantine_;
   Access access_;
   Limits limits_;
+  Authenticator authenticator_;
+  proxy::Outside outside_;
+  std::map<std::string, std::shared_ptr<KeyFetcher>, std::less<>> fetchers_;  // by provider
+  std::optional<jose::SigningKey> signing_key_;
+  std::string signing_key_pem_;  // that signing_key_ was read of
   std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
+  net::Gate fetching_;  // the fetchers' tasks, which a drain does not wait for
   net::Gate gate_;
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
+#include <cstring>
 #include <list>
 #include <memory>
 #include <string_view>
@@ -13,18 +14,38 @@
 namespace bulkhead::jose {
 
 // Tokens that were verified, so that a client's next request costs a digest instead of a signature. It keeps the
-// SHA-256 of a token's text, never the text, and what verify() gave. Use one for each set of expectations: what it
-// holds was verified with those. At most `capacity` tokens; the one not asked for the longest goes first. One thread.
+// SHA-256 of a token's text, never the text, and what was made of it: a Verified, which has the token's `expires`. Use
+// one for each set of expectations: what it holds was verified with those. At most `capacity` tokens; the one not asked
+// for the longest goes first. One thread.
+template <class Verified>
 class Cache {
  public:
-  explicit Cache(std::size_t capacity = 4096);
+  explicit Cache(std::size_t capacity = 4096) : capacity_(std::max<std::size_t>(capacity, 1)) {
+    entries_.reserve(capacity_);
+  }
 
-  // The token of that text; null where it is not here, its `exp` has come, or it was verified with other keys than
-  // those of `revision` (KeySet::revision). Allocates nothing.
-  std::shared_ptr<const Token> find(std::string_view text, const Digest& revision, Time now);
+  // What the token of that text is; null where it is not here, its `exp` has come, or it was verified with other keys
+  // than those of `revision` (KeySet::revision). Allocates nothing.
+  std::shared_ptr<const Verified> find(std::string_view text, const Digest& revision, Time now) {
+    const auto found = entries_.find(sha256_(text));
+    if (found == entries_.end()) return nullptr;
+    const auto entry = found->second;
+    if (entry->revision != revision || now >= entry->token->expires) {
+      drop(entry);
+      return nullptr;
+    }
+    order_.splice(order_.begin(), order_, entry);
+    return entry->token;
+  }
 
-  // `token` is what verify() gave for `text` with the keys of `revision`.
-  void put(std::string_view text, const Digest& revision, std::shared_ptr<const Token> token);
+  // `token` was verified: `text` with the keys of `revision`.
+  void put(std::string_view text, const Digest& revision, std::shared_ptr<const Verified> token) {
+    const Digest digest = sha256_(text);
+    if (const auto old = entries_.find(digest); old != entries_.end()) drop(old->second);
+    if (entries_.size() == capacity_) drop(std::prev(order_.end()));
+    order_.push_front({digest, revision, std::move(token)});
+    entries_.emplace(digest, order_.begin());
+  }
 
   std::size_t size() const { return entries_.size(); }
 
@@ -32,19 +53,27 @@ class Cache {
   struct Entry {
     Digest text;
     Digest revision;
-    std::shared_ptr<const Token> token;
+    std::shared_ptr<const Verified> token;
   };
+  // Only verified tokens are kept, so that nobody chooses digests that collide.
   struct Hash {
-    std::size_t operator()(const Digest& digest) const;
+    std::size_t operator()(const Digest& digest) const {
+      std::size_t hash = 0;
+      std::memcpy(&hash, digest.data(), sizeof hash);
+      return hash;
+    }
   };
   using Order = std::list<Entry>;
 
-  void drop(Order::iterator entry);
+  void drop(typename Order::iterator entry) {
+    entries_.erase(entry->text);
+    order_.erase(entry);
+  }
 
   std::size_t capacity_;
   Sha256 sha256_;
   Order order_;  // asked for last first
-  std::unordered_map<Digest, Order::iterator, Hash> entries_;
+  std::unordered_map<Digest, typename Order::iterator, Hash> entries_;
 };
 
 }  // namespace bulkhead::jose

@@ -37,7 +37,7 @@ constexpr Digest kKeys{1};
 constexpr Digest kNewKeys{2};
 
 TEST(Cache, GivesWhatWasVerified) {
-  Cache cache;
+  Cache<Token> cache;
   EXPECT_EQ(cache.find("t1", kKeys, kNow), nullptr);
   cache.put("t1", kKeys, token("ann"));
   ASSERT_NE(cache.find("t1", kKeys, kNow), nullptr);
@@ -47,7 +47,7 @@ TEST(Cache, GivesWhatWasVerified) {
 }
 
 TEST(Cache, ATokenEndsAtItsExp) {
-  Cache cache;
+  Cache<Token> cache;
   cache.put("t", kKeys, token("ann", seconds(10)));
   EXPECT_NE(cache.find("t", kKeys, kNow + seconds(9)), nullptr);
   EXPECT_EQ(cache.find("t", kKeys, kNow + seconds(10)), nullptr);
@@ -55,14 +55,14 @@ TEST(Cache, ATokenEndsAtItsExp) {
 }
 
 TEST(Cache, NewKeysEndWhatOldOnesVerified) {
-  Cache cache;
+  Cache<Token> cache;
   cache.put("t", kKeys, token("ann"));
   EXPECT_EQ(cache.find("t", kNewKeys, kNow), nullptr);
   EXPECT_EQ(cache.find("t", kKeys, kNow), nullptr);
 }
 
 TEST(Cache, TheTokenNotAskedForTheLongestGoesFirst) {
-  Cache cache(2);
+  Cache<Token> cache(2);
   cache.put("a", kKeys, token("a"));
   cache.put("b", kKeys, token("b"));
   EXPECT_NE(cache.find("a", kKeys, kNow), nullptr);
@@ -74,7 +74,7 @@ TEST(Cache, TheTokenNotAskedForTheLongestGoesFirst) {
 }
 
 TEST(Cache, ATokenPutAgainIsThereOnce) {
-  Cache cache(2);
+  Cache<Token> cache(2);
   cache.put("a", kKeys, token("old"));
   cache.put("a", kNewKeys, token("new"));
   EXPECT_EQ(cache.size(), 1U);
@@ -82,7 +82,7 @@ TEST(Cache, ATokenPutAgainIsThereOnce) {
 }
 
 TEST(Cache, WhoHoldsATokenKeepsIt) {
-  Cache cache(1);
+  Cache<Token> cache(1);
   cache.put("a", kKeys, token("ann"));
   const auto held = cache.find("a", kKeys, kNow);
   cache.put("b", kKeys, token("bob"));
@@ -91,7 +91,7 @@ TEST(Cache, WhoHoldsATokenKeepsIt) {
 
 #ifdef COUNTS_ALLOCATIONS
 TEST(Cache, ALookUpAllocatesNothing) {
-  Cache cache;
+  Cache<Token> cache;
   cache.put("a", kKeys, token("ann"));
   const std::size_t before = allocations;
   const bool found = cache.find("a", kKeys, kNow) != nullptr;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -20,6 +21,7 @@ struct EvpDelete {
   void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
+  void operator()(BIO* bio) const { BIO_free_all(bio); }
   void operator()(BIGNUM* number) const { BN_free(number); }
   void operator()(OSSL_PARAM_BLD* builder) const { OSSL_PARAM_BLD_free(builder); }
   void operator()(OSSL_PARAM* parameters) const { OSSL_PARAM_free(parameters); }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <openssl/core_names.h>
+#include <openssl/pem.h>
 
 #include "jose/base64url.hpp"
 #include "jose/digest.hpp"
@@ -44,6 +45,9 @@ Result<json> required_members(EVP_PKEY* key, Algorithm algorithm) {
   return json{{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", encode_base64url(view(bytes.data(), size))}};
 }
 
+// Without it OpenSSL would ask at the terminal.
+int no_password(char*, int, int, void*) { return -1; }
+
 // nlohmann writes members in lexicographic order and without white space, as RFC 7638 §3.3 asks.
 std::string thumbprint(const json& members) {
   const Digest digest = Sha256()(members.dump());
@@ -58,15 +62,40 @@ Result<SigningKey> SigningKey::generate(Algorithm algorithm) {
   }
   EVP_PKEY* made = algorithm == Algorithm::eddsa ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519") : EVP_EC_gen("P-256");
   if (made == nullptr) return evp_fail("make a key");
-  SigningKey key(algorithm, KeyHandle(made, EvpDelete()));
-  auto jwk = required_members(made, algorithm);
+  return of(algorithm, KeyHandle(made, EvpDelete()));
+}
+
+Result<SigningKey> SigningKey::of(Algorithm algorithm, KeyHandle handle) {
+  auto jwk = required_members(handle.get(), algorithm);
   if (!jwk) return fail(jwk.error());
+  SigningKey key(algorithm, std::move(handle));
   key.id_ = thumbprint(*jwk);
   (*jwk)["kid"] = key.id_;
   (*jwk)["alg"] = to_string(algorithm);
   (*jwk)["use"] = "sig";
   key.public_jwk_ = jwk->dump();
   return key;
+}
+
+Result<SigningKey> SigningKey::from_pem(std::string_view pem) {
+  const Evp<BIO> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  if (!bio) return evp_fail("read a key");
+  KeyHandle handle(PEM_read_bio_PrivateKey(bio.get(), nullptr, &no_password, nullptr), EvpDelete());
+  if (!handle) return evp_fail("read a key");
+  if (EVP_PKEY_is_a(handle.get(), "ED25519") == 1) return of(Algorithm::eddsa, std::move(handle));
+  char curve[16] = {};
+  const bool named = EVP_PKEY_get_group_name(handle.get(), curve, sizeof curve, nullptr) == 1;
+  if (named && std::string_view(curve) == SN_X9_62_prime256v1) return of(Algorithm::es256, std::move(handle));
+  return fail(Cause::unsupported, "keys to sign with are Ed25519 or P-256");
+}
+
+Result<std::string> SigningKey::private_pem() const {
+  const Evp<BIO> bio(BIO_new(BIO_s_secmem()));
+  if (!bio || PEM_write_bio_PKCS8PrivateKey(bio.get(), handle_.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+    return evp_fail("write a key");
+  const char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  return std::string(data, static_cast<std::size_t>(size));
 }
 
 Result<std::string> SigningKey::sign(std::string_view type, const json& claims) const {

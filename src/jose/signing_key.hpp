@@ -10,22 +10,27 @@
 
 namespace bulkhead::jose {
 
-// A private key that signs tokens of ours. It is made in this process and can't be read from it; only its public half
-// leaves. Immutable, for any thread.
+// A private key that signs tokens of ours. Immutable, for any thread.
 class SigningKey {
  public:
   // EdDSA (Ed25519) or ES256.
   static Result<SigningKey> generate(Algorithm algorithm = Algorithm::eddsa);
+  // What private_pem() gave. Cause::unsupported for a key of another kind; no error quotes the text.
+  static Result<SigningKey> from_pem(std::string_view pem);
 
   const std::string& id() const { return id_; }  // its JWK's SHA-256 thumbprint (RFC 7638)
   Algorithm algorithm() const { return algorithm_; }
   // The public half as one JWK, which KeySet::parse() reads.
   const std::string& public_jwk() const { return public_jwk_; }
 
+  // PKCS #8, not encrypted: a secret.
+  Result<std::string> private_pem() const;
+
   // A JWS in compact form with alg, kid and this typ. Cause::invalid where a claim is not UTF-8.
   Result<std::string> sign(std::string_view type, const nlohmann::json& claims) const;
 
  private:
+  static Result<SigningKey> of(Algorithm algorithm, KeyHandle handle);
   SigningKey(Algorithm algorithm, KeyHandle handle) : algorithm_(algorithm), handle_(std::move(handle)) {}
 
   Algorithm algorithm_;

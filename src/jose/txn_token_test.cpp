@@ -1,6 +1,7 @@
 #include "jose/txn_token.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
 
 #include "jose/fixture.hpp"
 
@@ -63,6 +64,28 @@ TEST_P(Signing, EachOfManySignaturesIsVerified) {
     ASSERT_TRUE(text);
     ASSERT_TRUE(open_jws(*text, keys_)) << i;
   }
+}
+
+TEST_P(Signing, AKeyIsTheSameWhenItIsReadAgain) {
+  const auto pem = key_.private_pem();
+  ASSERT_TRUE(pem) << pem.error().message;
+  const auto again = SigningKey::from_pem(*pem);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->public_jwk(), key_.public_jwk());
+  EXPECT_TRUE(verify_txn_token(*mint(*again, kDomain, transaction(), kNow), keys_, kDomain, kNow));
+}
+
+TEST(SigningKey, IsNotReadOfAnythingElse) {
+  EXPECT_FALSE(SigningKey::from_pem(""));
+  EXPECT_FALSE(SigningKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"));
+  const Evp<EVP_PKEY> other(EVP_EC_gen("P-384"));
+  const Evp<BIO> bio(BIO_new(BIO_s_mem()));
+  ASSERT_EQ(PEM_write_bio_PKCS8PrivateKey(bio.get(), other.get(), nullptr, nullptr, 0, nullptr, nullptr), 1);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  const auto key = SigningKey::from_pem({text, static_cast<std::size_t>(size)});
+  ASSERT_FALSE(key);
+  EXPECT_EQ(key.error().cause, Cause::unsupported);
 }
 
 TEST_P(Signing, AnotherKeyIsNoForger) {

@@ -49,6 +49,15 @@ std::string_view to_string(Scheme scheme) {
   return "tcp";
 }
 
+std::string_view to_string(AnswerMode mode) {
+  switch (mode) {
+    case AnswerMode::filter: return "filter";
+    case AnswerMode::report: return "report";
+    case AnswerMode::off: return "off";
+  }
+  return "off";
+}
+
 std::string_view to_string(Mode mode) { return mode == Mode::audit ? "audit" : "enforce"; }
 
 std::string_view to_string(ServiceType type) { return type == ServiceType::job ? "job" : "service"; }

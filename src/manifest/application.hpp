@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "manifest/auth.hpp"
 #include "manifest/gateway.hpp"
 #include "manifest/pattern.hpp"
 #include "manifest/position.hpp"
@@ -155,6 +156,24 @@ enum class Mode : std::uint8_t {
 };
 std::string_view to_string(Mode mode);
 
+// What becomes of an answer that has more in it than the contract says.
+enum class AnswerMode : std::uint8_t {
+  filter,  // what is not declared is taken out, and what can't be looked at does not leave
+  report,  // it is recorded
+  off,     // answers are not looked at
+};
+std::string_view to_string(AnswerMode mode);
+
+// What a service promises: an OpenAPI document.
+struct Contract {
+  std::string file;  // relative to the manifest or absolute
+  std::string text;  // not by parse(), which looks at no file
+  AnswerMode answers = AnswerMode::filter;
+  std::uint64_t most_body = 1U << 20U;  // octets of a body that is checked
+  Position position;
+  bool operator==(const Contract&) const = default;
+};
+
 struct Service {
   std::string name;
   ServiceType type = ServiceType::service;
@@ -183,7 +202,8 @@ struct Service {
   std::string owner;
   std::vector<std::string> profiles;
   Duration stop_grace{10000};
-  Debug debug;               // the application's word already counted in
+  Debug debug;                       // the application's word already counted in
+  std::optional<Contract> contract;  // only where every port speaks http
   std::optional<Mode> mode;  // of requests to it; the application's where it says nothing, never none after parse()
   Position position;
 
@@ -201,6 +221,7 @@ struct Application {
   std::vector<std::string> inactive;  // names of the others
   std::vector<Secret> secrets;        // that are declared, in the manifest's order
   std::optional<Gateway> gateway;
+  std::vector<Provider> auth;  // in the manifest's order
   Operators operators;
   Debug debug;
   Mode mode = Mode::enforce;

@@ -85,6 +85,9 @@ void read_mounts(Context& context, const Node& node, Service& service);
 void read_dependencies(Context& context, const Node& node, Service& service);
 void read_health(Context& context, const Node& node, ServiceDraft& draft);
 void read_when(Context& context, const Fields& fields, std::optional<When>& into, ResilienceDraft& draft);
+void read_providers(Context& context, const Node& node, Application& application);
+void read_auth(Context& context, const Fields& fields, const std::vector<Provider>& providers,
+               std::optional<Auth>& into);  // once the providers are read
 void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);
@@ -92,9 +95,10 @@ void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft
 std::optional<Mode> read_mode(Context& context, const Fields& fields);
 void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into);
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
-void read_job(Context& context, const Fields& fields, Service& service);     // once its type is read
-void read_build(Context& context, const Fields& fields, Service& service);   // once its dir is read
-void read_update(Context& context, const Fields& fields, Service& service);  // once its ports are read
+void read_contract(Context& context, const Fields& fields, Service& service);  // once its ports are read
+void read_job(Context& context, const Fields& fields, Service& service);       // once its type is read
+void read_build(Context& context, const Fields& fields, Service& service);     // once its dir is read
+void read_update(Context& context, const Fields& fields, Service& service);    // once its ports are read
 void read_operators(Context& context, const Node& node, Application& application);
 void read_debug(Context& context, const Node& node, std::string owner, Debug& debug);
 
@@ -113,6 +117,7 @@ void resolve_route_detours(Context& context, const Draft& draft, const Resilienc
 void check_ports(Context& context, const ResilienceDraft& written, const Service& callee,
                  const std::vector<Port>& ports);
 void check_concurrency(Context& context, const ServiceDraft& service);
+void check_users(Context& context, const Draft& draft);  // that somebody vouches for those whom conditions ask for
 
 // The port of `service` that `text` means, by number or name; reports where it has none.
 const DeclaredPort* find_port(Context& context, const Text& text, const Service& service);

@@ -14,6 +14,7 @@ TEST(EdgeLimit, IsReadAsItIsWritten) {
       {"5/m per address", {5, Duration(60'000), 5, Per::address, ""}},
       {"100/10m  per header X-API-Key burst 200", {100, Duration(600'000), 200, Per::header, "x-api-key"}},
       {"20/s burst 1 per address", {20, Duration(1000), 1, Per::address, ""}},
+      {"20/s per user", {20, Duration(1000), 20, Per::user, ""}},
       {"8 at once per address", {8, Duration(0), 0, Per::address, ""}},
   };
   for (const auto& [text, expected] : table) {
@@ -38,7 +39,8 @@ TEST(EdgeLimit, RefusesWhatIsNone) {
                            "20/25h",
                            "20 /s",
                            "20/s per",
-                           "20/s per user",
+                           "20/s per users",
+                           "20/s per user per address",
                            "20/s per header",
                            "20/s per header te",
                            "20/s per address per address",

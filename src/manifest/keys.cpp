@@ -17,9 +17,8 @@ constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{del
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
 constexpr Known kManifest[] = {"app",   "trust_domain", "svid_ttl", "services", "gateway", "operators",
-                               "debug", "include",      "owner",    "mode",     "secrets"};
+                               "debug", "include",      "owner",    "mode",     "auth",     "secrets"};
 constexpr Advice kManifestLater[] = {
-    {"auth", "end-user authentication"},
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
     {"telemetry", "export of traces and metrics"},
@@ -38,16 +37,15 @@ constexpr Known kService[] = {"type",   "dir",      "command",     "build",     
                               "port",   "ports",    "protocol",    "environment", "env_file",    "calls",
                               "egress", "limits",   "healthcheck", "scale",       "concurrency", "depends_on",
                               "owner",  "profiles", "stop_grace",  "update",      "job",         "debug",
-                              "image",  "mode",     "secrets",     "not_secret"};
+                              "image",  "mode",     "contract",    "secrets",     "not_secret"};
 constexpr Advice kServiceLater[] = {
-    {"contract", "checking requests against a contract"},
     {"resources", "databases that the platform provides"},
     {"publishes", "publishing events"},
     {"subscribes", "subscribing to events"},
-    {"auth", "end-user authentication"},
     {"limit", "rate limits"},
 };
 constexpr Advice kServiceForeign[] = {
+    {"auth", "who it is, is asked at the gateway: the key 'auth' of a route"},
     {"timeout", "a time limit belongs to a call: calls: {PEER: {timeout: 2s}}"},
     {"retries", "retries belong to a call: calls: {PEER: {retries: 2}}"},
     {"breaker", "a breaker belongs to a call: calls: {PEER: {breaker: on}}"},
@@ -104,9 +102,9 @@ constexpr Known kCall[] = {"allow",    "port",       "at",       "as",     "time
                            "outliers", "slow_start", "fallback", "faults", "split",   "when"};
 constexpr Advice kCallLater[] = {
     {"limit", "rate limits"},
-    {"auth", "calls on behalf of an end user"},
 };
 constexpr Advice kCallForeign[] = {
+    {"auth", "whom a request is for travels by itself: when: 'user.sub != \"\"'"},
     {"if", "the key is 'when'"},
     {"condition", "the key is 'when'"},
 
@@ -246,11 +244,9 @@ constexpr Known kDependency[] = {"condition"};
 constexpr Advice kDependencyForeign[] = {{"restart", "a dependency that fails is started again by itself: remove it"},
                                          {"required", "every dependency is required: remove it"}};
 
-constexpr Known kGateway[] = {"listen", "tls",  "redirect_http", "routes",      "limit",
-                              "from",   "cors", "headers",       "max_request", "max_answer"};
-constexpr Advice kGatewayLater[] = {{"auth", "end-user authentication"},
-                                    {"acme", "certificates from an ACME authority"},
-                                    {"scale", "several gateways"}};
+constexpr Known kGateway[] = {"listen", "tls",     "redirect_http", "routes",     "limit", "from",
+                              "cors",   "headers", "max_request",   "max_answer", "auth"};
+constexpr Advice kGatewayLater[] = {{"acme", "certificates from an ACME authority"}, {"scale", "several gateways"}};
 
 constexpr Known kTls[] = {"cert", "key"};
 constexpr Advice kTlsForeign[] = {{"certificate", "the key is 'cert'"}};
@@ -258,11 +254,10 @@ constexpr Advice kTlsForeign[] = {{"certificate", "the key is 'cert'"}};
 constexpr std::string_view kLimitKey = "the key is 'limit': limit: 20/s per address";
 constexpr std::string_view kMaxRequestKey = "the key is 'max_request'";
 
-constexpr Known kRoute[] = {"match",    "to",         "rewrite",  "timeout",     "retries",    "breaker",
-                            "outliers", "slow_start", "fallback", "faults",      "split",      "limit",
-                            "from",     "cors",       "headers",  "max_request", "max_answer", "when"};
-constexpr Advice kRouteLater[] = {{"auth", "end-user authentication"},
-                                  {"contract", "checking requests against a contract"}};
+constexpr Known kRoute[] = {"match",      "to",          "rewrite",    "timeout", "retries", "breaker", "outliers",
+                            "slow_start", "fallback",    "faults",     "split",   "limit",   "from",    "cors",
+                            "headers",    "max_request", "max_answer", "when",    "auth"};
+constexpr Advice kRouteLater[] = {{"contract", "checking requests against a contract"}};
 constexpr Advice kRouteForeign[] = {{"path", "write it inside 'match'"},
                                     {"host", "write it inside 'match'"},
                                     {"methods", "write it inside 'match'"},
@@ -354,6 +349,39 @@ constexpr Advice kCorsForeign[] = {{"allow_origins", kOriginsKey},
                                    {"expose_headers", "the key is 'expose'"},
                                    {"allow_credentials", "the key is 'credentials'"}};
 
+constexpr Known kAuth[] = {"by", "optional", "scopes"};
+constexpr Advice kAuthForeign[] = {{"provider", "the key is 'by'"},
+                                   {"providers", "the key is 'by'"},
+                                   {"scope", "the key is 'scopes'"},
+                                   {"required", "who is asked for is required unless 'optional: true' is written"}};
+
+constexpr std::string_view kJwksFile =
+    "the key is 'jwks', a file or a URL; left out, the issuer says where its keys are";
+constexpr Known kProvider[] = {"issuer", "audience", "jwks", "hosts", "rsa", "claims", "api_keys"};
+constexpr Advice kProviderLater[] = {{"certificates", "client certificates"}};
+constexpr Advice kProviderForeign[] = {
+    {"discovery", kJwksFile},
+    {"iss", "the key is 'issuer'"},
+    {"aud", "the key is 'audience'"},
+    {"audiences", "the key is 'audience'"},
+    {"jwks_uri", kJwksFile},
+    {"jwks_url", kJwksFile},
+    {"keys", "the key is 'jwks'"},
+    {"algorithm", "a key says its algorithm itself; for RSA keys that do not, the key is 'rsa'"},
+    {"algorithms", "a key says its algorithm itself; for RSA keys that do not, the key is 'rsa'"}};
+
+constexpr Known kApiKey[] = {"hash", "scopes", "expires"};
+constexpr Advice kApiKeyForeign[] = {
+    {"key", "a key does not stand in a manifest: `bulkhead api-key` makes one and prints its 'hash'"},
+    {"secret", "a key does not stand in a manifest: `bulkhead api-key` makes one and prints its 'hash'"},
+    {"scope", "the key is 'scopes'"}};
+
+constexpr Known kContract[] = {"file", "response", "max_body"};
+constexpr Advice kContractForeign[] = {{"openapi", "the key is 'file'"},
+                                       {"path", "the key is 'file'"},
+                                       {"responses", "the key is 'response'"},
+                                       {"answers", "the key is 'response'"}};
+
 constexpr std::string_view kNoValue =
     "a secret's value has no place in a manifest: write it into a file and say which, {file: PATH}";
 constexpr std::string_view kSecretFile = "a secret is in a file, a directory or the environment of `bulkhead up`";
@@ -412,6 +440,10 @@ constexpr Keys kKeys[] = {
     {"build", kBuild, {}, kBuildForeign},
     {"from", kFrom, {}, kFromForeign},
     {"cors", kCors, {}, kCorsForeign},
+    {"auth", kAuth, {}, kAuthForeign},
+    {"provider", kProvider, kProviderLater, kProviderForeign},
+    {"api_key", kApiKey, {}, kApiKeyForeign},
+    {"contract", kContract, {}, kContractForeign},
     {"secret", kSecret, {}, kSecretForeign},
     {"secret of a service", kGrantedSecret, {}, kGrantedSecretForeign},
 };

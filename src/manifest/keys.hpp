@@ -40,6 +40,10 @@ enum class Section : std::uint8_t {
   build,
   from,
   cors,
+  auth,
+  provider,
+  api_key,
+  contract,
   secret,
   granted_secret,
 };
@@ -50,7 +54,8 @@ inline constexpr std::array kSections{
     Section::route,         Section::match,       Section::retries,    Section::breaker,     Section::outliers,
     Section::fallback,      Section::fault,       Section::split,      Section::concurrency, Section::update,
     Section::auto_rollback, Section::job,         Section::operators,  Section::debug,       Section::include,
-    Section::build,         Section::from,        Section::cors,       Section::secret,      Section::granted_secret};
+    Section::build,         Section::from,        Section::cors,       Section::auth,        Section::provider,
+    Section::api_key,       Section::contract,    Section::secret,     Section::granted_secret};
 
 struct Advice {
   std::string_view key;

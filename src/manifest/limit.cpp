@@ -58,6 +58,11 @@ class Rest {
       at_ += 2;
       return true;
     }
+    if (word() == "per" && word(1) == "user" && once(per_)) {
+      limit_.per = Limit::Per::user;
+      at_ += 2;
+      return true;
+    }
     if (word() == "per" && word(1) == "header" && once(per_)) {
       limit_.per = Limit::Per::header;
       limit_.header = lower_case(word(2));
@@ -106,6 +111,7 @@ std::string_view to_string(Limit::Per per) {
     case Limit::Per::all: return "all";
     case Limit::Per::address: return "address";
     case Limit::Per::header: return "header";
+    case Limit::Per::user: return "user";
   }
   return "all";
 }
@@ -120,6 +126,7 @@ std::string to_string(const Limit& limit) {
   std::string text = limit.window == Duration(0) ? fmt::format("{} at once", limit.count)
                                                  : fmt::format("{}/{}", limit.count, to_string(limit.window));
   if (limit.per == Limit::Per::address) text += " per address";
+  if (limit.per == Limit::Per::user) text += " per user";
   if (limit.per == Limit::Per::header) text += " per header " + limit.header;
   if (limit.burst != 0 && limit.burst != limit.count) text += fmt::format(" burst {}", limit.burst);
   return text;

@@ -74,6 +74,7 @@ void resolve(Context& context, Draft& draft) {
   }
   check_dependencies(context, draft);
   resolve_routes(context, draft);
+  check_users(context, draft);
 }
 
 void finish(Draft& draft) {
@@ -102,6 +103,7 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   if (const Node* node = fields.find("debug"))
     read_debug(context, *node, "'debug' of the manifest", draft.application.debug);
   read_owner(context, fields, draft);
+  if (const Node* auth = fields.find("auth")) read_providers(context, *auth, draft.application);
   if (const Node* gateway = fields.find("gateway")) read_gateway(context, *gateway, fields.mark("gateway"), draft);
   resolve(context, draft);
 }

@@ -27,6 +27,7 @@ class Placing {
     for (Entry& entry : result.entries) {
       if (entry.key == "services") entry.value = services(entry.value);
       if (entry.key == "gateway") entry.value = gateway(entry.value);
+      if (entry.key == "auth") entry.value = providers(entry.value);
       if (entry.key == "secrets") entry.value = secrets(entry.value);
     }
     return shared(std::move(result));
@@ -51,6 +52,7 @@ class Placing {
       if (entry.key == "image") entry.value = image(entry.value);
       if (entry.key == "build") entry.value = build(entry.value);
       if (entry.key == "mounts") entry.value = mounts(entry.value);
+      if (entry.key == "contract") entry.value = contract(entry.value);
     }
     if (!directory(mark).empty() && !find_entry(node, "dir") && !find_entry(node, "image")) {
       Node dir{.kind = Node::Kind::scalar, .mark = mark};
@@ -70,6 +72,16 @@ class Placing {
     return shared(std::move(result));
   }
 
+  NodePtr providers(const NodePtr& node) {
+    Node result = *node;
+    for (Entry& entry : result.entries) {
+      Node provider = *entry.value;
+      if (Entry* jwks = find_entry(provider, "jwks")) jwks->value = paths(jwks->value);
+      entry.value = shared(std::move(provider));
+    }
+    return shared(std::move(result));
+  }
+
   NodePtr secrets(const NodePtr& node) {
     Node result = *node;
     for (Entry& entry : result.entries) {
@@ -78,6 +90,13 @@ class Placing {
         if (each.key == "file" || each.key == "directory") each.value = paths(each.value);
       entry.value = shared(std::move(secret));
     }
+    return shared(std::move(result));
+  }
+
+  NodePtr contract(const NodePtr& node) {
+    if (node->kind != Node::Kind::map) return paths(node);
+    Node result = *node;
+    if (Entry* file = find_entry(result, "file")) file->value = paths(file->value);
     return shared(std::move(result));
   }
 

@@ -219,6 +219,7 @@ void complete_edge_rules(Gateway& gateway) {
   for (Route& route : gateway.routes) {
     for (const AnswerField& field : gateway.rules.headers) add_unless_there(route.rules.headers, field);
     std::erase_if(route.rules.headers, [](const AnswerField& field) { return field.value.empty(); });
+    if (!route.rules.auth) route.rules.auth = gateway.rules.auth;
     if (!route.rules.cors) route.rules.cors = gateway.rules.cors;
     if (route.rules.most_request == 0) route.rules.most_request = gateway.rules.most_request;
     if (route.rules.most_answer == 0) route.rules.most_answer = gateway.rules.most_answer;

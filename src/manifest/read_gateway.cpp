@@ -32,6 +32,7 @@ class GatewayReader {
     read_listen(gateway);
     read_redirect(gateway);
     read_edge_rules(context_, fields_, gateway.rules);
+    read_auth(context_, fields_, draft_.application.auth, gateway.rules.auth);
     fields_.require("routes", "what is reachable from outside: routes: [{match: {path: /*}, to: catalog}]");
     const Node* routes = fields_.find("routes");
     if (!routes) return;
@@ -131,6 +132,7 @@ class GatewayReader {
     fields.require("to", "the service that answers: to: catalog");
     if (auto rewrite = fields.text("rewrite")) read_rewrite(*rewrite, owner, draft.route);
     read_edge_rules(context_, fields, draft.route.rules);
+    read_auth(context_, fields, draft_.application.auth, draft.route.rules.auth);
     draft.resilience.owner = owner;
     read_resilience(context_, fields, draft.resilience);
     read_when(context_, fields, draft.route.when, draft.resilience);

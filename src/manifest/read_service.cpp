@@ -105,7 +105,8 @@ void read_type(Context& context, const Fields& fields, Service& service) {
 
 // A job runs to its end: nothing can call it, so it has nothing to listen on.
 void refuse_of_job(Context& context, const Fields& fields, std::string_view name) {
-  for (std::string_view key : {"port", "ports", "protocol", "healthcheck", "scale", "concurrency", "update"}) {
+  for (std::string_view key :
+       {"port", "ports", "protocol", "healthcheck", "scale", "concurrency", "update", "contract"}) {
     if (!fields.find(key)) continue;
     Mistake& mistake =
         context.report.add(fields.mark(key), "job", fmt::format("the job '{}' cannot have '{}'", name, key));
@@ -166,6 +167,7 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
   fields.read_number_into("scale", 0, kMostInstances, service.scale);
   read_concurrency(context, fields, draft);
   read_update(context, fields, service);
+  read_contract(context, fields, service);
   read_job(context, fields, service);
   if (const Node* node = fields.find("depends_on")) read_dependencies(context, *node, service);
   read_one_line(context, fields, "owner", service.owner);

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "manifest/draft.hpp"
 
 namespace bulkhead::manifest {
@@ -19,6 +22,30 @@ void read_when(Context& context, const Fields& fields, std::optional<When>& into
       .add(one_line ? after(text->mark, before) : text->mark, "condition",
            fmt::format("{} is no condition: {}", fields.what("when"), mistake.message))
       .help.push_back("conditions are in the Common Expression Language: when: 'request.path.startsWith(\"/v2/\")'");
+}
+
+namespace {
+
+void check_user_of(Context& context, const When& when) {
+  constexpr std::array kOfUser{Asked::user_sub, Asked::user_provider, Asked::user_claims};
+  const auto asks = [&](Asked slot) { return when.condition.reads(static_cast<conditions::Slot>(slot)); };
+  if (std::ranges::none_of(kOfUser, asks)) return;
+  context.report
+      .add(context.report.mark(when.position), "condition",
+           "the condition asks for the user, and nobody vouches for one")
+      .help.emplace_back(
+          "name who does in 'auth' of the manifest: auth: {customers: {issuer: ..., audience: ..., jwks: FILE}}");
+}
+
+}  // namespace
+
+void check_users(Context& context, const Draft& draft) {
+  if (!draft.application.auth.empty()) return;
+  for (const ServiceDraft& each : draft.services)
+    for (const CallDraft& call : each.calls)
+      if (call.when) check_user_of(context, *call.when);
+  for (const RouteDraft& each : draft.routes)
+    if (each.route.when) check_user_of(context, *each.route.when);
 }
 
 }  // namespace bulkhead::manifest

@@ -21,6 +21,9 @@ conditions::Environment make_environment() {
   declare(Asked::caller, "caller.service", Kind::string);
   declare(Asked::callee, "callee.service", Kind::string);
   declare(Asked::now, "now", Kind::timestamp);
+  declare(Asked::user_sub, "user.sub", Kind::string);
+  declare(Asked::user_provider, "user.provider", Kind::string);
+  declare(Asked::user_claims, "user.claims", Type::map(Kind::string, Kind::dyn));
   return environment;
 }
 

@@ -26,6 +26,10 @@ enum class Asked : conditions::Slot {
   caller,   // caller.service; the gateway is "_gateway"
   callee,   // callee.service
   now,      // the time of whoever decides
+  // Of the end user that the request is made for; they have no value where there is none.
+  user_sub,       // user.sub, as its provider names it
+  user_provider,  // user.provider, the manifest's name of it
+  user_claims,    // user.claims, those that the manifest lets travel
 };
 const conditions::Environment& request_environment();
 

@@ -8,6 +8,7 @@ inline void forget(Position& position) { position = {}; }
 
 inline void forget_positions(Service& service) {
   forget(service.position);
+  if (service.contract) forget(service.contract->position);
   for (DeclaredPort& each : service.ports) forget(each.position);
   for (Mount& each : service.mounts) forget(each.position);
   for (Variable& each : service.environment) forget(each.position);
@@ -31,6 +32,7 @@ inline Application without_positions(Application application) {
   for (Secret& each : application.secrets) forget(each.position);
   for (auto* groups : {&application.operators.viewer, &application.operators.operate, &application.operators.admin})
     for (Operators::Group& each : *groups) forget(each.position);
+  for (Provider& each : application.auth) forget(each.position);
   if (!application.gateway) return application;
   Gateway& gateway = *application.gateway;
   forget(gateway.position);

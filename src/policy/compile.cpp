@@ -48,13 +48,26 @@ void add_call(const manifest::Application& application, const std::string& from,
   }
 }
 
-void add_egress(const std::string& from, const manifest::Egress& egress, std::vector<Edge>& edges) {
+void add_egress(std::string id, const std::string& from, const manifest::Egress& egress, std::vector<Edge>& edges) {
   Edge edge{.kind = Edge::Kind::egress, .from = from, .to = egress.name, .port = egress.port};
-  edge.id = fmt::format("{}.egress.{}", from, egress.name);
+  edge.id = std::move(id);
   edge.protocol = egress.scheme == Scheme::tcp ? Protocol::tcp : Protocol::http;
   edge.outside = Outside{egress.scheme, egress.host, egress.is_address};
   edge.position = egress.position;
   edges.push_back(std::move(edge));
+}
+
+// The gateway fetches the keys of those who vouch for end users.
+void add_key_hosts(const manifest::Provider& provider, std::vector<Edge>& edges) {
+  for (std::size_t i = 0; i < provider.hosts.size(); ++i) {
+    const manifest::KeyHost& host = provider.hosts[i];
+    manifest::Egress egress{.name = provider.name, .host = host.host, .port = host.port};
+    if (i > 0) egress.name += fmt::format("-{}", i + 1);
+    egress.scheme = host.tls ? Scheme::https : Scheme::http;
+    egress.is_address = host.is_address;
+    egress.position = provider.position;
+    add_egress(fmt::format("auth.{}", egress.name), std::string(kGateway), egress, edges);
+  }
 }
 
 // A way of a route is the gateway's call, with the paths that the service sees after the rewrite.
@@ -109,11 +122,13 @@ Model compile(const manifest::Application& application) {
   for (const manifest::Service& service : application.services) {
     model.services.push_back(describe(service));
     for (const manifest::Call& call : service.calls) add_call(application, service.name, call, model.edges);
-    for (const manifest::Egress& egress : service.egress) add_egress(service.name, egress, model.edges);
+    for (const manifest::Egress& egress : service.egress)
+      add_egress(fmt::format("{}.egress.{}", service.name, egress.name), service.name, egress, model.edges);
   }
   if (application.gateway) {
     const auto& routes = application.gateway->routes;
     for (std::size_t i = 0; i < routes.size(); ++i) add_route(application, routes[i], i, model.edges);
+    for (const manifest::Provider& provider : application.auth) add_key_hosts(provider, model.edges);
   }
   number_names(model, {});
   return model;

@@ -94,11 +94,20 @@ class Answers final : public conditions::Activation {
       case Asked::caller: return Value::string(attempt_.caller);
       case Asked::callee: return Value::string(attempt_.callee);
       case Asked::now: return now();
+      case Asked::user_sub: return of_user([](const User& user) { return Value::string(user.subject); });
+      case Asked::user_provider: return of_user([](const User& user) { return Value::string(user.provider); });
+      case Asked::user_claims: return of_user([](const User& user) { return user.claims; });
     }
     return {};
   }
 
  private:
+  template <class Member>
+  conditions::Value of_user(Member member) const {
+    if (attempt_.user != nullptr) return member(*attempt_.user);
+    return conditions::Value::failure({conditions::Reason::absent});
+  }
+
   static conditions::Value now() {
     const auto since = std::chrono::system_clock::now().time_since_epoch();
     const auto seconds = std::chrono::floor<std::chrono::seconds>(since);

@@ -12,6 +12,13 @@
 
 namespace bulkhead::policy {
 
+// The end user that a request is made for, as the gateway found and signed it.
+struct User {
+  std::string_view subject;
+  std::string_view provider;   // who vouches for it: a name of the manifest's `auth`
+  conditions::Value claims{};  // a map; those that the manifest lets travel
+};
+
 // What a caller tries. Views are borrowed for the call.
 struct Attempt {
   std::string_view caller;  // a service's name from its certificate, or kGateway
@@ -22,6 +29,7 @@ struct Attempt {
   std::string_view path;    // http, grpc: as sent, without query ("/package.Service/Method"); "" where not known
   // The request's header fields for conditions, a map of texts; null where they are not known.
   const conditions::Value* headers = nullptr;
+  const User* user = nullptr;  // null: it is made for nobody
 };
 
 enum class Verdict : std::uint8_t { allowed, denied, unknown };

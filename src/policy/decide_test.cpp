@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "conditions/document.hpp"
 #include "manifest/parse.hpp"
 
 // The thread sanitizer has operators of its own, which can not be replaced.
@@ -202,6 +203,37 @@ TEST(Decide, AConditionHasToHoldBesides) {
   const Decision unknown = decision("POST", "/items", nullptr);
   EXPECT_EQ(unknown.verdict, Verdict::unknown);
   EXPECT_TRUE(unknown.by_condition);
+}
+
+constexpr std::string_view kOfUsers = R"(app: shop
+auth: {customers: {issuer: https://id.example, audience: shop}}
+services:
+  orders: {command: [./orders], port: 8080}
+  web:
+    command: [./web]
+    port: 8080
+    calls:
+      orders: {when: 'user.claims.tier == "gold" && user.sub != "" && user.provider == "customers"'}
+)";
+
+TEST(Decide, AConditionAsksWhoItIsFor) {
+  const Model model = compile(*manifest::parse(kOfUsers).application);
+  const Headers none({});
+  const conditions::Value headers = none.value();
+  const auto decision = [&](const User* user) {
+    return decide(model.edges, {"web", "orders", {8080}, kHttp, "GET", "/", &headers, user});
+  };
+  const conditions::Document gold(nlohmann::json{{"tier", "gold"}});
+  const conditions::Document silver(nlohmann::json{{"tier", "silver"}});
+  const User ann{"ann", "customers", gold.value()};
+  const User bob{"bob", "customers", silver.value()};
+  const User stranger{"ann", "partners", gold.value()};
+  EXPECT_TRUE(decision(&ann).allowed());
+  EXPECT_FALSE(decision(&bob).allowed());
+  EXPECT_FALSE(decision(&stranger).allowed());
+  const Decision nobody = decision(nullptr);
+  EXPECT_EQ(nobody.verdict, Verdict::denied);
+  EXPECT_NE(nobody.reason.find("it is not known for this request: 'claims'"), std::string::npos) << nobody.reason;
 }
 
 TEST(Decide, WhatIsAuditedPassesWithTheReasonWhyItWouldNot) {

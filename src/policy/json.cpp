@@ -209,7 +209,8 @@ void read_permissions(Members& members, Edge& edge) {
 void check_shape(Members& members, const Edge& edge) {
   bool route = edge.kind == Edge::Kind::route;
   bool egress = edge.kind == Edge::Kind::egress;
-  if (route ? edge.from != kGateway : !is_name(edge.from)) members.refuse("has a bad 'from'");
+  const bool gateway = edge.from == kGateway && edge.kind != Edge::Kind::call;
+  if (route ? !gateway : !gateway && !is_name(edge.from)) members.refuse("has a bad 'from'");
   if (!is_name(edge.to)) members.refuse("has a bad 'to'");
   if (edge.outside.has_value() != egress) members.refuse("has 'outside' without being egress, or lacks it");
   if (edge.at && edge.kind != Edge::Kind::call) members.refuse("has 'at' without being a call");

@@ -49,6 +49,19 @@ conditions::Value headers_of(const http::Fields& fields) {
   return conditions::Value::map(view, &fields);
 }
 
+Refusal user_refusal(const Snapshot& snapshot, const Visit& visit, const jose::TokenFault& fault) {
+  Refusal refusal;
+  refusal.caller = visit.caller;
+  refusal.callee = visit.callee;
+  refusal.method = visit.method;
+  refusal.path = http::split_target(visit.path).path;
+  refusal.reason = fmt::format("{} may not call {}:{} {} {}: the user's token ({}) is refused: {}", visit.caller,
+                               visit.callee, visit.port, visit.method, refusal.path, kUserField, fault.message);
+  refusal.where = place_of(snapshot.hints, visit.caller);
+  refusal.owner = owner_of(snapshot.hints, visit.callee);
+  return refusal;
+}
+
 Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt) {
   policy::Decision decision = policy::decide(edges, attempt);
   Judgement judgement;

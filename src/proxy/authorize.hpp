@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "http/fields.hpp"
+#include "jose/token_fault.hpp"
 #include "policy/decide.hpp"
+#include "proxy/journal.hpp"
 #include "proxy/refusal.hpp"
 #include "proxy/snapshot.hpp"
 
@@ -27,5 +29,8 @@ conditions::Value headers_of(const http::Fields& fields);
 
 // A path that no rule could be sure about is ambiguous_path (400) where rules look at paths; anything else is denied.
 Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt);
+
+// Of a request whose user's token is not to be believed: denied, whatever the rules say.
+Refusal user_refusal(const Snapshot& snapshot, const Visit& visit, const jose::TokenFault& fault);
 
 }  // namespace bulkhead::proxy

@@ -13,6 +13,7 @@ std::string spoken_protocol(const http::Request& request) {
 }
 
 void Core::take(ConfigPtr next) {
+  end_users.take(next->snapshot());
   config = std::move(next);
   clusters.apply(config->snapshot());
   calls.apply(config->snapshot(), clusters);

@@ -8,6 +8,7 @@
 #include "proxy/call.hpp"
 #include "proxy/config.hpp"
 #include "proxy/deadlines.hpp"
+#include "proxy/end_user.hpp"
 #include "proxy/flights.hpp"
 #include "proxy/hello.hpp"
 #include "proxy/mesh.hpp"
@@ -48,6 +49,7 @@ struct Core {
   Calls calls;
   const Draw draw;  // of the journal
   OpenRequests open_requests;
+  EndUsers end_users;
   Flights flights;
   ConfigPtr config;  // null until the first snapshot
 

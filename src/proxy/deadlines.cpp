@@ -98,13 +98,15 @@ OpenRequests::Entry::~Entry() {
   --owner_->size_;
 }
 
-void OpenRequests::add(Entry& entry, const telemetry::TraceParent& span, DeadlineTime deadline) {
+void OpenRequests::add(Entry& entry, const telemetry::TraceParent& span, DeadlineTime deadline,
+                       std::shared_ptr<const EndUser> user) {
   assert(entry.owner_ == nullptr);
   if (size_ == buckets_.size()) grow();
   entry.owner_ = this;
   entry.trace_id_ = span.trace_id;
   entry.span_id_ = span.span_id;
   entry.deadline_ = deadline;
+  entry.user_ = std::move(user);
   link(entry);
   ++size_;
 }
@@ -117,6 +119,18 @@ DeadlineTime OpenRequests::deadline_of(const telemetry::TraceParent& parent) con
     latest = std::max(latest.value_or(entry->deadline_), entry->deadline_);
   }
   return latest.value_or(kNoDeadline);
+}
+
+std::shared_ptr<const EndUser> OpenRequests::user_of(const telemetry::TraceParent& parent) const {
+  const Entry* of_trace = nullptr;
+  bool certain = true;
+  for (const Entry* entry = buckets_[bucket_of(parent.trace_id)]; entry != nullptr; entry = entry->next_) {
+    if (entry->trace_id_ != parent.trace_id) continue;
+    if (entry->span_id_ == parent.span_id) return entry->user_;
+    certain = certain && (of_trace == nullptr || of_trace->user_ == entry->user_);
+    of_trace = entry;
+  }
+  return of_trace != nullptr && certain ? of_trace->user_ : nullptr;
 }
 
 // Both halves are multiplied with what nobody outside knows, so that no choice of ids falls together on purpose.

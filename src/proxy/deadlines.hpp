@@ -1,13 +1,14 @@
 #pragma once
 
 // The moment by which a request must have been answered: how it comes in and goes on, and how a service's outgoing
-// request is found to be part of an incoming one that has such a moment. On the wire it is the time that remains, as
-// clocks differ. Pure. OpenRequests is for one thread.
+// request is found to be part of an incoming one that has such a moment, or a user. On the wire it is the time that
+// remains, as clocks differ. Pure. OpenRequests is for one thread.
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,8 @@ inline DeadlineTime earliest(DeadlineTime one, DeadlineTime other) { return std:
 // What is left until then, not less than 0; nothing where there is no deadline.
 std::optional<std::chrono::nanoseconds> time_left(DeadlineTime deadline, DeadlineTime now);
 
+struct EndUser;
+
 // The inbound requests that are being served, by trace. A service's outgoing request names the span that caused it:
 // that is the one its sidecar opened for an inbound request, or one that the program opened below it, in the same
 // trace.
@@ -64,6 +67,7 @@ class OpenRequests {
     telemetry::TraceId trace_id_{};
     telemetry::SpanId span_id_{};
     DeadlineTime deadline_ = kNoDeadline;
+    std::shared_ptr<const EndUser> user_;
   };
 
   // `seed` is unpredictable: trace ids come from outside, and none of them may be made to collide.
@@ -74,12 +78,17 @@ class OpenRequests {
 
   // `span` is the context that the service is given. Once for each entry; nothing is allocated but when the table
   // grows.
-  void add(Entry& entry, const telemetry::TraceParent& span, DeadlineTime deadline);
+  void add(Entry& entry, const telemetry::TraceParent& span, DeadlineTime deadline,
+           std::shared_ptr<const EndUser> user = nullptr);
 
   // For an outgoing request that carries `parent`: the deadline of the inbound request of exactly that span, else the
   // latest of the same trace, which can't cut short what another one of them may still do. None is the latest of all.
   // kNoDeadline where nothing of the trace is being served.
   DeadlineTime deadline_of(const telemetry::TraceParent& parent) const;
+
+  // Likewise for whom: the user of exactly that inbound request; else that of all of the same trace, where they have
+  // one and the same. Null where that is nobody, or not certain.
+  std::shared_ptr<const EndUser> user_of(const telemetry::TraceParent& parent) const;
 
   std::size_t size() const { return size_; }
 

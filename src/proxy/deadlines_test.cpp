@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "proxy/end_user.hpp"
+
 namespace bulkhead::proxy {
 namespace {
 
@@ -165,6 +167,29 @@ TEST(OpenRequests, NoDeadlineIsTheLatest) {
   EXPECT_EQ(open.deadline_of(span(1, 99)), kNoDeadline);
   EXPECT_EQ(open.deadline_of(span(1, 12)), kNoDeadline);
   EXPECT_EQ(seconds_to(open.deadline_of(span(1, 11))), 1);
+}
+
+TEST(OpenRequests, AreForTheUserOfTheirSpanOrOfAllOfTheirTrace) {
+  const auto user = [](const char* name) {
+    jose::TxnToken token;
+    token.subject = name;
+    return std::make_shared<const EndUser>(name, token);
+  };
+  const auto ann = user("ann");
+  const auto bob = user("bob");
+  OpenRequests open(7);
+  OpenRequests::Entry first, second, third, alone;
+  open.add(first, span(1, 11), kNoDeadline, ann);
+  EXPECT_EQ(open.user_of(span(1, 11)), ann);
+  EXPECT_EQ(open.user_of(span(1, 99)), ann) << "a span of the program's own";
+  EXPECT_EQ(open.user_of(span(2, 11)), nullptr) << "another trace";
+  open.add(second, span(1, 12), kNoDeadline, ann);
+  EXPECT_EQ(open.user_of(span(1, 99)), ann);
+  open.add(third, span(1, 13), kNoDeadline, bob);
+  EXPECT_EQ(open.user_of(span(1, 13)), bob);
+  EXPECT_EQ(open.user_of(span(1, 99)), nullptr) << "nobody knows which of them";
+  open.add(alone, span(3, 11), kNoDeadline);
+  EXPECT_EQ(open.user_of(span(3, 11)), nullptr);
 }
 
 TEST(OpenRequests, AnEntryLeavesWithItsOwner) {

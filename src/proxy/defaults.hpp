@@ -58,6 +58,15 @@ inline constexpr milliseconds kHandshake = seconds(10);
 inline constexpr milliseconds kVend = seconds(5);
 
 // --- Requests. ---
+// How long a user's transaction token lives: a request may be held for kHold and wait as long again before it causes
+// the next one. What has begun with it may take longer.
+inline constexpr seconds kUserToken{60};
+// Of bodies that are held to be checked against a contract, at one instance: many of the usual, some of the largest.
+inline constexpr std::size_t kMostGathered = 64U << 20U;
+// A request whose token is signed with a key that is not at hand waits so long for the keys to be fetched again.
+inline constexpr milliseconds kKeysWithin = seconds(3);
+// A token that travels: programs bound a request's fields at 8 KiB and more.
+inline constexpr std::size_t kLongestUserToken = 4096;
 // From the request's last byte to the answer's first: slow reports and long polls fit, a lost answer does not hang.
 inline constexpr milliseconds kFirstByte = minutes(5);
 // Silence inside a body or a stream of messages. A dead peer is found by PING much sooner.

@@ -23,7 +23,7 @@ Judgement judge_request(const Snapshot& snapshot, const Visit& visit, Protocol p
   const std::string_view path = http::split_target(visit.path).path;
   const conditions::Value headers = headers_of(fields);
   return judge(snapshot, snapshot.inbound.edges,
-               {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path, &headers});
+               {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path, &headers, policy_user(visit)});
 }
 
 Judgement judge_connection(const Snapshot& snapshot, const Visit& visit) {
@@ -171,6 +171,14 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   tell_request_id(request.fields, visit.trace);
   core_.journal.begin(visit);
 
+  // Whoever says that it is for somebody proves it, or says nothing.
+  if (auto user = core_.end_users.read(request.fields, wall_seconds())) {
+    visit.user = std::move(*user);
+  } else {
+    co_await refuse_user(exchange, visit, user.error());
+    co_return core_.journal.finish(visit);
+  }
+
   const ServedPort* port = config->served(visit.port);
   const Protocol protocol = port != nullptr ? port->protocol : Protocol::http;
   Judgement judged = judge_request(config->snapshot(), visit, protocol, request.fields);
@@ -206,28 +214,60 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   co_await refuse(exchange, std::move(refusal), visit, Audience::mesh, core_.instance);
 }
 
+[[gnu::noinline]] net::Task<> InnerDoor::refuse_user(ServerExchange& exchange, Visit& visit,
+                                                     const jose::TokenFault& fault) {
+  Refusal refusal = user_refusal(core_.config->snapshot(), visit, fault);
+  visit.status = facts(refusal.cause).status;
+  visit.cause = facts(refusal.cause).name;
+  core_.journal.denied(visit, refusal, policy::to_string(policy::Verdict::denied));
+  co_await refuse(exchange, std::move(refusal), visit, Audience::mesh, core_.instance);
+}
+
 void InnerDoor::learn(const ConfigPtr& config) {
   if (learned_ == config) return;
   learned_ = config;
   const Inbound& inbound = config->snapshot().inbound;
   const bool grpc = std::ranges::find(inbound.ports, Protocol::grpc, &ServedPort::protocol) != inbound.ports.end();
   doorkeeper_.configure(admission_limits(inbound.concurrency, grpc, callers_of(inbound)));
+  contract_.configure(inbound);
+}
+
+net::Task<> InnerDoor::admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline) {
+  const Counted counted(in_flight_);
+  if (contract_.contract() && port.protocol == Protocol::http)
+    co_return co_await hold_to_contract(exchange, visit, port, deadline);
+  co_await let_in(exchange, visit, port, deadline);
+}
+
+// Before it takes a place among requests: a body may come slowly.
+net::Task<> InnerDoor::hold_to_contract(ServerExchange& exchange, Visit& visit, const ServedPort& port,
+                                        net::Deadline deadline) {
+  const bool audited = contract_.terms().audited;
+  ContractedExchange contracted(exchange, contract_, core_.journal, visit);
+  const auto refused = co_await contracted.check_request(audited, deadline);
+  if (!refused) co_return co_await let_in(contracted, visit, port, deadline, contracted.most_request());
+  if (refused->problem) co_return co_await contracted.refuse(*refused->problem);
+  if (refused->overloaded)
+    co_return co_await refuse_with(exchange, visit, {RefusalCause::overloaded, "too much is held to be checked"});
+  visit.broke_off = true;
 }
 
 // A tunnel may stay for days: it takes no place among requests.
-net::Task<> InnerDoor::admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline) {
-  const Counted counted(in_flight_);
+net::Task<> InnerDoor::let_in(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
+                              std::uint64_t most_request) {
   Doorkeeper::Place place;
   if (exchange.request().protocol.empty()) {
     auto refused = co_await doorkeeper_.enter(place, visit.caller, exchange, deadline);
     if (refused) co_return co_await refuse_with(exchange, visit, std::move(*refused));
   }
   OpenRequests::Entry open;
-  if (!deadline.is_never()) core_.open_requests.add(open, visit.trace.context, deadline.time());
-  co_await forward(exchange, visit, port, deadline);
+  if (!deadline.is_never() || visit.user)
+    core_.open_requests.add(open, visit.trace.context, deadline.time(), visit.user);
+  co_await forward(exchange, visit, port, deadline, most_request);
 }
 
-net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline) {
+net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
+                               std::uint64_t most_request) {
   http::Request request = std::move(exchange.request());
   LocalDestination destination(core_.loop, service_, port, core_.instance);
   Flight flight;
@@ -237,7 +277,9 @@ net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const Ser
   flight.revoke = [] {};
   core_.flights.add(flight);
   const RelayTerms terms{.deadline = deadline, .deadline_is_inherited = true};
-  co_await relay(exchange, request, destination, visit, rules_, terms, flight, core_.loop);
+  RelayRules rules = rules_;
+  rules.most_request = most_request;
+  co_await relay(exchange, request, destination, visit, rules, terms, flight, core_.loop);
 }
 
 net::Task<> InnerDoor::serve_tcp(net::Stream stream, identity::SpiffeId peer) {

@@ -4,6 +4,7 @@
 // their certificate alone; each request and each raw connection is authorized by the edges of the current snapshot.
 
 #include "net/listener.hpp"
+#include "proxy/contracted_exchange.hpp"
 #include "proxy/core.hpp"
 #include "proxy/doorkeeper.hpp"
 #include "proxy/local_service.hpp"
@@ -34,9 +35,14 @@ class InnerDoor {
   net::Task<> serve_connection(net::Stream stream);
   net::Task<> serve_http(net::Stream stream, identity::SpiffeId peer);
   net::Task<> serve_request(ServerExchange& exchange, const identity::SpiffeId& peer);
-  net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
+  net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
+                      std::uint64_t most_request);
+  net::Task<> hold_to_contract(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
+  net::Task<> let_in(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
+                     std::uint64_t most_request = 0);
   net::Task<> admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
   net::Task<> refuse_with(ServerExchange& exchange, Visit& visit, Why why);
+  net::Task<> refuse_user(ServerExchange& exchange, Visit& visit, const jose::TokenFault& fault);
   void learn(const ConfigPtr& config);
   net::Task<> serve_tcp(net::Stream stream, identity::SpiffeId peer);
   net::Task<> tunnel(net::Stream& stream, Visit& visit);
@@ -48,7 +54,8 @@ class InnerDoor {
   RelayRules rules_;
   std::uint32_t in_flight_ = 0;
   Doorkeeper doorkeeper_;
-  ConfigPtr learned_;  // that the doorkeeper's limits are of
+  ContractDesk contract_;
+  ConfigPtr learned_;  // that the doorkeeper's limits and the contract are of
   net::Listener listener_;
   net::Event shutdown_;
   net::Gate gate_;

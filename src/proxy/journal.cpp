@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "proxy/defaults.hpp"
+#include "proxy/end_user.hpp"
 
 namespace bulkhead::proxy {
 
@@ -64,6 +65,7 @@ void Journal::finish(const Visit& visit) {
   span.context = visit.trace.context;
   span.parent = visit.trace.parent;
   span.request_id = visit.trace.request_id;
+  if (visit.user) span.user = visit.user->user.subject;
   span.hop = visit.hop;
   span.caller = visit.caller;
   span.callee = visit.callee;
@@ -107,8 +109,17 @@ void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_vie
   const std::string trace = telemetry::hex(visit.trace.context.trace_id);
   line.trace_id = trace;
   line.request_id = visit.trace.request_id;
+  if (visit.user) line.user = visit.user->user.subject;
   line.time = now;
   records_->append(line);
+}
+
+void Journal::undeclared_answer(const Visit& visit, std::string_view operation, std::string_view what) {
+  if (paused_) return;
+  const auto now = std::chrono::system_clock::now();
+  denials_.count({visit.callee, visit.caller, "", std::string(operation), "undeclared_answer"}, now);
+  ++version_;
+  note_now_and_then(answers_, fmt::format("{} answered {} to {}: {}", visit.callee, operation, visit.caller, what));
 }
 
 void Journal::undeclared(std::string_view target, std::string_view protocol, std::string_view allow) {

@@ -18,6 +18,8 @@
 
 namespace bulkhead::proxy {
 
+struct EndUser;
+
 // A request or raw connection while it is served, and what is known of it at its end.
 struct Visit {
   telemetry::Side side = telemetry::Side::caller;
@@ -29,6 +31,7 @@ struct Visit {
   std::string method;
   std::string path;
   RequestTrace trace;
+  std::shared_ptr<const EndUser> user;  // that it is made for; null where that is nobody
   net::SteadyTime start;
   telemetry::WallTime wall_start;
 
@@ -63,6 +66,9 @@ class Journal {
 
   // Policy said no.
   void denied(const Visit& visit, const Refusal& refusal, std::string_view verdict);
+  // An answer of the own service has something in it that its contract's `operation` does not declare: `what` for a
+  // person. Counted; one line a while.
+  void undeclared_answer(const Visit& visit, std::string_view operation, std::string_view what);
   // A dial or name that nobody declared. Lines about the same are bounded (defaults::kDialQuiet).
   void undeclared(std::string_view target, std::string_view protocol, std::string_view allow);
   // Somebody came to the inner door and was not let in; lines are bounded as those of dials.
@@ -111,6 +117,7 @@ class Journal {
   net::SteadyTime dials_cleared_{};
   Quiet handshakes_;
   Quiet floods_;
+  Quiet answers_;
 };
 
 }  // namespace bulkhead::proxy

@@ -37,7 +37,7 @@ Judgement judge_visit(const Snapshot& snapshot, const Behind& target, const Visi
   const std::string_view path = http::split_target(visit.path).path;
   const conditions::Value headers = headers_of(fields);
   const policy::Attempt attempt{visit.caller, target.callee, {target.port}, target.protocol,
-                                visit.method, path,          &headers};
+                                visit.method, path,          &headers,      policy_user(visit)};
   return judge(snapshot, {target.edge, 1}, attempt);
 }
 
@@ -173,7 +173,14 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
   visit.port = target.port;
   core_.journal.begin(visit);
   std::optional<Refusal> refusal;
-  if (door == nullptr) {
+  const auto user = find_user(request.fields, visit);
+  if (user) visit.user = *user;
+  if (core_.end_users.known()) strip_user(request.fields);  // a host outside has nothing to do with it
+  if (visit.user && upstream != nullptr) request.fields.add(kUserField, visit.user->text);
+  if (!user && upstream != nullptr) {
+    refusal = user_refusal(config->snapshot(), visit, user.error());
+    core_.journal.denied(visit, *refusal, policy::to_string(policy::Verdict::denied));
+  } else if (door == nullptr) {
     refusal.emplace().reason = "the call is no longer declared";
   } else if (request.method == "CONNECT" && request.protocol.empty()) {
     refusal.emplace().cause = RefusalCause::bad_request;
@@ -192,6 +199,15 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
     co_await forward_outside(exchange, visit, dialled, config->snapshot().egress[door->index]);
   }
   core_.journal.finish(visit);
+}
+
+// What the program hands on, else the user of the request that it is serving and whose trace it carries on.
+jose::TokenResult<EndUserPtr> OuterDoor::find_user(const http::Fields& fields, const Visit& visit) {
+  auto said = core_.end_users.read(fields, wall_seconds());
+  if (!said || *said || !visit.trace.parent || core_.open_requests.size() == 0) return said;
+  auto user = core_.open_requests.user_of({visit.trace.context.trace_id, *visit.trace.parent});
+  if (user && user->expires <= wall_seconds()) return nullptr;
+  return user;
 }
 
 // A program that carries on the trace of what it serves shares the time that its caller gave it.

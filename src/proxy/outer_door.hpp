@@ -30,6 +30,7 @@ class OuterDoor {
   net::Task<> serve_connection(net::Stream stream);
   net::Task<> serve_http(net::Stream stream, net::Address dialled);
   net::Task<> serve_request(ServerExchange& exchange, const net::Address& dialled);
+  jose::TokenResult<EndUserPtr> find_user(const http::Fields& fields, const Visit& visit);
   net::Deadline caused_until(const Visit& visit) const;
   net::Task<> forward(Outgoing& outgoing, const net::Address& dialled);
   net::Task<> forward_outside(ServerExchange& exchange, Visit& visit, const net::Address& dialled,

@@ -14,7 +14,7 @@ namespace {
 using http::GrpcStatus;
 
 // In the order of RefusalCause.
-constexpr std::array<CauseFacts, 24> kFacts{{
+constexpr std::array<CauseFacts, 27> kFacts{{
     {403, "denied", "http_request_denied", GrpcStatus::permission_denied},
     {400, "ambiguous_path", "http_request_error", GrpcStatus::invalid_argument},
     {400, "bad_request", "http_request_error", GrpcStatus::internal},
@@ -35,6 +35,9 @@ constexpr std::array<CauseFacts, 24> kFacts{{
     {502, "unsupported_upgrade", "http_upgrade_failed", GrpcStatus::unimplemented},
     {503, "circuit_open", "destination_unavailable", GrpcStatus::unavailable},
     {503, "fault_injected", "http_request_error", GrpcStatus::unavailable},
+    {401, "unauthenticated", "http_request_denied", GrpcStatus::unauthenticated},
+    {503, "keys_missing", "destination_unavailable", GrpcStatus::unavailable},
+    {400, "contract", "http_request_error", GrpcStatus::invalid_argument},
     {429, "limited", "http_request_denied", GrpcStatus::resource_exhausted},
     {403, "forbidden_address", "http_request_denied", GrpcStatus::permission_denied},
     {413, "request_too_large", "http_request_error", GrpcStatus::resource_exhausted},

@@ -35,6 +35,9 @@ enum class RefusalCause : std::uint8_t {
   unsupported_upgrade,  // the upstream can't take this protocol
   circuit_open,         // too many of the last requests failed: none is sent for a while
   fault_injected,       // the manifest asks for this failure
+  unauthenticated,      // gateway: nobody who may come, as far as the credential says
+  keys_missing,         // gateway: those who vouch for users could not be asked for their keys
+  contract,             // the callee's contract does not describe it
   limited,              // gateway: more than `limit` lets through
   forbidden_address,    // gateway: nothing is served to that address
   request_too_large,    // gateway: more than `max_request`

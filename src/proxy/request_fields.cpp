@@ -38,6 +38,12 @@ void strip_identity(http::Fields& fields) {
   fields.remove_if([](const http::Field& field) { return claims_identity(field.name); });
 }
 
+void strip_user(http::Fields& fields) {
+  fields.remove_if([](const http::Field& field) {
+    return field.name.size() == kUserField.size() && reads_as(field.name, kUserField);
+  });
+}
+
 std::optional<std::uint16_t> named_port(const http::Fields& fields) {
   const auto text = fields.only(kPortField);
   if (!text) return std::nullopt;

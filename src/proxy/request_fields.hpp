@@ -13,12 +13,16 @@ namespace bulkhead::proxy {
 
 // The callee's port, said by the caller's sidecar to the callee's, which authorizes it.
 inline constexpr std::string_view kPortField = "x-bulkhead-port";
+// The end user's transaction token (draft-ietf-oauth-transaction-tokens, "Txn-Token").
+inline constexpr std::string_view kUserField = "txn-token";
 inline constexpr std::string_view kGrpcTimeout = "grpc-timeout";
 
 // Fields by which a peer might claim to be somebody: x-forwarded-client-cert and whatever begins with x-bulkhead-, also
 // spelled with '_', which many servers read as '-'.
 bool claims_identity(std::string_view name);
 void strip_identity(http::Fields& fields);
+// The user's token, also spelled with '_': nothing that a stranger may bring, or a host outside may see.
+void strip_user(http::Fields& fields);
 
 // The port that kPortField names; nothing if it is absent, repeated or not a port in plain decimal.
 std::optional<std::uint16_t> named_port(const http::Fields& fields);

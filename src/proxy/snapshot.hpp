@@ -49,12 +49,24 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+// What this instance's service promises.
+struct ServiceContract {
+  std::string file;  // as messages name it
+  std::string text;  // an OpenAPI document
+  manifest::AnswerMode response = manifest::AnswerMode::filter;
+  std::uint64_t most_body = 1U << 20U;  // octets of a body that is checked; a larger one is refused
+  bool audited = false;                 // what a request breaks is recorded, and passes
+
+  bool operator==(const ServiceContract&) const = default;
+};
+
 // What this instance's service offers, and who may call it.
 struct Inbound {
   std::vector<ServedPort> ports;
   std::vector<policy::Edge> edges;  // every edge whose callee is this service; empty denies everybody
   Limits limits;
   manifest::Concurrency concurrency;
+  std::optional<ServiceContract> contract;  // of every http port
 
   bool operator==(const Inbound&) const = default;
 };
@@ -153,15 +165,32 @@ struct Route {
   std::vector<std::string> methods;    // upper case; none is any
   std::uint32_t upstream = 0;          // into Snapshot::upstreams
   std::optional<std::string> rewrite;  // a path prefix
-  std::string rule;                    // the rule's id, for records
+  std::string rule;                    // the rule's id, for records; what a user's token says that it came in by
   manifest::EdgeRules rules;           // whole, but for the gateway's own limits and addresses, which count as well
 
   bool operator==(const Route&) const = default;
 };
 
+// Who vouches for end users: manifest::Provider with its keys in place of their path.
+struct Provider {
+  std::string name;
+  std::string issuer;  // "": its users bring API keys
+  std::vector<std::string> audiences;
+  std::string jwks;                // the text of its key set; "": the gateway fetches it
+  std::string jwks_url;            // from here; "": from where the issuer's metadata says
+  std::vector<std::string> hosts;  // "id.example:443", where it may be fetched from; each is an egress of the snapshot
+  std::string rsa_algorithm;       // of RSA keys that name none
+  std::vector<std::string> claims;
+  std::vector<manifest::ApiKey> api_keys;
+
+  bool operator==(const Provider&) const = default;
+};
+
 struct Gateway {
   std::vector<Listener> listeners;
   std::vector<Certificate> certificates;
+  std::vector<Provider> providers;  // that routes name
+  std::string signing_key_pem;      // of transaction tokens; a secret, as a certificate's key
   std::vector<Route> routes;
   manifest::EdgeRules rules;
 
@@ -199,6 +228,7 @@ struct Snapshot {
   std::vector<Name> names;
   std::vector<Egress> egress;
   Gateway gateway;
+  std::string user_keys;  // JWK Set of those who mint transaction tokens; "" where the application knows no users
   Hints hints;
 
   bool operator==(const Snapshot&) const = default;

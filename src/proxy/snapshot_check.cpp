@@ -1,11 +1,15 @@
 #include "proxy/snapshot_check.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "http/fields.hpp"
 #include "identity/spiffe_id.hpp"
+#include "jose/signing_key.hpp"
 #include "manifest/pattern.hpp"
 #include "net/address.hpp"
+#include "proxy/contract_desk.hpp"
+#include "proxy/provider.hpp"
 
 namespace bulkhead::proxy {
 
@@ -21,6 +25,9 @@ Result<> check_identity(const Snapshot& snapshot) {
 Result<> check_inbound(const Snapshot& snapshot) {
   for (const ServedPort& port : snapshot.inbound.ports) {
     if (port.number == 0) return fail(Cause::invalid, "snapshot.inbound.ports has port 0");
+  }
+  if (const auto& contract = snapshot.inbound.contract) {
+    if (auto read = read_contract(*contract); !read) return fail(within("snapshot.inbound.contract", read.error()));
   }
   for (const policy::Edge& edge : snapshot.inbound.edges) {
     if (edge.to != snapshot.service || edge.kind == policy::Edge::Kind::egress) {
@@ -117,6 +124,42 @@ Result<> check_edge_rules(const manifest::EdgeRules& rules) {
   return {};
 }
 
+// By what the gateway itself makes of them, so that taking a snapshot can't fail later.
+Result<> check_provider(const Provider& provider) {
+  if (provider.issuer.empty()) {
+    auto keys = read_api_keys(provider);
+    return keys ? Result<>() : fail(std::move(keys.error()));
+  }
+  if (provider.jwks.empty()) {
+    if (provider.hosts.empty()) return fail(Cause::invalid, "has no keys, and no host to fetch them from");
+    return {};
+  }
+  auto keys = read_key_set(provider);
+  return keys ? Result<>() : fail(std::move(keys.error()));
+}
+
+Result<> check_users(const Snapshot& snapshot) {
+  if (!snapshot.user_keys.empty()) {
+    if (auto keys = jose::KeySet::parse(snapshot.user_keys); !keys)
+      return fail(within("snapshot.user_keys", std::move(keys.error())));
+  }
+  const Gateway& gateway = snapshot.gateway;
+  for (const Provider& provider : gateway.providers)
+    if (auto checked = check_provider(provider); !checked)
+      return fail(within("snapshot.gateway.providers: " + provider.name, std::move(checked.error())));
+  for (const Route& route : gateway.routes) {
+    if (!route.rules.auth) continue;
+    for (const std::string& name : route.rules.auth->by)
+      if (std::ranges::find(gateway.providers, name, &Provider::name) == gateway.providers.end())
+        return fail(Cause::invalid, "snapshot.gateway.routes: {} asks for {}, who is no provider", route.rule, name);
+  }
+  if (gateway.providers.empty()) return {};
+  // Not with the error of whoever reads it: it is a secret.
+  if (!jose::SigningKey::from_pem(gateway.signing_key_pem))
+    return fail(Cause::invalid, "snapshot.gateway.signing_key_pem is no key to sign with");
+  return {};
+}
+
 Result<> check_gateway(const Snapshot& snapshot) {
   for (const Route& route : snapshot.gateway.routes) {
     if (route.upstream >= snapshot.upstreams.size()) {
@@ -161,6 +204,7 @@ Result<> check_snapshot(const Snapshot& snapshot) {
     if (egress.host.empty() || egress.port == 0)
       return fail(Cause::invalid, "snapshot.egress: {} leads nowhere", egress.name);
   }
+  if (auto checked = check_users(snapshot); !checked) return checked;
   return check_gateway(snapshot);
 }
 

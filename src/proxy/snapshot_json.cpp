@@ -16,7 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kMaxText = 256U << 10U;
+constexpr std::size_t kMaxText = 1U << 20U;
 constexpr std::size_t kMaxList = 10'000;
 constexpr manifest::Duration kMaxDuration = std::chrono::days(366);
 
@@ -50,7 +50,12 @@ struct Values<HealthKind> {
 template <>
 struct Values<manifest::Limit::Per> {
   static constexpr std::array all{manifest::Limit::Per::all, manifest::Limit::Per::address,
-                                  manifest::Limit::Per::header};
+                                  manifest::Limit::Per::header, manifest::Limit::Per::user};
+};
+template <>
+struct Values<manifest::AnswerMode> {
+  static constexpr std::array all{manifest::AnswerMode::filter, manifest::AnswerMode::report,
+                                  manifest::AnswerMode::off};
 };
 template <>
 struct Values<Handling> {

@@ -112,12 +112,23 @@ void members(Visit& visit, Struct& concurrency) {
 }
 
 template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, ServiceContract>
+void members(Visit& visit, Struct& contract) {
+  visit("file", contract.file);
+  visit("text", contract.text);
+  visit("response", contract.response);
+  visit("most_body", contract.most_body);
+  visit("audited", contract.audited);
+}
+
+template <class Visit, class Struct>
   requires std::same_as<std::remove_const_t<Struct>, Inbound>
 void members(Visit& visit, Struct& inbound) {
   visit("ports", inbound.ports);
   visit("edges", inbound.edges);
   visit("limits", inbound.limits);
   visit("concurrency", inbound.concurrency);
+  visit("contract", inbound.contract);
 }
 
 template <class Visit, class Struct>
@@ -228,6 +239,37 @@ void members(Visit& visit, Struct& field) {
 }
 
 template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::Auth>
+void members(Visit& visit, Struct& auth) {
+  visit("by", auth.by);
+  visit("optional", auth.optional);
+  visit("scopes", auth.scopes);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, manifest::ApiKey>
+void members(Visit& visit, Struct& key) {
+  visit("id", key.id);
+  visit("hash", key.hash);
+  visit("scopes", key.scopes);
+  visit("expires", key.expires);
+}
+
+template <class Visit, class Struct>
+  requires std::same_as<std::remove_const_t<Struct>, Provider>
+void members(Visit& visit, Struct& provider) {
+  visit("name", provider.name);
+  visit("issuer", provider.issuer);
+  visit("audiences", provider.audiences);
+  visit("jwks", provider.jwks);
+  visit("jwks_url", provider.jwks_url);
+  visit("hosts", provider.hosts);
+  visit("rsa_algorithm", provider.rsa_algorithm);
+  visit("claims", provider.claims);
+  visit("api_keys", provider.api_keys);
+}
+
+template <class Visit, class Struct>
   requires std::same_as<std::remove_const_t<Struct>, manifest::EdgeRules>
 void members(Visit& visit, Struct& rules) {
   visit("limits", rules.limits);
@@ -237,6 +279,7 @@ void members(Visit& visit, Struct& rules) {
   visit("headers", rules.headers);
   visit("most_request", rules.most_request);
   visit("most_answer", rules.most_answer);
+  visit("auth", rules.auth);
 }
 
 template <class Visit, class Struct>
@@ -256,6 +299,8 @@ template <class Visit, class Struct>
 void members(Visit& visit, Struct& gateway) {
   visit("listeners", gateway.listeners);
   visit("certificates", gateway.certificates);
+  visit("providers", gateway.providers);
+  visit("signing_key_pem", gateway.signing_key_pem);
   visit("routes", gateway.routes);
   visit("rules", gateway.rules);
 }
@@ -292,6 +337,7 @@ void members(Visit& visit, Struct& snapshot) {
   visit("names", snapshot.names);
   visit("egress", snapshot.egress);
   visit("gateway", snapshot.gateway);
+  visit("user_keys", snapshot.user_keys);
   visit("hints", snapshot.hints);
 }
 

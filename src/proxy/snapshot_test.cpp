@@ -207,7 +207,7 @@ INSTANTIATE_TEST_SUITE_P(
                  v["upstreams"][1]["protocol"] = v["upstreams"][1]["edge"]["protocol"] = "http";
                }},
         Damage{"NulInText", [](json& v) { v["hints"]["manifest"] = std::string("a\0b", 3); }},
-        Damage{"EndlessText", [](json& v) { v["hints"]["manifest"] = std::string(1U << 20U, 'x'); }}),
+        Damage{"EndlessText", [](json& v) { v["hints"]["manifest"] = std::string(2U << 20U, 'x'); }}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Snapshot, RepeatedMembersInItsTextAreRefused) {

@@ -158,6 +158,7 @@ void append_line(const Span& span, std::string& out) {
   line.id(",\"span\":", span.context.span_id);
   if (span.parent) line.id(",\"parent\":", *span.parent);
   line.text(",\"request_id\":", span.request_id);
+  line.text(",\"user\":", span.user);
   line.text(",\"hop\":", span.hop);
   line.text(",\"caller\":", span.caller);
   line.text(",\"callee\":", span.callee);
@@ -190,6 +191,7 @@ void append_line(const Denied& denied, std::string& out) {
   line.text(",\"hop\":", denied.hop);
   line.text(",\"trace\":", denied.trace_id);
   line.text(",\"request_id\":", denied.request_id);
+  line.text(",\"user\":", denied.user);
   line.end();
 }
 

@@ -24,6 +24,7 @@ struct Span {
   TraceParent context;
   std::optional<SpanId> parent;
   std::string_view request_id;
+  std::string_view user;    // that it was made for, as its provider names it; "" where that is nobody
   std::string_view hop;     // "inner", "outer", "gateway", "egress"
   std::string_view caller;  // service names
   std::string_view callee;
@@ -56,6 +57,7 @@ struct Denied {
   std::string_view hop;
   std::string_view trace_id;
   std::string_view request_id;
+  std::string_view user;  // as of a span
   WallTime time;
 };
 

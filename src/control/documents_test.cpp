@@ -1,0 +1,80 @@
+#include "control/documents.hpp"
+
+#include <gtest/gtest.h>
+
+#include "control/desired.hpp"
+#include "jose/signing_key.hpp"
+
+namespace bulkhead::control {
+namespace {
+
+constexpr const char* kManifest = R"(app: shop
+auth:
+  customers: {issuer: https://id.example, audience: shop, jwks: id/jwks.json}
+services:
+  catalog:
+    command: [./catalog]
+    port: 8080
+    contract: openapi.yaml
+)";
+
+constexpr const char* kContract = R"(openapi: 3.1.0
+info: {title: catalog, version: "1"}
+paths:
+  /items:
+    get: {responses: {"200": {description: all}}}
+)";
+
+class DocumentsTest : public ::testing::Test {
+ protected:
+  DocumentsTest() {
+    desired_.file = "bulkhead.yaml";
+    desired_.text = kManifest;
+    desired_.documents = {{"id/jwks.json", jose::SigningKey::generate()->public_jwk()}, {"openapi.yaml", kContract}};
+  }
+
+  std::string mistakes() const {
+    const auto loaded = load(desired_);
+    return loaded ? "" : manifest::render(loaded.error().mistakes);
+  }
+
+  Desired desired_;
+};
+
+TEST_F(DocumentsTest, AreTakenInByTheirPaths) {
+  const auto loaded = load(desired_);
+  ASSERT_TRUE(loaded) << mistakes();
+  EXPECT_EQ(documents_of(loaded->application), (std::vector<std::string>{"id/jwks.json", "openapi.yaml"}));
+  EXPECT_EQ(loaded->application.auth[0].keys, desired_.documents["id/jwks.json"]);
+  EXPECT_EQ(loaded->application.services[0].contract->text, kContract);
+}
+
+TEST_F(DocumentsTest, AreKeptWithWhatIsDesired) {
+  const auto again = desired_from_json(to_json(desired_));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->documents, desired_.documents);
+}
+
+TEST_F(DocumentsTest, ThatAreNotThereAreMistakesOfTheManifest) {
+  desired_.documents.clear();
+  EXPECT_EQ(mistakes(),
+            "bulkhead.yaml:3:3: error: the key set of 'customers' 'id/jwks.json' does not exist or can not be read\n"
+            "    3 |   customers: {issuer: https://id.example, audience: shop, jwks: id/jwks.json}\n"
+            "      |   ^\n"
+            "  help: a readable file of at most 1024 KiB\n"
+            "bulkhead.yaml:8:5: error: the contract of 'catalog' 'openapi.yaml' does not exist or can not be read\n"
+            "    8 |     contract: openapi.yaml\n"
+            "      |     ^\n"
+            "  help: a readable file of at most 1024 KiB\n");
+}
+
+TEST_F(DocumentsTest, ThatCanNotBeReadAreMistakesWithTheirPlace) {
+  desired_.documents = {{"id/jwks.json", "{}"},
+                        {"openapi.yaml", "openapi: 3.1.0\ninfo: {title: c, version: \"1\"}\npaths: 7\n"}};
+  const std::string found = mistakes();
+  EXPECT_NE(found.find("the keys of 'customers' can not be used: id/jwks.json: "), std::string::npos) << found;
+  EXPECT_NE(found.find("the contract of 'catalog' can not be held: openapi.yaml:3:"), std::string::npos) << found;
+}
+
+}  // namespace
+}  // namespace bulkhead::control

@@ -1,0 +1,62 @@
+#include "control/users.hpp"
+
+#include "base/fd.hpp"
+#include "jose/signing_key.hpp"
+
+namespace bulkhead::control {
+
+namespace {
+
+// P-256: OpenSSL verifies its signatures in less time than Ed25519's, and every hop verifies (bench/tokens).
+Result<jose::SigningKey> signing_key(const std::string& place) {
+  const std::string path = place + "/key.pem";
+  if (const auto kept = read_file(path)) {
+    auto key = jose::SigningKey::from_pem(*kept);
+    if (!key) return fail(within(path, std::move(key.error())));
+    return key;
+  }
+  auto key = jose::SigningKey::generate(jose::Algorithm::es256);
+  if (!key) return key;
+  auto pem = key->private_pem();
+  if (!pem) return fail(std::move(pem.error()));
+  if (auto written = write_file_atomically(path, *pem, 0600); !written) return fail(std::move(written.error()));
+  return key;
+}
+
+std::string host_and_port(const manifest::KeyHost& host) {
+  const bool bracketed = host.is_address && host.host.find(':') != std::string::npos;
+  return bracketed ? fmt::format("[{}]:{}", host.host, host.port.number)
+                   : fmt::format("{}:{}", host.host, host.port.number);
+}
+
+}  // namespace
+
+proxy::Provider provider_of(const manifest::Provider& written) {
+  proxy::Provider provider;
+  provider.name = written.name;
+  provider.issuer = written.issuer;
+  provider.audiences = written.audiences;
+  provider.jwks = written.keys;
+  provider.jwks_url = written.jwks_url;
+  for (const manifest::KeyHost& host : written.hosts) provider.hosts.push_back(host_and_port(host));
+  provider.rsa_algorithm = written.rsa_algorithm;
+  provider.claims = written.claims;
+  provider.api_keys = written.api_keys;
+  return provider;
+}
+
+Result<Users> users_of(const manifest::Application& application, const std::string& place) {
+  Users users;
+  if (application.auth.empty()) return users;
+  for (const manifest::Provider& written : application.auth) users.providers.push_back(provider_of(written));
+  if (auto made = make_directories(place); !made) return fail(std::move(made.error()));
+  auto key = signing_key(place);
+  if (!key) return fail(within("the key of transaction tokens", std::move(key.error())));
+  auto pem = key->private_pem();
+  if (!pem) return fail(std::move(pem.error()));
+  users.signing_key_pem = std::move(*pem);
+  users.keys = key->public_jwk();
+  return users;
+}
+
+}  // namespace bulkhead::control

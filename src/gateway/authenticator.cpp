@@ -1,0 +1,187 @@
+#include "gateway/authenticator.hpp"
+
+#include <algorithm>
+
+#include "jose/token.hpp"
+#include "proxy/provider.hpp"
+
+namespace bulkhead::gateway {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kAuthorization = "authorization";
+constexpr std::string_view kApiKey = "x-api-key";
+constexpr std::string_view kBearer = "bearer";
+constexpr std::string_view kInvalidToken = "invalid_token";
+constexpr std::string_view kScopes = "scopes";
+
+// What follows "Bearer" and spaces; nothing where another scheme stands there.
+std::optional<std::string_view> bearer_of(std::string_view value) {
+  const std::size_t end = std::min(value.find(' '), value.size());
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  if (!std::ranges::equal(value.substr(0, end), kBearer, {}, lower)) return std::nullopt;
+  value.remove_prefix(end);
+  value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+  return value;
+}
+
+std::unexpected<Challenge> ambiguous() {
+  return std::unexpected(Challenge{"invalid_request", "the request brings more than one credential", ""});
+}
+
+// The one credential; "" where none is there.
+std::expected<std::string_view, Challenge> credential_of(const http::Fields& fields) {
+  const std::size_t bearers = fields.count(kAuthorization);
+  const std::size_t keys = fields.count(kApiKey);
+  if (bearers > 1 || keys > 1) return ambiguous();
+  const auto bearer = bearers == 1 ? bearer_of(*fields.only(kAuthorization)) : std::nullopt;
+  if (keys == 0) return bearer.value_or("");
+  if (bearer) return ambiguous();
+  return *fields.only(kApiKey);
+}
+
+// `scope` is words in one text (RFC 8693 §4.2), elsewhere a list.
+json scopes_of(const json& claims) {
+  const auto scope = claims.find("scope");
+  if (scope != claims.end() && scope->is_array()) return *scope;
+  json scopes = json::array();
+  if (scope == claims.end() || !scope->is_string()) return scopes;
+  std::string_view text = scope->get_ref<const std::string&>();
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    if (end > 0) scopes.push_back(std::string(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return scopes;
+}
+
+Identity identity_of(const jose::Token& token, const proxy::Provider& provider) {
+  Identity identity{token.subject, provider.name};
+  for (const std::string& name : provider.claims)
+    if (const auto claim = token.claims.find(name); claim != token.claims.end()) identity.claims[name] = *claim;
+  if (json scopes = scopes_of(token.claims); !scopes.empty()) identity.claims[kScopes] = std::move(scopes);
+  return identity;
+}
+
+}  // namespace
+
+bool Identity::has_scope(std::string_view scope) const {
+  const auto scopes = claims.find(kScopes);
+  return scopes != claims.end() && std::ranges::any_of(*scopes, [&](const json& each) {
+           return each.is_string() && each.get_ref<const std::string&>() == scope;
+         });
+}
+
+std::string to_string(const Challenge& challenge, std::string_view realm) {
+  std::string text = fmt::format("Bearer realm=\"{}\"", realm);
+  if (!challenge.error.empty()) text += fmt::format(", error=\"{}\"", challenge.error);
+  if (!challenge.description.empty()) text += fmt::format(", error_description=\"{}\"", challenge.description);
+  if (!challenge.scope.empty()) text += fmt::format(", scope=\"{}\"", challenge.scope);
+  return text;
+}
+
+Result<std::shared_ptr<Authenticator::Provider>> Authenticator::make(const proxy::Provider& words) {
+  auto provider = std::make_shared<Provider>(words);
+  if (words.issuer.empty()) {
+    auto keys = proxy::read_api_keys(words);
+    if (!keys) return fail(within(words.name, std::move(keys.error())));
+    provider->api_keys = std::move(*keys);
+  } else if (!words.jwks.empty()) {
+    auto keys = proxy::read_key_set(words);
+    if (!keys) return fail(within(words.name, std::move(keys.error())));
+    provider->keys = std::move(*keys);
+  }
+  return provider;
+}
+
+Result<> Authenticator::configure(const proxy::Gateway& gateway) {
+  std::map<std::string, std::shared_ptr<Provider>, std::less<>> next;
+  for (const proxy::Provider& words : gateway.providers) {
+    const auto known = providers_.find(words.name);
+    if (known != providers_.end() && known->second->words == words) {
+      next.emplace(words.name, known->second);
+      continue;
+    }
+    auto made = make(words);
+    if (!made) return fail(std::move(made.error()));
+    next.emplace(words.name, std::move(*made));
+  }
+  providers_ = std::move(next);
+  return {};
+}
+
+void Authenticator::take_keys(std::string_view provider, std::optional<jose::KeySet> keys) {
+  if (const auto known = providers_.find(provider); known != providers_.end()) known->second->keys = std::move(keys);
+}
+
+Authenticator::Found Authenticator::by_token(Provider& provider, std::string_view text, jose::Time now) {
+  if (!provider.keys) return std::unexpected(Fault{{kInvalidToken, "no key is there to verify it", ""}, true});
+  if (const auto known = provider.verified.find(text, provider.keys->revision(), now))
+    return identity_of(*known, provider.words);
+  const jose::Expectations expected{.issuer = provider.words.issuer, .audiences = provider.words.audiences};
+  auto token = jose::verify(text, *provider.keys, expected, now);
+  if (!token) {
+    const bool old = token.error().cause == jose::TokenCause::unknown_key && provider.words.jwks.empty();
+    return std::unexpected(Fault{{kInvalidToken, std::move(token.error().message), ""}, old});
+  }
+  const auto kept = std::make_shared<const jose::Token>(std::move(*token));
+  provider.verified.put(text, provider.keys->revision(), kept);
+  return identity_of(*kept, provider.words);
+}
+
+// A stranger hears the same of an id that is not there and of a secret that is wrong.
+Authenticator::Found Authenticator::by_api_key(const Provider& provider, std::string_view text, jose::Time now) {
+  const auto key = provider.api_keys->verify(text, now);
+  if (!key) {
+    const bool expired = key.error() == jose::ApiKeyCause::expired;
+    return std::unexpected(
+        Fault{{kInvalidToken, expired ? "the API key has expired" : "the API key is not known", ""}});
+  }
+  Identity identity{(*key)->id, provider.words.name};
+  if (!(*key)->scopes.empty()) identity.claims[kScopes] = (*key)->scopes;
+  return identity;
+}
+
+// A fault of whoever could be meant: with several providers of tokens, of the last one.
+Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::string_view credential, jose::Time now) {
+  const bool is_key = jose::parse_api_key(credential).has_value();
+  Answer answer{.challenge = Challenge{kInvalidToken, "nobody asked for here gives such credentials", ""}};
+  for (const std::string& name : rule.by) {
+    const auto known = providers_.find(name);
+    if (known == providers_.end()) continue;
+    Provider& provider = *known->second;
+    if (provider.api_keys.has_value() != is_key) continue;
+    Found found = is_key ? by_api_key(provider, credential, now) : by_token(provider, credential, now);
+    if (found) return {.identity = std::move(*found)};
+    answer.challenge = std::move(found.error().challenge);
+    if (!found.error().wants_keys) continue;
+    answer.wants_keys = name;
+    answer.keys_missing = answer.keys_missing || !provider.keys;
+  }
+  return answer;
+}
+
+Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now) {
+  if (rule.by.empty()) return {};
+  const auto credential = credential_of(fields);
+  if (!credential) return {.challenge = credential.error()};
+  if (credential->empty()) return rule.optional ? Answer{} : Answer{.challenge = Challenge{}};
+  Answer answer = find(rule, *credential, now);
+  if (!answer.identity) return answer;
+  const auto lacks =
+      std::ranges::find_if(rule.scopes, [&](const std::string& scope) { return !answer.identity->has_scope(scope); });
+  if (lacks == rule.scopes.end()) return answer;
+  return {.challenge = Challenge{"insufficient_scope", "the credential is not good for this", *lacks}};
+}
+
+void Authenticator::strip(http::Fields& fields, bool asked) const {
+  if (providers_.empty()) return;
+  fields.remove(kApiKey);
+  fields.remove_if([&](const http::Field& field) {
+    return http::equal_ignoring_case(field.name, kAuthorization) && (asked || bearer_of(field.value));
+  });
+}
+
+}  // namespace bulkhead::gateway

@@ -1,0 +1,88 @@
+#pragma once
+
+// Who is it? Answered by the one credential that a request brings: a JSON Web Token or an API key, as `Authorization:
+// Bearer` (RFC 6750 §2.1), an API key also as `X-API-Key`. Pure, but that it remembers tokens it has verified. Loop's
+// thread only.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "http/fields.hpp"
+#include "jose/api_key.hpp"
+#include "jose/cache.hpp"
+#include "jose/key_set.hpp"
+#include "proxy/snapshot.hpp"
+
+namespace bulkhead::gateway {
+
+// Whom a provider vouches for.
+struct Identity {
+  std::string subject;
+  std::string provider;
+  nlohmann::json claims = nlohmann::json::object();  // those that travel, and `scopes`, a list, where there are any
+  bool operator==(const Identity&) const = default;
+
+  bool has_scope(std::string_view scope) const;
+};
+
+// Why a request goes no further, as the client is told (RFC 6750 §3).
+struct Challenge {
+  std::string_view error;  // "invalid_token", ...; "" where no credential came
+  std::string description;
+  std::string scope;  // that is missing, with insufficient_scope
+  bool operator==(const Challenge&) const = default;
+};
+// The value of WWW-Authenticate.
+std::string to_string(const Challenge& challenge, std::string_view realm);
+
+class Authenticator {
+ public:
+  // Cause::invalid names the provider whose keys can't be read; what was configured before stays. Tokens that were
+  // verified with a provider's keys are remembered as long as it is there unchanged.
+  Result<> configure(const proxy::Gateway& gateway);
+
+  struct Answer {
+    std::optional<Identity> identity;    // neither: nobody, and nobody has to be
+    std::optional<Challenge> challenge;  // it goes no further
+    // The provider whose keys may be too old, or are not there at all; "" where that is not so. Who can fetch them asks
+    // again then.
+    std::string wants_keys{};
+    bool keys_missing = false;
+  };
+  // A provider that is not configured vouches for nobody.
+  Answer ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now);
+
+  // The keys of a provider that has none in its words, from now on.
+  void take_keys(std::string_view provider, std::optional<jose::KeySet> keys);
+
+  // A credential for the gateway is none for anybody behind it. What else an Authorization field may say is left where
+  // the route asks for nobody.
+  void strip(http::Fields& fields, bool asked) const;
+
+ private:
+  struct Provider {
+    explicit Provider(proxy::Provider the_words) : words(std::move(the_words)) {}
+    proxy::Provider words;
+    std::optional<jose::KeySet> keys;
+    std::optional<jose::ApiKeys> api_keys;
+    jose::Cache<jose::Token> verified;
+  };
+  struct Fault {
+    Challenge challenge;
+    bool wants_keys = false;
+  };
+  using Found = std::expected<Identity, Fault>;
+
+  static Result<std::shared_ptr<Provider>> make(const proxy::Provider& words);
+  Answer find(const manifest::Auth& rule, std::string_view credential, jose::Time now);
+  static Found by_token(Provider& provider, std::string_view text, jose::Time now);
+  static Found by_api_key(const Provider& provider, std::string_view text, jose::Time now);
+
+  std::map<std::string, std::shared_ptr<Provider>, std::less<>> providers_;
+};
+
+}  // namespace bulkhead::gateway

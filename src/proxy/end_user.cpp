@@ -1,0 +1,51 @@
+#include "proxy/end_user.hpp"
+
+#include "proxy/defaults.hpp"
+#include "proxy/request_fields.hpp"
+
+namespace bulkhead::proxy {
+
+jose::TxnDomain txn_domain(const Snapshot& snapshot) {
+  return {.issuer = fmt::format("spiffe://{}/{}/{}", snapshot.trust_domain, snapshot.app, policy::kGateway),
+          .trust_domain = snapshot.trust_domain,
+          .lifetime = defaults::kUserToken};
+}
+
+EndUser::EndUser(std::string the_text, jose::TxnToken the_token)
+    : text(std::move(the_text)),
+      token(std::move(the_token)),
+      claims(token.context),
+      user{token.subject, token.request.provider, claims.value()},
+      expires(token.expires) {}
+
+void EndUsers::take(const Snapshot& snapshot) {
+  domain_ = txn_domain(snapshot);
+  if (snapshot.user_keys == text_) return;
+  text_ = snapshot.user_keys;
+  keys_.reset();
+  if (text_.empty()) return;
+  if (auto keys = jose::KeySet::parse(text_)) keys_ = std::move(*keys);
+}
+
+jose::TokenResult<EndUserPtr> EndUsers::read(const http::Fields& fields, jose::Time now) {
+  if (!keys_) return nullptr;
+  const auto text = fields.only(kUserField);
+  if (text) return verify(*text, now);
+  if (!fields.has(kUserField)) return nullptr;
+  return jose::refuse(jose::TokenCause::malformed, "there are two of them");
+}
+
+jose::TokenResult<EndUserPtr> EndUsers::verify(std::string_view text, jose::Time now) {
+  if (auto known = verified_.find(text, keys_->revision(), now)) return known;
+  auto token = jose::verify_txn_token(text, *keys_, domain_, now);
+  if (!token) return std::unexpected(std::move(token.error()));
+  auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token));
+  verified_.put(text, keys_->revision(), user);
+  return user;
+}
+
+const policy::User* policy_user(const Visit& visit) { return visit.user ? &visit.user->user : nullptr; }
+
+jose::Time wall_seconds() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
+}  // namespace bulkhead::proxy

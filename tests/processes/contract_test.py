@@ -1,0 +1,141 @@
+"""A service's contract, held by its sidecar: requests, answers, and what is said about both."""
+
+import json
+
+import harness
+from harness import until
+
+OPENAPI = """
+openapi: 3.1.0
+info: {title: catalog, version: "1"}
+paths:
+  /items/{id}:
+    parameters: [{name: id, in: path, required: true, schema: {type: string, maxLength: 8}}]
+    get:
+      parameters: [{name: fields, in: query, schema: {type: string}}]
+      responses:
+        "200": {description: one, content: {application/json: {schema: {$ref: "#/components/schemas/Item"}}}}
+        "404": {description: none, content: {application/json: {schema: {type: object, properties: {detail: {type: string}}}}}}
+  /items:
+    post:
+      requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Item"}}}}
+      responses:
+        "201": {description: made, content: {application/json: {schema: {type: object}}}}
+components:
+  schemas:
+    Item:
+      type: object
+      required: [name, price]
+      properties: {name: {type: string}, price: {type: integer, minimum: 1}}
+      unevaluatedProperties: false
+"""
+
+MANIFEST = """
+app: contract
+services:
+  web:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, echo.py]
+    port: 8080
+    calls: [catalog]
+  catalog:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, catalog.py]
+    port: 8080
+    contract: {file: openapi.yaml}
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes:
+    - {match: {path: /web/*}, to: web, rewrite: /}
+    - {match: {path: /*}, to: catalog}
+"""
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Contract(harness.Case):
+    def begin(self, manifest=MANIFEST):
+        app = self.application(manifest, files={"openapi.yaml": OPENAPI})
+        app.up()
+        app.wait_settled()
+        return app
+
+    def post(self, app, body, headers=None):
+        return app.request("POST", "/items", body=body if isinstance(body, (str, bytes)) else json.dumps(body), headers=headers or JSON)
+
+    def test_requests(self):
+        app = self.begin()
+        made = self.post(app, {"name": "boat", "price": 2})
+        self.assertEqual((made.status, made.json), (201, {"seen": {"name": "boat", "price": 2}}))
+        low = self.post(app, {"name": "boat", "price": 0})
+        self.assertEqual((low.status, low.headers["content-type"]), (422, "application/problem+json"))
+        problem = low.json
+        self.assertEqual((problem["where"], problem["pointer"]), ("body", "/price"))
+        self.assertTrue(problem["rule"].endswith("/price/minimum"), problem)
+        for body, headers, status in (({"name": "boat", "price": 2, "admin": True}, None, 422), ('{"name": "boat", "price": 1, "price": 2}', None, 400),
+                                      ("{", None, 400), ("name=boat", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
+                                      ({"name": "b" * (1 << 20), "price": 2}, None, 413), ({"name": "boat", "price": 2}, JSON | {"Content-Encoding": "gzip"}, 415)):
+            self.assertEqual(self.post(app, body, headers).status, status, (str(body)[:60], headers))
+        for method, path, status in (("GET", "/items/1?fields=name", 200), ("GET", "/items/1?admin=1", 400), ("GET", "/items/123456789", 400),
+                                     ("DELETE", "/items/1", 405), ("GET", "/metrics", 404), ("GET", "/items/1/", 404)):
+            self.assertEqual(app.request(method, path).status, status, (method, path))
+        until(lambda: any(line["path"] == "/items" and line["reason"] == "contract" for line in app.status()["denied"]), what="the count")
+        until(lambda: any("the contract: " in line.get("reason", "") for line in app.records("catalog")), what="the record")
+
+    def test_a_body_is_whole_before_the_first_byte_goes_on(self):
+        app = self.begin()
+        body = json.dumps({"name": "boat", "price": 2}).encode()
+        connection = app.connection()
+        connection.request("POST", "/items", body=(body[i:i + 5] for i in range(0, len(body), 5)), headers=JSON, encode_chunked=True)
+        self.assertEqual(connection.getresponse().read(), b'{"seen": {"name": "boat", "price": 2}}')
+        connection.close()
+        before = app.logs().count("POST /items")
+        self.assertEqual(self.post(app, {"name": "boat", "price": 0}).status, 422)
+        self.assertEqual(app.logs().count("POST /items"), before, "the service has not seen it")
+
+    def test_a_caller_inside_is_told_too(self):
+        app = self.begin()
+        told = app.get("/web/call?url=http://catalog/items/123456789").json
+        self.assertEqual(told["status"], 400)
+        self.assertEqual(json.loads(told["body"])["where"], "path")
+
+    def test_answers(self):
+        app = self.begin()
+        self.assertEqual(app.get("/items/1", headers={"Accept-Encoding": "gzip"}).json, {"name": "ship", "price": 7})
+        self.assertEqual(app.get("/items/none").json, {"detail": "no such item"})
+        broken = app.get("/items/broken")
+        self.assertEqual(broken.status, 502)
+        self.assertNotIn("cost", broken.text)
+        self.assertEqual(app.get("/items/html").status, 200, "a type that is not declared is recorded")
+        until(lambda: any(line["reason"] == "undeclared_answer" for line in app.status()["denied"]), what="the count")
+        until(lambda: any("/cost" in line.get("text", "") for line in app.records("catalog")), what="the note")
+
+    def test_a_change_holds_at_once_and_restarts_nothing(self):
+        app = self.begin()
+        pids = app.pids()
+        app.rewrite(MANIFEST.replace("{file: openapi.yaml}", "{file: openapi.yaml, response: report}"))
+        self.assertIn("contract", app.up().stdout)
+        until(lambda: "cost" in app.get("/items/1").json, what="what is only reported")
+        (app.directory / "openapi.yaml").write_text(OPENAPI.replace("minimum: 1", "minimum: 5"))
+        self.assertIn("contract", app.up().stdout)
+        until(lambda: self.post(app, {"name": "boat", "price": 2}).status == 422, what="the new contract")
+        app.rewrite(MANIFEST.replace("contract: {file", "mode: audit\n    contract: {file"))
+        app.up()
+        until(lambda: self.post(app, {"name": "boat", "price": 0}).status == 201, what="what is audited")
+        until(lambda: any(line["reason"] == "would be denied" for line in app.status()["denied"]), what="its record")
+        self.assertEqual(app.pids(), pids)
+
+    def test_what_can_not_be_held_is_said(self):
+        app = self.begin()
+        (app.directory / "openapi.yaml").write_text(OPENAPI.replace("maxLength: 8", "pattern: '(?=a)'"))
+        for verb in ("check", "up"):
+            said = app.run(verb, *(["--detach"] if verb == "up" else []), check=False)
+            self.assertNotEqual(said.returncode, 0)
+            self.assertRegex(said.stdout + said.stderr, r"bulkhead\.yaml:13:5: error: the contract of 'catalog' can not be held: openapi\.yaml:6:\d+: ")
+        (app.directory / "openapi.yaml").unlink()
+        said = app.run("check", check=False)
+        self.assertIn("the contract of 'catalog' 'openapi.yaml' does not exist or can not be read", said.stdout + said.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
