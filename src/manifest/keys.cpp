@@ -17,7 +17,7 @@ constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{del
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
 constexpr Known kManifest[] = {"app",   "trust_domain", "svid_ttl", "services", "gateway", "operators",
-                               "debug", "include",      "owner",    "mode",     "auth",     "secrets"};
+                               "debug", "include",      "owner",    "mode",     "auth",    "secrets"};
 constexpr Advice kManifestLater[] = {
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
