@@ -76,7 +76,9 @@ class Placing {
     Node result = *node;
     for (Entry& entry : result.entries) {
       Node provider = *entry.value;
-      if (Entry* jwks = find_entry(provider, "jwks")) jwks->value = paths(jwks->value);
+      Entry* jwks = find_entry(provider, "jwks");
+      const bool is_url = jwks != nullptr && jwks->value->text.find("://") != std::string::npos;
+      if (jwks != nullptr && !is_url) jwks->value = paths(jwks->value);
       entry.value = shared(std::move(provider));
     }
     return shared(std::move(result));
