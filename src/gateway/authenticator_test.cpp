@@ -77,7 +77,8 @@ TEST_F(AuthenticatorTest, RefusesWhatIsNotVouchedFor) {
   EXPECT_EQ(outcome(bearer(good), {{"customers"}}, kNow + seconds(121)), "invalid_token: the token is expired");
   for (const http::Fields& fields :
        {bearer(token({{"iss", "https://evil.example"}})), bearer(token({{"aud", "other"}})), bearer(good + "x"),
-        bearer("x"), bearer(token(json::object(), R"({"alg":"none"})")), bearer(token(json::object(), R"({"alg":"EdDSA","kid":"b"})"))}) {
+        bearer("x"), bearer(token(json::object(), R"({"alg":"none"})")),
+        bearer(token(json::object(), R"({"alg":"EdDSA","kid":"b"})"))}) {
     EXPECT_TRUE(outcome(fields).starts_with("invalid_token: ")) << outcome(fields);
     EXPECT_TRUE(outcome(fields, {{"customers"}, true}).starts_with("invalid_token: ")) << "also where it is optional";
   }
