@@ -1,0 +1,129 @@
+// Every decision twice: by the pure function that `reach` calls, and on the wire through two sidecars.
+
+#include <gtest/gtest.h>
+
+#include "jose/signing_key.hpp"
+#include "proxy/authorize.hpp"
+#include "proxy/mesh_harness.hpp"
+
+namespace bulkhead::proxy::testing {
+namespace {
+
+struct Setting {
+  const char* name;
+  const char* caller;
+  bool audited;
+  bool faulty;  // the caller's sidecar lets everything through, and believes whom it likes
+};
+
+constexpr const char* kMethods[] = {"GET", "POST", "DELETE", "get"};
+constexpr const char* kPaths[] = {
+    "/charges/7",        "/charges",     "/charges/",    "/charges//7", "/charges/../admin",
+    "/charges/%2e%2e/a", "/charges/%37", "/charges/7;x", "/CHARGES/7",  "/admin"};
+enum class For : std::uint8_t { nobody, gold, silver, forged };
+constexpr For kUsers[] = {For::nobody, For::gold, For::silver, For::forged};
+
+class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting> {
+ protected:
+  Matrix() {
+    policy::Edge checkout = call("checkout", "payments", 8080, Protocol::http, {"GET /charges/*", "POST /charges"});
+    const std::string source = R"(user.claims.tier == "gold" || request.method == "POST")";
+    checkout.when.emplace(manifest::When{source, checkout.position, *manifest::compile_when(source)});
+    edges_ = {checkout, call("search", "payments", 8080, Protocol::http)};
+    for (policy::Edge& edge : edges_) edge.audited = GetParam().audited;
+  }
+
+  EndUserPtr user(For whom) const {
+    if (whom == For::nobody) return nullptr;
+    jose::TxnToken token;
+    token.transaction = "t-1";
+    token.subject = whom == For::silver ? "bob" : "ann";
+    token.scope = "gateway.routes[0]";
+    token.context = {{"tier", whom == For::silver ? "silver" : "gold"}};
+    token.request.provider = "customers";
+    token.issued = wall_seconds();
+    token.expires = token.issued + std::chrono::seconds(60);
+    const auto& key = whom == For::forged ? forger_ : key_;
+    Snapshot of;
+    of.app = kApp;
+    of.trust_domain = kTrustDomain;
+    return std::make_shared<const EndUser>(*jose::mint(key, txn_domain(of), token, token.issued), token);
+  }
+
+  bool decided(const http::Request& request, const EndUserPtr& user) const {
+    const conditions::Value headers = headers_of(request.fields);
+    const policy::Attempt attempt{GetParam().caller, "payments",     {8080},   Protocol::http,
+                                  request.method,    request.target, &headers, user ? &user->user : nullptr};
+    return policy::decide(edges_, attempt).allowed();
+  }
+
+  Pair snapshots(Node& caller, Node& payments) {
+    Pair pair = declare(caller, payments, Protocol::http);
+    pair.callee.inbound.edges = edges_;
+    pair.callee.user_keys = pair.caller.user_keys = key_.public_jwk();
+    policy::Edge& own = pair.caller.upstreams[0].edge;
+    own = call(GetParam().caller, "payments", 8080, Protocol::http);
+    if (GetParam().faulty) {
+      pair.caller.user_keys = fmt::format(R"({{"keys": [{}, {}]}})", key_.public_jwk(), forger_.public_jwk());
+      return pair;
+    }
+    for (const policy::Edge& edge : edges_)
+      if (edge.from == own.from) own = edge;
+    return pair;
+  }
+
+  const jose::SigningKey key_ = *jose::SigningKey::generate(jose::Algorithm::es256);
+  const jose::SigningKey forger_ = *jose::SigningKey::generate(jose::Algorithm::es256);
+  std::vector<policy::Edge> edges_;
+};
+
+TEST_P(Matrix, TheWireDecidesAsThePureFunction) {
+  Node& caller = node(GetParam().caller, std::string(GetParam().caller) + "-1");
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  int cases = 0;
+  int allowed = 0;
+  loop_.run([&]() -> net::Task<> {
+    co_await start(caller, payments, snapshots(caller, payments));
+    for (const UpstreamProtocol protocol : {UpstreamProtocol::http1, UpstreamProtocol::http2}) {
+      Client client(loop_, caller.door(), protocol);
+      for (const For whom : kUsers) {
+        const EndUserPtr user = this->user(whom);
+        for (const char* method : kMethods) {
+          for (const char* path : kPaths) {
+            http::Request request = request_of(method, path);
+            const bool expected = whom != For::forged && decided(request, user);
+            if (user) request.fields.add(kUserField, user->text);
+            const auto reply = co_await client.send(request);
+            EXPECT_TRUE(reply.has_value()) << method << ' ' << path;
+            if (!reply) continue;
+            EXPECT_EQ(reply->status == 200, expected)
+                << method << ' ' << path << " for " << static_cast<int>(whom) << ": " << reply->status << reply->body;
+            EXPECT_TRUE(reply->status == 200 || reply->status == 403 || reply->status == 400) << reply->status;
+            ++cases;
+            allowed += expected ? 1 : 0;
+          }
+        }
+      }
+    }
+  }());
+  EXPECT_EQ(cases, 320);
+  const bool declared = std::string_view(GetParam().caller) != "stranger";
+  EXPECT_EQ(allowed > 0, declared);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, Matrix,
+                         ::testing::Values(Setting{"Declared", "checkout", false, false},
+                                           Setting{"DeclaredAudited", "checkout", true, false},
+                                           Setting{"FaultyDeclared", "checkout", false, true},
+                                           Setting{"FaultyDeclaredAudited", "checkout", true, true},
+                                           Setting{"Open", "search", false, false},
+                                           Setting{"OpenAudited", "search", true, false},
+                                           Setting{"FaultyOpen", "search", false, true},
+                                           Setting{"FaultyOpenAudited", "search", true, true},
+                                           Setting{"FaultyStranger", "stranger", false, true},
+                                           Setting{"FaultyStrangerAudited", "stranger", true, true}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace bulkhead::proxy::testing
