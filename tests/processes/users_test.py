@@ -1,6 +1,7 @@
 """End users: who they are, how that travels, and what nobody can make of it."""
 
 import base64
+import hmac
 import http.server
 import json
 import pathlib
@@ -57,9 +58,11 @@ class Issuer:
         public = subprocess.run(["openssl", "pkey", "-in", str(self.key), "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
         return {"kty": "OKP", "crv": "Ed25519", "x": encoded(public[-32:]), "kid": self.kid}
 
-    def token(self, sub, **claims):
+    def token(self, sub, header=None, sign=None, **claims):
         said = {"iss": "https://id.example", "aud": "bank", "sub": sub, "exp": int(time.time()) + 600, "tier": "gold", "secret": "inner", **claims}
-        text = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "EdDSA", "kid": self.kid, "typ": "JWT"}, said))
+        text = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "EdDSA", "kid": self.kid, "typ": "JWT", **(header or {})}, said))
+        if sign:
+            return f"{text}.{encoded(sign(text.encode()))}"
         content = pathlib.Path(self.place.name) / "content"
         content.write_text(text)
         signed = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(self.key), "-in", str(content)], check=True, capture_output=True)
@@ -138,6 +141,37 @@ class Users(harness.Case):
         self.assertEqual(app.get("/maybe/x", headers={"Authorization": "Bearer x"}).status, 401)
         self.assertEqual(app.get("/gold/x", headers=self.as_user()).status, 200)
         self.assertEqual(app.get("/gold/x", headers=self.as_user("bob", tier="silver")).status, 403)
+
+    def test_what_is_tried_with_tokens(self):
+        app = self.begin()
+        public = base64.urlsafe_b64decode(self.issuer.jwk()["x"] + "=")
+        confused = lambda text: hmac.digest(public, text, "sha256")
+        other = self.issuer_of("one")
+        now = int(time.time())
+        for what, token in {
+            "none": self.issuer.token("ann", {"alg": "none"}, lambda text: b""),
+            "None": self.issuer.token("ann", {"alg": "None"}, lambda text: b""),
+            "the public key as a secret": self.issuer.token("ann", {"alg": "HS256"}, confused),
+            "another algorithm of the key": self.issuer.token("ann", {"alg": "ES256"}),
+            "a key that it brings": other.token("ann", {"jwk": other.jwk()}),
+            "a place of keys that it names": other.token("ann", {"jku": "https://evil.example/jwks"}),
+            "a certificate that it names": other.token("ann", {"x5u": "https://evil.example/x5u"}),
+            "a kid that is a path": self.issuer.token("ann", {"kid": "../../../../dev/null"}),
+            "a kid that is no text": self.issuer.token("ann", {"kid": ["one"]}),
+            "what is critical and not known": self.issuer.token("ann", {"crit": ["b64"], "b64": False}),
+            "a token of another kind": self.issuer.token("ann", {"typ": "txntoken+jwt"}),
+            "one of the future": self.issuer.token("ann", nbf=now + 3600),
+            "one issued in the future": self.issuer.token("ann", iat=now + 3600),
+            "one without an end": self.issuer.token("ann", exp=None),
+            "one that ended": self.issuer.token("ann", exp=now - 3600),
+            "one for nobody": self.issuer.token(""),
+            "an audience among others": self.issuer.token("ann", aud=["bank.example", "bankrupt"]),
+            "no signature": self.issuer.token("ann").rsplit(".", 1)[0] + ".",
+            "two signatures": self.issuer.token("ann") + ".AAAA",
+            "a space in it": self.issuer.token("ann").replace(".", ". ", 1),
+        }.items():
+            with self.subTest(what):
+                self.assertEqual(app.get("/x", headers={"Authorization": "Bearer " + token}).status, 401)
 
     def test_the_user_travels_and_the_credential_does_not(self):
         app = self.begin()
