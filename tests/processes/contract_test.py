@@ -125,6 +125,20 @@ class Contract(harness.Case):
         until(lambda: any(line["reason"] == "would be denied" for line in app.status()["denied"]), what="its record")
         self.assertEqual(app.pids(), pids)
 
+    def test_it_is_shown_as_one_and_compared_by_callers(self):
+        app = self.application(MANIFEST.replace("calls: [catalog]", "calls: {catalog: [GET /items/*]}"), files={
+            "openapi.yaml": OPENAPI, "new.yaml": OPENAPI.replace("maxLength: 8", "maxLength: 4").replace("minimum: 1", "minimum: 5")})
+        shown = json.loads(app.run("contract", "show").stdout)
+        self.assertEqual((shown["info"]["title"], sorted(shown["paths"])), ("contract", ["/items", "/items/{id}"]))
+        old, new = str(app.directory / "openapi.yaml"), str(app.directory / "new.yaml")
+        self.assertEqual(app.run("contract", "diff", old, old).stdout, "nothing that a caller could tell\n")
+        said = app.run("contract", "diff", old, new, check=False)
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("breaking: GET /items/{id}, path parameter 'id': has another 'maxLength' (called by web, the gateway)\n", said.stdout)
+        self.assertIn("breaking: POST /items, request body, /price: has another 'minimum' (called by the gateway)\n", said.stdout)
+        changes = json.loads(app.run("contract", "diff", old, new, "--json", check=False).stdout)
+        self.assertEqual((changes["service"], changes["breaking"]), ("catalog", True))
+
     def test_what_can_not_be_held_is_said(self):
         app = self.begin()
         (app.directory / "openapi.yaml").write_text(OPENAPI.replace("maxLength: 8", "pattern: '(?=a)'"))
