@@ -239,8 +239,10 @@ int run(int argc, char** argv) {
 
   CLI::App* contracts = app.add_subcommand("contract", "The services' contracts: show, diff");
   contracts->require_subcommand(1);
-  with_files(contracts, context, "-f,--file", "the manifest; repeated, later files are laid over earlier ones");
+  const std::string manifests = "the manifest; repeated, later files are laid over earlier ones";
+  with_files(contracts, context, "-f,--file", manifests);
   sub = contracts->add_subcommand("show", "Print the API of the whole application as one OpenAPI document");
+  with_files(sub, context, "-f,--file", manifests);
   sub->callback([&] { code = contract_show(context); });
   std::string before;
   std::string after;
@@ -248,6 +250,7 @@ int run(int argc, char** argv) {
       contracts->add_subcommand("diff", "Show what changed from one contract to another, and which callers it breaks");
   sub->add_option("OLD", before, "an OpenAPI document")->required();
   sub->add_option("NEW", after, "the one after it")->required();
+  with_files(sub, context, "-f,--file", manifests);
   with_json(sub, context);
   sub->callback([&] { code = contract_diff(context, before, after); });
 
