@@ -7,7 +7,7 @@ namespace {
 
 using namespace bulkhead;  // NOLINT(google-build-using-namespace)
 
-proxy::Gateway gateway() {
+proxy::Gateway snapshot_part() {
   proxy::Provider customers{.name = "customers", .issuer = "i", .audiences = {"a"}};
   customers.jwks = jose::test::jwk("a");
   customers.rsa_algorithm = "RS256";
@@ -36,9 +36,9 @@ http::Fields fields_of(std::string_view text) {
 
 // Nobody who has neither a signature nor a key is anybody, and no credential is left where somebody was asked.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static gateway::Authenticator authenticator = [] {
-    gateway::Authenticator made;
-    if (!made.configure(gateway())) std::abort();
+  static bulkhead::gateway::Authenticator authenticator = [] {
+    bulkhead::gateway::Authenticator made;
+    if (!made.configure(snapshot_part())) std::abort();
     return made;
   }();
   http::Fields fields = fields_of({reinterpret_cast<const char*>(data), size});
