@@ -25,6 +25,12 @@ std::string sentence_of(const Problem& problem) {
   return text;
 }
 
+// What is audited takes nothing away.
+manifest::AnswerMode mode_of(const ServiceContract& terms) {
+  const bool filters = terms.response == manifest::AnswerMode::filter;
+  return terms.audited && filters ? manifest::AnswerMode::report : terms.response;
+}
+
 // "taken out: /cost; /price is below 1 (#/components/...)"
 std::string finding_of(const contracts::ResponseReport& report, bool filters) {
   std::string text;
@@ -46,7 +52,7 @@ std::string finding_of(const contracts::ResponseReport& report, bool filters) {
 ContractedExchange::ContractedExchange(ServerExchange& down, ContractDesk& desk, Journal& journal, Visit& visit)
     : down_(down),
       contract_(desk.contract()),
-      mode_(desk.terms().response),
+      mode_(mode_of(desk.terms())),
       lease_(desk),
       journal_(journal),
       visit_(visit) {}

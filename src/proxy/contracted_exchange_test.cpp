@@ -187,6 +187,14 @@ TEST_F(ContractedTest, OrIsReportedOrNotLookedAt) {
   }
 }
 
+TEST_F(ContractedTest, WhatIsAuditedLosesNothing) {
+  inbound_.contract->audited = true;
+  FakeExchange exchange("GET", {});
+  answer(exchange, {R"({"name": "ship", "cost": 7})"});
+  EXPECT_EQ(exchange.body, R"({"name": "ship", "cost": 7})");
+  EXPECT_NE(counted().find("undeclared_answer"), std::string::npos);
+}
+
 TEST_F(ContractedTest, WhatCanNotBeFilteredDoesNotLeaveEither) {
   FakeExchange malformed("GET", {});
   answer(malformed, {R"({"name": )"});
