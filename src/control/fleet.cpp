@@ -37,7 +37,7 @@ std::string to_string(const Action& action) {
   return {};
 }
 
-void Fleet::want(std::vector<Goal> goals) {
+void Fleet::want(std::vector<Goal> goals, Time now) {
   down_ = false;
   goals_.clear();
   given_up_.clear();
@@ -45,6 +45,7 @@ void Fleet::want(std::vector<Goal> goals) {
     std::string name = goal.service;
     goals_.insert_or_assign(std::move(name), std::move(goal));
   }
+  renew_idle(now);  // who asks before the next decision doesn't see failures of a revision that nobody wants any more
 }
 
 bool Fleet::restart(const std::string& service) {
@@ -141,6 +142,7 @@ void Fleet::on_gone(const std::string& id, std::uint64_t epoch, Time now, double
   slot.until = now + wait;
   slot.fell = slot.fell || slot.was_ready;
   ++slot.restarts;
+  renew_idle(now);
 }
 
 void Fleet::on_start_failed(const std::string& id, std::uint64_t epoch, const std::string& reason, Time now,
@@ -210,17 +212,21 @@ Fleet::Crew Fleet::crew_of(const Goal& goal) {
   return crew;
 }
 
-// Brings a service to its scale in its revision. What does not run is made anew where it is; the others are replaced
-// within the rules.
-void Fleet::roll(Goal& goal, std::vector<Action>& actions, Time now) {
+// What does not run is made anew where it is.
+void Fleet::renew_idle(Time now) {
   for (auto& [id, slot] : slots_) {
-    if (slot.service != goal.service || slot.alive() || !is_outdated(slot, goal)) continue;
-    slot.revision = goal.revision;
+    const auto goal = goals_.find(slot.service);
+    if (goal == goals_.end() || slot.alive() || !is_outdated(slot, goal->second)) continue;
+    slot.revision = goal->second.revision;
     slot.restart_wanted = false;
     slot.restarts = 0;
     slot.fell = false;
-    enter(slot, goal.scheduled ? Phase::scheduled : Phase::waiting, now);
+    enter(slot, goal->second.scheduled ? Phase::scheduled : Phase::waiting, now);
   }
+}
+
+// Brings a service to its scale in its revision: what runs is replaced within the rules.
+void Fleet::roll(Goal& goal, std::vector<Action>& actions, Time now) {
   Crew crew = crew_of(goal);
   shrink(crew, goal, actions, now);
   take_down_outdated(crew, goal, actions, now);
@@ -394,6 +400,7 @@ std::vector<Action> Fleet::decide(Time now) {
     stop_in_order(actions, now);
   } else {
     retire_unwanted(actions, now);
+    renew_idle(now);
     for (auto& [name, goal] : goals_) roll(goal, actions, now);
     for (auto& [name, goal] : goals_) judge(goal, actions, now);
     start_waiting(actions, now);

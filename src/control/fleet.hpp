@@ -122,7 +122,7 @@ class Fleet {
 
   // Replaces what is wanted. Slots of services that are gone, or beyond the scale, are stopped. A goal whose revision
   // is not proven is given up once at most: what follows is the caller's decision, by wanting something else.
-  void want(std::vector<Goal> goals);
+  void want(std::vector<Goal> goals, Time now);
   // Everything is to stop: callers before what they call.
   void want_down() { down_ = true; }
   bool going_down() const { return down_; }
@@ -171,6 +171,7 @@ class Fleet {
   Crew crew_of(const Goal& goal);
   void add_slot(const Goal& goal, Time now);
   void retire_unwanted(std::vector<Action>& actions, Time now);
+  void renew_idle(Time now);
   void roll(Goal& goal, std::vector<Action>& actions, Time now);
   void shrink(Crew& crew, const Goal& goal, std::vector<Action>& actions, Time now);
   void take_down_outdated(Crew& crew, const Goal& goal, std::vector<Action>& actions, Time now);

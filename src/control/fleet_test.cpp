@@ -14,6 +14,7 @@ class FleetTest : public testing::Test {
     for (const Action& action : fleet.decide(now)) lines.push_back(to_string(action));
     return fmt::format("{}", fmt::join(lines, ", "));
   }
+  void want(std::vector<Goal> goals) { fleet.want(std::move(goals), now); }
   void pass(int millis) { now += Millis(millis); }
   std::uint64_t epoch(const std::string& id) { return fleet.slots().at(id).epoch; }
   void started(const std::string& id) { fleet.on_started(id, epoch(id), now); }
@@ -38,7 +39,7 @@ Goal goal(std::string name, std::vector<Need> needs = {}, int scale = 1) {
 }
 
 TEST_F(FleetTest, StartsInDependencyOrderAndInParallelWhereItCan) {
-  fleet.want({goal("a", {{"b"}, {"c"}}), goal("b"), goal("c")});
+  want({goal("a", {{"b"}, {"c"}}), goal("b"), goal("c")});
   EXPECT_EQ(decide(), "start b-1#1, start c-1#1");
   ready("b-1");
   EXPECT_EQ(decide(), "");
@@ -51,14 +52,14 @@ TEST_F(FleetTest, StartsInDependencyOrderAndInParallelWhereItCan) {
 }
 
 TEST_F(FleetTest, ACallerGivesUpWaitingForACalleeThatDoesNotGetReadyButNotForADependency) {
-  fleet.want({goal("a", {{"c", Condition::ready, true}}), goal("b", {{"c", Condition::ready, false}}), goal("c")});
+  want({goal("a", {{"c", Condition::ready, true}}), goal("b", {{"c", Condition::ready, false}}), goal("c")});
   EXPECT_EQ(decide(), "start c-1#1");
   pass(10'000);
   EXPECT_EQ(decide(), "start a-1#1");
 }
 
 TEST_F(FleetTest, WhatFellOnceDoesNotWaitForItsCalleesAgain) {
-  fleet.want({goal("a", {{"c", Condition::ready, true}}), goal("c")});
+  want({goal("a", {{"c", Condition::ready, true}}), goal("c")});
   decide();
   pass(10'000);
   EXPECT_EQ(decide(), "start a-1#1");
@@ -68,7 +69,7 @@ TEST_F(FleetTest, WhatFellOnceDoesNotWaitForItsCalleesAgain) {
 }
 
 TEST_F(FleetTest, ACrashIsRestartedWithGrowingWaitsAndTheReasonIsShown) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   started("a-1");
   fleet.on_exit_report("a-1", 1, false, "exited with status 3");
@@ -85,7 +86,7 @@ TEST_F(FleetTest, ACrashIsRestartedWithGrowingWaitsAndTheReasonIsShown) {
 }
 
 TEST_F(FleetTest, AWaitThatEndedWhileTheLastDecisionWasCarriedOutIsNotForgotten) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   gone("a-1");
   const Time due = now + Millis(100);
@@ -97,7 +98,7 @@ TEST_F(FleetTest, AWaitThatEndedWhileTheLastDecisionWasCarriedOutIsNotForgotten)
 }
 
 TEST_F(FleetTest, WhatEndedIsNotReadyAnyMoreThoughItsKeeperStillRuns) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
   fleet.on_exit_report("a-1", 1, false, "killed by signal 9");
@@ -106,7 +107,7 @@ TEST_F(FleetTest, WhatEndedIsNotReadyAnyMoreThoughItsKeeperStillRuns) {
 }
 
 TEST_F(FleetTest, HealthThatIsToldBeforeTheProgramRunsCountsFromItsStart) {
-  fleet.want({goal("a"), goal("b")});
+  want({goal("a"), goal("b")});
   decide();
   fleet.on_health("a-1", 1, true, "", now);
   fleet.on_health("b-1", 1, false, "connection refused", now);
@@ -120,7 +121,7 @@ TEST_F(FleetTest, HealthThatIsToldBeforeTheProgramRunsCountsFromItsStart) {
 }
 
 TEST_F(FleetTest, NewsOfAnEarlierEpochIsIgnored) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   gone("a-1");
   pass(100);
@@ -132,7 +133,7 @@ TEST_F(FleetTest, NewsOfAnEarlierEpochIsIgnored) {
 }
 
 TEST_F(FleetTest, GoesDownCallersFirst) {
-  fleet.want({goal("a", {{"b"}}), goal("b")});
+  want({goal("a", {{"b"}}), goal("b")});
   decide();
   ready("b-1");
   decide();
@@ -147,7 +148,7 @@ TEST_F(FleetTest, GoesDownCallersFirst) {
 }
 
 TEST_F(FleetTest, WhatDoesNotStopIsKilled) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
   fleet.want_down();
@@ -160,23 +161,23 @@ TEST_F(FleetTest, WhatDoesNotStopIsKilled) {
 }
 
 TEST_F(FleetTest, ScalingUpAndDownTouchesOnlyTheDifference) {
-  fleet.want({goal("a", {}, 1)});
+  want({goal("a", {}, 1)});
   decide();
   ready("a-1");
-  fleet.want({goal("a", {}, 3)});
+  want({goal("a", {}, 3)});
   EXPECT_EQ(decide(), "start a-2#1, start a-3#1");
   ready("a-2");
   ready("a-3");
-  fleet.want({goal("a", {}, 2)});
+  want({goal("a", {}, 2)});
   EXPECT_EQ(decide(), "stop a-3#1");
   gone("a-3");
   EXPECT_EQ(fleet.slots().size(), 2U);
-  fleet.want({goal("a", {}, 0)});
+  want({goal("a", {}, 0)});
   EXPECT_EQ(decide(), "stop a-2#1, stop a-1#1");
 }
 
 TEST_F(FleetTest, ARestartReplacesInstancesOneAtATime) {
-  fleet.want({goal("a", {}, 2)});
+  want({goal("a", {}, 2)});
   decide();
   ready("a-1");
   ready("a-2");
@@ -191,13 +192,13 @@ TEST_F(FleetTest, ARestartReplacesInstancesOneAtATime) {
 }
 
 TEST_F(FleetTest, ANewRevisionReplacesOnlyItsService) {
-  fleet.want({goal("a"), goal("b")});
+  want({goal("a"), goal("b")});
   decide();
   ready("a-1");
   ready("b-1");
   Goal changed = goal("b");
   changed.revision = "r2";
-  fleet.want({goal("a"), changed});
+  want({goal("a"), changed});
   EXPECT_EQ(decide(), "stop b-1#1");
   gone("b-1");
   EXPECT_EQ(decide(), "start b-1#2");
@@ -215,10 +216,10 @@ Goal next_version(int scale = 1) {
 }
 
 TEST_F(FleetTest, ANewRevisionIsReadyBeforeTheOldOneIsStopped) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
-  fleet.want({next_version()});
+  want({next_version()});
   EXPECT_EQ(decide(), "start a-2#1");
   started("a-2");
   EXPECT_EQ(decide(), "");
@@ -234,11 +235,11 @@ TEST_F(FleetTest, ANewRevisionIsReadyBeforeTheOldOneIsStopped) {
 }
 
 TEST_F(FleetTest, InstancesAreReplacedOneAfterTheOtherWithoutOneBeingMissing) {
-  fleet.want({goal("a", {}, 2)});
+  want({goal("a", {}, 2)});
   decide();
   ready("a-1");
   ready("a-2");
-  fleet.want({next_version(2)});
+  want({next_version(2)});
   EXPECT_EQ(decide(), "start a-3#1");
   ready("a-3");
   EXPECT_EQ(decide(), "stop a-1#1");
@@ -252,13 +253,13 @@ TEST_F(FleetTest, InstancesAreReplacedOneAfterTheOtherWithoutOneBeingMissing) {
 }
 
 TEST_F(FleetTest, TheNextStepWaitsUntilANewInstanceWasReadyForLongEnough) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
   Goal next = next_version();
   next.update.pause = Millis(5'000);
   next.update.watch = Millis(30'000);
-  fleet.want({next});
+  want({next});
   decide();
   EXPECT_FALSE(fleet.is_first_step("nobody", now));
   ready("a-2");
@@ -273,10 +274,10 @@ TEST_F(FleetTest, TheNextStepWaitsUntilANewInstanceWasReadyForLongEnough) {
 }
 
 TEST_F(FleetTest, ARevisionThatDoesNotGetReadyIsGivenUpOnceAndTheOldOneServesOn) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
-  fleet.want({next_version()});
+  want({next_version()});
   decide();
   started("a-2");
   pass(59'999);
@@ -285,7 +286,7 @@ TEST_F(FleetTest, ARevisionThatDoesNotGetReadyIsGivenUpOnceAndTheOldOneServesOn)
   EXPECT_EQ(decide(), "give up a: a-2 is not ready after 60 s: its health check has not passed yet");
   EXPECT_EQ(decide(), "");
   EXPECT_EQ(phase("a-1"), Phase::ready);
-  fleet.want({goal("a")});
+  want({goal("a")});
   EXPECT_EQ(decide(), "stop a-2#1");
   EXPECT_EQ(phase("a-1"), Phase::ready);
   gone("a-2");
@@ -293,10 +294,10 @@ TEST_F(FleetTest, ARevisionThatDoesNotGetReadyIsGivenUpOnceAndTheOldOneServesOn)
 }
 
 TEST_F(FleetTest, ARevisionThatEndsAgainAndAgainIsGivenUp) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
-  fleet.want({next_version()});
+  want({next_version()});
   EXPECT_EQ(decide(), "start a-2#1");
   for (int run = 1; run <= 3; ++run) {
     fleet.on_exit_report("a-2", epoch("a-2"), false, "exited with status 1");
@@ -310,13 +311,39 @@ TEST_F(FleetTest, ARevisionThatEndsAgainAndAgainIsGivenUp) {
   }
 }
 
+TEST_F(FleetTest, NobodySeesTheFailuresOfARevisionThatIsNotWantedAnyMore) {
+  want({goal("a")});
+  decide();
+  ready("a-1");
+  Goal lasting = next_version();
+  lasting.can_go_back = false;
+  want({lasting});
+  for (int run = 1; run <= 4; ++run) {
+    decide();
+    gone("a-2");
+    pass(10'000);
+  }
+  EXPECT_EQ(phase("a-2"), Phase::backoff);
+  EXPECT_EQ(fleet.slots().at("a-2").restarts, 4);
+  want({goal("a")});
+  EXPECT_EQ(phase("a-2"), Phase::waiting);
+  EXPECT_EQ(fleet.slots().at("a-2").restarts, 0);
+  want({lasting});  // the other way: its end comes after it was replaced, before the next decision
+  EXPECT_EQ(decide(), "start a-2#5");
+  want({goal("a")});
+  gone("a-2");
+  EXPECT_EQ(phase("a-2"), Phase::waiting);
+  decide();
+  EXPECT_FALSE(fleet.slots().contains("a-2"));
+}
+
 TEST_F(FleetTest, ARevisionThatEndsWhileItIsWatchedIsGivenUpAtOnce) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
   Goal next = next_version();
   next.update.watch = Millis(90'000);
-  fleet.want({next});
+  want({next});
   EXPECT_EQ(decide(), "start a-2#1");
   fleet.on_exit_report("a-2", epoch("a-2"), false, "exited with status 1");
   gone("a-2");
@@ -333,13 +360,13 @@ TEST_F(FleetTest, ARevisionThatEndsWhileItIsWatchedIsGivenUpAtOnce) {
 }
 
 TEST_F(FleetTest, WhereNoneMayBeAddedTheOldOneGoesFirst) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   decide();
   ready("a-1");
   Goal next = next_version();
   next.update.max_surge = 0;
   next.update.max_unavailable = 1;
-  fleet.want({next});
+  want({next});
   EXPECT_EQ(decide(), "stop a-1#1");
   EXPECT_EQ(decide(), "");
   gone("a-1");
@@ -349,11 +376,11 @@ TEST_F(FleetTest, WhereNoneMayBeAddedTheOldOneGoesFirst) {
 }
 
 TEST_F(FleetTest, WhatServesNobodyIsReplacedAtOnce) {
-  fleet.want({goal("a", {}, 2)});
+  want({goal("a", {}, 2)});
   decide();
   ready("a-1");
   started("a-2");
-  fleet.want({next_version(2)});
+  want({next_version(2)});
   EXPECT_EQ(decide(), "stop a-2#1, start a-3#1");
   ready("a-3");
   EXPECT_EQ(decide(), "") << "two are wanted";
@@ -364,10 +391,10 @@ TEST_F(FleetTest, WhatServesNobodyIsReplacedAtOnce) {
 }
 
 TEST_F(FleetTest, AScaleThatShrinksDuringAnUpdateNeedsNoReplacement) {
-  fleet.want({goal("a", {}, 3)});
+  want({goal("a", {}, 3)});
   decide();
   for (const char* id : {"a-1", "a-2", "a-3"}) ready(id);
-  fleet.want({next_version(1)});
+  want({next_version(1)});
   EXPECT_EQ(decide(), "stop a-1#1, stop a-2#1");
   gone("a-1");
   gone("a-2");
@@ -377,7 +404,7 @@ TEST_F(FleetTest, AScaleThatShrinksDuringAnUpdateNeedsNoReplacement) {
 }
 
 TEST_F(FleetTest, AnAdoptedEpochIsNotUsedAgain) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   Slot slot;
   slot.id = "a-1";
   slot.service = "a";
@@ -393,7 +420,7 @@ TEST_F(FleetTest, AnAdoptedEpochIsNotUsedAgain) {
 TEST_F(FleetTest, AJobEndsAndSatisfiesThoseThatWaitForItsEnd) {
   Goal migrate = goal("migrate");
   migrate.job = true;
-  fleet.want({migrate, goal("a", {{"migrate", Condition::done}})});
+  want({migrate, goal("a", {{"migrate", Condition::done}})});
   EXPECT_EQ(decide(), "start migrate-1#1");
   started("migrate-1");
   fleet.on_exit_report("migrate-1", 1, true, "exited with status 0");
@@ -405,7 +432,7 @@ TEST_F(FleetTest, AJobEndsAndSatisfiesThoseThatWaitForItsEnd) {
 TEST_F(FleetTest, AFailedJobStaysFailedAndItsDependentsWait) {
   Goal migrate = goal("migrate");
   migrate.job = true;
-  fleet.want({migrate, goal("a", {{"migrate", Condition::done}})});
+  want({migrate, goal("a", {{"migrate", Condition::done}})});
   decide();
   started("migrate-1");
   fleet.on_exit_report("migrate-1", 1, false, "exited with status 1");
@@ -418,7 +445,7 @@ TEST_F(FleetTest, AJobIsTriedAgainAsOftenAsItSays) {
   Goal migrate = goal("migrate");
   migrate.job = true;
   migrate.retries = 1;
-  fleet.want({migrate});
+  want({migrate});
   EXPECT_EQ(decide(), "start migrate-1#1");
   started("migrate-1");
   fleet.on_exit_report("migrate-1", 1, false, "exited with status 1");
@@ -439,7 +466,7 @@ TEST_F(FleetTest, AJobThatTakesTooLongIsStoppedAndHasFailed) {
   report.job = true;
   report.retries = 1;
   report.time_limit = Millis(5'000);
-  fleet.want({report});
+  want({report});
   decide();
   started("report-1");
   EXPECT_EQ(*fleet.next_wake() - now, Millis(5'000));
@@ -464,7 +491,7 @@ TEST_F(FleetTest, AScheduledJobRunsWhenItsTimeHasComeAndNotTwiceAtOnce) {
   Goal report = goal("report");
   report.job = true;
   report.scheduled = true;
-  fleet.want({report});
+  want({report});
   EXPECT_EQ(decide(), "");
   EXPECT_EQ(phase("report-1"), Phase::scheduled);
   EXPECT_TRUE(fleet.settled());
@@ -482,7 +509,7 @@ TEST_F(FleetTest, AScheduledJobRunsWhenItsTimeHasComeAndNotTwiceAtOnce) {
 }
 
 TEST_F(FleetTest, AnAdoptedInstanceIsNotStartedAgain) {
-  fleet.want({goal("a")});
+  want({goal("a")});
   Slot slot;
   slot.id = "a-1";
   slot.service = "a";

@@ -84,7 +84,8 @@ net::Task<bool> Controller::serve_run(net::FrameChannel& channel, const Peer& wh
     }
     void want() {
       // Wanting something ends the way down.
-      if (controller.loaded_ && !controller.fleet_.going_down()) controller.fleet_.want(controller.goals());
+      if (controller.loaded_ && !controller.fleet_.going_down())
+        controller.fleet_.want(controller.goals(), controller.now());
       controller.reconcile_soon();
     }
     Controller& controller;

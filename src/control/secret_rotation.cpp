@@ -183,7 +183,7 @@ void Controller::rotate() {
   if (contents_ != before) changed_.notify_all();
   if (all.empty()) return;
   enter_history({"bulkhead", fmt::format("another content: {}", fmt::join(all, ", "))});
-  fleet_.want(goals());
+  fleet_.want(goals(), now());
   reconcile_soon();
 }
 

@@ -95,7 +95,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   users_ = std::move(*users);
   if (left != nullptr) adopt_names(*left);
   enter_history(origin);
-  fleet_.want(goals());
+  fleet_.want(goals(), now());
   wake_.notify_all();
   return {};
 }
@@ -260,7 +260,7 @@ void Controller::go_back(const std::string& service, const std::string& reason) 
   const auto taken = take(std::move(changed), true, {"bulkhead", why});
   if (!taken) {
     log_line("{} can't go back: {}", service, taken.error().message);
-    fleet_.want(goals());  // it is started again and again, as any other that fails
+    fleet_.want(goals(), now());  // it is started again and again, as any other that fails
   }
   const Peer self{::geteuid(), ::getpid(), "bulkhead", Role::admin};
   audit(self, "rollback", service, details, taken ? "done" : "failed: " + taken.error().message);
