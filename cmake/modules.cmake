@@ -41,6 +41,11 @@ function(bulkhead_module name)
     target_include_directories(bulkhead_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(bulkhead_${name} PUBLIC ${arg_LINK} ${arg_USE})
     bulkhead_precompile(bulkhead_${name} pch)
+    # What sources share (containers of manifests, JSON, formats) costs a sanitizer more than what is theirs: eight sources at a time
+    # compile in a third of the time. So names in anonymous namespaces differ within a module.
+    if(BULKHEAD_SANITIZE)
+      set_target_properties(bulkhead_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    endif()
   else()
     add_library(bulkhead_${name} INTERFACE)
     target_include_directories(bulkhead_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)

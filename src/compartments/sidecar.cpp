@@ -48,7 +48,7 @@ void raise_open_files() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-void forget_signal_state() {
+void let_signals_through() {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -78,7 +78,7 @@ Result<pid_t> start_sidecar(const SidecarSpec& spec, const Fd& link, const Fd& o
   const pid_t child = fork();
   if (child < 0) return os_fail("fork the sidecar");
   if (child > 0) return child;
-  forget_signal_state();
+  let_signals_through();
   leave_the_end_to_the_keeper();
   raise_open_files();
   if (!change_user(spec)) _exit(126);

@@ -14,7 +14,7 @@ bool is_number(const Value& value) {
   return value.is(Kind::int64) || value.is(Kind::uint64) || value.is(Kind::float64);
 }
 
-double to_double(const Value& value) {
+double widened(const Value& value) {
   if (value.is(Kind::int64)) return static_cast<double>(value.as_int());
   return value.is(Kind::uint64) ? static_cast<double>(value.as_uint()) : value.as_double();
 }
@@ -31,7 +31,7 @@ Value truth(bool value) { return Value::boolean(value); }
 
 std::optional<std::partial_ordering> compare_numbers(const Value& a, const Value& b) {
   if (!is_number(a) || !is_number(b)) return std::nullopt;
-  if (a.is(Kind::float64) || b.is(Kind::float64)) return to_double(a) <=> to_double(b);
+  if (a.is(Kind::float64) || b.is(Kind::float64)) return widened(a) <=> widened(b);
   return compare_integers(a, b);
 }
 

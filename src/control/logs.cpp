@@ -18,7 +18,7 @@ namespace {
 
 constexpr int kMostLines = 100'000;
 constexpr std::size_t kAtOnce = 256U << 10U;  // bytes of a file that are read, and sent, without a wait
-constexpr auto kPatience = 10s;               // with one who does not read
+constexpr auto kReaderPatience = 10s;         // with one who does not read
 constexpr auto kLook = 100ms;
 
 }  // namespace
@@ -38,7 +38,7 @@ net::Task<> Controller::serve_logs(net::FrameChannel& channel, const json& reque
     const auto who = peer_of(channel.stream().fd(), roles_);  // a role may be gone by now
     if (!who || !refusal_of(*who, "logs").empty()) co_return;
     if (!told.empty() && !channel.send(text_of({{"ok", true}, {"lines", std::move(told)}}))) co_return;
-    const auto flushed = co_await channel.flush(loop_.in(kPatience));
+    const auto flushed = co_await channel.flush(loop_.in(kReaderPatience));
     if (!flushed) co_return;
     if (!all) continue;
     if (!follow) break;
@@ -46,7 +46,7 @@ net::Task<> Controller::serve_logs(net::FrameChannel& channel, const json& reque
   }
   const json end = {{"ok", true}, {"end", true}, {"found", reader.found_any()}};
   if (!channel.send(text_of(end))) co_return;
-  const auto flushed = co_await channel.flush(loop_.in(kPatience));
+  const auto flushed = co_await channel.flush(loop_.in(kReaderPatience));
   static_cast<void>(flushed);
 }
 

@@ -22,7 +22,7 @@ using manifest::Service;
 
 constexpr std::size_t kKeySize = 32;
 
-std::uint32_t number_of(const std::string& signal) {
+std::uint32_t signal_number(const std::string& signal) {
   constexpr std::array<std::pair<std::string_view, std::uint32_t>, 4> kSignals{
       {{"HUP", SIGHUP}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH}}};
   const auto* const found = std::ranges::find(kSignals, signal, [](const auto& each) { return each.first; });
@@ -83,7 +83,7 @@ Result<std::vector<compartments::SecretFile>> secret_files(const Service& servic
     for (const SecretFile& file : (*content)->files) {
       octets += file.content.size();
       const std::string path = file.name.empty() ? each.target : each.target + "/" + file.name;
-      files.push_back({each.secret.name, path, file.content, each.mode, number_of(each.signal)});
+      files.push_back({each.secret.name, path, file.content, each.mode, signal_number(each.signal)});
     }
   }
   if (octets > compartments::kMostSecretOctets || files.size() > compartments::kMostSecretFiles)

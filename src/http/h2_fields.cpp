@@ -11,7 +11,7 @@ namespace bulkhead::http {
 namespace {
 
 using Impl = H2Session::Impl;
-using hpack::Kind;
+using FieldKind = hpack::Kind;
 
 bool is_target(std::string_view path) {
   return !path.empty() && (path.front() == '/' || path == "*") &&
@@ -89,37 +89,37 @@ void Impl::take_field(const hpack::DecodedField& field) {
     message.too_large = true;
     return;
   }
-  const bool pseudo = field.kind >= Kind::method && field.kind <= Kind::status;
+  const bool pseudo = field.kind >= FieldKind::method && field.kind <= FieldKind::status;
   if (!pseudo) message.regular = true;
   switch (field.kind) {
-    case Kind::regular: return message.fields.add(field.name, field.value);
-    case Kind::method: return take_pseudo(field, message.method);
-    case Kind::scheme: return take_pseudo(field, message.scheme);
-    case Kind::authority: return take_pseudo(field, message.authority);
-    case Kind::path: return take_pseudo(field, message.path);
-    case Kind::protocol: return take_pseudo(field, message.protocol);
-    case Kind::status: return take_pseudo(field, message.status_text);
-    case Kind::host:
+    case FieldKind::regular: return message.fields.add(field.name, field.value);
+    case FieldKind::method: return take_pseudo(field, message.method);
+    case FieldKind::scheme: return take_pseudo(field, message.scheme);
+    case FieldKind::authority: return take_pseudo(field, message.authority);
+    case FieldKind::path: return take_pseudo(field, message.path);
+    case FieldKind::protocol: return take_pseudo(field, message.protocol);
+    case FieldKind::status: return take_pseudo(field, message.status_text);
+    case FieldKind::host:
       if (role_ == Role::client) return message.fields.add(field.name, field.value);
       if (message.has_host && !equal_ignoring_case(message.host, field.value)) message.hosts_differ = true;
       message.has_host = true;
       message.host.assign(field.value);
       return;
-    case Kind::content_length:
+    case FieldKind::content_length:
       if (message.content_length) message.malformed = true;
       message.content_length = read_length(field.value);
       if (!message.content_length) message.malformed = true;
       return;
-    case Kind::expect:
+    case FieldKind::expect:
       if (role_ == Role::client) return message.fields.add(field.name, field.value);
       message.expects = true;
       return;
-    case Kind::te:
+    case FieldKind::te:
       if (!equal_ignoring_case(field.value, "trailers")) message.malformed = true;
       return message.fields.add(field.name, field.value);
-    case Kind::cookie: ++message.cookies; return message.fields.add(field.name, field.value);
-    case Kind::connection:
-    case Kind::invalid: message.malformed = true; return;
+    case FieldKind::cookie: ++message.cookies; return message.fields.add(field.name, field.value);
+    case FieldKind::connection:
+    case FieldKind::invalid: message.malformed = true; return;
   }
 }
 
@@ -130,11 +130,11 @@ void Impl::take_pseudo(const hpack::DecodedField& field, std::string& member) {
   member.assign(field.value);
 }
 
-bool Impl::has_pseudo(std::initializer_list<Kind> needed, std::initializer_list<Kind> allowed) const {
+bool Impl::has_pseudo(std::initializer_list<FieldKind> needed, std::initializer_list<FieldKind> allowed) const {
   std::uint16_t need = 0;
   std::uint16_t allow = 0;
-  for (const Kind kind : needed) need |= static_cast<std::uint16_t>(1U << static_cast<unsigned>(kind));
-  for (const Kind kind : allowed) allow |= static_cast<std::uint16_t>(1U << static_cast<unsigned>(kind));
+  for (const FieldKind kind : needed) need |= static_cast<std::uint16_t>(1U << static_cast<unsigned>(kind));
+  for (const FieldKind kind : allowed) allow |= static_cast<std::uint16_t>(1U << static_cast<unsigned>(kind));
   return (message_.pseudo & need) == need && (message_.pseudo & ~(need | allow)) == 0;
 }
 
@@ -143,12 +143,14 @@ bool Impl::is_request() const {
   const Block& message = message_;
   if (message.malformed || !is_token(message.method)) return false;
   const bool has_path = message.path.starts_with('/') || (message.path == "*" && message.method == "OPTIONS");
-  const bool whole =
-      has_pseudo({Kind::method, Kind::scheme, Kind::path}, {Kind::authority, Kind::protocol}) && has_path;
-  if (has_pseudo({Kind::protocol}, {Kind::method, Kind::scheme, Kind::path, Kind::authority})) {
+  const bool whole = has_pseudo({FieldKind::method, FieldKind::scheme, FieldKind::path},
+                                {FieldKind::authority, FieldKind::protocol}) &&
+                     has_path;
+  if (has_pseudo({FieldKind::protocol},
+                 {FieldKind::method, FieldKind::scheme, FieldKind::path, FieldKind::authority})) {
     return whole && message.method == "CONNECT" && is_token(message.protocol);
   }
-  if (message.method == "CONNECT") return has_pseudo({Kind::method, Kind::authority}, {});
+  if (message.method == "CONNECT") return has_pseudo({FieldKind::method, FieldKind::authority}, {});
   return whole;
 }
 
@@ -162,8 +164,8 @@ void Impl::end_request(StreamId id, bool end) {
                                            message.bytes, message.count, limits.bytes, limits.count);
     return refuse_request(id, end, 431, reason);
   }
-  if ((message.pseudo & 1U << static_cast<unsigned>(Kind::method)) == 0) message.method.clear();
-  if ((message.pseudo & 1U << static_cast<unsigned>(Kind::protocol)) == 0) message.protocol.clear();
+  if ((message.pseudo & 1U << static_cast<unsigned>(FieldKind::method)) == 0) message.method.clear();
+  if ((message.pseudo & 1U << static_cast<unsigned>(FieldKind::protocol)) == 0) message.protocol.clear();
   if (!is_request()) return fail_stream(id, h2_error::kProtocol);
   if (busy_ >= limits_.max_streams) {
     spend(resets_left_, "too many streams beyond the limit");
@@ -172,7 +174,7 @@ void Impl::end_request(StreamId id, bool end) {
   }
   const bool tunnel = !message.protocol.empty();
   if (message.method == "CONNECT" && !tunnel) return refuse_request(id, end, 405, "CONNECT is not offered");
-  if ((message.pseudo & 1U << static_cast<unsigned>(Kind::authority)) == 0) message.authority.clear();
+  if ((message.pseudo & 1U << static_cast<unsigned>(FieldKind::authority)) == 0) message.authority.clear();
   if (message.authority.empty() && message.has_host) message.authority.assign(message.host);
   if (message.hosts_differ || (message.has_host && !equal_ignoring_case(message.host, message.authority))) {
     return refuse_request(id, end, 400, ":authority and Host differ");
@@ -223,7 +225,7 @@ void Impl::refuse_request(StreamId id, bool end, std::uint16_t status, std::stri
 
 void Impl::end_response(Stream& stream, bool end) {
   Block& message = message_;
-  const bool has_status = has_pseudo({Kind::status}, {});
+  const bool has_status = has_pseudo({FieldKind::status}, {});
   Response response;
   response.version = Version::http2;
   response.status = has_status ? read_status(message.status_text) : 0;

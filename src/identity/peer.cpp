@@ -8,7 +8,7 @@
 namespace bulkhead::identity {
 namespace {
 
-std::unexpected<Fault> refuse(std::string_view why) { return fail(Cause::denied, "not an X.509-SVID: {}", why); }
+std::unexpected<Fault> not_svid(std::string_view why) { return fail(Cause::denied, "not an X.509-SVID: {}", why); }
 
 bool stands_once_and_critical(const X509& leaf, int nid) {
   const int at = X509_get_ext_by_NID(&leaf, nid, -1);
@@ -18,17 +18,17 @@ bool stands_once_and_critical(const X509& leaf, int nid) {
 
 Result<> check_use(X509& leaf) {
   const std::uint32_t flags = X509_get_extension_flags(&leaf);
-  if ((flags & EXFLAG_INVALID) != 0 || (flags & EXFLAG_V1) != 0) return refuse("its extensions are not understood");
-  if ((flags & EXFLAG_CA) != 0) return refuse("it is a signing certificate");
+  if ((flags & EXFLAG_INVALID) != 0 || (flags & EXFLAG_V1) != 0) return not_svid("its extensions are not understood");
+  if ((flags & EXFLAG_CA) != 0) return not_svid("it is a signing certificate");
   if ((flags & EXFLAG_KUSAGE) == 0 || !stands_once_and_critical(leaf, NID_key_usage)) {
-    return refuse("it has no critical key usage");
+    return not_svid("it has no critical key usage");
   }
   const std::uint32_t usage = X509_get_key_usage(&leaf);
-  if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) return refuse("its key may sign certificates");
-  if ((usage & KU_DIGITAL_SIGNATURE) == 0) return refuse("its key may not sign handshakes");
+  if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) return not_svid("its key may sign certificates");
+  if ((usage & KU_DIGITAL_SIGNATURE) == 0) return not_svid("its key may not sign handshakes");
   if ((flags & EXFLAG_XKUSAGE) == 0) return {};
   constexpr std::uint32_t kBoth = XKU_SSL_SERVER | XKU_SSL_CLIENT;
-  if ((X509_get_extended_key_usage(&leaf) & kBoth) != kBoth) return refuse("it is not for servers and clients both");
+  if ((X509_get_extended_key_usage(&leaf) & kBoth) != kBoth) return not_svid("it is not for servers and clients both");
   return {};
 }
 
@@ -38,10 +38,10 @@ Result<std::string_view> only_uri(const GENERAL_NAMES* names) {
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
     if (name->type != GEN_URI) continue;
-    if (found != nullptr) return refuse("it has several URI names");
+    if (found != nullptr) return not_svid("it has several URI names");
     found = name;
   }
-  if (found == nullptr) return refuse("it has no URI name");
+  if (found == nullptr) return not_svid("it has no URI name");
   return text_of(found->d.uniformResourceIdentifier);
 }
 
@@ -49,22 +49,22 @@ Result<SpiffeId> read_id(const X509& leaf) {
   int critical = -1;
   const GeneralNames names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&leaf, NID_subject_alt_name, &critical, nullptr)));
-  if (!names) return refuse("it has no alternative name, or several lists of them");
+  if (!names) return not_svid("it has no alternative name, or several lists of them");
   const bool nameless = X509_NAME_entry_count(X509_get_subject_name(&leaf)) == 0;
-  if (nameless && critical != 1) return refuse("it has neither a subject nor a critical alternative name");
+  if (nameless && critical != 1) return not_svid("it has neither a subject nor a critical alternative name");
   const auto uri = only_uri(names.get());
   if (!uri) return fail(uri.error());
   auto id = SpiffeId::parse(*uri);
-  if (!id) return refuse(id.error().message);
-  if (id->path().empty()) return refuse("it is for a trust domain and not for a workload");
+  if (!id) return not_svid(id.error().message);
+  if (id->path().empty()) return not_svid("it is for a trust domain and not for a workload");
   return id;
 }
 
 Result<> check_lifetime(const X509& leaf, WallTime now) {
   const auto validity = validity_of(leaf);
-  if (!validity) return refuse(validity.error().message);
-  if (now < validity->not_before) return refuse("it is not valid yet");
-  if (now > validity->not_after) return refuse("it has expired");
+  if (!validity) return not_svid(validity.error().message);
+  if (now < validity->not_before) return not_svid("it is not valid yet");
+  if (now > validity->not_after) return not_svid("it has expired");
   return {};
 }
 

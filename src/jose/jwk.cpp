@@ -17,7 +17,7 @@ using nlohmann::json;
 constexpr int kMinBits = 2048;
 constexpr int kMaxBits = 8192;
 constexpr std::size_t kMaxExponent = 8;  // octets
-constexpr std::size_t kMaxId = 1024;
+constexpr std::size_t kMaxKeyId = 1024;
 constexpr std::array kPrivate{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"};
 
 struct Curve {
@@ -92,8 +92,8 @@ Result<> check_use(const json& jwk) {
 Result<std::string> id_of(const json& jwk) {
   if (!jwk.contains("kid")) return std::string();
   auto id = text_of(jwk, "kid");
-  if (id && (id->empty() || id->size() > kMaxId)) {
-    return fail(Cause::invalid, "its kid has {} octets; 1 to {} are allowed", id->size(), kMaxId);
+  if (id && (id->empty() || id->size() > kMaxKeyId)) {
+    return fail(Cause::invalid, "its kid has {} octets; 1 to {} are allowed", id->size(), kMaxKeyId);
   }
   return id;
 }

@@ -37,7 +37,7 @@ struct Header {
   std::optional<std::string> key_id, type;
 };
 
-TokenResult<std::optional<std::string>> text_of(const json& header, const char* name) {
+TokenResult<std::optional<std::string>> header_text(const json& header, const char* name) {
   const auto member = header.find(name);
   if (member == header.end()) return std::optional<std::string>();
   if (!member->is_string()) return refuse(TokenCause::malformed, "the header's {} is not a string", name);
@@ -54,9 +54,9 @@ TokenResult<Header> read_header(std::string_view part) {
   for (const char* name : kRefused) {
     if (value->contains(name)) return refuse(TokenCause::header, "the header has {}, which is refused", name);
   }
-  auto algorithm = text_of(*value, "alg");
-  auto key_id = text_of(*value, "kid");
-  auto type = text_of(*value, "typ");
+  auto algorithm = header_text(*value, "alg");
+  auto key_id = header_text(*value, "kid");
+  auto type = header_text(*value, "typ");
   if (!algorithm) return std::unexpected(algorithm.error());
   if (!key_id) return std::unexpected(key_id.error());
   if (!type) return std::unexpected(type.error());

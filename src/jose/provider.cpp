@@ -51,7 +51,7 @@ Result<std::string> authority_of(std::string_view url) {
   return plain(authority);
 }
 
-Result<std::string> text_of(const json& metadata, const char* name) {
+Result<std::string> metadata_text(const json& metadata, const char* name) {
   const auto member = metadata.find(name);
   if (member == metadata.end() || !member->is_string()) return fail(Cause::invalid, "it has no text '{}'", name);
   return member->get<std::string>();
@@ -64,8 +64,8 @@ Result<ProviderMetadata> read(std::string_view text, std::string_view issuer, st
   const auto metadata = read_json(text, kDepth);
   if (!metadata) return fail(metadata.error());
   if (!metadata->is_object()) return fail(Cause::invalid, "it is not an object");
-  auto said = text_of(*metadata, "issuer");
-  auto jwks_uri = text_of(*metadata, "jwks_uri");
+  auto said = metadata_text(*metadata, "issuer");
+  auto jwks_uri = metadata_text(*metadata, "jwks_uri");
   if (!said) return fail(said.error());
   if (!jwks_uri) return fail(jwks_uri.error());
   if (*said != issuer) return fail(Cause::invalid, "it is of another issuer");

@@ -15,11 +15,13 @@ constexpr int kClaimsDepth = 16;
 constexpr double kLatest = 253402300799;  // the last second of 9999
 constexpr std::string_view kMediaType = "application/";
 
-char lower(char character) {
+char lower_case(char character) {
   return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
 }
 
-bool same_but_for_case(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }
+bool same_but_for_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, lower_case, lower_case);
+}
 
 // RFC 7515 §4.1.9: "application/" may be left out where no other slash is in the name.
 std::string_view short_type(std::string_view type) {
@@ -51,7 +53,7 @@ TokenResult<std::optional<Time>> time_of(const json& claims, const char* name, R
   return Time(seconds(static_cast<seconds::rep>(rounding == Rounding::down ? std::floor(value) : std::ceil(value))));
 }
 
-TokenResult<std::string> text_of(const json& claims, const char* name) {
+TokenResult<std::string> claim_text(const json& claims, const char* name) {
   const auto claim = claims.find(name);
   if (claim == claims.end()) return refuse(TokenCause::claims, "the claim {} is missing", name);
   if (!claim->is_string()) return refuse(TokenCause::claims, "the claim {} is not a string", name);
@@ -61,7 +63,7 @@ TokenResult<std::string> text_of(const json& claims, const char* name) {
 bool is_control(char character) { return static_cast<unsigned char>(character) < 0x20 || character == 0x7f; }
 
 TokenResult<std::string> subject_of(const json& claims, std::size_t max) {
-  auto subject = text_of(claims, "sub");
+  auto subject = claim_text(claims, "sub");
   if (!subject) return subject;
   if (subject->empty() || subject->size() > max || std::ranges::any_of(*subject, is_control)) {
     return refuse(TokenCause::claims, "the claim sub is not 1 to {} octets without control characters", max);
@@ -103,7 +105,7 @@ std::optional<TokenFault> check_times(const Token& token, const Expectations& ex
 }
 
 TokenResult<Token> read_claims(json claims, const Expectations& expected) {
-  auto issuer = text_of(claims, "iss");
+  auto issuer = claim_text(claims, "iss");
   if (!issuer) return std::unexpected(issuer.error());
   if (*issuer != expected.issuer) return refuse(TokenCause::issuer, "the token is from another issuer");
   if (auto fault = check_audience(claims, expected)) return std::unexpected(std::move(*fault));

@@ -17,7 +17,7 @@ json request_json(const RequestContext& request) {
   return members;
 }
 
-TokenResult<std::string> text_of(const json& members, const char* name, std::size_t max) {
+TokenResult<std::string> member_text(const json& members, const char* name, std::size_t max) {
   const auto member = members.find(name);
   if (member == members.end() || !member->is_string()) {
     return refuse(TokenCause::claims, "the claim {} is missing or not a string", name);
@@ -37,7 +37,7 @@ TokenResult<json> object_of(const json& claims, const char* name) {
 }
 
 TokenResult<std::string> optional_text(const json& members, const char* name) {
-  return members.contains(name) ? text_of(members, name, kMaxText) : std::string();
+  return members.contains(name) ? member_text(members, name, kMaxText) : std::string();
 }
 
 TokenResult<RequestContext> read_request(const json& claims) {
@@ -80,8 +80,8 @@ Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const T
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now) {
   auto token = verify(text, keys, expectations(domain), now);
   if (!token) return std::unexpected(token.error());
-  auto transaction = text_of(token->claims, "txn", kMaxText);
-  auto scope = text_of(token->claims, "scope", kMaxToken);
+  auto transaction = member_text(token->claims, "txn", kMaxText);
+  auto scope = member_text(token->claims, "scope", kMaxToken);
   auto context = object_of(token->claims, "tctx");
   auto request = read_request(token->claims);
   if (!transaction) return std::unexpected(transaction.error());

@@ -26,11 +26,6 @@ constexpr std::array<std::string_view, 9> kWebNames{"web",   "frontend", "ui",  
 constexpr std::array<std::string_view, 7> kMarkers{"package.json", "requirements.txt", "Dockerfile", "pyproject.toml",
                                                    "pom.xml",      "go.mod",           "Cargo.toml"};
 
-template <class List>
-bool is_one_of(std::string_view word, const List& list) {
-  return std::ranges::find(list, word) != list.end();
-}
-
 class Looker {
  public:
   Looker(const Folder& folder, const Host& host) : folder_(folder), host_(host) {}

@@ -26,11 +26,6 @@ constexpr std::array<std::string_view, 14> kTools{"build",   "test",   "install"
 
 std::string stem(const std::string& name) { return name.substr(0, name.rfind('.')); }
 
-template <class List>
-bool is_one_of(std::string_view word, const List& list) {
-  return std::ranges::find(list, word) != list.end();
-}
-
 class Finder {
  public:
   Finder(const Folder& folder, const std::string& dir) : folder_(folder), dir_(dir), names_(folder.in(dir)) {}

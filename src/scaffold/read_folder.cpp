@@ -32,11 +32,6 @@ constexpr std::array<std::string_view, 32> kTexts{
 constexpr std::array<std::string_view, 6> kTextNames{"Procfile", "Dockerfile", "Containerfile",
                                                      "Gemfile",  "Makefile",   ".env"};
 
-template <class List>
-bool is_one_of(std::string_view word, const List& list) {
-  return std::ranges::find(list, word) != list.end();
-}
-
 bool is_text_name(std::string_view name) {
   bool named = is_one_of(name, kTextNames) || name.starts_with("Dockerfile") || name.starts_with(".env");
   return named || std::ranges::any_of(kTexts, [&](std::string_view end) { return name.ends_with(end); });

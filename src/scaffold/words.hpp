@@ -2,6 +2,7 @@
 
 // Text as lines, words and numbers.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,10 @@ std::string_view trimmed(std::string_view text);
 std::string lower(std::string_view text);
 std::string upper(std::string_view text);
 bool contains(std::string_view text, std::string_view part);
+template <class List>
+bool is_one_of(std::string_view word, const List& list) {
+  return std::ranges::find(list, word) != list.end();
+}
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> parts);
 std::vector<std::string> split(std::string_view text, std::string_view between);  // no empty ones
 std::string joined(const std::vector<std::string>& words, std::string_view between);
