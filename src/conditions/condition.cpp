@@ -84,4 +84,22 @@ bool Condition::reads(Slot slot) const {
                              [&](const Instruction& each) { return each.op == Op::variable && each.index == slot; });
 }
 
+std::vector<std::string> Condition::fields_of(Slot slot) const {
+  const Program& program = *program_;
+  const auto operand = [&](const Instruction& of, std::uint32_t number) -> const Instruction& {
+    return program.instructions[program.operands[of.first + number]];
+  };
+  std::vector<std::string> names;
+  for (const Instruction& each : program.instructions) {
+    const bool selects = each.op == Op::select || each.op == Op::has;
+    const bool indexes = each.op == Op::call && each.function == Function::index && operand(each, 1).op == Op::constant;
+    if (!selects && !indexes) continue;
+    if (operand(each, 0).op != Op::variable || operand(each, 0).index != slot) continue;
+    const Value& name = program.constants[selects ? each.index : operand(each, 1).index];
+    if (!name.is(Kind::string) || std::ranges::find(names, name.as_text()) != names.end()) continue;
+    names.emplace_back(name.as_text());
+  }
+  return names;
+}
+
 }  // namespace bulkhead::conditions

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "conditions/arena.hpp"
 #include "conditions/environment.hpp"
@@ -34,7 +35,9 @@ class Condition {
   std::string describe(const Failure& failure) const;
 
   const std::string& source() const { return source_; }
-  bool reads(Slot slot) const;                    // whether it may ask for that variable
+  bool reads(Slot slot) const;  // whether it may ask for that variable
+  // The fields of that variable, a map, which it names: `a` of `x.a`, `has(x.a)` and `x["a"]`; each once.
+  std::vector<std::string> fields_of(Slot slot) const;
   std::uint64_t steps() const { return steps_; }  // that a request as cost.hpp assumes it takes at most
 
  private:

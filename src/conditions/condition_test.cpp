@@ -309,6 +309,29 @@ TEST(Condition, SaysWhatFailedWithoutTheRequestsValues) {
   EXPECT_EQ(condition.describe(result.error()), "the map has no such key: 'plan' at 2:15 of the condition");
 }
 
+TEST(Condition, WhatIsKnownLaterOutlastsOtherFailures) {
+  Request request;
+  request.resources.reset();
+  const std::string_view later = "it is not known here";
+  EXPECT_EQ(outcome("resource.owner == user.sub", request), later);
+  EXPECT_EQ(outcome("user.claims.plan == 'x' || resource.owner == user.sub", request), later) << "it may hold yet";
+  EXPECT_EQ(outcome("resource.owner == user.sub || user.claims.plan == 'x'", request), later);
+  EXPECT_EQ(outcome("ids.exists(i, i == 1 && user.claims.plan == 'x' || i == 2 && resource.total == 2)", request),
+            later);
+  EXPECT_EQ(outcome("has(resource.owner) && resource.owner == user.sub", request), later);
+  EXPECT_EQ(outcome("user.sub == 'u-18' && resource.owner == user.sub", request), "false") << "whatever it is";
+  EXPECT_EQ(outcome("user.sub == 'u-17' || resource.owner == user.sub", request), "true");
+  EXPECT_EQ(outcome("user.claims.plan == resource.owner", request), "the map has no such key") << "whatever it is";
+}
+
+TEST(Condition, NamesTheFieldsOfAVariable) {
+  const Condition condition = compiled(
+      "resource.owner == user.sub && has(resource.total) && resource['owner'] != '' && user.claims.tier != ''");
+  EXPECT_EQ(condition.fields_of(Request::resource), (std::vector<std::string>{"owner", "total"}));
+  EXPECT_EQ(condition.fields_of(Request::user_claims), (std::vector<std::string>{"tier"}));
+  EXPECT_EQ(condition.fields_of(Request::path), (std::vector<std::string>{}));
+}
+
 TEST(Condition, IsEvaluatedByManyThreadsAtOnce) {
   const Condition condition = compiled("request.path.matches('^/v2/') && ids.map(i, i + 1).size() == 3");
   std::vector<std::jthread> threads;

@@ -5,6 +5,11 @@
 
 namespace bulkhead::conditions {
 
+Value Document::empty_map() {
+  static const Entries none;
+  return map_of(&none);
+}
+
 Document::Document(nlohmann::json json) : json_(std::move(json)), value_(convert(json_)) {}
 
 Value Document::convert(const nlohmann::json& node) {

@@ -14,6 +14,8 @@ namespace bulkhead::conditions {
 // Immutable; its values borrow from it.
 class Document {
  public:
+  static Value empty_map();  // of nobody: lives for ever
+
   explicit Document(nlohmann::json json);
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;

@@ -80,6 +80,11 @@ class Evaluation {
                : Value::boolean(!found.is_failure());
   }
 
+  // Of several failures the first, but for one that is no failure to who decides later: `failed || later` may hold yet.
+  static void keep(std::optional<Value>& failure, const Value& each) {
+    if (each.is_failure() && (!failure || each.as_failure().reason == Reason::later)) failure = each;
+  }
+
   // || where `decisive` is true, && where it is false: one decisive operand decides, whatever fails beside it.
   Value logic(const Instruction& it, bool decisive) {
     std::optional<Value> failure;
@@ -87,7 +92,7 @@ class Evaluation {
       Value each = operand(it, i);
       if (decisive ? each.is_true() : each.is_false()) return each;
       if (!each.is_failure() && !each.is(Kind::boolean)) each = fail(it, Reason::no_such_overload);
-      if (each.is_failure() && !failure) failure = each;
+      keep(failure, each);
     }
     return failure ? *failure : Value::boolean(!decisive);
   }
@@ -249,7 +254,7 @@ class Evaluation {
       Value each = operand(it, 1);
       if (decisive ? each.is_true() : each.is_false()) return each;
       if (!each.is_failure() && !each.is(Kind::boolean)) each = fail(it, Reason::no_such_overload);
-      if (each.is_failure() && !failure) failure = each;
+      keep(failure, each);
       if (left_ == 0) break;
     }
     return failure ? *failure : Value::boolean(!decisive);

@@ -47,7 +47,7 @@ class Request final : public Activation {
       case user_sub: return *user->value().find(Value::string("sub"));
       case user_claims: return *user->value().find(Value::string("claims"));
       case caller: return Value::string("checkout");
-      case resource: return resources->value();
+      case resource: return resources ? resources->value() : Value::failure({Reason::later});
       case now: return Value::timestamp({1'770'000'000, 500'000'000});  // 2026-02-02T02:40:00.5Z, a Monday
       case ids: return id_list->value();
       default: return {};

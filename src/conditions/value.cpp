@@ -16,6 +16,7 @@ std::string_view to_string(Reason reason) {
     case Reason::unreadable: return "the text can not be converted";
     case Reason::not_utf8: return "the bytes are not UTF-8";
     case Reason::absent: return "it is not known for this request";
+    case Reason::later: return "it is not known here";
     case Reason::bad_key: return "a map's key is a bool, int, uint or string";
     case Reason::repeated_key: return "the map has a key twice";
     case Reason::bad_zone: return "the time zone is neither UTC nor an offset such as +01:00";

@@ -48,6 +48,7 @@ enum class Reason : std::uint8_t {
   unreadable,    // a text is not what it is to be converted to
   not_utf8,
   absent,         // what the expression asks for is not known of this request
+  later,          // it is known to whoever decides after this: it outlasts every other failure
   bad_key,        // a map's key is of no kind that keys are
   repeated_key,   // a map is written with a key twice
   bad_zone,       // neither UTC nor a fixed offset

@@ -114,8 +114,10 @@ class Contract {
   // admit(), and for those in a body after check_body() found nothing.
   std::optional<Attribute> resource(const Admission& admission, const Request& request, std::string_view name,
                                     Checker& checker) const;
-  // The names that an operation has, "METHOD /path/{template}: name" of all for a person.
-  std::vector<std::string> resources() const;
+  // The names of an operation, in its order; borrowed of the contract.
+  static std::vector<std::string_view> resources(const Operation& operation);
+  // The names of all operations, each once.
+  std::vector<std::string_view> resources() const;
 
   ResponsePlan plan_response(const Operation& operation, int status, std::string_view content_type,
                              bool has_body) const;

@@ -208,6 +208,7 @@ TEST(Contract, ReadsTheValuesThatConditionsName) {
   EXPECT_EQ(shop().resource(*admission, request, "tenant", checker)->text, "acme");
   EXPECT_FALSE(shop().resource(*admission, request, "nothing", checker));
   EXPECT_EQ(shop().resources().size(), 3U);
+  EXPECT_EQ(Contract::resources(*admission->operation).size(), 3U);
 }
 
 TEST(Contract, KnowsItsSensitiveMembersAndListsWhatItDoesNotEnforce) {

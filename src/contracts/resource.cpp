@@ -53,13 +53,17 @@ std::optional<Attribute> Contract::resource(const Admission& admission, const Re
   return typed(*model_->program, *parameter, *text);
 }
 
-std::vector<std::string> Contract::resources() const {
-  std::vector<std::string> all;
-  for (const Operation& operation : model_->operations) {
-    for (const ResourceRules& each : operation.resources) {
-      all.push_back(fmt::format("{} {}: {}", operation.method, operation.path, each.name));
-    }
-  }
+std::vector<std::string_view> Contract::resources(const Operation& operation) {
+  std::vector<std::string_view> names;
+  for (const ResourceRules& each : operation.resources) names.emplace_back(each.name);
+  return names;
+}
+
+std::vector<std::string_view> Contract::resources() const {
+  std::vector<std::string_view> all;
+  for (const Operation& operation : model_->operations)
+    for (const std::string_view name : resources(operation))
+      if (std::ranges::find(all, name) == all.end()) all.push_back(name);
   return all;
 }
 

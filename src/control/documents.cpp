@@ -4,6 +4,7 @@
 
 #include "contracts/contract.hpp"
 #include "control/users.hpp"
+#include "policy/model.hpp"
 #include "proxy/contract_desk.hpp"
 #include "proxy/provider.hpp"
 
@@ -34,17 +35,54 @@ void take_keys(manifest::Provider& provider, const std::map<std::string, std::st
         fmt::format("the keys of '{}' can not be used: {}: {}", provider.name, provider.jwks, keys.error().message));
 }
 
-void take_contract(manifest::Service& service, const std::map<std::string, std::string>& documents,
-                   manifest::Report& report) {
-  if (!service.contract) return;
+// Null where there is none that can be used.
+proxy::ContractPtr take_contract(manifest::Service& service, const std::map<std::string, std::string>& documents,
+                                 manifest::Report& report) {
+  if (!service.contract) return nullptr;
   manifest::Contract& contract = *service.contract;
   const std::string* text =
       text_of(documents, contract.file, contract.position, fmt::format("the contract of '{}'", service.name), report);
-  if (text == nullptr) return;
+  if (text == nullptr) return nullptr;
   contract.text = *text;
-  if (const auto read = proxy::read_contract({.file = contract.file, .text = contract.text}); !read)
-    report.add(contract.position, "contract",
-               fmt::format("the contract of '{}' can not be held: {}", service.name, read.error().message));
+  auto read = proxy::read_contract({.file = contract.file, .text = contract.text});
+  if (read) return std::move(*read);
+  report.add(contract.position, "contract",
+             fmt::format("the contract of '{}' can not be held: {}", service.name, read.error().message));
+  return nullptr;
+}
+
+// What a condition asks of the callee's contract is pointed out there.
+void check_asked(const policy::Edge& edge, const std::vector<std::string>& asked, const proxy::ContractPtr& contract,
+                 manifest::Report& report) {
+  const auto names = contract->resources();
+  for (const std::string& name : asked) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    manifest::Mistake& mistake = report.add(
+        edge.when->position, "condition",
+        fmt::format("the condition asks for resource.{}, and the contract of '{}' points out none of that name", name,
+                    edge.to));
+    if (!names.empty()) mistake.allowed = fmt::format("{}", fmt::join(names, ", "));
+    mistake.help.push_back(fmt::format("x-bulkhead-resource: {{{}: {{in: path, name: ...}}}} at the operation", name));
+  }
+}
+
+using Contracts = std::map<std::string, proxy::ContractPtr>;
+
+void check_resources(const manifest::Application& application, const Contracts& contracts, manifest::Report& report) {
+  constexpr auto kResource = static_cast<conditions::Slot>(manifest::Asked::resource);
+  for (const policy::Edge& edge : policy::compile(application).edges) {
+    if (!edge.when || !edge.when->condition.reads(kResource)) continue;
+    const manifest::Service* callee = application.service(edge.to);
+    if (callee == nullptr || !callee->contract) {
+      report
+          .add(edge.when->position, "condition",
+               fmt::format("the condition asks what a request is about, and '{}' has no contract that points it out",
+                           edge.to))
+          .help.push_back(fmt::format("give '{}' one, with x-bulkhead-resource: contract: openapi.yaml", edge.to));
+    } else if (const proxy::ContractPtr& contract = contracts.at(edge.to)) {
+      check_asked(edge, edge.when->condition.fields_of(kResource), contract, report);
+    }
+  }
 }
 
 }  // namespace
@@ -63,7 +101,10 @@ std::vector<std::string> documents_of(const manifest::Application& application) 
 void take_documents(manifest::Application& application, const std::map<std::string, std::string>& documents,
                     manifest::Report& report) {
   for (manifest::Provider& provider : application.auth) take_keys(provider, documents, report);
-  for (manifest::Service& service : application.services) take_contract(service, documents, report);
+  Contracts contracts;
+  for (manifest::Service& service : application.services)
+    contracts[service.name] = take_contract(service, documents, report);
+  check_resources(application, contracts, report);
 }
 
 }  // namespace bulkhead::control

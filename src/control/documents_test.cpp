@@ -55,6 +55,37 @@ TEST_F(DocumentsTest, AreKeptWithWhatIsDesired) {
   EXPECT_EQ(again->documents, desired_.documents);
 }
 
+TEST_F(DocumentsTest, ConditionsAskForWhatTheCalleesContractPointsOut) {
+  const auto with = [&](const std::string& condition, const std::string& contract) {
+    desired_.text =
+        std::string(kManifest).replace(std::string(kManifest).find("    contract: openapi.yaml\n"), 27, contract) +
+        "  web: {command: [./web], calls: {catalog: {when: '" + condition + "'}}}\n";
+    return mistakes();
+  };
+  desired_.documents["openapi.yaml"] = R"(openapi: 3.1.0
+info: {title: catalog, version: "1"}
+paths:
+  /items/{id}:
+    get:
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      x-bulkhead-resource: {item: {in: path, name: id}}
+      responses: {"200": {description: one}}
+)";
+  const std::string contract = "    contract: openapi.yaml\n";
+  EXPECT_EQ(with("resource.item != \"7\"", contract), "");
+  const std::string misspelled = with("resource.itm != \"7\"", contract);
+  EXPECT_NE(misspelled.find("bulkhead.yaml:9:"), std::string::npos) << misspelled;
+  EXPECT_NE(misspelled.find(
+                "the condition asks for resource.itm, and the contract of 'catalog' points out none of that name"),
+            std::string::npos)
+      << misspelled;
+  EXPECT_NE(misspelled.find("allowed: item"), std::string::npos) << misspelled;
+  const std::string none = with("resource.item != \"7\"", "");
+  EXPECT_NE(none.find("the condition asks what a request is about, and 'catalog' has no contract that points it out"),
+            std::string::npos)
+      << none;
+}
+
 TEST_F(DocumentsTest, ThatAreNotThereAreMistakesOfTheManifest) {
   desired_.documents.clear();
   EXPECT_EQ(mistakes(),

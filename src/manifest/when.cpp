@@ -24,6 +24,7 @@ conditions::Environment make_environment() {
   declare(Asked::user_sub, "user.sub", Kind::string);
   declare(Asked::user_provider, "user.provider", Kind::string);
   declare(Asked::user_claims, "user.claims", Type::map(Kind::string, Kind::dyn));
+  declare(Asked::resource, "resource", Type::map(Kind::string, Kind::dyn));
   return environment;
 }
 

@@ -30,6 +30,9 @@ enum class Asked : conditions::Slot {
   user_sub,       // user.sub, as its provider names it
   user_provider,  // user.provider, the manifest's name of it
   user_claims,    // user.claims, those that the manifest lets travel
+  // resource, a map: what the callee's contract points out in the request. Only the callee's sidecar knows it: whoever
+  // stands before it lets pass what depends on it.
+  resource,
 };
 const conditions::Environment& request_environment();
 

@@ -97,6 +97,8 @@ class Answers final : public conditions::Activation {
       case Asked::user_sub: return of_user([](const User& user) { return Value::string(user.subject); });
       case Asked::user_provider: return of_user([](const User& user) { return Value::string(user.provider); });
       case Asked::user_claims: return of_user([](const User& user) { return user.claims; });
+      case Asked::resource:
+        return attempt_.resource != nullptr ? *attempt_.resource : Value::failure({conditions::Reason::later});
     }
     return {};
   }
@@ -134,8 +136,14 @@ void judge_condition(const Attempt& attempt, Decision& decision) {
   }
   const auto held = when.condition.evaluate(Answers(attempt), arena);
   if (held && *held) return;
-  decision.verdict = Verdict::denied;
   decision.by_condition = true;
+  if (!held && held.error().reason == conditions::Reason::later) {
+    decision.verdict = Verdict::unknown;
+    decision.left_to_callee = true;
+    decision.reason = named(*decision.edge) + " depends on what the callee's contract points out in the request";
+    return;
+  }
+  decision.verdict = Verdict::denied;
   const std::string why = held ? "does not hold" : "has no value: " + when.condition.describe(held.error());
   decision.reason = fmt::format("{}: {} {}: {}", what_was_tried(attempt), named(*decision.edge), why, when.source);
 }
@@ -176,6 +184,7 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* undecided = nullptr;
   const Edge* audited = nullptr;
   std::optional<Decision> conditional;
+  std::optional<Decision> left;
   const bool known = is_known(attempt);
   const bool plain = known && manifest::is_plain_path(attempt.path);
   for (const Edge& edge : edges) {
@@ -189,8 +198,9 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
     Decision decision{Verdict::allowed, &edge, edge.permissions.empty() ? nullptr : &*permission};
     if (edge.when) judge_condition(attempt, decision);
     if (decision.allowed()) return decision;
-    conditional = std::move(decision);
+    (decision.left_to_callee ? left : conditional) = std::move(decision);
   }
+  if (left) return std::move(*left);
   if (audited) return audited_decision(edges, attempt, *audited, conditional);
   if (conditional) return std::move(*conditional);
   if (undecided) {
@@ -199,10 +209,11 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
             nullptr,
             false,
             false,
+            false,
             fmt::format("{} at {} depends on the request's method and path", undecided->id, at(undecided->position))};
   }
   const Edge* nearest = nearest_edge(edges, attempt);
-  return {Verdict::denied, nearest, nullptr, false, false, explain(edges, attempt, nearest)};
+  return {Verdict::denied, nearest, nullptr, false, false, false, explain(edges, attempt, nearest)};
 }
 
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {

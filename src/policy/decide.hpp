@@ -30,6 +30,9 @@ struct Attempt {
   // The request's header fields for conditions, a map of texts; null where they are not known.
   const conditions::Value* headers = nullptr;
   const User* user = nullptr;  // null: it is made for nobody
+  // What the callee's contract points out in the request, a map; null before the callee's sidecar, which alone knows
+  // it.
+  const conditions::Value* resource = nullptr;
 };
 
 enum class Verdict : std::uint8_t { allowed, denied, unknown };
@@ -40,8 +43,9 @@ struct Decision {
   Verdict verdict = Verdict::denied;
   const Edge* edge = nullptr;              // the rule that allowed, or the nearest one that did not; may be null
   const Permission* permission = nullptr;  // the line of it that allowed; null where the whole edge is open
-  bool audited = false;       // allowed, but only as nothing is enforced there: `reason` says why it would be denied
-  bool by_condition = false;  // denied, or unknown, for a condition of `edge` alone
+  bool audited = false;         // allowed, but only as nothing is enforced there: `reason` says why it would be denied
+  bool by_condition = false;    // denied, or unknown, for a condition of `edge` alone
+  bool left_to_callee = false;  // unknown, for what only the callee's sidecar knows: whoever is before it lets it pass
   std::string
       reason;  // one sentence for the log; empty where allowed. For a local caller and the log, never for a stranger
 
@@ -52,7 +56,8 @@ struct Decision {
 
 // Allowed only where an edge from exactly that caller to exactly that callee and port, of that protocol, covers method
 // and path, and its condition, if it has one, holds; one that has no value does not. Unknown only where an attempt
-// leaves method, path or headers empty and an edge depends on it: whoever enforces treats it as denied. An audited edge
+// leaves method, path or headers empty and an edge depends on it, which whoever enforces treats as denied, or where it
+// is left to the callee. An audited edge
 // allows what it does not cover, but for a path that is not plain. A path that is not plain (manifest::is_plain_path)
 // matches no permission. Allocates nothing where allowed. Safe from any thread.
 Decision decide(std::span<const Edge> edges, const Attempt& attempt);

@@ -236,6 +236,57 @@ TEST(Decide, AConditionAsksWhoItIsFor) {
   EXPECT_NE(nobody.reason.find("it is not known for this request: 'claims'"), std::string::npos) << nobody.reason;
 }
 
+constexpr std::string_view kOfResources = R"(app: shop
+auth: {customers: {issuer: https://id.example, audience: shop}}
+services:
+  orders: {command: [./orders], port: 8080, contract: openapi.yaml@MODE@}
+  web:
+    command: [./web]
+    port: 8080
+    calls:
+      orders: {allow: [GET /orders/*], when: 'user.provider == "customers" && resource.owner == user.sub'}
+)";
+
+Model of_resources(std::string_view mode) {
+  std::string text(kOfResources);
+  text.replace(text.find("@MODE@"), 6, mode);
+  return compile(*manifest::parse(text).application);
+}
+
+TEST(Decide, WhatOnlyTheCalleeKnowsIsLeftToIt) {
+  const Headers none({});
+  const conditions::Value headers = none.value();
+  const conditions::Document hers(nlohmann::json{{"owner", "ann"}});
+  const conditions::Value known = hers.value();
+  const conditions::Value nothing = conditions::Document::empty_map();
+  const User ann{"ann", "customers", conditions::Document::empty_map()};
+  const User bob{"bob", "customers", conditions::Document::empty_map()};
+  const User stranger{"ann", "partners", conditions::Document::empty_map()};
+  for (const std::string_view mode : {"", ", mode: audit"}) {
+    SCOPED_TRACE(mode);
+    const bool audits = !mode.empty();
+    const Model model = of_resources(mode);
+    const auto decision = [&](const User* user, const conditions::Value* resource,
+                              std::string_view path = "/orders/7") {
+      return decide(model.edges, {"web", "orders", {8080}, kHttp, "GET", path, &headers, user, resource});
+    };
+    const Decision before = decision(&bob, nullptr);
+    EXPECT_EQ(before.verdict, Verdict::unknown);
+    EXPECT_TRUE(before.left_to_callee && before.by_condition && !before.audited);
+    EXPECT_FALSE(decision(&stranger, nullptr).left_to_callee) << "it can not hold, whatever the callee finds";
+    EXPECT_FALSE(decision(&ann, nullptr, "/stock").left_to_callee) << "no rule covers it";
+    const Decision held = decision(&ann, &known);
+    EXPECT_TRUE(held.allowed() && !held.audited);
+    const Decision unmet = decision(&bob, &known);
+    EXPECT_EQ(unmet.allowed(), audits);
+    EXPECT_EQ(unmet.audited, audits);
+    EXPECT_NE(unmet.reason.find("does not hold"), std::string::npos) << unmet.reason;
+    const Decision unnamed = decision(&ann, &nothing);
+    EXPECT_EQ(unnamed.allowed(), audits) << "what the request does not have is no reason to let it pass";
+    EXPECT_FALSE(unnamed.left_to_callee);
+  }
+}
+
 TEST(Decide, WhatIsAuditedPassesWithTheReasonWhyItWouldNot) {
   std::string text(kConditional);
   text.replace(text.find("port: 8080}"), 11, "port: 8080, mode: audit}");

@@ -65,7 +65,8 @@ Refusal user_refusal(const Snapshot& snapshot, const Visit& visit, const jose::T
 Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, const policy::Attempt& attempt) {
   policy::Decision decision = policy::decide(edges, attempt);
   Judgement judgement;
-  judgement.allowed = decision.allowed();
+  judgement.allowed = decision.allowed() || decision.left_to_callee;
+  judgement.left_to_callee = decision.left_to_callee;
   judgement.rule = decision.rule();
   judgement.verdict = decision.audited ? "audited" : policy::to_string(decision.verdict);
   judgement.by_condition = decision.by_condition;

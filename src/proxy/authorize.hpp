@@ -19,6 +19,7 @@ namespace bulkhead::proxy {
 struct Judgement {
   bool allowed = false;
   bool by_condition = false;       // not allowed for a condition alone
+  bool left_to_callee = false;     // allowed as far as it can be told before the callee's contract is asked
   std::string_view rule;           // that allowed, or the nearest; lives as long as the edges
   std::string_view verdict;        // "allowed", "denied", "unknown"; "audited": allowed, and would be denied
   std::optional<Refusal> refusal;  // where not allowed, or allowed only as nothing is enforced there

@@ -18,6 +18,23 @@ std::vector<contracts::Header> headers_of_request(const http::Fields& fields) {
   return headers;
 }
 
+contracts::Request seen(const http::Request& request, std::span<const contracts::Header> headers) {
+  return {.method = request.method,
+          .target = request.target,
+          .headers = headers,
+          .has_body = request.body,
+          .body_size = request.content_length};
+}
+
+nlohmann::json value_of(const contracts::Attribute& attribute) {
+  switch (attribute.kind) {
+    case contracts::Kind::null: return nullptr;
+    case contracts::Kind::boolean: return attribute.truth;
+    case contracts::Kind::number: return nlohmann::json::parse(attribute.text);
+    default: return attribute.text;
+  }
+}
+
 // "body /price: is too small (#/components/...)": for the record, which has no values either.
 std::string sentence_of(const Problem& problem) {
   std::string text = fmt::format("the contract: {}", problem.detail);
@@ -58,14 +75,8 @@ ContractedExchange::ContractedExchange(ServerExchange& down, ContractDesk& desk,
       visit_(visit) {}
 
 std::optional<Problem> ContractedExchange::admit() {
-  const http::Request& request = down_.request();
-  const auto headers = headers_of_request(request.fields);
-  const auto admission = contract_->admit({.method = request.method,
-                                           .target = request.target,
-                                           .headers = headers,
-                                           .has_body = request.body,
-                                           .body_size = request.content_length},
-                                          lease_.checker());
+  const auto headers = headers_of_request(down_.request().fields);
+  const auto admission = contract_->admit(seen(down_.request(), headers), lease_.checker());
   if (!admission) return admission.error();
   admission_ = *admission;
   return std::nullopt;
@@ -76,12 +87,32 @@ net::Task<std::optional<ContractedExchange::Refused>> ContractedExchange::check_
   if (auto refused = judge(admit(), audited)) co_return refused;
   // What can't be read can't be filtered.
   if (mode_ != Mode::off) down_.request().fields.remove("accept-encoding");
-  if (admission_.plan != BodyPlan::buffer) co_return std::nullopt;
+  if (admission_.plan != BodyPlan::buffer) {
+    point_out();
+    co_return std::nullopt;
+  }
   if (auto refused = co_await gather(deadline)) {
     if (!refused->problem) co_return refused;
     co_return judge(std::move(refused->problem), audited && gathered_);
   }
-  co_return judge(contract_->check_body(admission_, body_, lease_.checker()), audited);
+  if (auto problem = contract_->check_body(admission_, body_, lease_.checker()))
+    co_return judge(std::move(problem), audited);
+  point_out();
+  co_return std::nullopt;
+}
+
+void ContractedExchange::point_out() {
+  if (admission_.operation == nullptr) return;
+  const auto names = contracts::Contract::resources(*admission_.operation);
+  if (names.empty()) return;
+  const auto headers = headers_of_request(down_.request().fields);
+  const contracts::Request request = seen(down_.request(), headers);
+  nlohmann::json found = nlohmann::json::object();
+  for (const std::string_view name : names) {
+    const auto value = contract_->resource(admission_, request, name, lease_.checker());
+    if (value) found[name] = value_of(*value);
+  }
+  resource_.emplace(std::move(found));
 }
 
 // A body beyond the limit is refused in any mode: it can't be looked at.

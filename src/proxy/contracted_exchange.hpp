@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "conditions/document.hpp"
 #include "proxy/contract_desk.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/journal.hpp"
@@ -28,6 +29,8 @@ class ContractedExchange final : public ServerExchange {
   net::Task<std::optional<Refused>> check_request(bool audited, net::Deadline deadline);
   // Octets that a body may have which is not gathered; 0: any.
   std::uint64_t most_request() const { return admission_.plan == contracts::BodyPlan::size ? admission_.limit : 0; }
+  // What the contract points out in the request, a map, for conditions: empty where the request is not as it says.
+  conditions::Value resource() const { return resource_ ? resource_->value() : conditions::Document::empty_map(); }
   // The answer that says so (RFC 9457).
   net::Task<> refuse(const contracts::Problem& problem);
 
@@ -50,6 +53,7 @@ class ContractedExchange final : public ServerExchange {
 
   net::Task<std::optional<Refused>> gather(net::Deadline deadline);
   std::optional<contracts::Problem> admit();
+  void point_out();
   std::optional<Refused> judge(std::optional<contracts::Problem> problem, bool audited);
   // The answer as it goes on; `end` as for send_head.
   net::Task<Result<>> release(bool end);
@@ -67,6 +71,7 @@ class ContractedExchange final : public ServerExchange {
   bool gathered_ = false;  // the whole body is in body_
   bool given_ = false;
   std::string body_;  // of the request; whoever reads it may still have it when the answer begins
+  std::optional<conditions::Document> resource_;
 
   Answer answer_ = Answer::passing;
   contracts::ResponsePlan plan_;

@@ -142,6 +142,23 @@ TEST_F(ContractedTest, ARequestThatIsAsDeclaredPassesWhole) {
   EXPECT_FALSE(exchange.request().fields.has("accept-encoding")) << "what is packed could not be filtered";
 }
 
+TEST_F(ContractedTest, PointsOutWhatConditionsMayAskFor) {
+  const auto found = [&](std::vector<std::string> body, bool audited = false) {
+    FakeExchange exchange("POST", std::move(body));
+    desk_.configure(inbound_);
+    ContractedExchange contracted(exchange, desk_, journal_, visit_);
+    EXPECT_EQ(loop_.run(contracted.check_request(audited, net::Deadline::never())).has_value(), false);
+    const conditions::Value resource = contracted.resource();
+    const auto price = resource.find(conditions::Value::string("price"));
+    return price ? price->as_int() : -1;
+  };
+  inbound_.contract->text.insert(inbound_.contract->text.find("    get:"),
+                                 "      x-bulkhead-resource: {price: {in: body, pointer: /price}}\n");
+  EXPECT_EQ(found({R"({"pri)", R"(ce": 3})"}), 3);
+  inbound_.contract->audited = true;
+  EXPECT_EQ(found({R"({"price": 0})"}, true), -1) << "what is not as declared says nothing";
+}
+
 TEST_F(ContractedTest, AnythingElseIsRefusedWithThePlaceAndTheRule) {
   FakeExchange low("POST", {R"({"price": 0})"});
   const std::string told = outcome(low);

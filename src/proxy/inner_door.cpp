@@ -19,11 +19,14 @@ namespace {
 
 constexpr std::string_view kHop = "inner";
 
-Judgement judge_request(const Snapshot& snapshot, const Visit& visit, Protocol protocol, const http::Fields& fields) {
+// `resource` is null as long as the contract has not been asked.
+Judgement judge_request(const Snapshot& snapshot, const Visit& visit, Protocol protocol, const http::Fields& fields,
+                        const conditions::Value* resource) {
   const std::string_view path = http::split_target(visit.path).path;
   const conditions::Value headers = headers_of(fields);
-  return judge(snapshot, snapshot.inbound.edges,
-               {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path, &headers, policy_user(visit)});
+  return judge(
+      snapshot, snapshot.inbound.edges,
+      {visit.caller, visit.callee, {visit.port}, protocol, visit.method, path, &headers, policy_user(visit), resource});
 }
 
 Judgement judge_connection(const Snapshot& snapshot, const Visit& visit) {
@@ -181,16 +184,14 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
 
   const ServedPort* port = config->served(visit.port);
   const Protocol protocol = port != nullptr ? port->protocol : Protocol::http;
-  Judgement judged = judge_request(config->snapshot(), visit, protocol, request.fields);
+  Judgement judged = judge_request(config->snapshot(), visit, protocol, request.fields, nullptr);
   const std::uint32_t limit = config->snapshot().inbound.limits.max_in_flight;
   const bool full = in_flight_ >= (limit != 0 ? limit : defaults::kMaxInFlight);
-  if (judged.allowed && judged.refusal) core_.journal.denied(visit, *judged.refusal, judged.verdict);
+  if (judged.allowed && !judged.left_to_callee && judged.refusal)
+    core_.journal.denied(visit, *judged.refusal, judged.verdict);
   if (!judged.allowed) {
     if (port == nullptr) judged.refusal->reason = fmt::format("{} does not serve port {}", visit.callee, wanted);
-    visit.status = facts(judged.refusal->cause).status;
-    visit.cause = facts(judged.refusal->cause).name;
-    core_.journal.denied(visit, *judged.refusal, judged.verdict);
-    co_await refuse(exchange, std::move(*judged.refusal), visit, Audience::mesh, core_.instance);
+    co_await deny(exchange, visit, std::move(judged));
   } else if (port == nullptr) {
     co_await refuse_with(exchange, visit, {RefusalCause::misdirected, {}});
   } else if (full) {
@@ -199,9 +200,16 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
     co_await refuse_with(exchange, visit, {RefusalCause::bad_request, "the time that it has can't be read"});
   } else {
     learn(config);
-    co_await admit(exchange, visit, *port, *deadline);
+    co_await admit(exchange, visit, {.port = *port, .deadline = *deadline, .undecided = judged.left_to_callee});
   }
   core_.journal.finish(visit);
+}
+
+[[gnu::noinline]] net::Task<> InnerDoor::deny(ServerExchange& exchange, Visit& visit, Judgement judged) {
+  visit.status = facts(judged.refusal->cause).status;
+  visit.cause = facts(judged.refusal->cause).name;
+  core_.journal.denied(visit, *judged.refusal, judged.verdict);
+  co_await refuse(exchange, std::move(*judged.refusal), visit, Audience::mesh, core_.instance);
 }
 
 [[gnu::noinline]] net::Task<> InnerDoor::refuse_with(ServerExchange& exchange, Visit& visit, Why why) {
@@ -232,20 +240,24 @@ void InnerDoor::learn(const ConfigPtr& config) {
   contract_.configure(inbound);
 }
 
-net::Task<> InnerDoor::admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline) {
+net::Task<> InnerDoor::admit(ServerExchange& exchange, Visit& visit, Entrant entrant) {
   const Counted counted(in_flight_);
-  if (contract_.contract() && port.protocol == Protocol::http)
-    co_return co_await hold_to_contract(exchange, visit, port, deadline);
-  co_await let_in(exchange, visit, port, deadline);
+  if (contract_.contract() && entrant.port.protocol == Protocol::http)
+    co_return co_await hold_to_contract(exchange, visit, entrant);
+  entrant.resource = conditions::Document::empty_map();
+  co_await let_in(exchange, visit, entrant);
 }
 
 // Before it takes a place among requests: a body may come slowly.
-net::Task<> InnerDoor::hold_to_contract(ServerExchange& exchange, Visit& visit, const ServedPort& port,
-                                        net::Deadline deadline) {
+net::Task<> InnerDoor::hold_to_contract(ServerExchange& exchange, Visit& visit, Entrant& entrant) {
   const bool audited = contract_.terms().audited;
   ContractedExchange contracted(exchange, contract_, core_.journal, visit);
-  const auto refused = co_await contracted.check_request(audited, deadline);
-  if (!refused) co_return co_await let_in(contracted, visit, port, deadline, contracted.most_request());
+  const auto refused = co_await contracted.check_request(audited, entrant.deadline);
+  if (!refused) {
+    entrant.most_request = contracted.most_request();
+    entrant.resource = contracted.resource();
+    co_return co_await let_in(contracted, visit, entrant);
+  }
   if (refused->problem) co_return co_await contracted.refuse(*refused->problem);
   if (refused->overloaded)
     co_return co_await refuse_with(exchange, visit, {RefusalCause::overloaded, "too much is held to be checked"});
@@ -253,32 +265,36 @@ net::Task<> InnerDoor::hold_to_contract(ServerExchange& exchange, Visit& visit, 
 }
 
 // A tunnel may stay for days: it takes no place among requests.
-net::Task<> InnerDoor::let_in(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
-                              std::uint64_t most_request) {
+net::Task<> InnerDoor::let_in(ServerExchange& exchange, Visit& visit, const Entrant& entrant) {
+  if (entrant.undecided) {  // by the rules as they are now: the body may have come slowly
+    auto judged = judge_request(core_.config->snapshot(), visit, entrant.port.protocol, exchange.request().fields,
+                                &entrant.resource);
+    if (!judged.allowed) co_return co_await deny(exchange, visit, std::move(judged));
+    if (judged.refusal) core_.journal.denied(visit, *judged.refusal, judged.verdict);
+  }
   Doorkeeper::Place place;
   if (exchange.request().protocol.empty()) {
-    auto refused = co_await doorkeeper_.enter(place, visit.caller, exchange, deadline);
+    auto refused = co_await doorkeeper_.enter(place, visit.caller, exchange, entrant.deadline);
     if (refused) co_return co_await refuse_with(exchange, visit, std::move(*refused));
   }
   OpenRequests::Entry open;
-  if (!deadline.is_never() || visit.user)
-    core_.open_requests.add(open, visit.trace.context, deadline.time(), visit.user);
-  co_await forward(exchange, visit, port, deadline, most_request);
+  if (!entrant.deadline.is_never() || visit.user)
+    core_.open_requests.add(open, visit.trace.context, entrant.deadline.time(), visit.user);
+  co_await forward(exchange, visit, entrant);
 }
 
-net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
-                               std::uint64_t most_request) {
+net::Task<> InnerDoor::forward(ServerExchange& exchange, Visit& visit, const Entrant& entrant) {
   http::Request request = std::move(exchange.request());
-  LocalDestination destination(core_.loop, service_, port, core_.instance);
+  LocalDestination destination(core_.loop, service_, entrant.port, core_.instance);
   Flight flight;
-  flight.still_allowed = [&visit, &request, protocol = port.protocol](const Config& config) {
-    return judge_request(config.snapshot(), visit, protocol, request.fields).allowed;
+  flight.still_allowed = [&visit, &request, &entrant](const Config& config) {
+    return judge_request(config.snapshot(), visit, entrant.port.protocol, request.fields, &entrant.resource).allowed;
   };
   flight.revoke = [] {};
   core_.flights.add(flight);
-  const RelayTerms terms{.deadline = deadline, .deadline_is_inherited = true};
+  const RelayTerms terms{.deadline = entrant.deadline, .deadline_is_inherited = true};
   RelayRules rules = rules_;
-  rules.most_request = most_request;
+  rules.most_request = entrant.most_request;
   co_await relay(exchange, request, destination, visit, rules, terms, flight, core_.loop);
 }
 

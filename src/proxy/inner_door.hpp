@@ -4,6 +4,7 @@
 // their certificate alone; each request and each raw connection is authorized by the edges of the current snapshot.
 
 #include "net/listener.hpp"
+#include "proxy/authorize.hpp"
 #include "proxy/contracted_exchange.hpp"
 #include "proxy/core.hpp"
 #include "proxy/doorkeeper.hpp"
@@ -35,12 +36,19 @@ class InnerDoor {
   net::Task<> serve_connection(net::Stream stream);
   net::Task<> serve_http(net::Stream stream, identity::SpiffeId peer);
   net::Task<> serve_request(ServerExchange& exchange, const identity::SpiffeId& peer);
-  net::Task<> forward(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
-                      std::uint64_t most_request);
-  net::Task<> hold_to_contract(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
-  net::Task<> let_in(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline,
-                     std::uint64_t most_request = 0);
-  net::Task<> admit(ServerExchange& exchange, Visit& visit, const ServedPort& port, net::Deadline deadline);
+  // A request that may come in, and what is known of it beyond its head.
+  struct Entrant {
+    const ServedPort& port;
+    net::Deadline deadline;
+    bool undecided = false;  // until it is known what the contract points out in it
+    std::uint64_t most_request = 0;
+    conditions::Value resource{};
+  };
+  net::Task<> forward(ServerExchange& exchange, Visit& visit, const Entrant& entrant);
+  net::Task<> hold_to_contract(ServerExchange& exchange, Visit& visit, Entrant& entrant);
+  net::Task<> let_in(ServerExchange& exchange, Visit& visit, const Entrant& entrant);
+  net::Task<> admit(ServerExchange& exchange, Visit& visit, Entrant entrant);
+  net::Task<> deny(ServerExchange& exchange, Visit& visit, Judgement judged);
   net::Task<> refuse_with(ServerExchange& exchange, Visit& visit, Why why);
   net::Task<> refuse_user(ServerExchange& exchange, Visit& visit, const jose::TokenFault& fault);
   void learn(const ConfigPtr& config);

@@ -83,7 +83,8 @@ std::unique_ptr<Destination> make_fallback(Core& core, const Outgoing& outgoing)
                                 upstream->protocol,
                                 outgoing.request.method,
                                 path,
-                                &headers};
+                                &headers,
+                                policy_user(outgoing.visit)};
   if (!judge(snapshot, {&upstream->edge, 1}, attempt).allowed) return nullptr;
   return std::make_unique<MeshDestination>(core.mesh, call, hold_limits(snapshot.inbound.limits));
 }

@@ -99,6 +99,34 @@ class Contract(harness.Case):
         self.assertEqual(told["status"], 400)
         self.assertEqual(json.loads(told["body"])["where"], "path")
 
+    def test_a_condition_asks_for_what_the_contract_points_out(self):
+        calls = "    calls: {catalog: {when: 'resource.owner == request.headers[\"x-who\"]'}}\n"
+        manifest = MANIFEST.replace("    calls: [catalog]\n", calls).replace("to: catalog}", "to: catalog, when: 'resource.owner == request.headers[\"x-who\"]'}")
+        document = OPENAPI.replace("properties: {name:", "properties: {owner: {type: string}, name:").replace(
+            "    get:\n", "    get:\n      x-bulkhead-resource: {owner: {in: path, name: id}}\n").replace(
+            "    post:\n", "    post:\n      x-bulkhead-resource: {owner: {in: body, pointer: /owner}}\n")
+        app = self.application(manifest, files={"openapi.yaml": document})
+        app.up()
+        ann = JSON | {"X-Who": "ann"}
+        self.assertEqual(self.post(app, {"name": "boat", "price": 2, "owner": "ann"}, ann).status, 201)
+        before = app.logs().count("POST /items")
+        for body, headers, status in (({"name": "boat", "price": 2, "owner": "bob"}, ann, 403), ({"name": "boat", "price": 2}, ann, 403),
+                                      ({"name": "boat", "price": 2, "owner": "ann"}, JSON, 403), ({"name": "boat", "price": 0, "owner": "ann"}, ann, 422)):
+            self.assertEqual(self.post(app, body, headers).status, status, (body, headers))
+        self.assertEqual(app.logs().count("POST /items"), before, "the service has seen none of them")
+        self.assertEqual((app.get("/items/1", headers={"X-Who": "1"}).status, app.get("/items/1", headers={"X-Who": "2"}).status), (200, 403))
+        self.assertEqual(app.get("/items/1", headers={"X-Who": "1, 1"}).status, 403)
+        told = app.get("/web/call?url=http://catalog/items/1", headers={"X-Who": "1"}).json
+        self.assertEqual(told["status"], 403, "echo.py does not forward it")
+        self.assertIn('the condition of web.calls.catalog at', told["body"])
+        until(lambda: any("does not hold" in line.get("reason", "") for line in app.records("catalog")), what="the record")
+        pids = app.pids()
+        app.rewrite(manifest.replace("== request.headers", "!= request.headers"))
+        app.up()
+        until(lambda: self.post(app, {"name": "boat", "price": 2, "owner": "ann"}, ann).status == 403, what="the new condition")
+        self.assertEqual(app.get("/items/1", headers={"X-Who": "2"}).status, 200)
+        self.assertEqual(app.pids(), pids)
+
     def test_answers(self):
         app = self.begin()
         self.assertEqual(app.get("/items/1", headers={"Accept-Encoding": "gzip"}).json, {"name": "ship", "price": 7})
