@@ -322,6 +322,7 @@ TEST(Condition, WhatIsKnownLaterOutlastsOtherFailures) {
   EXPECT_EQ(outcome("user.sub == 'u-18' && resource.owner == user.sub", request), "false") << "whatever it is";
   EXPECT_EQ(outcome("user.sub == 'u-17' || resource.owner == user.sub", request), "true");
   EXPECT_EQ(outcome("user.claims.plan == resource.owner", request), "the map has no such key") << "whatever it is";
+  EXPECT_EQ(outcome("resource.owner == user.claims.plan", request), "the map has no such key");
 }
 
 TEST(Condition, NamesTheFieldsOfAVariable) {

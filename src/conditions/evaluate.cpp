@@ -106,10 +106,14 @@ class Evaluation {
 
   Value call(const Instruction& it) {
     std::array<Value, kMostArguments> arguments;
+    std::optional<Value> later;  // fails, unless another one does for good
     for (std::uint32_t i = 0; i < it.count; ++i) {
       arguments[i] = operand(it, i);
-      if (arguments[i].is_failure()) return arguments[i];
+      if (!arguments[i].is_failure()) continue;
+      if (arguments[i].as_failure().reason != Reason::later) return arguments[i];
+      later = arguments[i];
     }
+    if (later) return *later;
     return placed(it, apply(it, {arguments.data(), it.count}));
   }
 

@@ -89,7 +89,7 @@ def what_is_declared(app, caller, callee):
 
 
 def covers(line, method, path):
-    wanted, pattern = line.split(" ")
+    wanted, pattern = line.split(" when ")[0].split(" ")  # a condition may hold, as far as `reach` can tell
     below = pattern.endswith("/*")  # at the end anything below, elsewhere one segment
     expression = re.escape(pattern.removesuffix("*")).replace(r"\*", "[^/]+") + (".*" if below else "")
     return wanted in ("*", method) and re.fullmatch(expression, path) is not None
@@ -248,7 +248,7 @@ class Shop(harness.Case):
     def test_what_each_compartment_of_the_shop_reaches_is_what_reach_says(self):
         top = HERE.parents[1] / "examples/shop"
         manifest = (top / "bulkhead.yaml").read_text().replace("127.0.0.1:8443", "127.0.0.1:@PORT@")
-        app = self.application(manifest.replace("dir: ./", f"dir: {top}/").replace("from: ./", f"from: {top}/"), environment={"SHOP_BIN": str(BUILD / "examples/shop")})
+        app = self.application(manifest.replace("dir: ./", f"dir: {top}/").replace("from: ./", f"from: {top}/").replace("contract: ./", f"contract: {top}/"), environment={"SHOP_BIN": str(BUILD / "examples/shop")})
         app.up()
         services = {s["name"]: s["instances"][0]["service_pid"] for s in app.status()["services"] if not s["gateway"]}
         rows, wrong = [], []

@@ -247,7 +247,8 @@ class SecondMachine(unittest.TestCase):
         if not (BUILD / "examples/shop/inventory/inventory").exists():
             self.skipTest("examples/shop is not built here")
         self.give(TOP / "examples/shop", "shop")
-        self.give(BUILD / "examples/shop/inventory", "bin/inventory")
+        for part in ("inventory", "login"):
+            self.give(BUILD / "examples/shop" / part, f"bin/{part}")
         done = self.as_ann("export SHOP_BIN=/home/ann/bin; bulkhead up --detach -f shop/bulkhead.yaml >&2; bulkhead status --json -f shop/bulkhead.yaml >status.json; "
                            "shop/drive --url https://127.0.0.1:8443 --insecure --orders 100 --concurrency 16 --json; bulkhead down -f shop/bulkhead.yaml >&2; ls /tmp/bulkhead-1000 >&2")
         report = json.loads(done.stdout)

@@ -10,7 +10,7 @@ SHOP = pathlib.Path(__file__).resolve().parents[2] / "examples/shop"
 def manifest():
     """The shop's, as a harness.Application takes it: the manifest may lie anywhere, and the port is ours."""
     text = (SHOP / "bulkhead.yaml").read_text().replace("127.0.0.1:8443", "127.0.0.1:@PORT@")
-    return text.replace("dir: ./", f"dir: {SHOP}/").replace("from: ./", f"from: {SHOP}/")
+    return text.replace("dir: ./", f"dir: {SHOP}/").replace("from: ./", f"from: {SHOP}/").replace("contract: ./", f"contract: {SHOP}/")
 
 
 def environment(build):

@@ -1,5 +1,7 @@
 """The shop: every process of it is killed in turn under load, and its books balance."""
 
+import base64
+import hmac
 import json
 import os
 import pathlib
@@ -39,6 +41,45 @@ class Shop(harness.Case):
         pids = app.pids()
         app.down()
         self.assert_nothing_left(app, pids)
+
+    def token(self, app, name):
+        secret = (BUILD / "examples/shop/login/passwords").read_bytes()
+        password = base64.urlsafe_b64encode(hmac.digest(secret, name.encode(), "sha256")).decode().rstrip("=")
+        answer = app.request("POST", "/api/login", body=json.dumps({"name": name, "password": password}), headers={"Content-Type": "application/json"})
+        self.assertEqual(answer.status, 200, answer.text)
+        return {"Authorization": f"Bearer {answer.json['token']}", "Content-Type": "application/json"}
+
+    def test_people_reach_what_is_theirs(self):
+        app = self.start()
+        ann, bob, auditor = self.token(app, "c0001"), self.token(app, "c0002"), self.token(app, "auditor")
+        wrong = app.request("POST", "/api/login", body='{"name": "c0001", "password": "c0001"}', headers={"Content-Type": "application/json"})
+        self.assertEqual(wrong.status, 401)
+        order = json.dumps({"customer": "c0001", "lines": [{"sku": "lamp-storm", "quantity": 1}]})
+        for who, headers, status in (("nobody", {"Content-Type": "application/json"}, 401), ("another customer", bob, 403), ("the staff", auditor, 403), ("the customer", ann, 201)):
+            answer = app.request("POST", "/api/checkout/orders", body=order, headers=headers | {"Idempotency-Key": "one"})
+            self.assertEqual(answer.status, status, (who, answer.text))
+        self.assertEqual(app.request("POST", "/api/checkout/orders", body=order.replace('"lines"', '"total": 1, "lines"'), headers=ann | {"Idempotency-Key": "two"}).status, 422)
+        for who, headers, status in (("nobody", {}, 401), ("another customer", bob, 404), ("the customer", ann, 200)):
+            self.assertEqual(app.get("/api/checkout/orders/one", headers=headers).status, status, who)
+        for path in ("accounts/customers", "checkout/totals", "checkout/orders", "payments/totals", "payments/charges?prefix=a&from=0", "search/index"):
+            for who, headers, status in (("nobody", {}, 401), ("a customer", ann, 403), ("the staff", auditor, 200)):
+                self.assertEqual(app.get(f"/api/books/{path}", headers=headers).status, status, (path, who))
+        for path in ("/api/catalog/items", "/api/catalog/items/lamp-storm", "/api/search?q=lamp"):
+            answer = app.get(path)
+            self.assertEqual((answer.status, "cost" in answer.text), (200, False), path)
+        # A checkout that was taken over: nobody's card can be charged but that of whom it is serving.
+        program = """const http = require('http');
+        const body = JSON.stringify({customer: 'c0002', amount: 5});
+        const headers = {'content-type': 'application/json', 'content-length': body.length, 'idempotency-key': 'stolen'};
+        http.request('http://payments/charges', {method: 'POST', headers}, (answer) => { console.log(answer.statusCode); answer.pipe(process.stdout); }).end(body);
+        http.get('http://catalog/items/lamp-storm', (answer) => answer.pipe(process.stdout));"""
+        said = app.run("exec", "checkout", "--", "/usr/bin/node", "-e", program).stdout
+        self.assertIn("403", said)
+        self.assertNotIn("approved", said)
+        self.assertNotIn("cost", said)
+        books = app.get("/api/books/payments/charges", headers=auditor).json
+        self.assertEqual([(charge["order"], charge["customer"]) for charge in books["entries"]], [("one", "c0001")])
+        app.down()
 
     def test_every_process_is_killed_in_turn_under_load_and_the_books_balance(self):
         app = self.start()

@@ -1,4 +1,5 @@
-"""Catalog: what the shop sells, and at what price (in cents). items.json is what it sells on its first day."""
+"""Catalog: what the shop sells, at what price, and what it costs the shop itself (in cents). items.json is what it sells on
+its first day."""
 
 import json
 import os
@@ -7,7 +8,8 @@ import threading
 
 import web
 
-COLUMNS = ("sku", "name", "about", "price")
+COLUMNS = ("sku", "name", "about", "price", "cost")
+SELECTED = f"SELECT {', '.join(COLUMNS)}, version FROM items"
 
 
 def problem(item):
@@ -16,8 +18,8 @@ def problem(item):
         return f"an item has {', '.join(COLUMNS)}"
     if not all(isinstance(item[column], str) and item[column] for column in COLUMNS[:3]):
         return "sku, name and about are texts"
-    if type(item["price"]) is not int or not 0 < item["price"] < 10**9:
-        return "a price is a whole number of cents above 0"
+    if not all(type(item[column]) is int and 0 < item[column] < 10**9 for column in COLUMNS[3:]):
+        return "price and cost are whole numbers of cents above 0"
     return None
 
 
@@ -31,25 +33,28 @@ class Catalog:
         self.database.execute("PRAGMA journal_mode = WAL")
         self.database.execute("BEGIN IMMEDIATE")
         self.database.execute("CREATE TABLE IF NOT EXISTS items (sku TEXT PRIMARY KEY, name TEXT NOT NULL, about TEXT "
-                              "NOT NULL, price INTEGER NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID")
+                              "NOT NULL, price INTEGER NOT NULL, cost INTEGER NOT NULL, version INTEGER NOT NULL) WITHOUT ROWID")
+        if "cost" not in [column[1] for column in self.database.execute("PRAGMA table_info(items)")]:  # a file of before
+            self.database.execute("ALTER TABLE items ADD COLUMN cost INTEGER NOT NULL DEFAULT 1")
         if not self.database.execute("SELECT 1 FROM items LIMIT 1").fetchone():
-            self.database.executemany("INSERT INTO items VALUES (:sku, :name, :about, :price, 1)", first_items)
+            self.database.executemany("INSERT INTO items (sku, name, about, price, cost, version) "
+                                      "VALUES (:sku, :name, :about, :price, :cost, 1)", first_items)
         self.database.execute("COMMIT")
 
     def all(self):
         with self.lock:
-            rows = self.database.execute("SELECT * FROM items ORDER BY sku").fetchall()
+            rows = self.database.execute(f"{SELECTED} ORDER BY sku").fetchall()
         return max(row[-1] for row in rows), [dict(zip(COLUMNS, row)) for row in rows]
 
     def find(self, sku):
         with self.lock:
-            row = self.database.execute("SELECT * FROM items WHERE sku = ?", (sku,)).fetchone()
+            row = self.database.execute(f"{SELECTED} WHERE sku = ?", (sku,)).fetchone()
         return row and dict(zip(COLUMNS, row))
 
     def put(self, item):
         with self.lock:
-            self.database.execute("INSERT OR REPLACE INTO items SELECT :sku, :name, :about, :price, max(version) + 1 "
-                                  "FROM items", item)
+            self.database.execute("INSERT OR REPLACE INTO items (sku, name, about, price, cost, version) "
+                                  "SELECT :sku, :name, :about, :price, :cost, max(version) + 1 FROM items", item)
 
     def respond(self, request):
         match request.method, request.path.split("/"):

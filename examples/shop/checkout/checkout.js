@@ -3,7 +3,7 @@
 //
 //   POST /orders        Idempotency-Key: <the order's id>   {"customer": "c0001", "lines": [{"sku": "...", "quantity": 1}]}
 //     201 confirmed, 402 declined, 409 out of stock or cancelled, 422 makes no sense, 503 not finished: ask again
-//   GET /orders/{id}
+//   GET /orders/{id}    one's own
 //   GET /levels/{sku}?seconds=60   what is left of an item, now and at each change, as server-sent events or over a WebSocket
 
 const { isDeepStrictEqual } = require('util');
@@ -53,7 +53,7 @@ async function begin(id, { customer, lines }, headers) {
 // The order's run: the one that is under way, or the one that ended, or a new one.
 async function run(id, wanted, headers) {
   orders.refresh();
-  const known = arriving.get(id) || (orders.get(id) && orders.settled(id));
+  const known = arriving.get(id) || (orders.get(id) && orders.settled(id, headers));
   const settled = known || begin(id, wanted, headers).finally(() => arriving.delete(id));
   if (!known) arriving.set(id, settled);
   const { customer, lines } = orders.get(id) || await settled;
@@ -85,13 +85,16 @@ async function within(settled) {
   }
 }
 
+// Where there is no gateway before us, nobody says who asks.
+const isFor = (order, user) => order && (user === undefined || order.customer === user);
+
 function respond(request) {
-  const { method, path, query } = request;
+  const { method, path, query, headers } = request;
   const [, id] = /^\/orders\/([\w-]+)$/.exec(path) || [];
   if (method === 'GET' && path === '/healthz') return [200, { status: 'ok' }];
   if (method === 'POST' && path === '/orders') return place(request);
   orders.refresh();
-  if (method === 'GET' && id && orders.get(id)) return [200, orders.get(id)];
+  if (method === 'GET' && id && isFor(orders.get(id), web.user(headers))) return [200, orders.get(id)];
   if (method === 'GET' && path === '/books/totals') return [200, orders.totals()];
   if (method === 'GET' && path === '/books/orders') return [200, page(orders.orders, query)];
   return web.notFound;

@@ -34,14 +34,14 @@ class Inventory {
   // Tells what is left of an item, now and whenever that changes; see GrpcClient.follow.
   watch(sku, headers, tell) { return this.client.follow('/shop.inventory.v1.Inventory/Watch', WatchRequest, { sku }, Level, tell, headers); }
 
-  async stock() {
-    const reply = await this.client.unary('/shop.inventory.v1.Books/Stock', {}, {}, StockReply, { timeout: 30_000 });
+  async stock(headers) {
+    const reply = await this.client.unary('/shop.inventory.v1.Books/Stock', {}, {}, StockReply, { headers, timeout: 30_000 });
     return reply.items;
   }
 
-  async reservations(prefix) {
+  async reservations(prefix, headers) {
     const pages = await this.client.stream('/shop.inventory.v1.Books/Reservations', ReservationsRequest, { prefix },
-      ReservationPage, { timeout: 60_000 });
+      ReservationPage, { headers, timeout: 60_000 });
     return pages.flatMap((page) => page.reservations.map(named));
   }
 

@@ -24,6 +24,7 @@ class Orders {
     this.orders = new Map();  // in the order in which they came
     this.open = new Map();    // when we first saw each that is not settled
     this.runs = new Map();    // those that this process works on: the promise of the end
+    this.headers = new Map(); // of the request that asked last for each of these: for whom, and of which trace, its steps are
     this.journal = new SharedJournal(path, (record) => this.apply(record));
   }
 
@@ -67,20 +68,25 @@ class Orders {
     return this.follow(id, headers, begun);
   }
 
-  // Resolves to the order when it is settled; the order must be known. Whoever began it, we see to its end.
-  async settled(id) {
+  // Resolves to the order when it is settled; the order must be known. Whoever began it, we see to its end. One that was taken
+  // up without its customer may be charged from now on.
+  async settled(id, headers = {}) {
     const order = this.orders.get(id);
-    return this.runs.get(id) || (order.phase === 'settled' ? order : this.follow(id, {}));
+    if (!this.runs.has(id)) return order.phase === 'settled' ? order : this.follow(id, headers);
+    this.headers.set(id, headers);
+    return this.runs.get(id);
   }
 
   // The one run of an order in this process.
   follow(id, headers, begun) {
+    this.headers.set(id, headers);
     const run = async () => {
       await begun;
       const order = this.orders.get(id);
-      if (order.phase === 'begun') await this.decide(order, headers);
-      if (order.phase === 'decided') await this.settle(order, headers);
+      if (order.phase === 'begun') await this.decide(order);
+      if (order.phase === 'decided') await this.settle(order);
       this.runs.delete(id);
+      this.headers.delete(id);
       return order;
     };
     const settled = run();
@@ -88,11 +94,11 @@ class Orders {
     return settled;
   }
 
-  async decide(order, headers) {
+  async decide(order) {
     const until = Date.now() + this.patience;
     let outcome;
     try {
-      outcome = await insist(() => this.tryToBuy(order, headers), until);
+      outcome = await insist(() => this.tryToBuy(order, this.headers.get(order.id)), until);
     } catch (error) {
       console.error(`checkout: order ${order.id} is cancelled: ${error.message}`);
       outcome = { outcome: 'cancelled', reason: 'a service did not answer in time' };
@@ -109,9 +115,10 @@ class Orders {
     return { outcome: 'declined', reason: charge.reason || charge.status };
   }
 
-  async settle(order, headers) {
+  async settle(order) {
     const { inventory, refund } = this.peers;
     const { id, outcome } = order;
+    const headers = this.headers.get(id);
     if (outcome === 'confirmed') await insist(() => inventory.commit(id, headers));
     if (outcome === 'cancelled') await insist(() => refund(id, headers));
     if (outcome !== 'confirmed') await insist(() => inventory.release(id, headers));

@@ -4,12 +4,16 @@
 const http = require('http');
 const https = require('https');
 
+const { passwordOf } = require('../login/tokens.js');
 const { Inventory } = require('../checkout/inventory.js');
 const websocket = require('../lib/websocket.js');
 
 const REQUEST_TIMEOUT_MS = 30_000;
+const TOKEN_MARGIN_SECONDS = 30;
+const AUDITOR = 'auditor';
 // The gateway's path of a service's own path; bulkhead.yaml declares each of them.
 const ROUTES = {
+  login: (path) => `/api${path}`,
   catalog: (path) => `/api/catalog${path}`,
   checkout: (path) => `/api/checkout${path}`,
   search: (path) => `/api${path}`,
@@ -17,8 +21,9 @@ const ROUTES = {
 const BOOKS = (service, path) => `/api/books/${service}${path.replace(/^\/books/, '')}`;
 
 class Client {
-  constructor({ url, direct, ca, insecure, concurrency }) {
+  constructor({ url, direct, ca, insecure, concurrency, passwords }) {
     this.url = url;
+    this.logins = new Logins(this, passwords);
     this.direct = direct;
     const tls = { ca, rejectUnauthorized: !insecure };
     const pool = { keepAlive: true, maxSockets: concurrency };
@@ -30,6 +35,13 @@ class Client {
   locate(service, path) {
     if (this.direct[service]) return new URL(this.direct[service] + path);
     return new URL(this.url + (path.startsWith('/books/') ? BOOKS(service, path) : ROUTES[service](path)));
+  }
+
+  // As request(), for whoever has that name.
+  async requestAs(name, method, service, path, { headers = {}, content } = {}) {
+    const answer = await this.request(method, service, path, { headers: { ...headers, ...await this.logins.headers(name, service) }, content });
+    if (answer.status === 401) this.logins.forget(name);
+    return answer;
   }
 
   // Resolves to {status, headers, content, port}, content undefined where the body is no JSON; rejects where no whole answer
@@ -106,7 +118,7 @@ class Client {
   // A part of a service's books; asks again for up to half a minute.
   async read(service, path) {
     return insist(async () => {
-      const answer = await this.request('GET', service, path);
+      const answer = await this.requestAs(AUDITOR, 'GET', service, path);
       if (answer.status === 200 && answer.content) return answer.content;
       throw new Error(`${service} ${path}: status ${answer.status}`);
     });
@@ -122,12 +134,45 @@ class Client {
     return entries;
   }
 
-  stock() { return insist(() => this.inventory.stock()); }
-  reservations(prefix) { return insist(() => this.inventory.reservations(prefix)); }
+  stock() { return insist(async () => this.inventory.stock(await this.logins.headers(AUDITOR, 'inventory'))); }
+  reservations(prefix) {
+    return insist(async () => this.inventory.reservations(prefix, await this.logins.headers(AUDITOR, 'inventory')));
+  }
 
   close() {
     for (const agent of Object.values(this.agents)) agent.destroy();
     this.inventory.close();
+  }
+}
+
+// Who is logged in, for as long as their tokens last. Whom a service is asked directly for needs none.
+class Logins {
+  constructor(client, passwords) {
+    Object.assign(this, { client, passwords });
+    this.tokens = new Map();  // by name: a promise of {token, until}
+  }
+
+  async headers(name, service) {
+    if (this.client.direct[service]) return {};
+    const known = await this.tokens.get(name);
+    const login = known && known.until > Date.now() ? known : await this.begin(name);
+    return { authorization: `Bearer ${login.token}` };
+  }
+
+  forget(name) { this.tokens.delete(name); }
+
+  begin(name) {
+    const login = this.login(name);
+    this.tokens.set(name, login);
+    login.catch(() => this.forget(name));
+    return login;
+  }
+
+  async login(name) {
+    const content = { name, password: passwordOf(this.passwords, name) };
+    const answer = await this.client.request('POST', 'login', '/login', { content });
+    if (answer.status !== 200) throw Object.assign(new Error(`login: ${cause(answer)}`), { port: answer.port });
+    return { token: answer.content.token, until: Date.now() + (answer.content.expires_in - TOKEN_MARGIN_SECONDS) * 1000 };
   }
 }
 

@@ -39,7 +39,7 @@ class Baskets {
 function verdict(id, { status, content }) {
   const outcome = content && content.id === id && content.outcome;
   if ([201, 402, 409].includes(status) && outcome) return { outcome, reason: content.reason, total: content.total };
-  if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) return { outcome: status === 422 ? 'refused' : 'unexpected', status, content };
+  if (status >= 400 && status < 500 && ![401, 408, 425, 429].includes(status)) return { outcome: status === 422 ? 'refused' : 'unexpected', status, content };
   return null;
 }
 
@@ -106,7 +106,7 @@ class Load {
   async attempt(order, content, attempt) {
     try {
       const headers = { 'idempotency-key': order.id, 'x-request-id': attempt.request_id };
-      const answer = await this.client.request('POST', 'checkout', '/orders', { headers, content });
+      const answer = await this.client.requestAs(order.customer, 'POST', 'checkout', '/orders', { headers, content });
       const final = verdict(order.id, answer);
       if (!final) {
         Object.assign(attempt, { port: answer.port, status: answer.status, said: answer.content && answer.content.error });

@@ -1,6 +1,9 @@
 'use strict';
 
 const fs = require('fs');
+const path = require('path');
+
+const BUILT = path.join(__dirname, '../../../build/release/examples/shop');
 
 const HELP = `Places orders in the shop, many at a time, and then checks the books of every service.
 
@@ -9,6 +12,8 @@ usage: drive [--url https://127.0.0.1:8443] [--ca FILE | --insecure] [how much] 
 where
   --url URL            the gateway (default https://127.0.0.1:8443)
   --ca FILE            trust this certificate; --insecure trusts any
+  --token NAME         log in as that customer (or auditor), and print the token and nothing else
+  --passwords FILE     what passwords are made of, as login has it (default: where the build puts it)
   --direct NAME=URL    ask this service here and not through the gateway; may be repeated
 how much
   --orders N           so many orders (default 200)
@@ -37,6 +42,7 @@ function number(option, text) {
 
 function parse(words) {
   const options = { url: 'https://127.0.0.1:8443', direct: {}, concurrency: 64, watchers: 0, patience: 60, seed: Date.now() % 2 ** 32 };
+  let passwords = path.join(process.env.SHOP_BIN || BUILT, 'login/passwords');
   for (let at = 0; at < words.length; ++at) {
     const word = words[at];
     if (FLAGS[word]) options[FLAGS[word]] = true;
@@ -44,11 +50,14 @@ function parse(words) {
     else if (word === '--help' || word === '-h') options.help = true;
     else if (at + 1 === words.length) throw new Usage(`${word}: unknown, or its value is missing`);
     else if (word === '--url') options.url = words[++at].replace(/\/$/, '');
+    else if (word === '--token') options.token = words[++at];
+    else if (word === '--passwords') passwords = words[++at];
     else if (word === '--ca') options.ca = fs.readFileSync(words[++at]);
     else if (word === '--failures') options.failures = words[++at];
     else if (word === '--direct') Object.assign(options.direct, Object.fromEntries([words[++at].split('=')]));
     else throw new Usage(`${word} is unknown`);
   }
+  if (fs.existsSync(passwords)) options.passwords = fs.readFileSync(passwords, 'utf8').trim();
   if (!options.orders) options.orders = options.seconds || options.untilStopped ? Infinity : 200;
   options.concurrency = Math.max(1, Math.floor(options.concurrency));
   return options;

@@ -21,11 +21,17 @@ class Refusal extends Error {
   }
 }
 
-// Headers that go on from a request to the requests it causes, so that a trace shows them as one.
+// Headers that go on from a request to the requests it causes, so that a trace shows them as one, and for whom it is made.
 function context(headers) {
   const carried = {};
-  for (const name of ['traceparent', 'tracestate', 'x-request-id']) if (headers[name]) carried[name] = headers[name];
+  for (const name of ['traceparent', 'tracestate', 'x-request-id', 'txn-token']) if (headers[name]) carried[name] = headers[name];
   return carried;
+}
+
+// For whom a request is made, as whoever brought it here has verified; nothing where nobody says so.
+function user(headers) {
+  const token = headers['txn-token'];
+  return token && JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString('utf8')).sub;
 }
 
 function readJson(stream, longest = Infinity) {
@@ -187,4 +193,4 @@ async function insist(step, until = Infinity) {
 
 const dataFile = (name) => `${process.env.HOME || '/data'}/${name}`;
 
-module.exports = { Refusal, call, context, dataFile, insist, notFound, serve };
+module.exports = { Refusal, call, context, dataFile, insist, notFound, serve, user };
