@@ -252,9 +252,11 @@ class Shop(harness.Case):
         app.up()
         services = {s["name"]: s["instances"][0]["service_pid"] for s in app.status()["services"] if not s["gateway"]}
         rows, wrong = [], []
+        numbered = re.findall(r"^  ([a-z]+):$", manifest, re.MULTILINE)  # addresses are given in the manifest's order
+        numbers = {name: number for number, name in enumerate([name for name in numbered if name in services], 1)}
         for caller, pid in services.items():
             tried = []
-            for number, callee in enumerate(sorted(services), 1):
+            for callee, number in numbers.items():
                 if callee == caller:
                     continue
                 answer = json.loads(app.run("reach", caller, callee, "--json", check=False).stdout)
