@@ -280,7 +280,7 @@ class Shop(harness.Case):
         print("\n" + "\n".join(rows))
         print(f"{len(rows)} calls tried in the shop: {sum('reach: allowed' in row for row in rows)} allowed; {len(wrong)} differ from reach")
         self.assertEqual(wrong, [])
-        self.assertGreater(sum("reach: allowed" in row for row in rows), 10)
+        self.assertGreaterEqual(sum("reach: allowed" in row for row in rows), 10)
 
 
 if __name__ == "__main__":
