@@ -209,7 +209,7 @@ class Stranger:
             return
         kind = self.random.randrange(4)
         if kind == 0:
-            request[4] = self.random.choice((b"", b"{", body[:-1], body + b"x", body + body, b"\xef\xbb\xbf" + body, body.decode().encode("utf-16"), body.replace(b'"', b"'"), b"[" * 100 + b"]" * 100, b"null",
+            request[4] = self.random.choice((b"", b"{", body[:-1], body + b"x", body + body, b"\xef\xbb\xbf" + body, body.decode("latin1").encode("utf-16"), body.replace(b'"', b"'"), b"[" * 100 + b"]" * 100, b"null",
                                              b"NaN", body.replace(b"1", b"01"), body.replace(b'": ', b'": 1e400, "x": ', 1), body.replace(b'": "', b'": "\\ud800', 1), body.replace(b'": "', b'": "\xff', 1), b" " * 70000 + body))
         elif kind == 1 and isinstance(value, dict) and value:
             name = self.random.choice(list(value))
