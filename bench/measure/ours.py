@@ -15,16 +15,19 @@ from .contenders import BENCH, Contender, run_load
 class Ours(Contender):
     """An application of apps/. `counted`: the instances whose sidecars are the proxy."""
 
-    def __init__(self, kind, place, manifest, counted, note=""):
-        super().__init__("bulkhead", note)
+    def __init__(self, kind, place, manifest, counted, note="", name="bulkhead"):
+        super().__init__(name, note)
         self.place = place
         self.port, = machine.free_ports(1)
         self.directory = place.directory / f"ours-{kind}"
         self.directory.mkdir()
         self.manifest = BENCH / "apps" / f"{manifest}.yaml"
+        if made := self.made_of(self.manifest.read_text()):
+            self.manifest = self.directory / "bulkhead.yaml"
+            self.manifest.write_text(made)
         self.environment = {
             **os.environ, "NO_COLOR": "1", "BULKHEAD_DIR": str(self.directory), "BENCH_PROGRAMS": str(place.programs),
-            "BENCH_PORT": str(self.port), "BENCH_TLS": "generated" if kind == "gateway-tls" else "off"}
+            "BENCH_PORT": str(self.port), "BENCH_TLS": "off" if kind in ("gateway", "mesh", "workers", "grpc", "tcp", "door") else "generated"}
         try:
             self.command("up", "--detach")
             status = json.loads(self.command("status", "--json"))
@@ -35,6 +38,9 @@ class Ours(Contender):
         except BaseException:
             self.close()
             raise
+
+    def made_of(self, manifest):
+        """Another manifest, where it is not to be that of apps/ itself."""
 
     def command(self, *words):
         done = subprocess.run([self.place.bulkhead, *words, "-f", self.manifest], env=self.environment, capture_output=True, text=True)
@@ -52,6 +58,51 @@ class Gateway(Ours):
 
     def load(self, words):
         return run_load(self.place, {**words, "host": "localhost", "port": self.port})
+
+
+class Locked(Ours):
+    """The gateway over TLS, with some of what may be asked of each request: `locks` of LOCKS. In a set that counts `both`, the gateway and
+    the service's sidecar, which holds the contract."""
+
+    LOCKS = {"limit": "limit: 1000000/s per address", "condition": """when: 'request.method == "GET" && request.path.startsWith("/bytes/")'""", "user": "auth: people", "contract": ""}
+    OPENAPI = """openapi: 3.1.0
+info: {title: back, version: "1"}
+paths:
+  /bytes/{size}:
+    get:
+      parameters: [{name: size, in: path, required: true, schema: {type: integer, minimum: 0, maximum: 1048576}}]
+      responses: {"200": {description: so many, content: {application/octet-stream: {}}}}
+"""
+
+    def __init__(self, kind, place, name, locks):
+        self.locks = locks
+        self.bearer = {}
+        both = kind == "locks-both"
+        super().__init__(f"{kind}-{name}", place, "gateway", ["_gateway-1"] + ["back-1"] * both, name=name)
+
+    def made_of(self, manifest):
+        if "user" in self.locks:
+            self.bearer = {"bearer": self.log_in()}
+        if "contract" in self.locks:
+            (self.directory / "openapi.yaml").write_text(self.OPENAPI)
+            manifest = manifest.replace("    port: 8080\n", "    port: 8080\n    contract: openapi.yaml\n")
+        if "user" in self.locks:
+            manifest = manifest.replace("services:", "auth: {people: {issuer: bench, audience: bench, jwks: keys/jwks.json, claims: [role]}}\nservices:")
+        more = "".join(f", {self.LOCKS[each]}" for each in self.locks if self.LOCKS[each])
+        return manifest.replace("to: back}", f"to: back{more}}}")
+
+    def log_in(self):
+        """A token of keys of its own, by what the shop's login uses."""
+        login = BENCH.parent / "examples/shop/login"
+        keys = self.directory / "keys"
+        subprocess.run(["/usr/bin/node", login / "keys.js", keys], check=True)
+        script = ("const fs = require('fs'); const { Signer } = require(process.argv[1]);"
+                  "const now = Math.floor(Date.now() / 1000);"
+                  "console.log(new Signer(fs.readFileSync(process.argv[2], 'utf8')).sign({ iss: 'bench', aud: 'bench', sub: 'c0001', role: 'customer', iat: now, exp: now + 86400 }))")
+        return subprocess.run(["/usr/bin/node", "-e", script, login / "tokens.js", keys / "key.pem"], check=True, capture_output=True, text=True).stdout.strip()
+
+    def load(self, words):
+        return run_load(self.place, {**words, **self.bearer, "host": "localhost", "port": self.port})
 
 
 class Mesh(Ours):
@@ -120,6 +171,11 @@ class Door(Ours):
 
 
 def start(kind, place):
-    if kind == "door":
-        return Door(kind, place)
-    return (Gateway if kind.startswith("gateway") else Mesh)(kind, place)
+    """All that is ours in a set; the first one is `bulkhead`."""
+    if kind in ("locks", "locks-both"):
+        for name, locks in (("bulkhead", list(Locked.LOCKS)), ("none", []), *((each, [each]) for each in Locked.LOCKS)):
+            yield Locked(kind, place, name, locks)
+    elif kind == "door":
+        yield Door(kind, place)
+    else:
+        yield (Gateway if kind.startswith("gateway") else Mesh)(kind, place)

@@ -20,7 +20,7 @@ PEERS = ("floor", *COMMANDS)
 # Which processes make a path, in the order in which they start. gRPC runs on the mesh's configurations where those only differ
 # in what they say to the programs.
 PATHS = {
-    "gateway": ("gateway",), "gateway-tls": ("gateway",), "mesh": ("mesh-b", "mesh-a"), "workers": ("mesh-b", "mesh-a"),
+    "gateway": ("gateway",), "gateway-tls": ("gateway",), "locks": ("gateway",), "mesh": ("mesh-b", "mesh-a"), "workers": ("mesh-b", "mesh-a"),
     "grpc": ("mesh-b", "mesh-a"), "tcp": ("tcp-b", "tcp-a"), "door": ("mesh-b",)}
 CLEAR_HTTP1 = {"CLEAR_H2": "", "BACK_PROTOCOL": "http/1.1", "BACK_OPTIONS": "http_protocol_options"}
 CLEAR_HTTP2 = {"CLEAR_H2": " proto h2", "BACK_PROTOCOL": "h2", "BACK_OPTIONS": "http2_protocol_options"}
@@ -104,7 +104,9 @@ def install_envoy(environment):
 
 
 def has(name, kind):
-    """nghttpx speaks HTTP alone; a bare forwarder has no TLS."""
+    """nghttpx speaks HTTP alone; a bare forwarder has no TLS; what ours does for a user is held against nginx alone."""
+    if kind.startswith("locks"):
+        return (name, kind) == ("nginx", "locks")
     return (name, kind) not in {("nghttpx", "tcp"), ("floor", "door"), ("floor", "gateway-tls")}
 
 

@@ -35,8 +35,8 @@ class Http1 final : public Channel {
       : plan_(plan),
         asker_(asker),
         transport_(address, context),
-        request_(fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n", plan.path,
-                             plan.host)) {
+        request_(fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: load\r\nAccept: */*\r\n{}\r\n", plan.path,
+                             plan.host, plan.bearer.empty() ? "" : "Authorization: Bearer " + plan.bearer + "\r\n")) {
     poller.add(transport_.fd(), *this);
   }
 

@@ -20,6 +20,8 @@ bool set(Plan& plan, const std::string& name, const std::string& value) {
     plan.protocol = value;
   else if (name == "path")
     plan.path = value;
+  else if (name == "bearer")
+    plan.bearer = value;
   else if (name == "tls")
     plan.tls = value == "1";
   else if (name == "certificate")

@@ -15,6 +15,7 @@ struct Plan {
   std::string port = "80";
   std::string protocol = "http1";  // or http2, grpc, grpc-stream, tcp, handshake
   std::string path = "/";
+  std::string bearer;  // a token that each request of http1 shows; none where empty
   bool tls = false;
   std::string certificate;  // of the client, with its key: a file; none where empty
   bool resume = false;      // handshakes offer the session before
