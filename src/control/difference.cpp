@@ -53,6 +53,12 @@ Settings providers_of(const manifest::Application& application) {
   return settings;
 }
 
+Settings denies_of(const manifest::Application& application) {
+  Settings settings;
+  for (const manifest::DenyRule& rule : application.denies) settings.merge(settings_of(rule));
+  return settings;
+}
+
 constexpr const char* kGatewayName = "gateway";
 
 void compare_gateways(const manifest::Application* before, const manifest::Application& after,
@@ -85,6 +91,7 @@ std::vector<Change> changes(const manifest::Application* before, const manifest:
     if (after.service(service.name) == nullptr) all.push_back({service.name, "", "declared", ""});
   compare_gateways(before, after, all);
   if (before != nullptr) compare(after.name, providers_of(*before), providers_of(after), all);
+  if (before != nullptr) compare(after.name, denies_of(*before), denies_of(after), all);
   if (before != nullptr) compare(after.name, roles_of(before->operators), roles_of(after.operators), all);
   if (before != nullptr && before->svid_ttl != after.svid_ttl)
     all.push_back({after.name, "svid_ttl", manifest::to_string(before->svid_ttl), manifest::to_string(after.svid_ttl)});

@@ -51,14 +51,16 @@ proxy::ContractPtr take_contract(manifest::Service& service, const std::map<std:
   return nullptr;
 }
 
+constexpr auto kResource = static_cast<conditions::Slot>(manifest::Asked::resource);
+
 // What a condition asks of the callee's contract is pointed out there.
-void check_asked(const policy::Edge& edge, const std::vector<std::string>& asked, const proxy::ContractPtr& contract,
+void check_asked(const policy::Edge& edge, const manifest::When& when, const proxy::ContractPtr& contract,
                  manifest::Report& report) {
   const auto names = contract->resources();
-  for (const std::string& name : asked) {
+  for (const std::string& name : when.condition.fields_of(kResource)) {
     if (std::ranges::find(names, name) != names.end()) continue;
     manifest::Mistake& mistake = report.add(
-        edge.when->position, "condition",
+        when.position, "condition",
         fmt::format("the condition asks for resource.{}, and the contract of '{}' points out none of that name", name,
                     edge.to));
     if (!names.empty()) mistake.allowed = fmt::format("{}", fmt::join(names, ", "));
@@ -68,20 +70,26 @@ void check_asked(const policy::Edge& edge, const std::vector<std::string>& asked
 
 using Contracts = std::map<std::string, proxy::ContractPtr>;
 
+void check_resource(const policy::Edge& edge, const manifest::When& when, const manifest::Service* callee,
+                    const Contracts& contracts, manifest::Report& report) {
+  if (!when.condition.reads(kResource)) return;
+  if (callee == nullptr || !callee->contract) {
+    report
+        .add(when.position, "condition",
+             fmt::format("the condition asks what a request is about, and '{}' has no contract that points it out",
+                         edge.to))
+        .help.push_back(fmt::format("give '{}' one, with x-bulkhead-resource: contract: openapi.yaml", edge.to));
+  } else if (const proxy::ContractPtr& contract = contracts.at(edge.to)) {
+    check_asked(edge, when, contract, report);
+  }
+}
+
 void check_resources(const manifest::Application& application, const Contracts& contracts, manifest::Report& report) {
-  constexpr auto kResource = static_cast<conditions::Slot>(manifest::Asked::resource);
   for (const policy::Edge& edge : policy::compile(application).edges) {
-    if (!edge.when || !edge.when->condition.reads(kResource)) continue;
     const manifest::Service* callee = application.service(edge.to);
-    if (callee == nullptr || !callee->contract) {
-      report
-          .add(edge.when->position, "condition",
-               fmt::format("the condition asks what a request is about, and '{}' has no contract that points it out",
-                           edge.to))
-          .help.push_back(fmt::format("give '{}' one, with x-bulkhead-resource: contract: openapi.yaml", edge.to));
-    } else if (const proxy::ContractPtr& contract = contracts.at(edge.to)) {
-      check_asked(edge, edge.when->condition.fields_of(kResource), contract, report);
-    }
+    if (edge.when) check_resource(edge, *edge.when, callee, contracts, report);
+    for (const policy::Deny& deny : edge.denies)
+      if (deny.when) check_resource(edge, *deny.when, callee, contracts, report);
   }
 }
 

@@ -97,6 +97,16 @@ class Describer {
           fmt::format("{}, scopes {}, expires {}", each.hash, text_of(each.scopes), each.expires.value_or(0)));
   }
 
+  void deny(const manifest::DenyRule& rule) {
+    std::vector<std::string> requests;
+    for (const manifest::Permission& each : rule.requests) requests.push_back(each.text);
+    std::vector<std::string> from = rule.from;
+    if (rule.from_gateway) from.insert(from.begin(), "the gateway");
+    add(rule.id, fmt::format("{} from {} to {}{}", requests.empty() ? "everything" : text_of(requests),
+                             rule.from_anybody ? "anybody" : text_of(from), text_of(rule.to),
+                             rule.when ? " when " + rule.when->source : ""));
+  }
+
  private:
   void add(const std::string& key, std::string value) {
     if (!value.empty()) into_[key] = std::move(value);
@@ -239,6 +249,12 @@ Settings settings_of(const manifest::Service& service) {
 Settings settings_of(const manifest::Provider& provider) {
   Settings settings;
   Describer(settings).provider(provider);
+  return settings;
+}
+
+Settings settings_of(const manifest::DenyRule& rule) {
+  Settings settings;
+  Describer(settings).deny(rule);
   return settings;
 }
 

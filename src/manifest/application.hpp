@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "manifest/auth.hpp"
+#include "manifest/deny.hpp"
 #include "manifest/gateway.hpp"
 #include "manifest/pattern.hpp"
 #include "manifest/position.hpp"
@@ -221,7 +222,8 @@ struct Application {
   std::vector<std::string> inactive;  // names of the others
   std::vector<Secret> secrets;        // that are declared, in the manifest's order
   std::optional<Gateway> gateway;
-  std::vector<Provider> auth;  // in the manifest's order
+  std::vector<Provider> auth;    // in the manifest's order
+  std::vector<DenyRule> denies;  // in the manifest's order
   Operators operators;
   Debug debug;
   Mode mode = Mode::enforce;

@@ -130,7 +130,9 @@ class Assembler {
     refuse_edits(context_, *root);
     Fields fields(context_, *root, Section::manifest, "the manifest");
     if (!fields.readable()) return;
+    const bool has_policy = take_policy(whole, *root, inclusion);
     const Entry* services = find_entry(*root, "services");
+    if (!services && has_policy) return;
     if (!services || services->value->kind != Node::Kind::map) {
       context_.report.add(services ? services->mark : root->mark, "include",
                           "this manifest is included, and has no map of 'services' to take");
@@ -139,6 +141,41 @@ class Assembler {
     Taken taken = take_services(context_, inclusion, *root);
     add(whole, "services", "service", std::move(taken.services), mark);
     if (!taken.secrets.empty()) add(whole, "secrets", "secret", std::move(taken.secrets), mark);
+  }
+
+  // Deny rules and groups of services, where services keep their names. Whether there are any.
+  bool take_policy(Node& whole, const Node& root, const Inclusion& inclusion) {
+    const bool renames = !inclusion.prefix.empty() || inclusion.only || !inclusion.with.empty();
+    const Entry* deny = find_entry(root, "deny");
+    const Entry* groups = find_entry(root, "groups");
+    if (deny && renames) {
+      context_.report
+          .add(inclusion.mark, "include",
+               fmt::format("{} has deny rules, and they name services as they are called there",
+                           to_string(context_.report.position(deny->mark))))
+          .help.emplace_back("write them here, or in a file that is included without 'prefix', 'only' and 'with'");
+    } else if (deny) {
+      take_deny(whole, *deny);
+    }
+    if (groups && !renames && groups->value->kind == Node::Kind::map)
+      add(whole, "groups", "group", groups->value->entries, inclusion.mark);
+    return deny || groups;
+  }
+
+  void take_deny(Node& whole, const Entry& deny) {
+    Entry* there = find_entry(whole, "deny");
+    if (!there) {
+      whole.entries.push_back(deny);
+      return;
+    }
+    if (there->value->kind != Node::Kind::list || deny.value->kind != Node::Kind::list) return not_a_list(*deny.value);
+    Node list = *there->value;
+    list.items.insert(list.items.end(), deny.value->items.begin(), deny.value->items.end());
+    there->value = shared(std::move(list));
+  }
+
+  void not_a_list(const Node& node) {
+    if (node.kind != Node::Kind::list) refuse_value(context_, node, "'deny' of the manifest", "a list of rules");
   }
 
   static Entry& map_at(Node& whole, const std::string& key, Mark mark) {

@@ -64,11 +64,25 @@ struct RouteDraft {
   bool valid = true;  // its match was understood
 };
 
+struct DenyDraft {
+  DenyRule rule;
+  std::vector<Text> from, to;  // services and groups
+  std::vector<Text> requests;
+  Mark mark;
+};
+
+struct GroupDraft {
+  Mark mark;
+  std::vector<Text> members;
+};
+
 struct Draft {
   Application application;
   std::vector<ServiceDraft> services;                      // inactive ones too, each name once
   std::map<std::string, std::size_t, std::less<>> places;  // by name, in `services`
   std::vector<RouteDraft> routes;
+  std::vector<DenyDraft> denies;
+  std::map<std::string, GroupDraft, std::less<>> groups;  // by name
 
   const ServiceDraft* find(std::string_view name) const;
 };
@@ -101,6 +115,8 @@ void read_build(Context& context, const Fields& fields, Service& service);     /
 void read_update(Context& context, const Fields& fields, Service& service);    // once its ports are read
 void read_operators(Context& context, const Node& node, Application& application);
 void read_debug(Context& context, const Node& node, std::string owner, Debug& debug);
+void read_denies(Context& context, const Node& node, Draft& draft);
+void read_groups(Context& context, const Node& node, Draft& draft);
 
 // Judging: what the names refer to. Each fills in the service's or gateway's final values.
 void resolve_calls(Context& context, Draft& draft, ServiceDraft& service);
@@ -117,6 +133,8 @@ void resolve_route_detours(Context& context, const Draft& draft, const Resilienc
 void check_ports(Context& context, const ResilienceDraft& written, const Service& callee,
                  const std::vector<Port>& ports);
 void check_concurrency(Context& context, const ServiceDraft& service);
+void check_groups(Context& context, const Draft& draft);
+void resolve_denies(Context& context, Draft& draft);
 void check_users(Context& context, const Draft& draft);  // that somebody vouches for those whom conditions ask for
 
 // The port of `service` that `text` means, by number or name; reports where it has none.

@@ -16,8 +16,8 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app",   "trust_domain", "svid_ttl", "services", "gateway", "operators",
-                               "debug", "include",      "owner",    "mode",     "auth",    "secrets"};
+constexpr Known kManifest[] = {"app",     "trust_domain", "svid_ttl", "services", "gateway", "operators", "debug",
+                               "include", "owner",        "mode",     "auth",     "secrets", "deny",      "groups"};
 constexpr Advice kManifestLater[] = {
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
@@ -31,6 +31,19 @@ constexpr Advice kManifestForeign[] = {
     {"volumes", "each service has a volume of its own, and 'mounts' of a service adds paths of the host"},
     {"configs", "'mounts' of a service adds files of the host"},
     {"roles", "the key is 'operators'"},
+};
+
+constexpr Known kDeny[] = {"name", "from", "to", "requests", "when"};
+constexpr Advice kDenyForeign[] = {
+    {"allow", "what is denied stands in 'requests'"},
+    {"methods", "write them in 'requests', as calls do: requests: [DELETE /admin/*]"},
+    {"path", "write it in 'requests', as calls do: requests: [DELETE /admin/*]"},
+    {"paths", "write them in 'requests', as calls do: requests: [DELETE /admin/*]"},
+    {"caller", "the key is 'from'"},
+    {"callee", "the key is 'to'"},
+    {"if", "the key is 'when'"},
+    {"condition", "the key is 'when'"},
+    {"id", "the key is 'name'"},
 };
 
 constexpr Known kService[] = {"type",   "dir",      "command",     "build",       "rootfs",      "mounts",
@@ -446,6 +459,7 @@ constexpr Keys kKeys[] = {
     {"contract", kContract, {}, kContractForeign},
     {"secret", kSecret, {}, kSecretForeign},
     {"secret of a service", kGrantedSecret, {}, kGrantedSecretForeign},
+    {"deny rule", kDeny, {}, kDenyForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

@@ -48,6 +48,7 @@ Place place_of(Place map, std::string_view key) {
       return key == "services"  ? Place::services
              : key == "gateway" ? Place::gateway
              : key == "secrets" ? Place::secrets
+             : key == "deny"    ? Place::appended
                                 : Place::value;
     case Place::secrets: return Place::whole;
     case Place::services: return Place::service;

@@ -73,6 +73,8 @@ void resolve(Context& context, Draft& draft) {
     check_aliases(context, service);
   }
   check_dependencies(context, draft);
+  check_groups(context, draft);
+  resolve_denies(context, draft);
   resolve_routes(context, draft);
   check_users(context, draft);
 }
@@ -103,6 +105,8 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   if (const Node* node = fields.find("debug"))
     read_debug(context, *node, "'debug' of the manifest", draft.application.debug);
   read_owner(context, fields, draft);
+  if (const Node* node = fields.find("groups")) read_groups(context, *node, draft);
+  if (const Node* node = fields.find("deny")) read_denies(context, *node, draft);
   if (const Node* auth = fields.find("auth")) read_providers(context, *auth, draft.application);
   if (const Node* gateway = fields.find("gateway")) read_gateway(context, *gateway, fields.mark("gateway"), draft);
   resolve(context, draft);

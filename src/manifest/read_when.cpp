@@ -46,6 +46,8 @@ void check_users(Context& context, const Draft& draft) {
       if (call.when) check_user_of(context, *call.when);
   for (const RouteDraft& each : draft.routes)
     if (each.route.when) check_user_of(context, *each.route.when);
+  for (const DenyDraft& each : draft.denies)
+    if (each.rule.when) check_user_of(context, *each.rule.when);
 }
 
 }  // namespace bulkhead::manifest

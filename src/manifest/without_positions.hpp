@@ -33,6 +33,11 @@ inline Application without_positions(Application application) {
   for (auto* groups : {&application.operators.viewer, &application.operators.operate, &application.operators.admin})
     for (Operators::Group& each : *groups) forget(each.position);
   for (Provider& each : application.auth) forget(each.position);
+  for (DenyRule& each : application.denies) {
+    forget(each.position);
+    for (Permission& request : each.requests) forget(request.position);
+    if (each.when) forget(each.when->position);
+  }
   if (!application.gateway) return application;
   Gateway& gateway = *application.gateway;
   forget(gateway.position);

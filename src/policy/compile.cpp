@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "policy/model.hpp"
+#include "policy/deny.hpp"
 
 namespace bulkhead::policy {
 
@@ -130,6 +130,7 @@ Model compile(const manifest::Application& application) {
     for (std::size_t i = 0; i < routes.size(); ++i) add_route(application, routes[i], i, model.edges);
     for (const manifest::Provider& provider : application.auth) add_key_hosts(provider, model.edges);
   }
+  for (Edge& edge : model.edges) edge.denies = denies_on(application, edge);
   number_names(model, {});
   return model;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "policy/deny.hpp"
+
 namespace bulkhead::policy {
 
 namespace {
@@ -57,13 +59,28 @@ std::string permission_line(const Attempt& attempt) {
 
 std::string at(const Position& position) { return manifest::to_string(position); }
 
+std::string by_rule(const Deny& deny) { return fmt::format("{} at {}", deny.id, at(deny.position)); }
+
+// A rule that denies it to every caller, as far as the edges of others to the same port tell.
+const Deny* denied_to_all(std::span<const Edge> edges, const Attempt& attempt) {
+  for (const Edge& edge : edges) {
+    if (edge.to != attempt.callee || edge.port != attempt.port || edge.protocol != attempt.protocol) continue;
+    for (const Deny& deny : edge.denies)
+      if (deny.from_anybody && meant(deny, attempt) != Meant::no) return &deny;
+  }
+  return nullptr;
+}
+
 std::string explain(std::span<const Edge> edges, const Attempt& attempt, const Edge* nearest) {
   std::string reason = what_was_tried(attempt) + ": ";
   bool http_like = attempt.protocol != Protocol::tcp;
   if (http_like && !attempt.path.empty() && !manifest::is_plain_path(attempt.path)) {
     return reason + "the path is ambiguous, which no rule covers";
   }
-  if (!nearest) {
+  const Deny* in_the_way = nearest ? nullptr : denied_to_all(edges, attempt);
+  if (in_the_way) {
+    reason += fmt::format("no rule of the manifest declares this call, and {} denies it", by_rule(*in_the_way));
+  } else if (!nearest) {
     reason += "no rule of the manifest declares this call";
   } else if (nearest->port != attempt.port) {
     reason += fmt::format("{} at {} is for port {}", nearest->id, at(nearest->position), nearest->port.number);
@@ -124,9 +141,13 @@ std::string named(const Edge& edge) {
   return fmt::format("the condition of {} at {}", edge.id, at(edge.when->position));
 }
 
+std::expected<bool, conditions::Failure> evaluate(const manifest::When& when, const Attempt& attempt) {
+  static thread_local conditions::Arena arena;
+  return when.condition.evaluate(Answers(attempt), arena);
+}
+
 // The decision about an attempt that its edge covers but for the condition.
 void judge_condition(const Attempt& attempt, Decision& decision) {
-  static thread_local conditions::Arena arena;
   const manifest::When& when = *decision.edge->when;
   if (attempt.headers == nullptr || !is_known(attempt)) {
     decision.verdict = Verdict::unknown;
@@ -134,7 +155,7 @@ void judge_condition(const Attempt& attempt, Decision& decision) {
     decision.reason = named(*decision.edge) + " depends on the request";
     return;
   }
-  const auto held = when.condition.evaluate(Answers(attempt), arena);
+  const auto held = evaluate(when, attempt);
   if (held && *held) return;
   decision.by_condition = true;
   if (!held && held.error().reason == conditions::Reason::later) {
@@ -146,6 +167,54 @@ void judge_condition(const Attempt& attempt, Decision& decision) {
   decision.verdict = Verdict::denied;
   const std::string why = held ? "does not hold" : "has no value: " + when.condition.describe(held.error());
   decision.reason = fmt::format("{}: {} {}: {}", what_was_tried(attempt), named(*decision.edge), why, when.source);
+}
+
+Decision undecided_by(const Edge& edge, const Deny& deny, bool left_to_callee, std::string_view on_what) {
+  return {Verdict::unknown,
+          &edge,
+          nullptr,
+          false,
+          false,
+          left_to_callee,
+          fmt::format("{} depends on {}", by_rule(deny), on_what),
+          &deny};
+}
+
+// What one deny rule says of an attempt: denied or unknown, or nothing.
+std::optional<Decision> judge_deny(const Edge& edge, const Deny& deny, const Attempt& attempt) {
+  const Meant asked = meant(deny, attempt);
+  if (asked == Meant::no) return std::nullopt;
+  const bool conditional = deny.when && (attempt.headers == nullptr || !is_known(attempt));
+  if (asked == Meant::maybe || conditional) return undecided_by(edge, deny, false, "the request");
+  std::expected<bool, conditions::Failure> held = true;
+  if (deny.when) held = evaluate(*deny.when, attempt);
+  if (held && !*held) return std::nullopt;
+  if (!held && held.error().reason == conditions::Reason::later)
+    return undecided_by(edge, deny, true, "what the callee's contract points out in the request");
+  std::string why = fmt::format("{}: {} denies it", what_was_tried(attempt), by_rule(deny));
+  if (deny.when && held) why += ", as its condition holds: " + deny.when->source;
+  if (!held)
+    why += fmt::format(", as its condition has no value: {}: {}", deny.when->condition.describe(held.error()),
+                       deny.when->source);
+  return Decision{Verdict::denied, &edge, nullptr, false, false, false, std::move(why), &deny};
+}
+
+// The edge's deny rules together: one that denies goes before one that may, and that before what is left to the callee.
+std::optional<Decision> judge_denies(const Edge& edge, const Attempt& attempt) {
+  std::optional<Decision> undecided;
+  for (const Deny& deny : edge.denies) {
+    auto decision = judge_deny(edge, deny, attempt);
+    if (!decision) continue;
+    if (decision->verdict == Verdict::denied) return decision;
+    if (!undecided || (undecided->left_to_callee && !decision->left_to_callee)) undecided = std::move(decision);
+  }
+  return undecided;
+}
+
+Decision as_audited(Decision refused) {
+  refused.verdict = Verdict::allowed;
+  refused.audited = true;
+  return refused;
 }
 
 // Allowed, with the reason why it would not be.
@@ -174,10 +243,12 @@ std::string_view to_string(Verdict verdict) {
   return "denied";
 }
 
-std::string_view Decision::rule() const { return permission ? permission->id : edge ? edge->id : std::string_view(); }
+std::string_view Decision::rule() const {
+  return deny ? deny->id : permission ? permission->id : edge ? edge->id : std::string_view();
+}
 
 const Position* Decision::position() const {
-  return permission ? &permission->position : edge ? &edge->position : nullptr;
+  return deny ? &deny->position : permission ? &permission->position : edge ? &edge->position : nullptr;
 }
 
 Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
@@ -185,10 +256,17 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* audited = nullptr;
   std::optional<Decision> conditional;
   std::optional<Decision> left;
+  std::optional<Decision> may_be_denied;
   const bool known = is_known(attempt);
   const bool plain = known && manifest::is_plain_path(attempt.path);
   for (const Edge& edge : edges) {
     if (!is_edge_of(edge, attempt)) continue;
+    if (!edge.denies.empty()) {
+      auto refused = judge_denies(edge, attempt);
+      if (refused && refused->verdict == Verdict::denied)
+        return edge.audited && (plain || !known) ? as_audited(std::move(*refused)) : std::move(*refused);
+      if (refused) may_be_denied = std::move(refused);
+    }
     const auto permission =
         std::ranges::find_if(edge.permissions, [&](const Permission& each) { return plain && covers(each, attempt); });
     const bool covered = edge.permissions.empty() || permission != edge.permissions.end();
@@ -197,7 +275,7 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
     if (!covered) continue;
     Decision decision{Verdict::allowed, &edge, edge.permissions.empty() ? nullptr : &*permission};
     if (edge.when) judge_condition(attempt, decision);
-    if (decision.allowed()) return decision;
+    if (decision.allowed()) return may_be_denied ? std::move(*may_be_denied) : std::move(decision);
     (decision.left_to_callee ? left : conditional) = std::move(decision);
   }
   if (left) return std::move(*left);
@@ -222,6 +300,7 @@ std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
       edges, [&](const Edge& edge) { return edge.kind == Edge::Kind::egress && edge.to == attempt.callee; });
   if (egress) return "";
   const Edge* nearest = nearest_edge(edges, attempt);
+  if (nearest ? judge_denies(*nearest, attempt).has_value() : denied_to_all(edges, attempt) != nullptr) return "";
   bool same_port = !nearest || (nearest->port == attempt.port && nearest->protocol == attempt.protocol);
   if (!same_port) return "";  // a permission would be for the port that is declared
   if (attempt.protocol == Protocol::tcp) return fmt::format("calls: {{{}: }}", attempt.callee);

@@ -48,23 +48,26 @@ struct Decision {
   bool left_to_callee = false;  // unknown, for what only the callee's sidecar knows: whoever is before it lets it pass
   std::string
       reason;  // one sentence for the log; empty where allowed. For a local caller and the log, never for a stranger
+  const Deny* deny = nullptr;  // the deny rule that decided, or that it depends on; of `edge`
 
   bool allowed() const { return verdict == Verdict::allowed; }
-  std::string_view rule() const;     // id of the permission or edge; "" where none
-  const Position* position() const;  // of the permission or edge; null where none
+  std::string_view rule() const;     // id of the deny rule, permission or edge; "" where none
+  const Position* position() const;  // of the same; null where none
 };
 
 // Allowed only where an edge from exactly that caller to exactly that callee and port, of that protocol, covers method
-// and path, and its condition, if it has one, holds; one that has no value does not. Unknown only where an attempt
-// leaves method, path or headers empty and an edge depends on it, which whoever enforces treats as denied, or where it
-// is left to the callee. An audited edge
-// allows what it does not cover, but for a path that is not plain. A path that is not plain (manifest::is_plain_path)
-// matches no permission. Allocates nothing where allowed. Safe from any thread.
+// and path, and its condition, if it has one, holds; one that has no value does not; and no deny rule of the edge means
+// it. A deny rule with a condition decides where that holds or has no value; its paths are compared as
+// manifest/wide_path.hpp says, and a path that is not plain may be any of them. Unknown only where an attempt leaves
+// method, path or headers empty and an edge depends on it, which whoever enforces treats as denied, or where it is left
+// to the callee. An audited edge allows what it does not cover, or denies, but for a path that is not plain. A path
+// that is not plain (manifest::is_plain_path) matches no permission. Allocates nothing where allowed, but for a
+// thread's longest path that a deny rule looked at. Safe from any thread.
 Decision decide(std::span<const Edge> edges, const Attempt& attempt);
 
 // The line of the manifest that would allow a denied attempt, to paste under the caller: "calls: {payments: [POST
 // /charges]}".
-// "" for the gateway's attempts and those that no line could allow.
+// "" for the gateway's attempts and those that no line could allow, as a deny rule stands in the way.
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt);
 
 }  // namespace bulkhead::policy

@@ -21,6 +21,11 @@ std::string what(const Edge& edge) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
+std::string label_of(const Edge& edge) {
+  const std::vector<std::string> exceptions = exceptions_on(edge);
+  return exceptions.empty() ? what(edge) : fmt::format("{}, but not {}", what(edge), fmt::join(exceptions, ", "));
+}
+
 std::string node_id(const Edge& edge) { return edge.outside ? edge.from + "/" + edge.to : edge.to; }
 
 // DOT's double-quoted strings: only the quote and the backslash are special.
@@ -44,6 +49,8 @@ void write_caller(std::string& text, const Model& model, std::string_view caller
     if (edge.when) fmt::format_to(std::back_inserter(text), "  when {}", edge.when->source);
     if (edge.audited) text += "  (audited, not enforced)";
     text += '\n';
+    for (const std::string& each : exceptions_on(edge))
+      fmt::format_to(std::back_inserter(text), "       but not {}\n", each);
   }
 }
 
@@ -74,7 +81,8 @@ std::string graph_dot(const Model& model) {
   for (const Edge& edge : model.edges) {
     if (edge.outside)
       fmt::format_to(out, "  {} [label={}, shape=ellipse];\n", dot_text(node_id(edge)), dot_text(spoken_target(edge)));
-    fmt::format_to(out, "  {} -> {} [label={}];\n", dot_text(edge.from), dot_text(node_id(edge)), dot_text(what(edge)));
+    fmt::format_to(out, "  {} -> {} [label={}{}];\n", dot_text(edge.from), dot_text(node_id(edge)),
+                   dot_text(label_of(edge)), allowed_on(model, edge).empty() ? ", style=dotted" : "");
   }
   return text + "}\n";
 }

@@ -86,6 +86,8 @@ json write(const Position& position) {
   return {{"file", position.file}, {"line", position.line}, {"column", position.column}};
 }
 
+json write(const manifest::When& when) { return {{"condition", when.source}, {"position", write(when.position)}}; }
+
 Result<Position> read_position(const json& value) {
   constexpr std::uint64_t kMost = std::numeric_limits<int>::max();
   Members members(value, "a position");
@@ -193,15 +195,26 @@ std::optional<Outside> read_outside(Members& edge) {
   return outside;
 }
 
-void read_permissions(Members& members, Edge& edge) {
+void read_permissions(Members& members, Protocol protocol, std::vector<Permission>& into) {
   const json* permissions = members.find("permissions", true);
   if (!permissions) return;
   if (!permissions->is_array()) return members.refuse("has 'permissions' that are not a list");
-  if (edge.protocol == Protocol::tcp && !permissions->empty()) return members.refuse("has permissions on a TCP port");
+  if (protocol == Protocol::tcp && !permissions->empty()) return members.refuse("has permissions on a TCP port");
   for (const json& each : *permissions) {
-    auto permission = permission_from_json(each, edge.protocol);
+    auto permission = permission_from_json(each, protocol);
     if (!permission) return members.refuse("has a bad permission: " + permission.error().message);
-    edge.permissions.push_back(std::move(*permission));
+    into.push_back(std::move(*permission));
+  }
+}
+
+void read_denies(Members& members, Edge& edge) {
+  const json* denies = members.find("denies", false);
+  if (!denies) return;
+  if (!denies->is_array() || denies->empty()) return members.refuse("has 'denies' that are no list of rules");
+  for (const json& each : *denies) {
+    auto deny = deny_from_json(each, edge.protocol);
+    if (!deny) return members.refuse("has a bad deny rule: " + deny.error().message);
+    edge.denies.push_back(std::move(*deny));
   }
 }
 
@@ -215,6 +228,7 @@ void check_shape(Members& members, const Edge& edge) {
   if (edge.outside.has_value() != egress) members.refuse("has 'outside' without being egress, or lacks it");
   if (edge.at && edge.kind != Edge::Kind::call) members.refuse("has 'at' without being a call");
   if (!edge.as.empty() && edge.kind != Edge::Kind::call) members.refuse("has 'as' without being a call");
+  if (!edge.denies.empty() && egress) members.refuse("has deny rules without being a call or route");
   if (edge.audited && egress) members.refuse("is audited without being a call or route");
   if (edge.when && (egress || edge.protocol == Protocol::tcp)) members.refuse("has a condition on what is no request");
   if (edge.outside && (edge.outside->scheme == Scheme::tcp) != (edge.protocol == Protocol::tcp)) {
@@ -232,6 +246,14 @@ json to_json(const Permission& permission) {
           {"position", write(permission.position)}};
 }
 
+json to_json(const Deny& deny) {
+  json value{{"id", deny.id}, {"permissions", json::array()}, {"position", write(deny.position)}};
+  for (const Permission& permission : deny.permissions) value["permissions"].push_back(to_json(permission));
+  if (deny.when) value["when"] = write(*deny.when);
+  if (deny.from_anybody) value["from_anybody"] = true;
+  return value;
+}
+
 json to_json(const Edge& edge) {
   json value{{"kind", to_string(edge.kind)},
              {"from", edge.from},
@@ -244,8 +266,9 @@ json to_json(const Edge& edge) {
   for (const Permission& permission : edge.permissions) value["permissions"].push_back(to_json(permission));
   if (edge.at) value["at"] = {{"host", edge.at->host}, {"port", edge.at->port.number}};
   if (!edge.as.empty()) value["as"] = edge.as;
+  for (const Deny& deny : edge.denies) value["denies"].push_back(to_json(deny));
   if (edge.audited) value["audited"] = true;
-  if (edge.when) value["when"] = {{"condition", edge.when->source}, {"position", write(edge.when->position)}};
+  if (edge.when) value["when"] = write(*edge.when);
   if (edge.outside) {
     value["outside"] = {{"scheme", to_string(edge.outside->scheme)},
                         {"host", edge.outside->host},
@@ -274,6 +297,18 @@ Result<Permission> permission_from_json(const json& value, Protocol protocol) {
   return permission;
 }
 
+Result<Deny> deny_from_json(const json& value, Protocol protocol) {
+  Members members(value, "a deny rule");
+  Deny deny{.id = members.text("id")};
+  read_permissions(members, protocol, deny.permissions);
+  deny.when = read_when(members);
+  if (deny.when && protocol == Protocol::tcp) members.refuse("has a condition on what is no request");
+  deny.from_anybody = members.find("from_anybody", false) != nullptr && members.boolean("from_anybody");
+  if (const json* position = members.find("position", true)) keep(members, read_position(*position), deny.position);
+  if (auto read = members.finish(); !read) return fail(read.error());
+  return deny;
+}
+
 Result<Edge> edge_from_json(const json& value) {
   Members members(value, "an edge");
   Edge edge;
@@ -282,7 +317,8 @@ Result<Edge> edge_from_json(const json& value) {
   edge.to = members.text("to");
   edge.port = read_port(members);
   edge.protocol = read_enum(members, "protocol", std::array{Protocol::http, Protocol::grpc, Protocol::tcp});
-  read_permissions(members, edge);
+  read_permissions(members, edge.protocol, edge.permissions);
+  read_denies(members, edge);
   edge.at = read_local(members);
   edge.as = read_aliases(members);
   edge.when = read_when(members);

@@ -38,6 +38,16 @@ struct Permission {
   bool covers(std::string_view method, std::string_view request_path) const noexcept;
 };
 
+// What of an edge is refused whatever its permissions say: a deny rule of the manifest, as far as it is about the edge.
+struct Deny {
+  std::string id;                       // "deny.no-admin", "deny[2]"
+  std::vector<Permission> permissions;  // their paths as manifest::widen_pattern makes them; none: everything
+  std::optional<manifest::When> when;   // it must hold, or have no value; never of tcp
+  bool from_anybody = false;            // the rule is about every caller
+  Position position;
+  bool operator==(const Deny&) const = default;
+};
+
 // Where a call is answered besides its name: an address of the caller's own loopback.
 struct LocalAddress {
   std::string host;  // "localhost", "0.0.0.0" or an address of 127.0.0.0/8
@@ -62,7 +72,8 @@ struct Edge {
   Protocol protocol = Protocol::http;   // egress: http for http and https, tcp for tcp
   std::vector<Permission> permissions;  // none: everything; routes: the paths as the service sees them
   std::optional<manifest::When> when;   // must hold besides; never of egress or tcp
-  bool audited = false;                 // what it does not cover is recorded and passes; never of egress
+  std::vector<Deny> denies;             // the same on all edges between the two at that port; never of egress
+  bool audited = false;                 // what it does not cover, or denies, is recorded and passes; never of egress
   std::optional<LocalAddress> at;       // calls only
   std::vector<std::string> as;          // calls only: the names that the caller knows it by besides `to`
   std::optional<Outside> outside;       // egress only
@@ -117,7 +128,9 @@ std::string_view to_string(Edge::Kind kind);
 nlohmann::json to_json(const Edge& edge);
 nlohmann::json to_json(const Permission& permission);
 Result<Edge> edge_from_json(const nlohmann::json& value);
+nlohmann::json to_json(const Deny& deny);
 Result<Permission> permission_from_json(const nlohmann::json& value, Protocol protocol);
+Result<Deny> deny_from_json(const nlohmann::json& value, Protocol protocol);
 nlohmann::json to_json(const std::vector<Edge>& edges);
 Result<std::vector<Edge>> edges_from_json(const nlohmann::json& value);
 

@@ -102,10 +102,24 @@ class Question {
       answer_.rule = edge;
       answer_.path = walk_.over(*edge);
     }
-    if (answer_.verdict != Verdict::allowed) {
+    if (answer_.verdict == Verdict::allowed) return;
+    if (const Edge* denied = denied_direct())
+      say(fmt::format("{} may not call {} itself: {} declares it, and nothing of that is left by {}.",
+                      spoken_party(walk_.from()), spoken_party(to_), rule_at(*denied),
+                      fmt::join(exceptions_on(*denied), ", ")));
+    else
       say(fmt::format("{} may not call {} itself: no rule of the manifest declares it.", spoken_party(walk_.from()),
                       spoken_party(to_)));
+  }
+
+  // FROM's own edge to TO that deny rules leave nothing of.
+  const Edge* denied_direct() {
+    for (const Edge& edge : model_.edges) {
+      if (edge.from != walk_.from() || !leads_to(edge, to_) || edge.denies.empty()) continue;
+      answer_.denied_by = &edge.denies.front();
+      return &edge;
     }
+    return nullptr;
   }
 
   void answer_through() {
@@ -178,7 +192,8 @@ Result<Answer> reach(const Model& model, std::string_view from_name, std::string
   bool host = to.find('.') != std::string_view::npos;
   if (!is_party(model, to) && !declared && !host) return fail(no_such(model, to_name));
   if (from == to) {
-    return Answer{Verdict::allowed, Verdict::allowed, "A program reaches itself over its own loopback.", nullptr, {}};
+    return Answer{Verdict::allowed, Verdict::allowed, "A program reaches itself over its own loopback.",
+                  nullptr,          nullptr,          {}};
   }
   return Question(model, from, to).run();
 }

@@ -16,8 +16,9 @@ namespace bulkhead::policy {
 // One step along one declared edge. Pointers are into the Model, which must outlive this.
 struct Hop {
   const Edge* edge = nullptr;
-  std::vector<std::string> what;  // the permissions as written; {"everything"} where the edge is open
-  std::string assumption;         // what must hold for the attacker to take this step
+  std::vector<std::string> what;    // the permissions as written; {"everything"} where the edge is open
+  std::vector<std::string> except;  // what deny rules take out of that, each with its rule
+  std::string assumption;           // what must hold for the attacker to take this step
 };
 
 struct Reachable {
@@ -39,6 +40,7 @@ struct Answer {
   Verdict verdict = Verdict::denied;   // may FROM call TO itself?
   Verdict indirect = Verdict::denied;  // could what FROM can reach carry it on to TO? unknown past the outside
   std::string why;                     // one or more sentences, names the rule's file and line
+  const Deny* denied_by = nullptr;     // the deny rule that leaves nothing of a declared direct call; may be null
   const Edge* rule = nullptr;          // of the direct call, else of the first hop of the shortest path; may be null
   std::vector<Hop> path;               // the shortest one; empty where there is none
 };

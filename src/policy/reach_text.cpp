@@ -16,6 +16,8 @@ void write_hop(std::string& text, const Hop& hop, std::string_view indent) {
   fmt::format_to(std::back_inserter(text), "{}{} -> {}  {}  ({}, {})\n", indent, spoken_party(hop.edge->from),
                  spoken_target(*hop.edge), fmt::join(hop.what, ", "), hop.edge->id,
                  manifest::to_string(hop.edge->position));
+  for (const std::string& each : hop.except)
+    fmt::format_to(std::back_inserter(text), "{}    but not {}\n", indent, each);
   fmt::format_to(std::back_inserter(text), "{}    {}\n", indent, hop.assumption);
 }
 
@@ -33,10 +35,15 @@ void write_list(std::string& text, std::string_view title, const std::vector<Rea
 
 json hop_json(const Hop& hop) {
   const Edge& edge = *hop.edge;
-  return {{"from", edge.from},        {"to", edge.to},
-          {"port", edge.port.number}, {"kind", to_string(edge.kind)},
-          {"what", hop.what},         {"assumption", hop.assumption},
-          {"rule", edge.id},          {"position", manifest::to_string(edge.position)}};
+  return {{"from", edge.from},
+          {"to", edge.to},
+          {"port", edge.port.number},
+          {"kind", to_string(edge.kind)},
+          {"what", hop.what},
+          {"except", hop.except},
+          {"assumption", hop.assumption},
+          {"rule", edge.id},
+          {"position", manifest::to_string(edge.position)}};
 }
 
 json path_json(const std::vector<Hop>& path) {
@@ -93,6 +100,9 @@ json to_json(const Answer& answer, std::string_view from, std::string_view to) {
              {"indirect", to_string(answer.indirect)},
              {"why", answer.why},
              {"path", path_json(answer.path)}};
+  if (answer.denied_by)
+    value["denied_by"] = {{"rule", answer.denied_by->id},
+                          {"position", manifest::to_string(answer.denied_by->position)}};
   if (answer.rule) {
     value["rule"] = answer.rule->id;
     value["position"] = manifest::to_string(answer.rule->position);

@@ -2,19 +2,19 @@
 
 #include <deque>
 
+#include "policy/deny.hpp"
+
 namespace bulkhead::policy {
 
 namespace {
 
-// A request that `permission` covers.
-Attempt sample(const Edge& edge, const Permission& permission, const std::string& path) {
-  std::string_view method = permission.methods.empty() ? std::string_view("GET") : permission.methods.front();
+Attempt sample(const Edge& edge, std::string_view method, std::string_view path) {
   return {edge.from, edge.to, edge.port, edge.protocol, method, path};
 }
 
 std::string sample_path(const PathPattern& pattern) {
   std::string path;
-  for (char c : pattern.text()) path += c == '*' ? 'x' : c;
+  for (char c : pattern.text()) path += c == '*' ? '~' : c;
   return path;
 }
 
@@ -31,8 +31,9 @@ std::span<const Edge> callers_edges(const Model& model, const Edge& edge) {
 std::string allowed_text(const std::string& what, const Decision& decision) {
   if (decision.audited) return what + " (would be refused; its mode is audit)";
   if (decision.allowed()) return what;
-  const bool may_hold = decision.verdict == Verdict::unknown && decision.by_condition;
-  return may_hold ? fmt::format("{} when {}", what, decision.edge->when->source) : "";
+  if (decision.verdict != Verdict::unknown) return "";
+  if (decision.deny) return what;  // the edge's exceptions say what is not
+  return decision.by_condition ? fmt::format("{} when {}", what, decision.edge->when->source) : "";
 }
 
 }  // namespace
@@ -42,12 +43,31 @@ std::vector<std::string> allowed_on(const Model& model, const Edge& edge) {
   Attempt anything{edge.from, edge.to, edge.port, edge.protocol, {}, {}};
   if (const std::string text = allowed_text("everything", decide(edges, anything)); !text.empty()) return {text};
   std::vector<std::string> allowed;
-  for (const Permission& permission : edge.permissions) {
-    std::string path = sample_path(permission.path);
-    std::string text = allowed_text(permission.text, decide(edges, sample(edge, permission, path)));
-    if (!text.empty()) allowed.push_back(std::move(text));
+  if (edge.permissions.empty()) return allowed;
+  for (const Sample& each : samples_of(edge)) {
+    for (const std::string& method : each.methods) {
+      std::string text = allowed_text(each.what, decide(edges, sample(edge, method, each.path)));
+      if (text.empty()) continue;
+      allowed.push_back(std::move(text));
+      break;
+    }
   }
   return allowed;
+}
+
+std::vector<Sample> samples_of(const Edge& edge) {
+  const std::vector<std::string> any{"GET", "ANY-OTHER"};
+  std::vector<Sample> samples;
+  if (edge.permissions.empty()) samples.push_back({"everything", any, "/~"});
+  for (const Permission& each : edge.permissions)
+    samples.push_back({each.text, each.methods.empty() ? any : each.methods, sample_path(each.path)});
+  return samples;
+}
+
+std::vector<std::string> exceptions_on(const Edge& edge) {
+  std::vector<std::string> exceptions;
+  for (const Deny& deny : edge.denies) exceptions.push_back(spoken(deny));
+  return exceptions;
 }
 
 std::string spoken_party(std::string_view name) { return name == kGateway ? "the gateway" : std::string(name); }
@@ -82,7 +102,7 @@ std::vector<Hop> Walk::over(const Edge& edge) const {
 }
 
 Hop Walk::hop(const Edge& edge) const {
-  Hop hop{.edge = &edge, .what = allowed_on(model_, edge)};
+  Hop hop{.edge = &edge, .what = allowed_on(model_, edge), .except = exceptions_on(edge)};
   if (edge.from == kGateway) {
     hop.assumption = "whoever reaches the gateway can send what its routes let through";
   } else if (edge.from == from_) {

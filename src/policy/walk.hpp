@@ -36,6 +36,16 @@ class Walk {
 // What decide() allows on `edge`, one of the model's own: its permissions as written, {"everything"} where it is open,
 // none where it allows nothing.
 std::vector<std::string> allowed_on(const Model& model, const Edge& edge);
+// What deny rules take out of that, or all of it.
+std::vector<std::string> exceptions_on(const Edge& edge);
+
+// A request that each permission of the edge covers, one where it is open; with its `what` as the manifest writes it.
+struct Sample {
+  std::string what;                  // "everything" where the edge is open
+  std::vector<std::string> methods;  // any of them will do; of any method, one that rules may name and one they do not
+  std::string path;                  // matched by what matches all of the permission's pattern, and by nothing else
+};
+std::vector<Sample> samples_of(const Edge& edge);
 
 // "payments:9000", "mail (https://api.mail.example:443)", "the gateway".
 std::string spoken_target(const Edge& edge);

@@ -69,7 +69,7 @@ Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, c
   judgement.left_to_callee = decision.left_to_callee;
   judgement.rule = decision.rule();
   judgement.verdict = decision.audited ? "audited" : policy::to_string(decision.verdict);
-  judgement.by_condition = decision.by_condition;
+  judgement.by_condition = decision.by_condition || decision.deny != nullptr;
   if (judgement.allowed && !decision.audited) return judgement;
 
   Refusal& refusal = judgement.refusal.emplace();

@@ -18,7 +18,7 @@ namespace bulkhead::proxy {
 
 struct Judgement {
   bool allowed = false;
-  bool by_condition = false;       // not allowed for a condition alone
+  bool by_condition = false;       // not allowed for a condition alone, or by a deny rule: something is there
   bool left_to_callee = false;     // allowed as far as it can be told before the callee's contract is asked
   std::string_view rule;           // that allowed, or the nearest; lives as long as the edges
   std::string_view verdict;        // "allowed", "denied", "unknown"; "audited": allowed, and would be denied

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "jose/signing_key.hpp"
+#include "manifest/wide_path.hpp"
 #include "proxy/authorize.hpp"
 #include "proxy/mesh_harness.hpp"
 
@@ -13,7 +14,8 @@ struct Setting {
   const char* name;
   const char* caller;
   bool audited;
-  bool faulty;  // the caller's sidecar lets everything through, and believes whom it likes
+  bool faulty;          // the caller's sidecar lets everything through, and believes whom it likes
+  bool denied = false;  // deny rules stand in the way of some
 };
 
 constexpr const char* kMethods[] = {"GET", "POST", "DELETE", "get"};
@@ -30,7 +32,23 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     const std::string source = R"(user.claims.tier == "gold" || request.method == "POST")";
     checkout.when.emplace(manifest::When{source, checkout.position, *manifest::compile_when(source)});
     edges_ = {checkout, call("search", "payments", 8080, Protocol::http)};
-    for (policy::Edge& edge : edges_) edge.audited = GetParam().audited;
+    for (policy::Edge& edge : edges_) {
+      edge.audited = GetParam().audited;
+      if (GetParam().denied) edge.denies = {deny("GET|DELETE /Charges/7", ""), deny("POST /*", kSilver)};
+    }
+  }
+
+  // Whoever is nobody has no tier, and is denied.
+  static constexpr std::string_view kSilver = R"(user.claims.tier == "silver")";
+
+  static policy::Deny deny(std::string_view requests, std::string_view when) {
+    policy::Deny deny{.id = "deny.some", .position = {"bulkhead.yaml", 7, 5}};
+    const auto request = *manifest::parse_permission(requests, Protocol::http);
+    deny.permissions.push_back(
+        {"deny.some[0]", request.methods, *manifest::widen_pattern(request.path), request.text, deny.position});
+    if (!when.empty())
+      deny.when.emplace(manifest::When{std::string(when), deny.position, *manifest::compile_when(when)});
+    return deny;
   }
 
   EndUserPtr user(For whom) const {
@@ -112,18 +130,22 @@ TEST_P(Matrix, TheWireDecidesAsThePureFunction) {
   EXPECT_EQ(allowed > 0, declared);
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Matrix,
-                         ::testing::Values(Setting{"Declared", "checkout", false, false},
-                                           Setting{"DeclaredAudited", "checkout", true, false},
-                                           Setting{"FaultyDeclared", "checkout", false, true},
-                                           Setting{"FaultyDeclaredAudited", "checkout", true, true},
-                                           Setting{"Open", "search", false, false},
-                                           Setting{"OpenAudited", "search", true, false},
-                                           Setting{"FaultyOpen", "search", false, true},
-                                           Setting{"FaultyOpenAudited", "search", true, true},
-                                           Setting{"FaultyStranger", "stranger", false, true},
-                                           Setting{"FaultyStrangerAudited", "stranger", true, true}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Of, Matrix,
+    ::testing::Values(
+        Setting{"Declared", "checkout", false, false}, Setting{"DeclaredAudited", "checkout", true, false},
+        Setting{"FaultyDeclared", "checkout", false, true}, Setting{"FaultyDeclaredAudited", "checkout", true, true},
+        Setting{"Open", "search", false, false}, Setting{"OpenAudited", "search", true, false},
+        Setting{"FaultyOpen", "search", false, true}, Setting{"FaultyOpenAudited", "search", true, true},
+        Setting{"FaultyStranger", "stranger", false, true}, Setting{"FaultyStrangerAudited", "stranger", true, true},
+        Setting{"DeclaredDenied", "checkout", false, false, true},
+        Setting{"DeclaredDeniedAudited", "checkout", true, false, true},
+        Setting{"FaultyDeclaredDenied", "checkout", false, true, true},
+        Setting{"OpenDenied", "search", false, false, true}, Setting{"OpenDeniedAudited", "search", true, false, true},
+        Setting{"FaultyOpenDenied", "search", false, true, true},
+        Setting{"FaultyOpenDeniedAudited", "search", true, true, true},
+        Setting{"FaultyStrangerDenied", "stranger", false, true, true}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace bulkhead::proxy::testing
