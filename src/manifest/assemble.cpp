@@ -143,7 +143,7 @@ class Assembler {
     if (!taken.secrets.empty()) add(whole, "secrets", "secret", std::move(taken.secrets), mark);
   }
 
-  // Deny rules and groups of services, where services keep their names. Whether there are any.
+  // Deny rules and groups of services, where services keep their names, and roles. Whether there are any.
   bool take_policy(Node& whole, const Node& root, const Inclusion& inclusion) {
     const bool renames = !inclusion.prefix.empty() || inclusion.only || !inclusion.with.empty();
     const Entry* deny = find_entry(root, "deny");
@@ -159,7 +159,10 @@ class Assembler {
     }
     if (groups && !renames && groups->value->kind == Node::Kind::map)
       add(whole, "groups", "group", groups->value->entries, inclusion.mark);
-    return deny || groups;
+    const Entry* roles = find_entry(root, "roles");
+    if (roles && roles->value->kind == Node::Kind::map)
+      add(whole, "roles", "role", roles->value->entries, inclusion.mark);
+    return deny || groups || roles;
   }
 
   void take_deny(Node& whole, const Entry& deny) {

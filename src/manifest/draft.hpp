@@ -116,6 +116,7 @@ void read_update(Context& context, const Fields& fields, Service& service);    /
 void read_operators(Context& context, const Node& node, Application& application);
 void read_debug(Context& context, const Node& node, std::string owner, Debug& debug);
 void read_denies(Context& context, const Node& node, Draft& draft);
+void read_roles(Context& context, const Node& node);  // into `context`
 void read_groups(Context& context, const Node& node, Draft& draft);
 
 // Judging: what the names refer to. Each fills in the service's or gateway's final values.
@@ -134,6 +135,7 @@ void check_ports(Context& context, const ResilienceDraft& written, const Service
                  const std::vector<Port>& ports);
 void check_concurrency(Context& context, const ServiceDraft& service);
 void check_groups(Context& context, const Draft& draft);
+void expand_group_calls(Context& context, Draft& draft);  // before calls are resolved
 void resolve_denies(Context& context, Draft& draft);
 void check_users(Context& context, const Draft& draft);  // that somebody vouches for those whom conditions ask for
 

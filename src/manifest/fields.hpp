@@ -10,6 +10,7 @@
 #include "manifest/keys.hpp"
 #include "manifest/parse.hpp"
 #include "manifest/report.hpp"
+#include "manifest/roles.hpp"
 #include "manifest/tree.hpp"
 
 namespace bulkhead::manifest {
@@ -17,6 +18,7 @@ namespace bulkhead::manifest {
 struct Context {
   Report& report;
   const ParseOptions& options;
+  Roles roles = {};  // of the manifest, once they are read
 };
 
 // Text with where it is written; its variables are put in.

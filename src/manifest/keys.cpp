@@ -16,8 +16,9 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app",     "trust_domain", "svid_ttl", "services", "gateway", "operators", "debug",
-                               "include", "owner",        "mode",     "auth",     "secrets", "deny",      "groups"};
+constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
+                               "operators", "debug",        "include",  "owner",    "mode",
+                               "auth",      "secrets",      "deny",     "groups",   "roles"};
 constexpr Advice kManifestLater[] = {
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
@@ -30,7 +31,6 @@ constexpr Advice kManifestForeign[] = {
     {"networks", "there are no networks: 'calls' of a service says whom it reaches"},
     {"volumes", "each service has a volume of its own, and 'mounts' of a service adds paths of the host"},
     {"configs", "'mounts' of a service adds files of the host"},
-    {"roles", "the key is 'operators'"},
 };
 
 constexpr Known kDeny[] = {"name", "from", "to", "requests", "when"};

@@ -62,6 +62,8 @@ void read_services(Context& context, const Fields& fields, Draft& draft) {
 }
 
 void resolve(Context& context, Draft& draft) {
+  check_groups(context, draft);
+  expand_group_calls(context, draft);
   for (ServiceDraft& service : draft.services) {
     resolve_health(context, service);
     resolve_secrets(context, draft, service);
@@ -73,7 +75,6 @@ void resolve(Context& context, Draft& draft) {
     check_aliases(context, service);
   }
   check_dependencies(context, draft);
-  check_groups(context, draft);
   resolve_denies(context, draft);
   resolve_routes(context, draft);
   check_users(context, draft);
@@ -99,6 +100,7 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   }
   Fields fields(context, root, Section::manifest, "the manifest");
   read_application(context, fields, draft.application);
+  if (const Node* node = fields.find("roles")) read_roles(context, *node);
   if (const Node* node = fields.find("secrets")) read_secrets(context, *node, draft);
   read_services(context, fields, draft);
   if (const Node* node = fields.find("operators")) read_operators(context, *node, draft.application);

@@ -1,4 +1,4 @@
-// Rules that deny, and groups of services.
+// Rules that deny.
 
 #include <algorithm>
 #include <set>
@@ -151,32 +151,6 @@ void resolve_denies(Context& context, Draft& draft) {
   for (DenyDraft& each : draft.denies) {
     DenyResolver(context, draft, each).run();
     draft.application.denies.push_back(each.rule);
-  }
-}
-
-void read_groups(Context& context, const Node& node, Draft& draft) {
-  constexpr std::string_view kAllowed = "{backend: [orders, catalog]}";
-  if (node.kind != Node::Kind::map) return refuse_value(context, node, "'groups' of the manifest", "a map", kAllowed);
-  for (const Entry& entry : node.entries) {
-    if (!check_name(context, entry.mark, entry.key, "a group")) continue;
-    const std::string what = fmt::format("the group '{}'", entry.key);
-    const std::size_t before = context.report.size();
-    GroupDraft group{entry.mark, read_texts(context, *entry.value, what, kAllowed)};
-    if (group.members.empty() && context.report.size() == before)
-      refuse_value(context, *entry.value, what, "a list of at least one service", kAllowed);
-    draft.groups.emplace(entry.key, std::move(group));
-  }
-}
-
-void check_groups(Context& context, const Draft& draft) {
-  for (const auto& [name, group] : draft.groups) {
-    if (draft.find(name) || name == kGatewaySpoken)
-      context.report
-          .add(group.mark, "group",
-               fmt::format("'{}' is {}, and can't be a group as well", name,
-                           name == kGatewaySpoken ? "the gateway" : "a service"))
-          .help.emplace_back("give the group a name of its own");
-    for (const Text& member : group.members) find_service(context, draft, member, false, "in the group");
   }
 }
 

@@ -5,23 +5,60 @@
 
 namespace bulkhead::manifest {
 
+namespace {
+
+void refuse_condition(Context& context, const Text& text, const std::string& what, std::size_t offset,
+                      std::string_view why) {
+  // Where the text is written over several lines, its beginning has to do.
+  const std::string_view before = std::string_view(text.value).substr(0, offset);
+  const bool one_line = text.value.find('\n') == std::string::npos;
+  context.report
+      .add(one_line ? after(text.mark, before) : text.mark, "condition",
+           fmt::format("{} is no condition: {}", what, why))
+      .help.push_back("conditions are in the Common Expression Language: when: 'request.path.startsWith(\"/v2/\")'");
+}
+
+// The condition that `text` is with its roles put in; nothing, reported, where it is none.
+std::optional<When> condition_of(Context& context, const Text& text, const std::string& what, const Roles& roles) {
+  const auto expanded = expand_roles(text.value, roles);
+  if (!expanded) {
+    refuse_condition(context, text, what, expanded.error().offset, expanded.error().message);
+    return std::nullopt;
+  }
+  auto condition = compile_when(expanded->text);
+  if (condition) return When{expanded->text, context.report.position(text.mark), std::move(*condition)};
+  refuse_condition(context, text, what, expanded->origin(condition.error().offset), condition.error().message);
+  return std::nullopt;
+}
+
+}  // namespace
+
 void read_when(Context& context, const Fields& fields, std::optional<When>& into, ResilienceDraft& draft) {
   auto text = fields.text("when");
   if (!text) return;
   draft.of_requests.push_back({"when", fields.mark("when")});
-  auto condition = compile_when(text->value);
-  if (condition) {
-    into.emplace(When{text->value, context.report.position(text->mark), std::move(*condition)});
-    return;
+  into = condition_of(context, *text, fields.what("when"), context.roles);
+}
+
+void read_roles(Context& context, const Node& node) {
+  constexpr std::string_view kAllowed = "{staff: 'user.claims.role == \"staff\"'}";
+  if (node.kind != Node::Kind::map) return refuse_value(context, node, "'roles' of the manifest", "a map", kAllowed);
+  Roles roles;
+  for (const Entry& entry : node.entries) {
+    if (!is_role_name(entry.key)) {
+      Mistake& mistake =
+          context.report.add(entry.mark, "bad-name", fmt::format("'{}' cannot be the name of a role", entry.key));
+      mistake.allowed = "lower-case letters, digits and '_', a letter first, at most 63";
+      continue;
+    }
+    const std::string what = fmt::format("the role '{}'", entry.key);
+    const auto text = read_text(context, *entry.value, what);
+    if (!text) continue;
+    // Also where it is no condition, lest each that asks for it be one more mistake.
+    const auto role = condition_of(context, *text, what, {});
+    roles.emplace(entry.key, role ? text->value : "true");
   }
-  // Where the text is written over several lines, its beginning has to do.
-  const conditions::Mistake& mistake = condition.error();
-  const std::string_view before = std::string_view(text->value).substr(0, mistake.offset);
-  const bool one_line = text->value.find('\n') == std::string::npos;
-  context.report
-      .add(one_line ? after(text->mark, before) : text->mark, "condition",
-           fmt::format("{} is no condition: {}", fields.what("when"), mistake.message))
-      .help.push_back("conditions are in the Common Expression Language: when: 'request.path.startsWith(\"/v2/\")'");
+  context.roles = std::move(roles);
 }
 
 namespace {

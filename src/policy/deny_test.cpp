@@ -180,10 +180,9 @@ TEST(Deny, IsSeenByReachAndGraph) {
   const auto db = reach(model, "web", "db");
   ASSERT_TRUE(db);
   EXPECT_EQ(db->verdict, Verdict::denied);
-  EXPECT_EQ(
-      db->why,
-      "web may not call db itself: web.calls.db at bulkhead.yaml:5:63 declares it, and nothing of that is left by "
-      "anything (deny[2] at bulkhead.yaml:14:5). No chain of declared calls leads there through others.");
+  EXPECT_EQ(db->why,
+            "web may not call db itself: web.calls.db at bulkhead.yaml:5:64 declares it, and denied is "
+            "anything (deny[2] at bulkhead.yaml:14:5). No chain of declared calls leads there through others.");
   EXPECT_EQ(to_json(*db, "web", "db")["denied_by"]["rule"], "deny[2]");
   const std::string graph = graph_text(model);
   EXPECT_NE(graph.find("  -> db:5432  tcp  everything\n       but not anything (deny[2] at bulkhead.yaml:14:5)\n"),

@@ -104,9 +104,8 @@ class Question {
     }
     if (answer_.verdict == Verdict::allowed) return;
     if (const Edge* denied = denied_direct())
-      say(fmt::format("{} may not call {} itself: {} declares it, and nothing of that is left by {}.",
-                      spoken_party(walk_.from()), spoken_party(to_), rule_at(*denied),
-                      fmt::join(exceptions_on(*denied), ", ")));
+      say(fmt::format("{} may not call {} itself: {} declares it, and denied is {}.", spoken_party(walk_.from()),
+                      spoken_party(to_), rule_at(*denied), fmt::join(exceptions_on(*denied), ", ")));
     else
       say(fmt::format("{} may not call {} itself: no rule of the manifest declares it.", spoken_party(walk_.from()),
                       spoken_party(to_)));
