@@ -43,6 +43,13 @@ int check(const Context& context);
 int config(const Context& context);
 int graph(const Context& context, const std::string& format);
 int reach(const Context& context, const std::string& from, const std::string& to);
+struct CanOptions {
+  std::string user;  // "ann", "customers:ann", "-"
+  std::string method;
+  std::string url;
+  std::vector<std::string> claims;  // "role=staff"
+};
+int can(const Context& context, const CanOptions& options);
 int restart(const Context& context, const std::string& service);
 int scale(const Context& context, const std::string& service, int count);
 int history(const Context& context, const std::string& service);           // empty: of all

@@ -19,9 +19,9 @@ _bulkhead() {
     image) COMPREPLY=($(compgen -W 'ls rm' -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W 'up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume upgrade doctor image contract api-key completion' -- "$word"))
+    COMPREPLY=($(compgen -W 'up down status logs init check config graph restart scale history rollback exec run forward reach can identity audit suspend resume upgrade doctor image contract api-key completion' -- "$word"))
   elif [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --watch --dry-run --volumes --follow --lines --format --to --since --service --unix --beside --from --force --scope --expires' -- "$word"))
+    COMPREPLY=($(compgen -W '--file --profile --json --help --detach --watch --dry-run --volumes --follow --lines --format --to --since --service --unix --beside --from --force --scope --expires --claim' -- "$word"))
   else
     COMPREPLY=($(compgen -W "$(bulkhead graph --format json "${files[@]}" 2>/dev/null |
       sed -nE '/"nodes"/,$s/^ *"name": "([a-z0-9-]+)".*/\1/p' | sort -u)" -- "$word"))
@@ -35,7 +35,7 @@ constexpr std::string_view kZshHead = "#compdef bulkhead\nautoload -U +X bashcom
 constexpr std::string_view kZshTail = "[[ ${funcstack[1]} != _bulkhead ]] || _bash_complete -F _bulkhead\n";
 
 constexpr std::string_view kFish = R"script(# bulkhead completion for fish: bulkhead completion fish | source
-set -l commands up down status logs init check config graph restart scale history rollback exec run forward reach identity audit suspend resume upgrade doctor image contract api-key completion
+set -l commands up down status logs init check config graph restart scale history rollback exec run forward reach can identity audit suspend resume upgrade doctor image contract api-key completion
 complete -c bulkhead -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c bulkhead -s f -l file -r -d 'a file of the manifest'
 complete -c bulkhead -l profile -x -d 'activate a profile'
@@ -52,6 +52,7 @@ complete -c bulkhead -n '__fish_seen_subcommand_from run' -l beside -d 'not in t
 complete -c bulkhead -n '__fish_seen_subcommand_from forward' -l unix -r -d 'a socket instead of a port'
 complete -c bulkhead -n '__fish_seen_subcommand_from audit' -l since -x -d 'not older than'
 complete -c bulkhead -n '__fish_seen_subcommand_from audit' -l service -x -d 'of this service'
+complete -c bulkhead -n '__fish_seen_subcommand_from can' -l claim -x -d 'what is said of the user'
 complete -c bulkhead -n '__fish_seen_subcommand_from image' -f -a 'ls rm'
 complete -c bulkhead -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 )script";

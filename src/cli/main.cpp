@@ -185,6 +185,19 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = reach(context, from, to); });
 
+  CanOptions asked;
+  sub = command(app, context, "can",
+                "May this user send that request to the gateway, by which rule, and what may it cause behind it?");
+  sub->add_option("USER", asked.user, "its name, such as ann, or customers:ann with who vouches for it; - is nobody")
+      ->required();
+  sub->add_option("METHOD", asked.method, "such as GET")->required();
+  sub->add_option("URL", asked.url, "a path, or a host and a path")->required();
+  sub->add_option("--claim", asked.claims, "what is said of the user, such as role=staff or level=3; may be repeated")
+      ->allow_extra_args(false);
+  with_json(sub, context);
+  sub->footer("It asks the manifest, and nothing that runs. Exit codes: 0 allowed, 1 denied, or it depends on more.");
+  sub->callback([&] { code = can(context, asked); });
+
   sub = command(app, context, "identity", "Show a service's SPIFFE ID, its certificates and whom it trusts");
   sub->add_option("SERVICE", service, "the service")->required();
   with_json(sub, context);

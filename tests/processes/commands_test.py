@@ -22,7 +22,7 @@ class Commands(harness.Case):
         app = self.application(MANIFEST)
         cases = [
             (["check"], 0), (["config"], 0), (["graph"], 0), (["graph", "--format", "dot"], 0), (["graph", "--format", "json"], 0), (["reach", "a"], 0),
-            (["reach", "a", "beta"], 0), (["reach", "beta", "a"], 1), (["reach", "nobody"], 2), (["status"], 3), (["identity", "a"], 3),
+            (["reach", "a", "beta"], 0), (["reach", "beta", "a"], 1), (["reach", "nobody"], 2), (["can", "-", "GET", "/"], 2), (["can", "-", "GET"], 2), (["status"], 3), (["identity", "a"], 3),
             (["restart", "a"], 3), (["scale", "a", "2"], 3), (["down"], 0), (["graph", "--format", "png"], 2),
             (["exec", "a", "--", "true"], 3), (["run", "a", "--", "true"], 3), (["forward", "a", "80"], 3), (["audit"], 0), (["exec", "a"], 2), (["forward", "a", "x"], 2), (["scale", "a"], 2),
         ]
@@ -49,7 +49,7 @@ class Commands(harness.Case):
     def test_help_teaches_and_completion_is_valid_shell(self):
         program = harness.os.path.abspath(harness.BULKHEAD)
         shown = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-        for word in ("up", "down", "status", "logs", "init", "check", "config", "graph", "restart", "scale", "exec", "run", "forward", "audit", "reach", "identity", "history", "rollback", "suspend", "resume", "doctor", "Exit codes"):
+        for word in ("up", "down", "status", "logs", "init", "check", "config", "graph", "restart", "scale", "exec", "run", "forward", "audit", "reach", "can", "identity", "history", "rollback", "suspend", "resume", "doctor", "Exit codes"):
             self.assertIn(word, shown)
         self.assertEqual(subprocess.run([program], capture_output=True).returncode, 2)
         script = subprocess.run([program, "completion", "bash"], capture_output=True, text=True, check=True).stdout
