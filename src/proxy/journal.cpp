@@ -103,6 +103,7 @@ void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_vie
   line.action = action;
   line.verdict = verdict;
   line.rule = refusal.rule;
+  line.rule_at = refusal.rule_at;
   line.reason = refusal.reason;
   line.allow = refusal.allow;
   line.hop = visit.hop;

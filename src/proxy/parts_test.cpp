@@ -176,6 +176,26 @@ TEST(Judge, AnAmbiguousPathIsBadWhereRulesLookAtPaths) {
   EXPECT_EQ(judged.refusal->cause, RefusalCause::ambiguous_path);
 }
 
+TEST(Judge, ADenialByARuleNamesItsLineAndNoneThatWouldAllowIt) {
+  Snapshot snapshot;
+  snapshot.hints.manifest = "bulkhead.yaml";
+  snapshot.hints.services = {{"checkout", "", 5, ""}};
+  policy::Edge edge{.from = "checkout", .to = "payments", .port = {8080}, .id = "checkout.calls.payments"};
+  edge.denies.push_back({.id = "deny.closed", .position = {"policy.yaml", 3, 5}});
+  for (const bool audited : {false, true}) {
+    edge.audited = audited;
+    const Judgement judged =
+        judge(snapshot, {&edge, 1}, {"checkout", "payments", {8080}, Protocol::http, "GET", "/charges"});
+    EXPECT_EQ(judged.allowed, audited);
+    EXPECT_TRUE(judged.by_condition) << "a stranger is told 403, as something is there";
+    ASSERT_TRUE(judged.refusal);
+    EXPECT_EQ(judged.refusal->rule, "deny.closed");
+    EXPECT_EQ(judged.refusal->rule_at, "policy.yaml:3:5");
+    EXPECT_EQ(judged.refusal->where, "policy.yaml:3");
+    EXPECT_EQ(judged.refusal->allow, "");
+  }
+}
+
 TEST(Judge, ADenialNamesWhereTheCallerIsDeclaredAndWhoOwnsTheCallee) {
   Snapshot snapshot;
   snapshot.hints = {"bulkhead.yaml",

@@ -60,9 +60,10 @@ struct Refusal {
   std::string method;
   std::string path;          // without query
   std::string reason;        // one sentence, from whoever refused
-  std::string rule;          // the nearest rule that did not allow it
+  std::string rule;          // that denied it, or the nearest one that did not allow it
+  std::string rule_at;       // where that is written: "bulkhead.yaml:12:5"
   std::string allow;         // the manifest's line that would
-  std::string where;         // "bulkhead.yaml:12"
+  std::string where;         // "bulkhead.yaml:12", where the caller or the deny rule is
   std::string owner;         // of the callee
   std::uint16_t status = 0;  // instead of the cause's own
 };

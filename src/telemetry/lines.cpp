@@ -186,6 +186,7 @@ void append_line(const Denied& denied, std::string& out) {
   line.text(",\"action\":", denied.action.substr(0, denied.action.find('?')));
   line.text(",\"verdict\":", denied.verdict);
   line.text(",\"rule\":", denied.rule);
+  line.text(",\"rule_at\":", denied.rule_at);
   line.text(",\"reason\":", denied.reason);
   line.text(",\"allow\":", denied.allow);
   line.text(",\"hop\":", denied.hop);

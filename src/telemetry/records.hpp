@@ -51,7 +51,8 @@ struct Denied {
   std::string_view owner;    // of the callee; "" where the manifest names none
   std::string_view action;   // "POST /charges", "tcp :5432"
   std::string_view verdict;  // "denied" or "unknown"
-  std::string_view rule;     // the nearest rule that did not allow it
+  std::string_view rule;     // that denied it, or the nearest one that did not allow it
+  std::string_view rule_at;  // where the manifest has it: "bulkhead.yaml:12:5"
   std::string_view reason;
   std::string_view allow;  // the manifest's line that would
   std::string_view hop;

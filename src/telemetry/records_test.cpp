@@ -185,10 +185,20 @@ TEST(Lines, ADenialNamesWhoWhatAndWhy) {
   denied.owner = "team money";
   denied.action = "POST /charges?x=1";
   denied.verdict = "denied";
+  denied.rule = "deny.no-charges";
+  denied.rule_at = "bulkhead.yaml:12:5";
+  denied.trace_id = "0af7651916cd43dd8448eb211c80319c";
+  denied.user = "ann";
   const auto json = nlohmann::json::parse(to_line(denied));
   EXPECT_EQ(json["action"], "POST /charges");
   EXPECT_EQ(json["subject"], "catalog");
+  EXPECT_EQ(json["object"], "payments");
   EXPECT_EQ(json["owner"], "team money");
+  EXPECT_EQ(json["verdict"], "denied");
+  EXPECT_EQ(json["rule"], "deny.no-charges");
+  EXPECT_EQ(json["rule_at"], "bulkhead.yaml:12:5");
+  EXPECT_EQ(json["trace"], "0af7651916cd43dd8448eb211c80319c");
+  EXPECT_EQ(json["user"], "ann");
 }
 
 }  // namespace
