@@ -12,7 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "manifest/edge_rules.hpp"
+#include "manifest/limit.hpp"
 
 namespace bulkhead::gateway {
 

@@ -21,12 +21,6 @@ std::string name_of(const manifest::Limit& limit) {
 
 std::string_view text_of(const Host& host) { return {reinterpret_cast<const char*>(host.data()), host.size()}; }
 
-struct Counted {
-  std::shared_ptr<Limiter> limiter;
-  std::uint64_t place = 0;
-  Limiter::Standing standing;
-};
-
 std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& fields, std::string_view user,
                        Limits::Time now) {
   const Per per = limiter.limit().per;
@@ -39,25 +33,34 @@ std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& f
   return limiter.place(text_of(host), now);
 }
 
-void describe(const std::vector<Counted>& counted, bool refused, Limits::Verdict& verdict) {
+}  // namespace
+
+struct Limits::Counted {
+  LimiterPtr limiter;
+  const Scope* scope = nullptr;
+  std::uint64_t place = 0;
+  Limiter::Standing standing{};
+
+  bool is_the_clients_own() const { return limiter->limit().per != Per::all || !scope->key.empty(); }
+  std::string name() const { return scope->key.empty() ? name_of(limiter->limit()) : "key-" + scope->key; }
+};
+
+void Limits::describe(const std::vector<Counted>& counted, bool refused, Verdict& verdict) {
   const Counted* least = nullptr;
   for (const Counted& each : counted) {
     const manifest::Limit& limit = each.limiter->limit();
-    if (each.limiter->at_once() || limit.per == Per::all) continue;
+    if (each.limiter->at_once() || !each.is_the_clients_own()) continue;
     const auto window = std::max<std::int64_t>(1, seconds_up(limit.window));
     if (!verdict.policy.empty()) verdict.policy += ", ";
-    fmt::format_to(std::back_inserter(verdict.policy), "\"{}\";q={};w={}", name_of(limit), limit.count, window);
+    fmt::format_to(std::back_inserter(verdict.policy), "\"{}\";q={};w={}", each.name(), limit.count, window);
     if (least == nullptr || each.standing.remaining < least->standing.remaining) least = &each;
   }
   verdict.limited = least != nullptr;
   if (least == nullptr) return;
   const std::uint32_t left = refused || least->standing.remaining == 0 ? 0 : least->standing.remaining - 1;
   const Nanos until = refused ? least->standing.wait : least->standing.full;
-  verdict.left = fmt::format("\"{}\";r={};t={}", name_of(least->limiter->limit()), left,
-                             std::max<std::int64_t>(1, seconds_up(until)));
+  verdict.left = fmt::format("\"{}\";r={};t={}", least->name(), left, std::max<std::int64_t>(1, seconds_up(until)));
 }
-
-}  // namespace
 
 Limits::Held& Limits::Held::operator=(Held&& other) noexcept {
   if (this == &other) return *this;
@@ -92,21 +95,35 @@ void Limits::configure(const proxy::Gateway& gateway) {
     for (const std::string& method : route.methods) name += " " + method;
     routes_.push_back(scope_of(name, route.rules.limits));
   }
+  keys_.clear();
+  for (const proxy::Provider& provider : gateway.providers) {
+    for (const manifest::ApiKey& key : provider.api_keys) {
+      if (key.limits.empty()) continue;
+      const std::string user = user_key(provider.name, key.id);
+      Scope& scope = keys_[user] = scope_of(user, key.limits);
+      scope.key = key.id;
+    }
+  }
   known_ = std::exchange(next_, {});
 }
 
 Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const http::Fields& fields,
                               std::string_view user, Time now) {
   Verdict verdict;
-  const Scope* scopes[] = {&all_, &routes_.at(route)};
-  if (scopes[0]->limiters.empty() && scopes[1]->limiters.empty()) return verdict;
+  const auto key = keys_.find(user);
+  const Scope none;
+  const Scope* scopes[] = {&all_, &routes_.at(route), key == keys_.end() ? &none : &key->second};
+  if (std::ranges::all_of(scopes, [](const Scope* scope) { return scope->limiters.empty(); })) return verdict;
   const Host host = host_of(client);
   std::vector<Counted> counted;
   for (const Scope* scope : scopes) {
     for (const LimiterPtr& limiter : scope->limiters) {
-      Counted one{limiter, place_of(*limiter, host, fields, user, now), {}};
+      Counted one{limiter, scope, place_of(*limiter, host, fields, user, now)};
       one.standing = limiter->standing(one.place, now);
-      if (!one.standing.admits && verdict.refused_by == nullptr) verdict.refused_by = &limiter->limit();
+      if (!one.standing.admits && verdict.refused_by == nullptr) {
+        verdict.refused_by = &limiter->limit();
+        verdict.key = scope->key;
+      }
       if (!one.standing.admits) verdict.wait = std::max(verdict.wait, one.standing.wait);
       counted.push_back(std::move(one));
     }
@@ -118,6 +135,10 @@ Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const htt
     if (each.limiter->at_once()) verdict.held.places_.emplace_back(std::move(each.limiter), each.place);
   }
   return verdict;
+}
+
+std::string user_key(std::string_view provider, std::string_view subject) {
+  return fmt::format("{}\n{}", provider, subject);
 }
 
 }  // namespace bulkhead::gateway

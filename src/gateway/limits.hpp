@@ -1,8 +1,8 @@
 #pragma once
 
-// All limits of a gateway: its own and those of its routes. A request counts against each limit that concerns it, or
-// against none: one that is refused has used nothing. Pure. What is counted outlives a change of the configuration for
-// each limit that is still there, word for word, at the same route; it does not outlive the process.
+// All limits of a gateway: its own, those of its routes and those of API keys. A request counts against each limit that
+// concerns it, or against none: one that is refused has used nothing. Pure. What is counted outlives a change of the
+// configuration for each limit that is still there, word for word, at the same route; it does not outlive the process.
 
 #include <cstdint>
 #include <map>
@@ -37,6 +37,7 @@ class Limits {
 
   struct Verdict {
     const manifest::Limit* refused_by = nullptr;  // null: admitted. Lives as long as the configuration
+    std::string_view key;                         // whose own limit that is: an API key's id, or "". Lives as long
     Limiter::Nanos wait{0};                       // until it may be tried again; zero where nobody knows
     bool limited = false;                         // by a rate: `policy` and `left` say how
     // RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10 §3, §4): every rate that counts this
@@ -50,14 +51,18 @@ class Limits {
 
   void configure(const proxy::Gateway& gateway);
   // `route` is an index into the configured gateway's.
-  // `user` says whom the request is for, of which provider; "" is nobody.
+  // `user` is user_key() of whom the request is for; "" is nobody.
   Verdict admit(std::size_t route, const Octets& client, const http::Fields& fields, std::string_view user, Time now);
 
  private:
   using LimiterPtr = std::shared_ptr<Limiter>;
   struct Scope {
     std::vector<LimiterPtr> limiters;
+    std::string key{};  // the API key's id, of its own limits
   };
+  struct Counted;
+
+  static void describe(const std::vector<Counted>& counted, bool refused, Verdict& verdict);
 
   Scope scope_of(const std::string& name, const std::vector<manifest::Limit>& limits);
 
@@ -66,6 +71,10 @@ class Limits {
   std::map<std::string, LimiterPtr> next_;   // while it is configured
   Scope all_;
   std::vector<Scope> routes_;
+  std::map<std::string, Scope, std::less<>> keys_;  // by user_key()
 };
+
+// A user of a provider: of two, each may have users of one name. No name has a line feed in it.
+std::string user_key(std::string_view provider, std::string_view subject);
 
 }  // namespace bulkhead::gateway

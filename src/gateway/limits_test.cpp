@@ -101,6 +101,34 @@ TEST_F(LimitsTest, CountsOutliveAChangeOfWhateverElse) {
   EXPECT_EQ(refusal(1, 1), "") << "another limit begins anew";
 }
 
+TEST_F(LimitsTest, AnApiKeyHasLimitsOfItsOwnOnAllRoutesTogether) {
+  proxy::Provider partners{.name = "partners"};
+  partners.api_keys = {{.id = "acme"}, {.id = "other"}};
+  partners.api_keys[0].limits = {*manifest::parse_limit("2/h"), *manifest::parse_limit("9 at once")};
+  gateway.providers = {partners};
+  gateway.routes = {route("/a", {"2/m per address"}), route("/b", {})};
+  limits.configure(gateway);
+  EXPECT_EQ(admit(0, 1, {}, user_key("partners", "acme")).refused_by, nullptr);
+  const auto second = admit(1, 2, {}, user_key("partners", "acme"));
+  EXPECT_EQ(second.refused_by, nullptr);
+  EXPECT_EQ(second.policy, R"("key-acme";q=2;w=3600)");
+  EXPECT_EQ(second.left, R"("key-acme";r=0;t=3600)");
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = admit(0, 3, {}, user_key("partners", "acme"));
+    ASSERT_NE(refused.refused_by, nullptr);
+    EXPECT_EQ(to_string(*refused.refused_by), "2/1h");
+    EXPECT_EQ(refused.key, "acme");
+    EXPECT_GT(refused.wait, 10min);
+  }
+  EXPECT_EQ(admit(0, 3, {}, user_key("partners", "other")).refused_by, nullptr);
+  EXPECT_EQ(admit(0, 3, {}, user_key("customers", "acme")).refused_by, nullptr) << "a user by that name is no key";
+  const auto of_the_route = admit(0, 3);
+  EXPECT_NE(of_the_route.refused_by, nullptr) << "what was refused used nothing of the route's limit";
+  EXPECT_EQ(of_the_route.key, "");
+  limits.configure(gateway);
+  EXPECT_NE(admit(1, 1, {}, user_key("partners", "acme")).refused_by, nullptr) << "counts outlive a change";
+}
+
 TEST_F(LimitsTest, AnAnswerSaysWhatIsLeftOfWhatCountsTheClient) {
   gateway.routes = {route("/", {"100/s", "10/m per address", "3/10s per header x-key", "5 at once"})};
   limits.configure(gateway);

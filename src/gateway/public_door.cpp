@@ -48,9 +48,6 @@ proxy::Judgement judge_request(const proxy::Snapshot& snapshot, const proxy::Ups
   return proxy::judge(snapshot, {&upstream.edge, 1}, attempt);
 }
 
-// Two providers may have users of one name; no name has a line feed in it.
-std::string user_key(const Identity& identity) { return identity.provider + "\n" + identity.subject; }
-
 // Seconds; of how many there may be at once nobody knows when one ends.
 std::string retry_after(const Limits::Verdict& verdict) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(verdict.wait).count();
@@ -289,7 +286,7 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   const std::uint64_t most = errand.route.rules.most_request;
   if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;
   // Who tries credentials is counted, too: by address, as nobody.
-  const std::string user = who.identity ? user_key(*who.identity) : "";
+  const std::string user = who.identity ? user_key(who.identity->provider, who.identity->subject) : "";
   errand.verdict = limits_.admit(route, client.octets, request.fields, user, core_.loop.now());
   if (errand.verdict.refused_by != nullptr) return RefusalCause::limited;
   if (who.challenge && who.keys_missing) return RefusalCause::keys_missing;
@@ -391,6 +388,9 @@ net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& vi
   visit.cause = proxy::facts(cause).name;
   proxy::Refusal refusal;
   refusal.cause = cause;
+  if (cause == RefusalCause::limited && errand != nullptr && !errand->verdict.key.empty())
+    refusal.told =
+        fmt::format("API key '{}' is limited to {}", errand->verdict.key, to_string(*errand->verdict.refused_by));
   const auto edit = [&](http::Fields& fields) {
     if (errand == nullptr) return fields.set("x-request-id", visit.trace.request_id);
     edit_answer(*errand, fields);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "manifest/limit.hpp"
 #include "manifest/position.hpp"
 #include "manifest/units.hpp"
 
@@ -17,6 +18,7 @@ struct ApiKey {
   std::string hash;                      // "sha256:" and 64 lower-case hexadecimal digits, of the key's secret part
   std::vector<std::string> scopes;       // what it is good for
   std::optional<std::uint64_t> expires;  // seconds since 1970
+  std::vector<Limit> limits;             // of whoever brings it, all routes together; each of `per` all
   bool operator==(const ApiKey&) const = default;
 };
 

@@ -15,7 +15,7 @@ auth:
   staff: {issuer: staff, audience: bank, jwks: /etc/staff.json, rsa: PS256}
   partners:
     api_keys:
-      acme: {hash: "sha256:5f2b2b6b3f7f0a0a4c6e0d7c3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d", scopes: [orders:read], expires: 2027-01-31}
+      acme: {hash: "sha256:5f2b2b6b3f7f0a0a4c6e0d7c3c2d1e0f9a8b7c6d5e4f3a2b1c0d9e8f7a6b5c4d", scopes: [orders:read], expires: 2027-01-31, limit: [1000/h, 4 at once, 1000/h]}
 services:
   web: {command: [./web], port: 8080}
 gateway:
@@ -46,7 +46,8 @@ TEST(ManifestAuth, NamesWhoVouches) {
   EXPECT_EQ(providers[0].claims, std::vector<std::string>{"tier"});
   EXPECT_EQ(providers[1].rsa_algorithm, "PS256");
   EXPECT_TRUE(providers[2].issuer.empty());
-  const ApiKey acme{"acme", std::string(kHash), {"orders:read"}, 1'801'353'600};
+  const ApiKey acme{
+      "acme", std::string(kHash), {"orders:read"}, 1'801'353'600, {*parse_limit("1000/h"), *parse_limit("4 at once")}};
   EXPECT_EQ(providers[2].api_keys, std::vector<ApiKey>{acme});
 }
 

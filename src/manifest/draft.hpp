@@ -102,6 +102,8 @@ void read_when(Context& context, const Fields& fields, std::optional<When>& into
 void read_providers(Context& context, const Node& node, Application& application);
 void read_auth(Context& context, const Fields& fields, const std::vector<Provider>& providers,
                std::optional<Auth>& into);  // once the providers are read
+// What stands at `limit`, each once.
+std::vector<Limit> read_limits(Context& context, const Node& node, const std::string& what);
 void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules);
 void read_gateway(Context& context, const Node& node, Mark mark, Draft& draft);
 void read_resilience(Context& context, const Fields& fields, ResilienceDraft& draft);

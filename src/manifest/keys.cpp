@@ -383,11 +383,13 @@ constexpr Advice kProviderForeign[] = {
     {"algorithm", "a key says its algorithm itself; for RSA keys that do not, the key is 'rsa'"},
     {"algorithms", "a key says its algorithm itself; for RSA keys that do not, the key is 'rsa'"}};
 
-constexpr Known kApiKey[] = {"hash", "scopes", "expires"};
+constexpr Known kApiKey[] = {"hash", "scopes", "expires", "limit"};
 constexpr Advice kApiKeyForeign[] = {
     {"key", "a key does not stand in a manifest: `bulkhead api-key` makes one and prints its 'hash'"},
     {"secret", "a key does not stand in a manifest: `bulkhead api-key` makes one and prints its 'hash'"},
-    {"scope", "the key is 'scopes'"}};
+    {"scope", "the key is 'scopes'"},
+    {"limits", "the key is 'limit'"},
+    {"rate", "the key is 'limit'"}};
 
 constexpr Known kContract[] = {"file", "response", "max_body"};
 constexpr Advice kContractForeign[] = {{"openapi", "the key is 'file'"},

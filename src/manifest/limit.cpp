@@ -1,7 +1,10 @@
+#include "manifest/limit.hpp"
+
+#include <algorithm>
 #include <charconv>
+#include <utility>
 #include <vector>
 
-#include "manifest/edge_rules.hpp"
 #include "manifest/field_names.hpp"
 
 namespace bulkhead::manifest {

@@ -21,6 +21,8 @@ constexpr std::size_t kLongestKeyId = 32;
 constexpr std::string_view kNone = "none";
 constexpr std::string_view kHash = "sha256:";
 constexpr std::string_view kHashAllowed = "sha256: and 64 hexadecimal digits, as `bulkhead api-key` prints it";
+constexpr std::string_view kKeyLimitAllowed =
+    "20/s, 100/10m or 8 at once, of all who bring this key together; then burst COUNT for a rate";
 constexpr std::array<std::string_view, 6> kRsa{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"};
 
 bool is_scope(std::string_view text) {  // RFC 6749 §3.3
@@ -186,7 +188,8 @@ class ProviderReader {
     }
     // The key itself, where its hash should stand, is a secret in a file: it is not shown.
     for (const Entry& member : entry.value->entries)
-      if (member.key != "scopes" && member.key != "expires") context_.report.hide(member.value->mark);
+      if (member.key != "scopes" && member.key != "expires" && member.key != "limit")
+        context_.report.hide(member.value->mark);
     Fields fields(context_, *entry.value, Section::api_key, fmt::format("API key '{}'", entry.key), entry.mark);
     if (!fields.readable()) return;
     ApiKey key{.id = entry.key};
@@ -203,6 +206,12 @@ class ProviderReader {
       if (!key.expires)
         refuse_value(context_, *fields.find("expires"), fields.what("expires"), "a date or a time",
                      "2027-01-31 or 2027-01-31T12:00:00Z");
+    }
+    if (const Node* limit = fields.find("limit")) {
+      key.limits = read_limits(context_, *limit, fields.what("limit"));
+      if (std::ranges::any_of(key.limits, [](const Limit& each) { return each.per != Limit::Per::all; })) {
+        context_.report.add(limit->mark, "bad-value", fields.what("limit") + " says 'per'").allowed = kKeyLimitAllowed;
+      }
     }
     provider_.api_keys.push_back(std::move(key));
   }

@@ -45,13 +45,23 @@ bool is_settable(std::string_view name) {
          !name.starts_with("access-control-");
 }
 
+std::vector<Text> read_some(Context& context, const Node& node, const std::string& what, std::size_t most,
+                            std::string_view allowed) {
+  const bool many = node.kind == Node::Kind::list;
+  if (many && (node.items.empty() || node.items.size() > most)) {
+    refuse_value(context, node, what, fmt::format("1 to {} of them", most), allowed);
+    return {};
+  }
+  return read_texts(context, node, what, allowed);
+}
+
 class EdgeReader {
  public:
   EdgeReader(Context& context, const Fields& fields, EdgeRules& rules)
       : context_(context), fields_(fields), rules_(rules) {}
 
   void run() {
-    if (const Node* node = fields_.find("limit")) read_limits(*node);
+    if (const Node* node = fields_.find("limit")) rules_.limits = read_limits(context_, *node, fields_.what("limit"));
     if (const Node* node = fields_.find("from")) read_from(*node);
     if (const Node* node = fields_.find("cors")) read_cors(*node);
     if (const Node* node = fields_.find("headers")) read_headers(*node);
@@ -64,18 +74,6 @@ class EdgeReader {
     Mistake& mistake = context_.report.add(mark, std::string(kind), std::move(message));
     mistake.found = fmt::format("'{}'", found);
     mistake.allowed = allowed;
-  }
-
-  void read_limits(const Node& node) {
-    const std::string what = fields_.what("limit");
-    for (const Text& text : read_some(node, what, kMostLimits, "20/s per address")) {
-      auto limit = parse_limit(text.value);
-      if (!limit) {
-        refuse(text.mark, "bad-value", what + " is no limit", text.value, kLimitAllowed);
-      } else if (std::ranges::find(rules_.limits, *limit) == rules_.limits.end()) {
-        rules_.limits.push_back(std::move(*limit));
-      }
-    }
   }
 
   void read_from(const Node& node) {
@@ -186,12 +184,7 @@ class EdgeReader {
   }
 
   std::vector<Text> read_some(const Node& node, const std::string& what, std::size_t most, std::string_view allowed) {
-    const bool many = node.kind == Node::Kind::list;
-    if (many && (node.items.empty() || node.items.size() > most)) {
-      refuse_value(context_, node, what, fmt::format("1 to {} of them", most), allowed);
-      return {};
-    }
-    return read_texts(context_, node, what, allowed);
+    return manifest::read_some(context_, node, what, most, allowed);
   }
 
   Context& context_;
@@ -204,6 +197,21 @@ void add_unless_there(std::vector<AnswerField>& fields, const AnswerField& field
 }
 
 }  // namespace
+
+std::vector<Limit> read_limits(Context& context, const Node& node, const std::string& what) {
+  std::vector<Limit> limits;
+  for (const Text& text : read_some(context, node, what, kMostLimits, "20/s per address")) {
+    auto limit = parse_limit(text.value);
+    if (limit) {
+      if (std::ranges::find(limits, *limit) == limits.end()) limits.push_back(std::move(*limit));
+      continue;
+    }
+    Mistake& mistake = context.report.add(text.mark, "bad-value", what + " is no limit");
+    mistake.found = fmt::format("'{}'", text.value);
+    mistake.allowed = kLimitAllowed;
+  }
+  return limits;
+}
 
 void read_edge_rules(Context& context, const Fields& fields, EdgeRules& rules) {
   EdgeReader(context, fields, rules).run();

@@ -69,6 +69,11 @@ std::string explained(const Refusal& refusal) {
   return body.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+std::string for_a_stranger(const Refusal& refusal, std::uint16_t status) {
+  const std::string_view plain = http::reason_phrase(status);
+  return refusal.told.empty() ? std::string(plain) : fmt::format("{}: {}", plain, refusal.told);
+}
+
 }  // namespace
 
 const CauseFacts& facts(RefusalCause cause) { return kFacts[static_cast<std::size_t>(cause)]; }
@@ -92,14 +97,13 @@ RefusalAnswer render(const Refusal& refusal, Audience audience, std::string_view
   const CauseFacts& known = facts(refusal.cause);
   const bool stranger = audience == Audience::stranger;
   const std::uint16_t status = refusal.status != 0 ? refusal.status : known.status;
-  const std::string_view plain = http::reason_phrase(status);
   RefusalAnswer answer;
   if (grpc) {
     const GrpcStatus code = refusal.status != 0 ? http::grpc_status_of(status) : known.grpc;
-    answer.head = http::grpc_error(code, stranger ? std::string(plain) : sentence(refusal));
+    answer.head = http::grpc_error(code, stranger ? for_a_stranger(refusal, status) : sentence(refusal));
   } else {
     answer.head.status = status;
-    answer.body = stranger ? std::string(plain) + "\n" : explained(refusal);
+    answer.body = stranger ? for_a_stranger(refusal, status) + "\n" : explained(refusal);
     answer.head.content_length = answer.body.size();
     answer.head.body = true;
     answer.head.fields.add("content-type", stranger ? "text/plain" : "application/json");
@@ -119,8 +123,7 @@ http::Fields render_trailers(const Refusal& refusal, Audience audience) {
   const CauseFacts& known = facts(refusal.cause);
   const bool stranger = audience == Audience::stranger;
   http::Fields trailers;
-  http::add_grpc_status(trailers, known.grpc,
-                        stranger ? std::string(http::reason_phrase(known.status)) : sentence(refusal));
+  http::add_grpc_status(trailers, known.grpc, stranger ? for_a_stranger(refusal, known.status) : sentence(refusal));
   if (audience == Audience::mesh) trailers.add(kRefusalField, known.name);
   return trailers;
 }

@@ -59,6 +59,7 @@ struct Refusal {
   std::string callee;
   std::string method;
   std::string path;          // without query
+  std::string told;          // what a stranger may read, as it knows it already
   std::string reason;        // one sentence, from whoever refused
   std::string rule;          // that denied it, or the nearest one that did not allow it
   std::string rule_at;       // where that is written: "bulkhead.yaml:12:5"

@@ -108,11 +108,16 @@ Result<> check_names(const Snapshot& snapshot) {
   return {};
 }
 
-Result<> check_edge_rules(const manifest::EdgeRules& rules) {
-  for (const manifest::Limit& limit : rules.limits) {
+Result<> check_limits(const std::vector<manifest::Limit>& limits) {
+  for (const manifest::Limit& limit : limits) {
     const auto read = manifest::parse_limit(to_string(limit));
     if (!read || *read != limit) return fail(Cause::invalid, "a limit that no manifest could contain");
   }
+  return {};
+}
+
+Result<> check_edge_rules(const manifest::EdgeRules& rules) {
+  if (auto checked = check_limits(rules.limits); !checked) return checked;
   for (const auto* networks : {&rules.allow_from, &rules.deny_from}) {
     for (const std::string& network : *networks)
       if (auto parsed = manifest::Network::parse(network); !parsed) return fail(std::move(parsed.error()));
@@ -126,6 +131,8 @@ Result<> check_edge_rules(const manifest::EdgeRules& rules) {
 
 // By what the gateway itself makes of them, so that taking a snapshot can't fail later.
 Result<> check_provider(const Provider& provider) {
+  for (const manifest::ApiKey& key : provider.api_keys)
+    if (auto checked = check_limits(key.limits); !checked) return fail(within(key.id, std::move(checked.error())));
   if (provider.issuer.empty()) {
     auto keys = read_api_keys(provider);
     return keys ? Result<>() : fail(std::move(keys.error()));

@@ -253,6 +253,7 @@ void members(Visit& visit, Struct& key) {
   visit("hash", key.hash);
   visit("scopes", key.scopes);
   visit("expires", key.expires);
+  visit("limits", key.limits);
 }
 
 template <class Visit, class Struct>

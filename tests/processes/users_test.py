@@ -208,6 +208,19 @@ class Users(harness.Case):
         self.assertEqual(app.get("/partners/x", headers=self.as_user(scope="orders:read")).status, 200)
         self.assertNotIn(self.key.split("_")[2], app.manifest.read_text())
 
+    def test_an_api_key_has_a_limit_of_its_own(self):
+        app = self.begin()
+        app.rewrite(self.text.replace("scopes: [orders:read]}}}", "scopes: [orders:read], limit: 3/h}}}"))
+        self.assertIn("auth.partners.api_keys.acme.limit[0]", app.up().stdout)
+        key = {"X-Api-Key": self.key}
+        until(lambda: app.get("/partners/x", headers=key).headers["ratelimit-policy"] == '"key-acme";q=3;w=3600', what="the limit")
+        self.assertEqual([app.get(path, headers=key).status for path in ("/partners/x", "/partners/y")], [200, 200])
+        refused = app.get("/partners/z", headers=key)
+        self.assertEqual((refused.status, refused.text), (429, "Too Many Requests: API key 'acme' is limited to 3/1h\n"))
+        self.assertRegex(refused.headers["ratelimit"], r'^"key-acme";r=0;t=\d+$')
+        self.assertGreater(int(refused.headers["retry-after"]), 60)
+        self.assertEqual(app.get("/partners/x", headers=self.as_user(scope="orders:read")).status, 200, "of nobody else")
+
     def test_a_call_is_made_for_whom_it_carries_on(self):
         app = self.begin()
         for hand in ("txn-token", "traceparent", "txn-token,traceparent"):
