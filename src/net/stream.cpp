@@ -225,6 +225,21 @@ const std::string& Stream::peer() const {
   return is_tls() ? source_->tls->peer() : kNobody;
 }
 
+PeerCertificates Stream::peer_certificates() const {
+  PeerCertificates certificates;
+  if (!is_tls()) return certificates;
+  SSL* ssl = source_->tls->ssl();
+  // At a server the chain is without the leaf.
+  certificates.leaf.reset(SSL_get1_peer_certificate(ssl));
+  const STACK_OF(X509)* chain = certificates.leaf ? SSL_get_peer_cert_chain(ssl) : nullptr;
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    X509* each = sk_X509_value(chain, i);
+    X509_up_ref(each);
+    certificates.behind.emplace_back(each);
+  }
+  return certificates;
+}
+
 Task<Result<Stream>> connect(Loop& loop, Address address, Deadline deadline) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) co_return os_fail("make a socket");

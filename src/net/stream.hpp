@@ -11,12 +11,11 @@
 #include "net/address.hpp"
 #include "net/loop.hpp"
 #include "net/task.hpp"
+#include "net/tls.hpp"
 #include "net/watch.hpp"
 
 namespace bulkhead::net {
 
-class TlsContext;
-struct HandshakeOptions;
 class StreamSource;
 
 // Reads at least one byte unless the peer has ended (0).
@@ -110,6 +109,8 @@ class Stream {
   bool tls_resumed() const;
   // Who TlsConfig::accept_peer says the peer is; empty without TLS or such a check.
   const std::string& peer() const;
+  // With PeerCheck::asked: what the peer presented; of a resumed session what it presented at first. Else empty.
+  PeerCertificates peer_certificates() const;
 
  private:
   friend class Listener;

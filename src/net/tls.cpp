@@ -17,6 +17,8 @@ constexpr const char* kCiphers12 =
 constexpr const char* kCiphers13 = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr int kSecurityLevel = 2;
+constexpr std::size_t kLargestHint = 16U << 10U;
+constexpr long kLargestChain = 32L << 10U;  // octets of what a stranger may present
 constexpr std::size_t kReadBuffer = std::size_t{2} * (SSL3_RT_MAX_PLAIN_LENGTH + 325);  // two whole records in one read
 
 OpensslPtr<BIO> memory_bio(std::string_view bytes) {
@@ -44,6 +46,12 @@ int select_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size, 
     }
   }
   return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+// Whoever asks decides later, and each time.
+int take_any(X509_STORE_CTX* store, void*) {
+  X509_STORE_CTX_set_error(store, X509_V_OK);
+  return 1;
 }
 
 TlsState& state_of(const SSL* ssl) { return *static_cast<TlsState*>(SSL_get_app_data(ssl)); }
@@ -161,6 +169,7 @@ Result<> TlsContext::load_credentials() {
 
 Result<> TlsContext::load_anchors() {
   if (config_.peer == PeerCheck::none) return {};
+  if (config_.peer == PeerCheck::asked) return name_anchors();
   if (config_.system_roots && SSL_CTX_set_default_verify_paths(context_.get()) != 1) {
     return openssl_fail("load the system's roots", Cause::io);
   }
@@ -174,6 +183,21 @@ Result<> TlsContext::load_anchors() {
   for (const auto& anchor : *anchors) {
     if (X509_STORE_add_cert(store, anchor.get()) != 1) return openssl_fail("add a trust anchor");
   }
+  return {};
+}
+
+// A client with several certificates, or a person at a browser, chooses by these names. Of very many there are none: a
+// message has room for 64 KiB.
+Result<> TlsContext::name_anchors() {
+  const auto anchors = certificates_from_pem(config_.trust_anchors_pem);
+  if (!anchors) return fail(within("trust anchors", anchors.error()));
+  std::size_t size = 0;
+  for (const auto& anchor : *anchors)
+    size +=
+        sizeof(std::uint16_t) + static_cast<std::size_t>(i2d_X509_NAME(X509_get_subject_name(anchor.get()), nullptr));
+  if (size > kLargestHint) return {};
+  for (const auto& anchor : *anchors)
+    if (SSL_CTX_add_client_CA(context_.get(), anchor.get()) != 1) return openssl_fail("name a trust anchor");
   return {};
 }
 
@@ -199,6 +223,12 @@ Result<> TlsContext::set_alpn() {
 void TlsContext::set_verification() {
   if (config_.peer == PeerCheck::none) {
     SSL_CTX_set_verify(context_.get(), SSL_VERIFY_NONE, nullptr);
+    return;
+  }
+  if (config_.peer == PeerCheck::asked) {
+    SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_cert_verify_callback(context_.get(), &take_any, nullptr);
+    SSL_CTX_set_max_cert_list(context_.get(), kLargestChain);
     return;
   }
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);

@@ -35,6 +35,13 @@ Result<std::vector<OpensslPtr<X509>>> certificates_from_pem(std::string_view pem
 // What OpenSSL's error queue says, emptied: "tlsv1 alert unknown ca".
 std::string openssl_error();
 
+// What a peer presented. TLS proves that the peer holds the leaf's key; who it is, its chain says, once that was
+// verified.
+struct PeerCertificates {
+  OpensslPtr<X509> leaf;  // null: it presented none
+  std::vector<OpensslPtr<X509>> behind;
+};
+
 struct TlsCredential {
   std::string chain_pem;  // leaf first
   PrivateKey key;
@@ -44,6 +51,7 @@ enum class TlsRole : std::uint8_t { client, server };
 
 enum class PeerCheck : std::uint8_t {
   none,         // a server without client certificates
+  asked,        // a server that asks for a certificate and takes any, or none: Stream::peer_certificates() has it
   mesh,         // the peer must present a certificate that chains to the anchors and that accept_peer accepts
   server_name,  // a client that verifies the name of a public server
 };
@@ -52,7 +60,7 @@ struct TlsConfig {
   TlsRole role = TlsRole::server;
   // A server chooses by SNI among several; the first is used when none fits.
   std::vector<TlsCredential> credentials;
-  std::string trust_anchors_pem;
+  std::string trust_anchors_pem;  // asked: whose certificates are asked for, a hint
   bool system_roots = false;      // in addition
   std::vector<std::string> alpn;  // by preference. A server refuses a client that offers only others.
   bool allow_tls12 = false;       // else TLS 1.3 only
@@ -112,6 +120,7 @@ class TlsContext {
   Result<> configure();
   Result<> load_credentials();
   Result<> load_anchors();
+  Result<> name_anchors();
   Result<> set_alpn();
   void set_verification();
   void set_sessions();

@@ -234,7 +234,8 @@ Result<> TlsState::finish_handshake() {
 // No certificate was exchanged, so the one of the first handshake is judged again: its time may be over, or the rules
 // changed.
 Result<> TlsState::check_resumed() {
-  if (context_->config().peer == PeerCheck::none) return {};
+  const PeerCheck check = context_->config().peer;
+  if (check == PeerCheck::none || check == PeerCheck::asked) return {};
   X509* leaf = SSL_get0_peer_certificate(ssl_.get());
   if (leaf == nullptr) return fail(Cause::denied, "the resumed session has no certificate");
   if (X509_cmp_current_time(X509_get0_notAfter(leaf)) <= 0) {

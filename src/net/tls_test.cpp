@@ -255,6 +255,59 @@ TEST_F(TlsTest, ASessionIsResumedAndItsPeerJudgedAgain) {
   EXPECT_FALSE(client_.tls_resumed()) << "a session belongs to its context";
 }
 
+TEST_F(TlsTest, AServerThatAsksTakesAnyCertificateOrNoneAndKnowsItAgain) {
+  const Issued elsewhere = issue("", nullptr);
+  const Issued alice = issue("URI:spiffe://test/alice", &elsewhere, -7200, -3600);
+  TlsConfig asks{.role = TlsRole::server, .credentials = {bob_.credential()}, .trust_anchors_pem = root_.pem()};
+  asks.allow_tls12 = true;
+  asks.peer = PeerCheck::asked;
+  TlsConfig nobody{.role = TlsRole::client, .allow_tls12 = true, .peer = PeerCheck::none};
+  TlsConfig somebody = nobody;
+  somebody.credentials = {{alice.pem() + elsewhere.pem(), alice.key}};
+  const auto server_context = context(asks);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const auto client_context = context(somebody);
+    SSL_CTX_set_max_proto_version(client_context->get(), version);
+    const auto session = std::make_shared<TlsSession>();
+    for (int round = 0; round < 3; ++round) {
+      const auto [client, server] = shake(client_context, server_context, {.session = session});
+      ASSERT_TRUE(client && server) << client.error().message;
+      EXPECT_EQ(client_.tls_resumed(), round > 0);
+      const PeerCertificates found = server_.peer_certificates();
+      ASSERT_TRUE(found.leaf) << "who it is, is another's question";
+      EXPECT_EQ(X509_cmp(found.leaf.get(), alice.certificate.get()), 0);
+      ASSERT_EQ(found.behind.size(), 1U);
+      EXPECT_EQ(X509_cmp(found.behind[0].get(), elsewhere.certificate.get()), 0);
+      client_.close();
+      server_.close();
+    }
+    const auto other = context(nobody);
+    SSL_CTX_set_max_proto_version(other->get(), version);
+    const auto alone = shake(other, server_context, {.session = session});
+    ASSERT_TRUE(alone.client && alone.server);
+    EXPECT_FALSE(server_.peer_certificates().leaf);
+  }
+}
+
+TEST_F(TlsTest, ASessionWithoutACertificateGainsNoneAndEndsWithTheContext) {
+  TlsConfig asks{.role = TlsRole::server, .credentials = {bob_.credential()}, .trust_anchors_pem = root_.pem()};
+  asks.peer = PeerCheck::asked;
+  const auto server_context = context(asks);
+  const auto nobody = context({.role = TlsRole::client, .peer = PeerCheck::none});
+  const auto session = std::make_shared<TlsSession>();
+  for (const bool resumed : {false, true}) {
+    const auto [client, server] = shake(nobody, server_context, {.session = session});
+    ASSERT_TRUE(client && server);
+    EXPECT_EQ(server_.tls_resumed(), resumed);
+    EXPECT_FALSE(server_.peer_certificates().leaf);
+    client_.close();
+    server_.close();
+  }
+  const auto changed = shake(nobody, context(asks), {.session = session});
+  ASSERT_TRUE(changed.client && changed.server);
+  EXPECT_FALSE(server_.tls_resumed());
+}
+
 TEST_F(TlsTest, AServerWithoutACacheResumesNothing) {
   TlsConfig config = mesh(TlsRole::server, bob_);
   config.session_cache = 0;
