@@ -35,6 +35,20 @@ void take_keys(manifest::Provider& provider, const std::map<std::string, std::st
         fmt::format("the keys of '{}' can not be used: {}: {}", provider.name, provider.jwks, keys.error().message));
 }
 
+void take_anchors(manifest::Provider& provider, const std::map<std::string, std::string>& documents,
+                  manifest::Report& report) {
+  if (!provider.client_certificates) return;
+  manifest::ClientCertificates& words = *provider.client_certificates;
+  const std::string* text =
+      text_of(documents, words.ca, provider.position, fmt::format("the certificates of '{}'", provider.name), report);
+  if (text == nullptr) return;
+  words.anchors = *text;
+  if (const auto anchors = proxy::read_client_anchors(provider_of(provider)); !anchors)
+    report.add(provider.position, "keys",
+               fmt::format("the certificates of '{}' can not be used: {}: {}", provider.name, words.ca,
+                           anchors.error().message));
+}
+
 // Null where there is none that can be used.
 proxy::ContractPtr take_contract(manifest::Service& service, const std::map<std::string, std::string>& documents,
                                  manifest::Report& report) {
@@ -100,7 +114,10 @@ std::vector<std::string> documents_of(const manifest::Application& application) 
   const auto add = [&](const std::string& path) {
     if (!path.empty() && std::ranges::find(paths, path) == paths.end()) paths.push_back(path);
   };
-  for (const manifest::Provider& provider : application.auth) add(provider.jwks);
+  for (const manifest::Provider& provider : application.auth) {
+    add(provider.jwks);
+    if (provider.client_certificates) add(provider.client_certificates->ca);
+  }
   for (const manifest::Service& service : application.services)
     if (service.contract) add(service.contract->file);
   return paths;
@@ -108,7 +125,10 @@ std::vector<std::string> documents_of(const manifest::Application& application) 
 
 void take_documents(manifest::Application& application, const std::map<std::string, std::string>& documents,
                     manifest::Report& report) {
-  for (manifest::Provider& provider : application.auth) take_keys(provider, documents, report);
+  for (manifest::Provider& provider : application.auth) {
+    take_keys(provider, documents, report);
+    take_anchors(provider, documents, report);
+  }
   Contracts contracts;
   for (manifest::Service& service : application.services)
     contracts[service.name] = take_contract(service, documents, report);

@@ -7,7 +7,8 @@
 #include "manifest/application.hpp"
 #include "manifest/report.hpp"
 
-// The files that a manifest names and that are no manifests: key sets of those who vouch for end users, and contracts.
+// The files that a manifest names and that are no manifests: key sets and certificates of those who vouch for end
+// users, and contracts.
 namespace bulkhead::control {
 
 inline constexpr std::size_t kLargestDocument = 1U << 20U;

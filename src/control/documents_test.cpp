@@ -99,6 +99,20 @@ TEST_F(DocumentsTest, ThatAreNotThereAreMistakesOfTheManifest) {
             "  help: a readable file of at most 1024 KiB\n");
 }
 
+TEST_F(DocumentsTest, AreTheCertificatesOfThoseWhoSignClients) {
+  desired_.text =
+      "app: shop\nauth: {devices: {client_certificates: {ca: pki/ca.pem, subject: dns}}}\n"
+      "services: {web: {command: [./web], port: 8080}}\n";
+  desired_.documents = {{"pki/ca.pem", "no certificate"}};
+  EXPECT_NE(mistakes().find("2:8: error: the certificates of 'devices' can not be used: pki/ca.pem: "),
+            std::string::npos)
+      << mistakes();
+  desired_.documents.clear();
+  EXPECT_NE(mistakes().find("the certificates of 'devices' 'pki/ca.pem' does not exist or can not be read"),
+            std::string::npos)
+      << mistakes();
+}
+
 TEST_F(DocumentsTest, ThatCanNotBeReadAreMistakesWithTheirPlace) {
   desired_.documents = {{"id/jwks.json", "{}"},
                         {"openapi.yaml", "openapi: 3.1.0\ninfo: {title: c, version: \"1\"}\npaths: 7\n"}};

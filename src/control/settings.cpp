@@ -95,6 +95,10 @@ class Describer {
     for (const manifest::ApiKey& each : provider.api_keys)
       add(fmt::format("{}.api_keys.{}", key, each.id),
           fmt::format("{}, scopes {}, expires {}", each.hash, text_of(each.scopes), each.expires.value_or(0)));
+    if (provider.client_certificates) {
+      add(key + ".client_certificates.ca", provider.client_certificates->ca);
+      add(key + ".client_certificates.subject", provider.client_certificates->subject);
+    }
     for (const manifest::ApiKey& each : provider.api_keys)
       for (std::size_t i = 0; i < each.limits.size(); ++i)
         add(fmt::format("{}.api_keys.{}.limit[{}]", key, each.id, i), to_string(each.limits[i]));

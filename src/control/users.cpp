@@ -42,6 +42,10 @@ proxy::Provider provider_of(const manifest::Provider& written) {
   provider.rsa_algorithm = written.rsa_algorithm;
   provider.claims = written.claims;
   provider.api_keys = written.api_keys;
+  if (written.client_certificates) {
+    provider.client_anchors_pem = written.client_certificates->anchors;
+    provider.client_subject = written.client_certificates->subject;
+  }
   return provider;
 }
 

@@ -84,7 +84,12 @@ std::string to_string(const Challenge& challenge, std::string_view realm) {
 
 Result<std::shared_ptr<Authenticator::Provider>> Authenticator::make(const proxy::Provider& words) {
   auto provider = std::make_shared<Provider>(words);
-  if (words.issuer.empty()) {
+  if (!words.client_anchors_pem.empty()) {
+    auto anchors = proxy::read_client_anchors(words);
+    if (!anchors) return fail(within(words.name, std::move(anchors.error())));
+    provider->authority = std::make_shared<const ClientAuthority>(
+        words.name, std::move(*anchors), identity::parse_client_name_kind(words.client_subject), words.claims);
+  } else if (words.issuer.empty()) {
     auto keys = proxy::read_api_keys(words);
     if (!keys) return fail(within(words.name, std::move(keys.error())));
     provider->api_keys = std::move(*keys);
@@ -152,7 +157,7 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::strin
     const auto known = providers_.find(name);
     if (known == providers_.end()) continue;
     Provider& provider = *known->second;
-    if (provider.api_keys.has_value() != is_key) continue;
+    if (provider.authority || provider.api_keys.has_value() != is_key) continue;
     Found found = is_key ? by_api_key(provider, credential, now) : by_token(provider, credential, now);
     if (found) return {.identity = std::move(*found)};
     answer.challenge = std::move(found.error().challenge);
@@ -163,17 +168,47 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::strin
   return answer;
 }
 
-Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now) {
+Authenticator::Answer Authenticator::find(const manifest::Auth& rule, ClientCertificate& certificate,
+                                          jose::Time now) const {
+  Answer answer;
+  for (const std::string& name : rule.by) {
+    const auto known = providers_.find(name);
+    if (known == providers_.end() || !known->second->authority) continue;
+    const Result<Identity>& judged = certificate.judge(known->second->authority, now);
+    if (judged) return {.identity = *judged};
+    answer.challenge =
+        Challenge{kInvalidToken, fmt::format("the client certificate is not accepted: {}", judged.error().message), ""};
+  }
+  return answer;
+}
+
+bool Authenticator::asks_for_certificates_only(const manifest::Auth& rule) const {
+  return std::ranges::all_of(rule.by, [&](const std::string& name) {
+    const auto known = providers_.find(name);
+    return known != providers_.end() && known->second->authority;
+  });
+}
+
+Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now,
+                                         ClientCertificate* certificate) {
   if (rule.by.empty()) return {};
   const auto credential = credential_of(fields);
-  if (!credential) return {.challenge = credential.error()};
-  if (credential->empty()) return rule.optional ? Answer{} : Answer{.challenge = Challenge{}};
-  Answer answer = find(rule, *credential, now);
-  if (!answer.identity) return answer;
-  const auto lacks =
-      std::ranges::find_if(rule.scopes, [&](const std::string& scope) { return !answer.identity->has_scope(scope); });
-  if (lacks == rule.scopes.end()) return answer;
-  return {.challenge = Challenge{"insufficient_scope", "the credential is not good for this", *lacks}};
+  Answer answer;
+  if (!credential)
+    answer.challenge = credential.error();
+  else if (!credential->empty())
+    answer = find(rule, *credential, now);
+  else if (certificate != nullptr && certificate->is_there())
+    answer = find(rule, *certificate, now);
+  if (answer.identity) {
+    const auto lacks =
+        std::ranges::find_if(rule.scopes, [&](const std::string& scope) { return !answer.identity->has_scope(scope); });
+    if (lacks == rule.scopes.end()) return answer;
+    return {.challenge = Challenge{"insufficient_scope", "the credential is not good for this", *lacks}};
+  }
+  if (!answer.challenge && !rule.optional) answer.challenge = Challenge{};
+  if (answer.challenge) answer.challenge->by_certificate_only = asks_for_certificates_only(rule);
+  return answer;
 }
 
 void Authenticator::strip(http::Fields& fields, bool asked) const {

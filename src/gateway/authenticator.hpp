@@ -1,16 +1,17 @@
 #pragma once
 
 // Who is it? Answered by the one credential that a request brings: a JSON Web Token or an API key, as `Authorization:
-// Bearer` (RFC 6750 §2.1), an API key also as `X-API-Key`. Pure, but that it remembers tokens it has verified. Loop's
-// thread only.
+// Bearer` (RFC 6750 §2.1), an API key also as `X-API-Key`; a request that brings none, by the certificate of its
+// connection. A certificate never makes up for a credential that is refused. Pure, but that it remembers tokens it has
+// verified. Loop's thread only.
 
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
+#include "gateway/client_certificate.hpp"
+#include "gateway/identity.hpp"
 #include "http/fields.hpp"
 #include "jose/api_key.hpp"
 #include "jose/cache.hpp"
@@ -19,21 +20,12 @@
 
 namespace bulkhead::gateway {
 
-// Whom a provider vouches for.
-struct Identity {
-  std::string subject;
-  std::string provider;
-  nlohmann::json claims = nlohmann::json::object();  // those that travel, and `scopes`, a list, where there are any
-  bool operator==(const Identity&) const = default;
-
-  bool has_scope(std::string_view scope) const;
-};
-
 // Why a request goes no further, as the client is told (RFC 6750 §3).
 struct Challenge {
   std::string_view error;  // "invalid_token", ...; "" where no credential came
   std::string description;
-  std::string scope;  // that is missing, with insufficient_scope
+  std::string scope;                 // that is missing, with insufficient_scope
+  bool by_certificate_only = false;  // nothing that a request can bring would help
   bool operator==(const Challenge&) const = default;
 };
 // The value of WWW-Authenticate.
@@ -53,8 +45,9 @@ class Authenticator {
     std::string wants_keys{};
     bool keys_missing = false;
   };
-  // A provider that is not configured vouches for nobody.
-  Answer ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now);
+  // A provider that is not configured vouches for nobody. `certificate` is the connection's; null without TLS.
+  Answer ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now,
+             ClientCertificate* certificate = nullptr);
 
   // The keys of a provider that has none in its words, from now on.
   void take_keys(std::string_view provider, std::optional<jose::KeySet> keys);
@@ -69,6 +62,7 @@ class Authenticator {
     proxy::Provider words;
     std::optional<jose::KeySet> keys;
     std::optional<jose::ApiKeys> api_keys;
+    std::shared_ptr<const ClientAuthority> authority;  // of client certificates; then there are no keys
     jose::Cache<jose::Token> verified;
   };
   struct Fault {
@@ -79,6 +73,8 @@ class Authenticator {
 
   static Result<std::shared_ptr<Provider>> make(const proxy::Provider& words);
   Answer find(const manifest::Auth& rule, std::string_view credential, jose::Time now);
+  Answer find(const manifest::Auth& rule, ClientCertificate& certificate, jose::Time now) const;
+  bool asks_for_certificates_only(const manifest::Auth& rule) const;
   static Found by_token(Provider& provider, std::string_view text, jose::Time now);
   static Found by_api_key(const Provider& provider, std::string_view text, jose::Time now);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "identity/fixture.hpp"
 #include "jose/fixture.hpp"
 
 namespace bulkhead::gateway {
@@ -101,6 +102,46 @@ TEST_F(AuthenticatorTest, KnowsApiKeys) {
   const std::string wrong = *jose::make_api_key("acme", {3, 2, 1});
   EXPECT_EQ(outcome(bearer(unknown), kEither), "invalid_token: the API key is not known");
   EXPECT_EQ(outcome(bearer(wrong), kEither), "invalid_token: the API key is not known");
+}
+
+// The tokens' time is another one than the certificates'.
+TEST_F(AuthenticatorTest, ACertificateCountsForARequestThatBringsNothing) {
+  const auto root = identity::test::authority("root");
+  proxy::Provider devices{.name = "devices"};
+  devices.client_anchors_pem = root.pem();
+  gateway_.providers.push_back(devices);
+  ASSERT_TRUE(authenticator_.configure(gateway_));
+  const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
+  ClientCertificate good(
+      {identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &root).certificate, {}});
+  ClientCertificate old(
+      {identity::test::issue({.common_name = "", .names = "DNS:pc.example", .end = seconds(-1)}, &root).certificate,
+       {}});
+  ClientCertificate none{net::PeerCertificates()};
+  const auto tried = [&](ClientCertificate* certificate, manifest::Auth rule, const http::Fields& fields = {}) {
+    const auto answer = authenticator_.ask(rule, fields, now, certificate);
+    if (answer.identity) return answer.identity->subject + " of " + answer.identity->provider;
+    if (!answer.challenge) return std::string("nobody");
+    return fmt::format("{}{}: {}", answer.challenge->by_certificate_only ? "only " : "", answer.challenge->error,
+                       answer.challenge->description);
+  };
+  const manifest::Auth any{{"customers", "partners", "devices"}};
+  const std::string expired = "invalid_token: the client certificate is not accepted: certificate has expired";
+  EXPECT_EQ(tried(&good, {{"devices"}}), "pc.example of devices");
+  EXPECT_EQ(tried(&good, any), "pc.example of devices");
+  EXPECT_EQ(tried(&old, {{"devices"}}), "only " + expired);
+  EXPECT_EQ(tried(&old, any), expired);
+  EXPECT_EQ(tried(&old, {{"devices"}, true}), "only " + expired) << "also where it is optional";
+  EXPECT_EQ(tried(&none, {{"devices"}}), "only : ");
+  EXPECT_EQ(tried(nullptr, {{"devices"}}), "only : ");
+  EXPECT_EQ(tried(nullptr, {{"devices"}, true}), "nobody");
+  EXPECT_EQ(tried(&good, {{"customers"}}), ": ") << "it is not asked for";
+  EXPECT_EQ(tried(&old, {{"customers"}, true}), "nobody");
+  EXPECT_TRUE(tried(&good, any, bearer("x")).starts_with("invalid_token: ")) << "it makes up for nothing";
+  EXPECT_EQ(tried(&good, {{"devices"}}, bearer(key_)),
+            "only invalid_token: nobody asked for here gives such credentials");
+  EXPECT_EQ(tried(&good, {{"devices"}, false, {"orders:read"}}),
+            "insufficient_scope: the credential is not good for this");
 }
 
 TEST_F(AuthenticatorTest, AsksForScopes) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "identity/fixture.hpp"
 #include "identity/key.hpp"
 #include "proxy/mesh_harness.hpp"
 
@@ -82,7 +83,34 @@ class GatewayTest : public MeshFixture {
     co_await controller_->until([&] { return said_.contains("ready") && to.said("ready"); });
   }
 
-  ClientTls tls(std::string alpn = "http/1.1") const { return {certificate_.pem, std::string(kHost), std::move(alpn)}; }
+  ClientTls tls(std::string alpn = "http/1.1", const identity::test::Issued* own = nullptr) const {
+    ClientTls made{certificate_.pem, std::string(kHost), std::move(alpn), {}};
+    if (own != nullptr) made.credential = {own->pem(), own->key};
+    return made;
+  }
+  // The first route asks for certificates of `anchors`, and a second one, /free/*, for nobody.
+  static Snapshot with_users(Snapshot made, const std::string& anchors) {
+    const auto key = jose::SigningKey::generate(jose::Algorithm::es256);
+    made.gateway.signing_key_pem = *key->private_pem();
+    made.user_keys = key->public_jwk();
+    Provider devices{.name = "devices"};
+    devices.client_anchors_pem = anchors;
+    made.gateway.providers = {devices};
+    made.gateway.routes.push_back(made.gateway.routes[0]);
+    made.gateway.routes[0].rules.auth = manifest::Auth{{"devices"}};
+    made.gateway.routes[1].path = "/free/*";
+    return made;
+  }
+  net::Task<> expect_status(Client& client, std::string target, int status, std::string body) {
+    http::Request request = ask("GET", target);
+    request.scheme = "https";
+    const auto reply = co_await client.send(std::move(request));
+    EXPECT_TRUE(reply.has_value()) << target << ": " << reply.error().message;
+    if (!reply) co_return;
+    EXPECT_EQ(reply->status, status) << target;
+    EXPECT_EQ(reply->body, body) << target;
+    EXPECT_FALSE(reply->fields.has("www-authenticate"));
+  }
   http::Request ask(std::string method, std::string target) {
     http::Request request = request_of(std::move(method), std::move(target));
     request.authority = kHost;
@@ -255,6 +283,66 @@ TEST_F(GatewayTest, ALimitRefusesWithWhatThereIsToKnow) {
     EXPECT_TRUE(refused->fields.find("retry-after") && refused->fields.find("ratelimit"));
     const auto elsewhere = co_await client.send(ask("GET", "/nothing"));
     EXPECT_TRUE(elsewhere && elsewhere->status == 404) << "what is nowhere is not counted";
+  }());
+}
+
+TEST_F(GatewayTest, AClientCertificateIsJudgedAtTheRoutesThatAskForIt) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  const auto root = identity::test::authority("devices' root");
+  const auto other = identity::test::authority("another root");
+  const auto good = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &root);
+  const auto wrong = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &other);
+  loop_.run([&]() -> net::Task<> {
+    Snapshot asks = with_users(snapshot(payments), root.pem());
+    Snapshot behind = callee(payments);
+    behind.user_keys = asks.user_keys;
+    co_await start(payments, asks, behind);
+    for (const auto protocol : {UpstreamProtocol::http1, UpstreamProtocol::http2}) {
+      const std::string alpn = protocol == UpstreamProtocol::http1 ? "http/1.1" : "h2";
+      Client holder(loop_, addresses_[0], protocol, tls(alpn, &good));
+      Client impostor(loop_, addresses_[0], protocol, tls(alpn, &wrong));
+      Client nobody(loop_, addresses_[0], protocol, tls(alpn));
+      co_await expect_status(holder, "/api/pay/x", 200, "paid");
+      co_await expect_status(holder, "/free/x", 200, "paid");
+      co_await expect_status(impostor, "/free/x", 200, "paid");
+      co_await expect_status(
+          impostor, "/api/pay/x", 403,
+          "Forbidden: the client certificate is not accepted: unable to get local issuer certificate\n");
+      co_await expect_status(nobody, "/api/pay/x", 403, "Forbidden: a client certificate is needed\n");
+    }
+    Client plain(loop_, addresses_[1]);
+    co_await expect_status(plain, "/api/pay/x", 403, "Forbidden: a client certificate is needed\n");
+  }());
+}
+
+TEST_F(GatewayTest, ConnectionsOfAnAuthorityThatIsGoneAreNobodys) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  const auto root = identity::test::authority("devices' root");
+  const auto next = identity::test::authority("next root");
+  const auto good = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &root);
+  const auto renewed = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &next);
+  loop_.run([&]() -> net::Task<> {
+    Snapshot asks = with_users(snapshot(payments), root.pem());
+    Snapshot behind = callee(payments);
+    behind.user_keys = asks.user_keys;
+    co_await start(payments, asks, behind);
+    Client holder(loop_, addresses_[0], UpstreamProtocol::http2, tls("h2", &good));
+    co_await expect_status(holder, "/api/pay/x", 200, "paid");
+    asks.gateway.providers[0].client_anchors_pem = root.pem() + next.pem();
+    controller_->set_snapshot(asks);
+    co_await controller_->until_applied("_gateway-1");
+    Client early(loop_, addresses_[0], UpstreamProtocol::http2, tls("h2", &renewed));
+    co_await expect_status(early, "/api/pay/x", 200, "paid");
+    co_await expect_status(holder, "/api/pay/x", 200, "paid");
+    asks.gateway.providers[0].client_anchors_pem = next.pem();
+    controller_->set_snapshot(asks);
+    co_await controller_->until_applied("_gateway-1");
+    co_await expect_status(
+        holder, "/api/pay/x", 403,
+        "Forbidden: the client certificate is not accepted: unable to get local issuer certificate\n");
+    co_await expect_status(early, "/api/pay/x", 200, "paid");
   }());
 }
 

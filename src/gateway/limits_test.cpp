@@ -112,7 +112,7 @@ TEST_F(LimitsTest, AnApiKeyHasLimitsOfItsOwnOnAllRoutesTogether) {
   const auto second = admit(1, 2, {}, user_key("partners", "acme"));
   EXPECT_EQ(second.refused_by, nullptr);
   EXPECT_EQ(second.policy, R"("key-acme";q=2;w=3600)");
-  EXPECT_EQ(second.left, R"("key-acme";r=0;t=3600)");
+  EXPECT_EQ(second.left, R"("key-acme";r=0;t=1800)");
   for (int i = 0; i < 2; ++i) {
     const auto refused = admit(0, 3, {}, user_key("partners", "acme"));
     ASSERT_NE(refused.refused_by, nullptr);

@@ -38,6 +38,19 @@ void add_rate(const Limits::Verdict& verdict, http::Fields& fields) {
   fields.set("ratelimit", verdict.left);
 }
 
+// Of everybody whose certificates a route takes; "" where none does, and nobody is asked for one.
+std::string client_anchors_of(const proxy::Gateway& gateway) {
+  std::string anchors;
+  for (const proxy::Provider& provider : gateway.providers) {
+    const bool asked = std::ranges::any_of(gateway.routes, [&](const proxy::Route& route) {
+      const auto& auth = route.rules.auth;
+      return auth && std::ranges::find(auth->by, provider.name) != auth->by.end();
+    });
+    if (asked && !provider.client_anchors_pem.empty()) anchors += provider.client_anchors_pem + "\n";
+  }
+  return anchors;
+}
+
 proxy::Judgement judge_request(const proxy::Snapshot& snapshot, const proxy::Upstream& upstream,
                                const proxy::Visit& visit, std::string_view target, const http::Fields& fields) {
   const std::string_view path = http::split_target(target).path;
@@ -84,10 +97,12 @@ Result<> PublicDoor::adopt(const std::string& name, Fd listening) {
 
 Result<> PublicDoor::take_certificates(const proxy::Snapshot& snapshot) {
   const auto& certificates = snapshot.gateway.certificates;
-  if (certificates.empty() || certificates == certificates_) return {};
+  std::string anchors = client_anchors_of(snapshot.gateway);
+  if (certificates.empty() || (certificates == certificates_ && anchors == client_anchors_)) return {};
   net::TlsConfig config;
   config.role = net::TlsRole::server;
-  config.peer = net::PeerCheck::none;
+  config.peer = anchors.empty() ? net::PeerCheck::none : net::PeerCheck::asked;
+  config.trust_anchors_pem = anchors;
   config.alpn = {"h2", "http/1.1"};
   config.allow_tls12 = true;
   for (const proxy::Certificate& certificate : certificates) {
@@ -99,6 +114,7 @@ Result<> PublicDoor::take_certificates(const proxy::Snapshot& snapshot) {
   if (!made) return fail(within("the gateway's certificate", std::move(made.error())));
   tls_ = std::move(*made);
   certificates_ = certificates;
+  client_anchors_ = std::move(anchors);
   return {};
 }
 
@@ -186,6 +202,8 @@ net::Task<> PublicDoor::serve_connection(std::string name, net::Stream stream) {
     const auto secured = co_await stream.handshake(tls_, {}, core_.loop.in(proxy::defaults::kHandshake));
     if (!secured) co_return core_.journal.failed_handshake(client.ip, secured.error());
   }
+  ClientCertificate certificate(stream.peer_certificates());
+  if (client.tls) client.certificate = &certificate;
   const std::uint16_t https_port = found->https_port;
   const bool redirects = found->redirect_to_https;
   const proxy::Handler handler = [&](proxy::ServerExchange& exchange) {
@@ -254,7 +272,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       co_await answer_preflight(errand);
     } else {
       Authenticator::Answer who;
-      if (route->rules.auth) who = co_await identify(errand);
+      if (route->rules.auth) who = co_await identify(errand, client);
       // What was waited for may have taken so long that the rules are others by now.
       const bool same = core_.config == config;
       const auto cause = same ? judge(errand, index, client, std::move(who)) : RefusalCause::draining;
@@ -267,16 +285,16 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
   core_.journal.finish(visit);
 }
 
-net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand) {
+net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand, const Client& client) {
   const manifest::Auth& rule = *errand.route.rules.auth;
   const http::Fields& fields = errand.exchange.request().fields;
-  auto who = authenticator_.ask(rule, fields, proxy::wall_seconds());
+  auto who = authenticator_.ask(rule, fields, proxy::wall_seconds(), client.certificate);
   if (who.wants_keys.empty()) co_return who;
   const auto found = fetchers_.find(who.wants_keys);
   if (found == fetchers_.end()) co_return who;
   const std::shared_ptr<KeyFetcher> fetcher = found->second;
   if (co_await fetcher->refresh(core_.loop.in(proxy::defaults::kKeysWithin)))
-    who = authenticator_.ask(rule, fields, proxy::wall_seconds());
+    who = authenticator_.ask(rule, fields, proxy::wall_seconds(), client.certificate);
   co_return who;
 }
 
@@ -292,7 +310,9 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   if (who.challenge && who.keys_missing) return RefusalCause::keys_missing;
   if (who.challenge) {
     errand.challenge = std::move(who.challenge);
-    return errand.challenge->scope.empty() ? RefusalCause::unauthenticated : RefusalCause::denied;
+    // 401 asks for something that the next request can bring (RFC 9110 §15.5.2).
+    const bool could_ask = errand.challenge->scope.empty() && !errand.challenge->by_certificate_only;
+    return could_ask ? RefusalCause::unauthenticated : RefusalCause::denied;
   }
   const auto& rule = errand.route.rules.auth;
   authenticator_.strip(errand.exchange.request().fields, rule && !rule->by.empty());
@@ -381,6 +401,15 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   co_await proxy::carry(core_, outgoing, flight, rules);
 }
 
+// Of itself a stranger may learn more than the status.
+std::string PublicDoor::told(const Errand& errand) {
+  const Limits::Verdict& verdict = errand.verdict;
+  if (verdict.refused_by != nullptr && !verdict.key.empty())
+    return fmt::format("API key '{}' is limited to {}", verdict.key, to_string(*verdict.refused_by));
+  if (!errand.challenge || !errand.challenge->by_certificate_only) return "";
+  return errand.challenge->description.empty() ? "a client certificate is needed" : errand.challenge->description;
+}
+
 // A page reads a refusal as any other answer.
 net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, RefusalCause cause,
                                const Errand* errand) {
@@ -388,13 +417,11 @@ net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& vi
   visit.cause = proxy::facts(cause).name;
   proxy::Refusal refusal;
   refusal.cause = cause;
-  if (cause == RefusalCause::limited && errand != nullptr && !errand->verdict.key.empty())
-    refusal.told =
-        fmt::format("API key '{}' is limited to {}", errand->verdict.key, to_string(*errand->verdict.refused_by));
+  if (errand != nullptr) refusal.told = told(*errand);
   const auto edit = [&](http::Fields& fields) {
     if (errand == nullptr) return fields.set("x-request-id", visit.trace.request_id);
     edit_answer(*errand, fields);
-    if (errand->challenge)
+    if (errand->challenge && !errand->challenge->by_certificate_only)
       fields.set("www-authenticate", to_string(*errand->challenge, errand->config->snapshot().app));
     if (cause == RefusalCause::limited) fields.set("retry-after", retry_after(errand->verdict));
   };

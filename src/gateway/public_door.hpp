@@ -41,6 +41,7 @@ class PublicDoor {
     std::string ip;
     Octets octets{};
     bool tls = false;
+    ClientCertificate* certificate = nullptr;  // null without TLS
   };
   // A request that found a route. Views and pointers live as long as it is served.
   struct Errand {
@@ -59,7 +60,7 @@ class PublicDoor {
   net::Task<> redirect(proxy::ServerExchange& exchange, std::uint16_t https_port);
   net::Task<> serve_request(proxy::ServerExchange& exchange, const Client& client);
   // Who it is; waits a while for keys that may be there by then.
-  net::Task<Authenticator::Answer> identify(const Errand& errand);
+  net::Task<Authenticator::Answer> identify(const Errand& errand, const Client& client);
   // Why a request that found its route goes no further, or nothing. Counts it against the limits.
   std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, const Client& client,
                                            Authenticator::Answer who);
@@ -69,6 +70,7 @@ class PublicDoor {
   net::Task<> answer_preflight(Errand& errand);
   net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause,
                      const Errand* errand = nullptr);
+  static std::string told(const Errand& errand);
   static void edit_answer(const Errand& errand, http::Fields& fields);
 
   proxy::Core& core_;
@@ -76,6 +78,7 @@ class PublicDoor {
   proxy::ServerOptions secure_;
   std::shared_ptr<net::TlsContext> tls_;
   std::vector<proxy::Certificate> certificates_;  // that tls_ was made of
+  std::string client_anchors_;                    // likewise
   net::Event shutdown_;
   Quarantine quarantine_;
   Access access_;

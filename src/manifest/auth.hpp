@@ -31,7 +31,15 @@ struct KeyHost {
   bool operator==(const KeyHost&) const = default;
 };
 
-// One provider: of tokens, where `issuer` is written, else of API keys.
+struct ClientCertificates {
+  std::string ca;       // the path of the certificates (PEM) of those who sign them
+  std::string anchors;  // what stands there; not by parse(), which looks at no file
+  std::string
+      subject;  // which name is the user's: "uri", "email", "dns", "common_name"; "": the first of these but the last
+  bool operator==(const ClientCertificates&) const = default;
+};
+
+// One provider: of client certificates, where they are written, of tokens, where `issuer` is written, else of API keys.
 struct Provider {
   std::string name;
   std::string issuer;                  // `iss` of its JSON Web Tokens, byte by byte
@@ -43,6 +51,7 @@ struct Provider {
   std::string rsa_algorithm;        // of RSA keys that name none: "RS256"
   std::vector<std::string> claims;  // that travel with the user
   std::vector<ApiKey> api_keys;
+  std::optional<ClientCertificates> client_certificates;
   Position position;
   bool operator==(const Provider&) const = default;
 };

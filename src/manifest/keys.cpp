@@ -370,8 +370,8 @@ constexpr Advice kAuthForeign[] = {{"provider", "the key is 'by'"},
 
 constexpr std::string_view kJwksFile =
     "the key is 'jwks', a file or a URL; left out, the issuer says where its keys are";
-constexpr Known kProvider[] = {"issuer", "audience", "jwks", "hosts", "rsa", "claims", "api_keys"};
-constexpr Advice kProviderLater[] = {{"certificates", "client certificates"}};
+constexpr Known kProvider[] = {"issuer", "audience", "jwks",     "hosts",
+                               "rsa",    "claims",   "api_keys", "client_certificates"};
 constexpr Advice kProviderForeign[] = {
     {"discovery", kJwksFile},
     {"iss", "the key is 'issuer'"},
@@ -380,6 +380,8 @@ constexpr Advice kProviderForeign[] = {
     {"jwks_uri", kJwksFile},
     {"jwks_url", kJwksFile},
     {"keys", "the key is 'jwks'"},
+    {"certificates", "the key is 'client_certificates'"},
+    {"ca", "the key is 'client_certificates': {ca: FILE}"},
     {"algorithm", "a key says its algorithm itself; for RSA keys that do not, the key is 'rsa'"},
     {"algorithms", "a key says its algorithm itself; for RSA keys that do not, the key is 'rsa'"}};
 
@@ -390,6 +392,13 @@ constexpr Advice kApiKeyForeign[] = {
     {"scope", "the key is 'scopes'"},
     {"limits", "the key is 'limit'"},
     {"rate", "the key is 'limit'"}};
+
+constexpr Known kClientCertificates[] = {"ca", "subject"};
+constexpr Advice kClientCertificatesForeign[] = {
+    {"anchors", "the key is 'ca'"},
+    {"cert", "the key is 'ca', of those who sign them; a client's own certificate is in no manifest"},
+    {"crl", "nobody is asked whether a certificate was revoked: let them be short-lived"},
+    {"user", "the key is 'subject'"}};
 
 constexpr Known kContract[] = {"file", "response", "max_body"};
 constexpr Advice kContractForeign[] = {{"openapi", "the key is 'file'"},
@@ -456,8 +465,9 @@ constexpr Keys kKeys[] = {
     {"from", kFrom, {}, kFromForeign},
     {"cors", kCors, {}, kCorsForeign},
     {"auth", kAuth, {}, kAuthForeign},
-    {"provider", kProvider, kProviderLater, kProviderForeign},
+    {"provider", kProvider, {}, kProviderForeign},
     {"api_key", kApiKey, {}, kApiKeyForeign},
+    {"client_certificates", kClientCertificates, {}, kClientCertificatesForeign},
     {"contract", kContract, {}, kContractForeign},
     {"secret", kSecret, {}, kSecretForeign},
     {"secret of a service", kGrantedSecret, {}, kGrantedSecretForeign},

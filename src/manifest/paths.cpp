@@ -79,6 +79,11 @@ class Placing {
       Entry* jwks = find_entry(provider, "jwks");
       const bool is_url = jwks != nullptr && jwks->value->text.find("://") != std::string::npos;
       if (jwks != nullptr && !is_url) jwks->value = paths(jwks->value);
+      if (Entry* certificates = find_entry(provider, "client_certificates")) {
+        Node words = *certificates->value;
+        if (Entry* ca = find_entry(words, "ca")) ca->value = paths(ca->value);
+        certificates->value = shared(std::move(words));
+      }
       entry.value = shared(std::move(provider));
     }
     return shared(std::move(result));

@@ -23,6 +23,8 @@ constexpr std::string_view kHash = "sha256:";
 constexpr std::string_view kHashAllowed = "sha256: and 64 hexadecimal digits, as `bulkhead api-key` prints it";
 constexpr std::string_view kKeyLimitAllowed =
     "20/s, 100/10m or 8 at once, of all who bring this key together; then burst COUNT for a rate";
+constexpr std::array<std::string_view, 4> kSubjects{"uri", "email", "dns", "common_name"};
+constexpr std::array<std::string_view, 3> kOfCertificates{"issuer", "serial", "names"};
 constexpr std::array<std::string_view, 6> kRsa{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"};
 
 bool is_scope(std::string_view text) {  // RFC 6749 §3.3
@@ -106,12 +108,15 @@ class ProviderReader {
   void run() {
     if (const Node* keys = fields_.find("api_keys")) {
       read_api_keys(*keys);
-      for (const std::string_view key : {"issuer", "audience", "jwks", "hosts", "rsa", "claims"})
-        refuse_beside_keys(key);
-      return;
+      return refuse_beside("api_keys", {"client_certificates", "issuer", "audience", "jwks", "hosts", "rsa", "claims"});
+    }
+    if (const Node* certificates = fields_.find("client_certificates")) {
+      read_client_certificates(*certificates);
+      return refuse_beside("client_certificates", {"issuer", "audience", "jwks", "hosts", "rsa"});
     }
     fields_.require("issuer",
-                    "the `iss` of its tokens: issuer: https://id.example (or 'api_keys', for keys of your own)");
+                    "the `iss` of its tokens: issuer: https://id.example (or 'api_keys', for keys of your own, or "
+                    "'client_certificates')");
     fields_.require("audience", "the `aud` of tokens for this application: audience: shop");
     fields_.read_text_into("issuer", provider_.issuer);
     read_keys();
@@ -129,10 +134,32 @@ class ProviderReader {
   }
 
  private:
-  void refuse_beside_keys(std::string_view key) {
-    if (!fields_.find(key)) return;
-    context_.report.add(fields_.mark(key), "auth", fmt::format("{} stands beside 'api_keys'", fields_.what(key)))
-        .help.emplace_back("a provider has tokens or API keys: make two of it, a route can ask for both");
+  void refuse_beside(std::string_view kind, std::initializer_list<std::string_view> keys) {
+    for (const std::string_view key : keys) {
+      if (!fields_.find(key)) continue;
+      context_.report.add(fields_.mark(key), "auth", fmt::format("{} stands beside '{}'", fields_.what(key), kind))
+          .help.emplace_back(
+              "a provider has tokens, API keys or certificates: make two of it, a route can ask for both");
+    }
+  }
+
+  void read_client_certificates(const Node& node) {
+    const Fields fields(context_, node, Section::client_certificates, fields_.what("client_certificates"));
+    ClientCertificates& words = provider_.client_certificates.emplace();
+    if (!fields.readable()) return;
+    fields.require("ca", "the certificates of those who sign them, in PEM: ca: pki/devices.pem");
+    fields.read_text_into("ca", words.ca);
+    if (const auto subject = fields.text("subject")) {
+      words.subject = subject->value;
+      if (std::ranges::find(kSubjects, words.subject) == kSubjects.end())
+        refuse_value(context_, *fields.find("subject"), fields.what("subject"), "a kind of name",
+                     fmt::format("{}", fmt::join(kSubjects, ", ")));
+    }
+    const auto known = [](std::string_view text) {
+      return std::ranges::find(kOfCertificates, text) != kOfCertificates.end();
+    };
+    read_words(context_, fields_, "claims", fmt::format("{}", fmt::join(kOfCertificates, ", ")), known,
+               provider_.claims);
   }
 
   // Where its public keys are: in a file, at a URL, or where the issuer says.
@@ -243,6 +270,13 @@ void read_by(Context& context, const Node& node, const std::string& what, const 
   }
 }
 
+bool all_by_certificate(const Auth& auth, const std::vector<Provider>& providers) {
+  return !auth.by.empty() && std::ranges::all_of(auth.by, [&](const std::string& name) {
+    const auto found = std::ranges::find(providers, name, &Provider::name);
+    return found != providers.end() && found->client_certificates;
+  });
+}
+
 }  // namespace
 
 void read_providers(Context& context, const Node& node, Application& application) {
@@ -276,6 +310,10 @@ void read_auth(Context& context, const Fields& fields, const std::vector<Provide
     if (const Node* by = words.find("by")) read_by(context, *by, words.what("by"), providers, auth);
     words.read_bool_into("optional", auth.optional);
     read_words(context, words, "scopes", "words: [orders:read]", is_scope, auth.scopes);
+    if (!auth.scopes.empty() && all_by_certificate(auth, providers)) {
+      context.report.add(words.mark("scopes"), "auth", "nobody has scopes by a client certificate")
+          .help.emplace_back("write a condition: when: 'user.sub in [...]'");
+    }
     if (!auth.optional || auth.scopes.empty()) return;
     context.report.add(words.mark("optional"), "auth", "who brings nothing passes, and who brings too little does not")
         .help.emplace_back("write 'scopes' or 'optional', or a condition: when: 'user.sub != \"\"'");

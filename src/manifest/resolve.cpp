@@ -102,6 +102,22 @@ void check_conflict(Context& context, const std::vector<Route>& earlier, const R
   }
 }
 
+// They come by the gateway's own handshake.
+void check_certificates(Context& context, const Application& application) {
+  if (application.gateway->tls.mode != Tls::Mode::off) return;
+  for (const Route& route : application.gateway->routes) {
+    if (!route.rules.auth) continue;
+    for (const std::string& name : route.rules.auth->by) {
+      const auto provider = std::ranges::find(application.auth, name, &Provider::name);
+      if (provider == application.auth.end() || !provider->client_certificates) continue;
+      context.report
+          .add(route.position, "auth", fmt::format("client certificates of '{}' come by TLS, and 'tls' is off", name))
+          .help.emplace_back("let the gateway do TLS, or leave that provider out here");
+      return;
+    }
+  }
+}
+
 }  // namespace
 
 std::string ports_of(const Service& service) {
@@ -247,6 +263,7 @@ void resolve_routes(Context& context, Draft& draft) {
     routes.push_back(each.route);
   }
   complete_edge_rules(*draft.application.gateway);
+  check_certificates(context, draft.application);
 }
 
 }  // namespace bulkhead::manifest

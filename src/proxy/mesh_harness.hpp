@@ -166,6 +166,7 @@ struct ClientTls {
   std::string anchors_pem;
   std::string server_name;
   std::string alpn = "http/1.1";
+  std::optional<net::TlsCredential> credential{};  // its own
 };
 
 // A client of one connection, HTTP/1.1 or HTTP/2, in the clear or by TLS.

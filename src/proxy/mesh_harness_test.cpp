@@ -293,6 +293,7 @@ net::Task<Result<net::Stream>> Client::connect(net::Deadline deadline) {
   config.trust_anchors_pem = tls_->anchors_pem;
   config.alpn = {tls_->alpn};
   config.allow_tls12 = true;
+  if (tls_->credential) config.credentials = {*tls_->credential};
   auto context = expect_value(net::TlsContext::make(std::move(config)));
   net::HandshakeOptions options;
   options.server_name = tls_->server_name;

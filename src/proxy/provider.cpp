@@ -22,4 +22,10 @@ Result<jose::ApiKeys> read_api_keys(const Provider& provider) {
   return jose::ApiKeys::make(std::move(keys));
 }
 
+Result<identity::ClientAnchors> read_client_anchors(const Provider& provider) {
+  if (!provider.client_subject.empty() && !identity::parse_client_name_kind(provider.client_subject))
+    return fail(Cause::invalid, "'{}' is no kind of name", provider.client_subject);
+  return identity::ClientAnchors::parse(provider.client_anchors_pem);
+}
+
 }  // namespace bulkhead::proxy

@@ -2,6 +2,7 @@
 
 // A provider's keys, as they stand in a snapshot. Pure.
 
+#include "identity/client_certificate.hpp"
 #include "jose/api_key.hpp"
 #include "jose/key_set.hpp"
 #include "proxy/snapshot.hpp"
@@ -13,5 +14,6 @@ namespace bulkhead::proxy {
 Result<jose::KeySet> read_key_set(const Provider& provider);
 Result<jose::KeySet> read_key_set(const Provider& provider, std::string_view jwks);
 Result<jose::ApiKeys> read_api_keys(const Provider& provider);
+Result<identity::ClientAnchors> read_client_anchors(const Provider& provider);
 
 }  // namespace bulkhead::proxy

@@ -1,6 +1,7 @@
 #include "proxy/request_fields.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace bulkhead::proxy {
@@ -12,6 +13,9 @@ constexpr std::string_view kTracestate = "tracestate";
 constexpr std::string_view kRequestId = "x-request-id";
 
 // Whether `name` begins with `prefix` (lower case, with '-'), taking '_' for '-'.
+constexpr std::array<std::string_view, 3> kOfCertificates{"x-forwarded-client-cert", "client-cert",
+                                                          "client-cert-chain"};
+
 bool reads_as(std::string_view name, std::string_view prefix) {
   if (name.size() < prefix.size() || (name.front() | 0x20) != prefix.front()) return false;
   return std::ranges::equal(name.substr(0, prefix.size()), prefix, [](char left, char right) {
@@ -29,9 +33,10 @@ std::optional<telemetry::TraceParent> incoming_parent(const http::Fields& fields
 }  // namespace
 
 bool claims_identity(std::string_view name) {
-  constexpr std::string_view kClientCertificate = "x-forwarded-client-cert";
   if (reads_as(name, "x-bulkhead-")) return true;
-  return name.size() == kClientCertificate.size() && reads_as(name, kClientCertificate);
+  // The latter two are RFC 9440's.
+  return std::ranges::any_of(kOfCertificates,
+                             [&](std::string_view each) { return name.size() == each.size() && reads_as(name, each); });
 }
 
 void strip_identity(http::Fields& fields) {

@@ -17,8 +17,8 @@ inline constexpr std::string_view kPortField = "x-bulkhead-port";
 inline constexpr std::string_view kUserField = "txn-token";
 inline constexpr std::string_view kGrpcTimeout = "grpc-timeout";
 
-// Fields by which a peer might claim to be somebody: x-forwarded-client-cert and whatever begins with x-bulkhead-, also
-// spelled with '_', which many servers read as '-'.
+// Fields by which a peer might claim to be somebody: x-forwarded-client-cert, client-cert and client-cert-chain
+// (RFC 9440), and whatever begins with x-bulkhead-, also spelled with '_', which many servers read as '-'.
 bool claims_identity(std::string_view name);
 void strip_identity(http::Fields& fields);
 // The user's token, also spelled with '_': nothing that a stranger may bring, or a host outside may see.

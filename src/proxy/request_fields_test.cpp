@@ -15,10 +15,13 @@ TEST(RequestFields, WhateverClaimsAnIdentityGoesHoweverItIsSpelled) {
                       {"x_bulkhead_caller", "admin"},
                       {"X-Forwarded-Client-Cert", "Hash=1"},
                       {"x_forwarded_client_cert", "Hash=2"},
+                      {"Client-Cert", ":AAAA:"},
+                      {"client_cert_chain", ":AAAA:"},
+                      {"client-certificates", "kept"},
                       {"x-forwarded-client-certificate", "kept"},
                       {"authorization", "kept"}};
   strip_identity(fields);
-  EXPECT_EQ(fields.size(), 2U);
+  EXPECT_EQ(fields.size(), 3U);
   EXPECT_TRUE(fields.has("authorization"));
 }
 

@@ -174,7 +174,7 @@ struct Route {
 // Who vouches for end users: manifest::Provider with its keys in place of their path.
 struct Provider {
   std::string name;
-  std::string issuer;  // "": its users bring API keys
+  std::string issuer;  // "": its users bring API keys, or come by client certificates
   std::vector<std::string> audiences;
   std::string jwks;                // the text of its key set; "": the gateway fetches it
   std::string jwks_url;            // from here; "": from where the issuer's metadata says
@@ -182,6 +182,8 @@ struct Provider {
   std::string rsa_algorithm;       // of RSA keys that name none
   std::vector<std::string> claims;
   std::vector<manifest::ApiKey> api_keys;
+  std::string client_anchors_pem;  // of those who sign its users' certificates; "": it is no provider of those
+  std::string client_subject;      // as manifest::ClientCertificates has it
 
   bool operator==(const Provider&) const = default;
 };

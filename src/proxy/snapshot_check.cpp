@@ -133,6 +133,10 @@ Result<> check_edge_rules(const manifest::EdgeRules& rules) {
 Result<> check_provider(const Provider& provider) {
   for (const manifest::ApiKey& key : provider.api_keys)
     if (auto checked = check_limits(key.limits); !checked) return fail(within(key.id, std::move(checked.error())));
+  if (!provider.client_anchors_pem.empty()) {
+    auto anchors = read_client_anchors(provider);
+    return anchors ? Result<>() : fail(std::move(anchors.error()));
+  }
   if (provider.issuer.empty()) {
     auto keys = read_api_keys(provider);
     return keys ? Result<>() : fail(std::move(keys.error()));

@@ -268,6 +268,8 @@ void members(Visit& visit, Struct& provider) {
   visit("rsa_algorithm", provider.rsa_algorithm);
   visit("claims", provider.claims);
   visit("api_keys", provider.api_keys);
+  visit("client_anchors_pem", provider.client_anchors_pem);
+  visit("client_subject", provider.client_subject);
 }
 
 template <class Visit, class Struct>

@@ -2,9 +2,12 @@
 
 import base64
 import hmac
+import http.client
 import http.server
 import json
 import pathlib
+import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -311,6 +314,195 @@ class Users(harness.Case):
                 self.assertNotIn(private, text, path)
         self.assertEqual((app.directory / "b/state/bank/users/key.pem").stat().st_mode & 0o777, 0o600)
         self.assertNotIn(private, app.run("status", "--json").stdout + app.run("graph", "--format", "json").stdout)
+
+
+class Authority:
+    """Of client certificates, by OpenSSL's command line; the certificate and the key of each in one file."""
+
+    SETTINGS = """
+[ca]
+default_ca = own
+[own]
+database = index
+new_certs_dir = .
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+[any]
+commonName = optional
+"""
+
+    def __init__(self, name):
+        self.place = tempfile.TemporaryDirectory(prefix="bh-authority-")
+        self.at = pathlib.Path(self.place.name)
+        (self.at / "settings").write_text(self.SETTINGS)
+        (self.at / "index").write_text("")
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem")
+        self.pem = (self.at / "ca.pem").read_text()
+
+    def openssl(self, *words):
+        subprocess.run(["openssl", *words], cwd=self.at, check=True, capture_output=True)
+
+    def certificate(self, name, begin=-3600, end=3600, usage="clientAuth", names=None):
+        """`begin` and `end` are seconds from now."""
+        moment = lambda seconds: time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
+        (self.at / "extensions").write_text(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage={usage}\nsubjectAltName={names or 'DNS:' + name}\n")
+        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-keyout", "own.key", "-out", "request")
+        self.openssl("ca", "-batch", "-config", "settings", "-cert", "ca.pem", "-keyfile", "ca.key", "-in", "request", "-out", "own.pem", "-notext",
+                     "-startdate", moment(begin), "-enddate", moment(end), "-extfile", "extensions")
+        whole = self.at / f"{name}-{time.monotonic_ns()}.pem"
+        whole.write_text((self.at / "own.pem").read_text() + (self.at / "own.key").read_text())
+        return whole
+
+
+DEVICES = """
+app: bank
+auth:
+  customers: {issuer: https://id.example, audience: bank, jwks: id/jwks.json}
+  devices: {client_certificates: {ca: pki/devices.pem}, claims: [issuer, names]}
+services:
+  web: {dir: @PROGRAMS@, command: [/usr/bin/python3, forwarder.py], port: 8080}
+gateway:
+  listen: 127.0.0.1:@PORT@
+  auth: devices
+  routes:
+    - {match: {path: /*}, to: web}
+    - {match: {path: /free/*}, to: web, auth: none}
+    - {match: {path: /maybe/*}, to: web, auth: {by: devices, optional: true}}
+    - {match: {path: /either/*}, to: web, auth: [customers, devices]}
+    - {match: {path: /pc/*}, to: web, when: 'user.sub == "pc.example" && user.provider == "devices"'}
+"""
+
+
+class ClientCertificates(harness.Case):
+    def begin(self):
+        self.issuer = Issuer("one")
+        self.addCleanup(self.issuer.place.cleanup)
+        self.devices, self.others = self.authority("devices"), self.authority("others")
+        app = self.application(DEVICES, files={"id/jwks.json": json.dumps({"keys": [self.issuer.jwk()]}), "pki/devices.pem": self.devices.pem})
+        app.up()
+        app.wait_settled()
+        return app
+
+    def authority(self, name):
+        made = Authority(name)
+        self.addCleanup(made.place.cleanup)
+        return made
+
+    def curl(self, app, path, *words, own=None):
+        command = ["curl", "-sS", "--cacert", str(app.certificate), "-w", "\n%{http_code} %{http_version}", *words]
+        done = subprocess.run([*command, *(["--cert", str(own)] if own else []), f"https://127.0.0.1:{app.port}{path}"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        body, _, last = done.stdout.rpartition("\n")
+        return int(last.split()[0]), body, last.split()[1]
+
+    def connection(self, app, own):
+        context = app.tls()
+        context.load_cert_chain(own)
+        made = http.client.HTTPSConnection("127.0.0.1", app.port, context=context, timeout=60)
+        self.addCleanup(made.close)
+        return made
+
+    def on(self, connection, path):
+        """On a connection that stays."""
+        connection.auto_open = connection.sock is None
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    def test_the_certificate_says_who_it_is(self):
+        app = self.begin()
+        pc = self.devices.certificate("pc.example", names="DNS:PC.example,DNS:b.example")
+        for version in ("--http1.1", "--http2"):
+            for tls in (["--tls-max", "1.2"], ["--tlsv1.3"]):
+                status, body, spoken = self.curl(app, "/x", version, *tls, "-H", "Client-Cert: :AAAA:", "-H", "client_cert_chain: x", "-H", "X-Forwarded-Client-Cert: x", own=pc)
+                self.assertEqual((status, spoken), (200, version[6:]), body)
+                seen = json.loads(body)["headers"]
+                said = claims_of(fields(seen, "txn-token")[0])
+                self.assertEqual((said["sub"], said["rctx"]["provider"]), ("pc.example", "devices"))
+                self.assertEqual(said["tctx"], {"issuer": "CN=devices", "names": {"dns": ["pc.example", "b.example"], "common_name": ["pc.example"]}})
+                self.assertEqual([name for name, _ in seen if "cert" in name], [])
+                self.assertEqual(self.curl(app, "/pc/x", version, *tls, own=pc)[0], 200)
+        self.assertEqual(self.curl(app, "/pc/x", own=self.devices.certificate("tv.example"))[0], 403)
+
+    def test_who_has_none_that_holds_is_told_so_where_it_matters(self):
+        app = self.begin()
+        for what, own, why in (
+                ("none", None, "a client certificate is needed"),
+                ("of another authority", self.others.certificate("pc.example"), "the client certificate is not accepted: unable to get local issuer certificate"),
+                ("that is over", self.devices.certificate("pc.example", end=-60), "the client certificate is not accepted: certificate has expired"),
+                ("that has not begun", self.devices.certificate("pc.example", begin=600), "the client certificate is not accepted: certificate is not yet valid"),
+                ("of a server", self.devices.certificate("pc.example", usage="serverAuth"), "the client certificate is not accepted: its extended key usage is not for clients (clientAuth)"),
+                ("without such a name", self.devices.certificate("pc.example", names="IP:192.0.2.1"), "the client certificate is not accepted: it has no name of the kind uri, email or dns")):
+            with self.subTest(what):
+                self.assertEqual(self.curl(app, "/x", own=own)[:2], (403, f"Forbidden: {why}\n"))
+                self.assertEqual(self.curl(app, "/free/x", own=own)[0], 200, "nobody is asked there")
+                self.assertEqual(self.curl(app, "/maybe/x", own=own)[0], 403 if own else 200)
+
+    def test_a_token_goes_before_the_certificate_of_the_connection(self):
+        app = self.begin()
+        pc = self.devices.certificate("pc.example")
+        ann = "Authorization: Bearer " + self.issuer.token("ann")
+        for own, words, expected in ((None, ["-H", ann], "ann"), (pc, ["-H", ann], "ann"), (pc, [], "pc.example")):
+            status, body, _ = self.curl(app, "/either/x", *words, own=own)
+            self.assertEqual(status, 200, body)
+            self.assertEqual(claims_of(fields(json.loads(body)["headers"], "txn-token")[0])["sub"], expected)
+        self.assertEqual(self.curl(app, "/either/x", "-H", ann + "x", own=pc)[0], 401, "it makes up for nothing")
+        self.assertEqual(self.curl(app, "/x", "-H", ann, own=pc)[0], 403, "no token is asked for there")
+        status, body, _ = self.curl(app, "/either/x", "-i", own=self.others.certificate("pc.example"))
+        self.assertEqual(status, 401)
+        self.assertIn('error_description="the client certificate is not accepted: ', body)
+
+    def test_a_session_that_is_resumed_brings_the_certificate_that_began_it(self):
+        app = self.begin()
+        pc = self.devices.certificate("pc.example")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context, bare = app.tls(), app.tls()
+            context.load_cert_chain(pc)
+            context.maximum_version = bare.maximum_version = version
+            status, session, resumed = self.once(app, context, None)
+            self.assertEqual((status, resumed), (200, False))
+            self.assertEqual(self.once(app, context, session)[::2], (200, True))
+            status, session, _ = self.once(app, bare, None)
+            self.assertEqual(status, 403)
+            self.assertEqual(self.once(app, bare, session)[::2], (403, True), "it gains nothing")
+
+    def once(self, app, context, session):
+        with socket.create_connection(("127.0.0.1", app.port), 60) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as stream:
+            stream.sendall(b"GET /x HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while part := stream.recv(65536):
+                answer += part
+            return int(answer.split()[1]), stream.session, stream.session_reused
+
+    def test_a_certificate_ends_on_an_open_connection(self):
+        app = self.begin()
+        connection = self.connection(app, self.devices.certificate("pc.example", end=6))
+        self.assertEqual(self.on(connection, "/x")[0], 200)
+        last = until(lambda: (answer := self.on(connection, "/x"))[0] == 403 and answer, what="the end of the certificate")
+        self.assertEqual(last[1], "Forbidden: the client certificate is not accepted: certificate has expired\n")
+        self.assertEqual(self.on(connection, "/free/x")[0], 200, "the connection goes on")
+
+    def test_a_change_of_authorities_holds_on_open_connections(self):
+        app = self.begin()
+        pids = app.pids()
+        former, other = self.connection(app, self.devices.certificate("pc.example")), self.others.certificate("tv.example")
+        self.assertEqual(self.on(former, "/x")[0], 200)
+        (app.directory / "pki/devices.pem").write_text(self.devices.pem + self.others.pem)
+        app.up()
+        until(lambda: self.curl(app, "/x", own=other)[0] == 200, what="the second authority")
+        self.assertEqual(self.on(former, "/x")[0], 200)
+        (app.directory / "pki/devices.pem").write_text(self.others.pem)
+        app.up()
+        until(lambda: self.on(former, "/x")[0] == 403, what="the end of the first authority")
+        self.assertEqual(self.curl(app, "/x", own=other)[0], 200)
+        (app.directory / "pki/devices.pem").write_text("nothing")
+        refused = app.run("up", "--detach", check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("the certificates of 'devices' can not be used: pki/devices.pem: there is no certificate (PEM) in the text", refused.stdout + refused.stderr)
+        self.assertEqual(self.curl(app, "/x", own=other)[0], 200, "what was refused changes nothing")
+        self.assertEqual(app.pids(), pids)
 
 
 if __name__ == "__main__":
