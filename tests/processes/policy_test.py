@@ -59,11 +59,11 @@ class Policy(harness.Case):
             with self.subTest(path):
                 denied = self.asks(app, path)
                 self.assertEqual(denied["status"], 403, denied)
-                self.assertRegex(denied["body"]["message"], r"deny\.no-admin at policy/rules\.yaml:4:\d+ denies it")
+                self.assertRegex(denied["body"]["message"], r"deny\.no-admin at \S*/policy/rules\.yaml:4:\d+ denies it")
                 self.assertNotIn("allow", denied["body"], "no line would allow it")
-        record = next(line for line in app.records("web") if line.get("rule") == "deny.no-admin")
+        record = harness.until(lambda: next((line for line in app.records("web") if line.get("rule") == "deny.no-admin"), None), what="the record")
         self.assertEqual((record["subject"], record["object"], record["action"], record["verdict"]), ("web", "orders", "GET /admin/x", "denied"))
-        self.assertRegex(record["rule_at"], r"^policy/rules\.yaml:4:\d+$")
+        self.assertRegex(record["rule_at"], r"/policy/rules\.yaml:4:\d+$")
         self.assertTrue(record["trace"])
         gold, silver = self.as_user("ann"), self.as_user("bob", tier="silver")
         cases = [("customers:ann", "/orders/x", gold, 200, ["--claim", "tier=gold"]), ("customers:bob", "/orders/x", silver, 403, ["--claim", "tier=silver"]),
@@ -75,7 +75,7 @@ class Policy(harness.Case):
                 self.assertEqual(said.returncode, 0 if status == 200 else 1, said.stdout + said.stderr)
         said = json.loads(app.run("can", "customers:bob", "get", "/orders/x", "--claim", "tier=silver", "--json", check=False).stdout)
         self.assertEqual((said["verdict"], said["gateway"][0]["rule"]), ("denied", "deny.gold-only"))
-        self.assertRegex(said["gateway"][0]["position"], r"^policy/rules\.yaml:5:\d+$")
+        self.assertRegex(said["gateway"][0]["position"], r"/policy/rules\.yaml:5:\d+$")
 
     def test_what_is_audited_records_what_a_rule_denies(self):
         app = self.begin(MANIFEST.replace("forwarder.py], port: 8080}\ngateway", "forwarder.py], port: 8080, mode: audit}\ngateway"))
@@ -90,7 +90,7 @@ class Policy(harness.Case):
         self.assertIn("deny.closed", app.up().stdout)
         closed = self.asks(app, "/items")
         self.assertEqual(closed["status"], 403, closed)
-        self.assertIn("deny.closed at bulkhead.yaml:20", closed["body"]["message"])
+        self.assertRegex(closed["body"]["message"], r"deny\.closed at \S*/bulkhead\.yaml:\d+:5 denies it")
         self.assertEqual(app.run("reach", "web", "orders", check=False).returncode, 1)
         app.rewrite(MANIFEST)
         app.up()
