@@ -118,7 +118,7 @@ void add_common_name(const X509& leaf, std::vector<ClientName>& into) {
   const int size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
   if (size < 0) return;
   std::string name(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
-  OPENSSL_free(utf8);
+  CRYPTO_free(utf8, nullptr, 0);  // OPENSSL_free() would write this file's path into the program
   if (is_printable(name)) into.push_back({Kind::common_name, std::move(name)});
 }
 

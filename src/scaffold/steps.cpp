@@ -202,17 +202,17 @@ class StepFinder {
       std::string_view name;
       std::string_view package;
     };
-    constexpr auto kTools = std::to_array<Tool>({{"go", "golang-go"},
-                                                 {"cargo", "cargo"},
-                                                 {"mvn", "maven"},
-                                                 {"npm", "npm"},
-                                                 {"make", "make"},
-                                                 {"cmake", "cmake"},
-                                                 {"gcc", "gcc"},
-                                                 {"g++", "g++"}});
+    constexpr auto kBuildTools = std::to_array<Tool>({{"go", "golang-go"},
+                                                      {"cargo", "cargo"},
+                                                      {"mvn", "maven"},
+                                                      {"npm", "npm"},
+                                                      {"make", "make"},
+                                                      {"cmake", "cmake"},
+                                                      {"gcc", "gcc"},
+                                                      {"g++", "g++"}});
     steps_.build = build;
     const std::string tool = build.substr(0, build.find(' '));
-    for (const Tool& each : kTools)
+    for (const Tool& each : kBuildTools)
       if (each.name == tool && !place_.host.exists("/usr/bin/" + tool))
         steps_.packages.insert(std::string(each.package));
   }

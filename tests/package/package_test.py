@@ -255,7 +255,7 @@ class SecondMachine(unittest.TestCase):
         self.assertTrue(report["ok"], report)
         self.assertEqual(report["orders"], 100)
         status = json.loads((self.root / "home/ann/status.json").read_text())
-        self.assertEqual(sum(instance["state"] == "ready" for service in status["services"] for instance in service["instances"]), 7)
+        self.assertEqual(sum(instance["state"] == "ready" for service in status["services"] for instance in service["instances"]), 8)
 
     def boot(self, script):
         """Boots the machine's systemd, which runs `script` and powers off; what the script printed."""
