@@ -45,6 +45,7 @@ function(bulkhead_module name)
     # compile in a third of the time. So names in anonymous namespaces differ within a module.
     if(BULKHEAD_SANITIZE)
       set_target_properties(bulkhead_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+      target_compile_options(bulkhead_${name} PRIVATE -Wno-shadow)  # of a name in another file
     endif()
   else()
     add_library(bulkhead_${name} INTERFACE)

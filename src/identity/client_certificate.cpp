@@ -27,14 +27,14 @@ struct StoreContextDelete {
 };
 using StoreContext = std::unique_ptr<X509_STORE_CTX, StoreContextDelete>;
 
-std::unexpected<Fault> refuse(std::string_view why) { return fail(Cause::denied, "{}", why); }
+std::unexpected<Fault> unfit(std::string_view why) { return fail(Cause::denied, "{}", why); }
 
 // X509_verify_cert takes a leaf that says nothing for one that is good for everything.
-Result<> check_use(X509& leaf) {
+Result<> check_client_use(X509& leaf) {
   const std::uint32_t flags = X509_get_extension_flags(&leaf);
-  if ((flags & EXFLAG_CA) != 0) return refuse("it is an authority's");
+  if ((flags & EXFLAG_CA) != 0) return unfit("it is an authority's");
   const bool said = (flags & EXFLAG_XKUSAGE) != 0 && (X509_get_extended_key_usage(&leaf) & XKU_SSL_CLIENT) != 0;
-  return said ? Result<>() : refuse("its extended key usage is not for clients (clientAuth)");
+  return said ? Result<>() : unfit("its extended key usage is not for clients (clientAuth)");
 }
 
 // Those that it brought besides the leaf. Borrowed.
@@ -96,7 +96,7 @@ Result<> add_alternative_names(const X509& leaf, std::vector<ClientName>& into) 
   int critical = -1;
   const GeneralNames names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&leaf, NID_subject_alt_name, &critical, nullptr)));
-  if (!names) return critical == -1 ? Result<>() : refuse("its alternative names can't be read");
+  if (!names) return critical == -1 ? Result<>() : unfit("its alternative names can't be read");
   for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     const auto kind = kind_of(*name);
@@ -142,8 +142,8 @@ Result<ClientAnchors> ClientAnchors::parse(std::string_view pem) {
 }
 
 Result<WallTime> ClientAnchors::verify(const net::PeerCertificates& presented, WallTime now) const {
-  if (!presented.leaf) return refuse("there is none");
-  if (auto checked = check_use(*presented.leaf); !checked) return fail(std::move(checked.error()));
+  if (!presented.leaf) return unfit("there is none");
+  if (auto checked = check_client_use(*presented.leaf); !checked) return fail(std::move(checked.error()));
   ERR_clear_error();
   const StoreContext context(X509_STORE_CTX_new());
   const BorrowedStack behind = behind_leaf(presented);
@@ -157,7 +157,7 @@ Result<WallTime> ClientAnchors::verify(const net::PeerCertificates& presented, W
   X509_VERIFY_PARAM_set_time(rules, std::chrono::system_clock::to_time_t(now));
   const bool verified = X509_verify_cert(context.get()) == 1;
   ERR_clear_error();
-  if (!verified) return refuse(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
+  if (!verified) return unfit(X509_verify_cert_error_string(X509_STORE_CTX_get_error(context.get())));
   return end_of(X509_STORE_CTX_get0_chain(context.get()));
 }
 
