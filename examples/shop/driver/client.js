@@ -169,6 +169,7 @@ class Logins {
   }
 
   async login(name) {
+    if (!this.passwords) throw new Error('what passwords are made of is not known: build the shop, or say --passwords FILE');
     const content = { name, password: passwordOf(this.passwords, name) };
     const answer = await this.client.request('POST', 'login', '/login', { content });
     if (answer.status !== 200) throw Object.assign(new Error(`login: ${cause(answer)}`), { port: answer.port });
