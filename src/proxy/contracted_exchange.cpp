@@ -26,11 +26,12 @@ contracts::Request seen(const http::Request& request, std::span<const contracts:
           .body_size = request.content_length};
 }
 
+// Discarded where no double holds it (1e400, which is a number to JSON).
 nlohmann::json value_of(const contracts::Attribute& attribute) {
   switch (attribute.kind) {
     case contracts::Kind::null: return nullptr;
     case contracts::Kind::boolean: return attribute.truth;
-    case contracts::Kind::number: return nlohmann::json::parse(attribute.text);
+    case contracts::Kind::number: return nlohmann::json::parse(attribute.text, nullptr, false);
     default: return attribute.text;
   }
 }
@@ -110,7 +111,8 @@ void ContractedExchange::point_out() {
   nlohmann::json found = nlohmann::json::object();
   for (const std::string_view name : names) {
     const auto value = contract_->resource(admission_, request, name, lease_.checker());
-    if (value) found[name] = value_of(*value);
+    if (!value) continue;
+    if (nlohmann::json read = value_of(*value); !read.is_discarded()) found[name] = std::move(read);
   }
   resource_.emplace(std::move(found));
 }

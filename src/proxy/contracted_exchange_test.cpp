@@ -155,6 +155,9 @@ TEST_F(ContractedTest, PointsOutWhatConditionsMayAskFor) {
   inbound_.contract->text.insert(inbound_.contract->text.find("    get:"),
                                  "      x-bulkhead-resource: {price: {in: body, pointer: /price}}\n");
   EXPECT_EQ(found({R"({"pri)", R"(ce": 3})"}), 3);
+  inbound_.contract->text.replace(inbound_.contract->text.find("type: integer"), 13, "type: number");
+  EXPECT_EQ(found({R"({"price": 1e400})"}), -1) << "no value, and no end of the process";
+  EXPECT_EQ(found({R"({"price": 4})"}), 4);
   inbound_.contract->audited = true;
   EXPECT_EQ(found({R"({"price": 0})"}, true), -1) << "what is not as declared says nothing";
 }
