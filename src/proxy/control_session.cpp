@@ -167,6 +167,7 @@ net::Task<> ControlSession::renew() {
 net::Task<> ControlSession::report() {
   while (!gate_.is_closed()) {
     co_await net::sleep(core_.loop, core_.loop.in(defaults::kStatsEvery));
+    core_.journal.write_counts();
     if (core_.journal.version() + core_.calls.version() != stats_sent_) send_stats();
   }
 }

@@ -109,7 +109,7 @@ inline constexpr milliseconds kHealthEagerLast{250};
 // --- Towards the controller. ---
 inline constexpr milliseconds kControlRetryFirst{50};
 inline constexpr milliseconds kControlRetryLast = seconds(2);
-inline constexpr milliseconds kStatsEvery = seconds(1);
+inline constexpr milliseconds kStatsEvery{500};
 
 // --- The end. ---
 // In-flight requests may finish for this long after the drain began; the keeper has a deadline of its own.

@@ -177,10 +177,19 @@ void Journal::note_now_and_then(Quiet& kind, const std::string& text) {
 
 void Journal::note(std::string_view text) {
   if (!records_) return;
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const nlohmann::json line{{"type", "note"},
-                            {"time_us", std::chrono::duration_cast<std::chrono::microseconds>(now).count()},
-                            {"text", text}};
+  write({{"type", "note"}, {"time_us", telemetry::unix_micros(std::chrono::system_clock::now())}, {"text", text}});
+}
+
+void Journal::write_counts() {
+  if (!records_ || version_ == std::exchange(version_written_, version_)) return;
+  nlohmann::json line = stats();
+  line["type"] = "counts";
+  line["time_us"] = telemetry::unix_micros(std::chrono::system_clock::now());
+  line["since_us"] = telemetry::unix_micros(since_);
+  write(line);
+}
+
+void Journal::write(const nlohmann::json& line) {
   records_->append(line.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
 }
 
@@ -196,7 +205,9 @@ std::size_t Journal::draw(std::size_t bound) const {
 }
 
 void Journal::flush() {
-  if (records_) records_->flush();
+  if (!records_) return;
+  write_counts();
+  records_->flush();
 }
 
 }  // namespace bulkhead::proxy

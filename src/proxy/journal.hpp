@@ -80,6 +80,9 @@ class Journal {
   // Something worth a line that is none of the above: `text` for a person.
   void note(std::string_view text);
 
+  // What was counted since this process began, as one line of the records: {"type":"counts","time_us","since_us",
+  // "edges":[…],"denied":[…]}. Nothing where that is what the last line said.
+  void write_counts();
   // {"edges":[...],"denied":[...]} of a stats message.
   nlohmann::json stats() const;
   // Grows whenever stats() changes.
@@ -99,7 +102,9 @@ class Journal {
   const telemetry::Random random_;
   telemetry::Edges edges_;
   telemetry::Denials denials_;
+  const telemetry::WallTime since_ = std::chrono::system_clock::now();
   std::uint64_t version_ = 0;
+  std::uint64_t version_written_ = 0;
   bool paused_ = false;
 
   struct Dial {
@@ -111,6 +116,7 @@ class Journal {
     net::SteadyTime last_line{};
     std::uint64_t unsaid = 0;
   };
+  void write(const nlohmann::json& line);
   void note_now_and_then(Quiet& kind, const std::string& text);
 
   std::map<std::string, Dial> dials_;

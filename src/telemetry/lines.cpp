@@ -12,10 +12,6 @@ namespace bulkhead::telemetry {
 
 namespace {
 
-std::int64_t micros(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-}
-
 // The length of the well-formed UTF-8 sequence at the front of `text` (RFC 3629 §4), 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
@@ -152,7 +148,7 @@ class Line {
 
 void append_line(const Span& span, std::string& out) {
   Line line(out, "span");
-  line.number(",\"start_us\":", micros(span.start));
+  line.number(",\"start_us\":", unix_micros(span.start));
   line.number(",\"us\":", std::chrono::duration_cast<std::chrono::microseconds>(span.duration).count());
   line.id(",\"trace\":", span.context.trace_id);
   line.id(",\"span\":", span.context.span_id);
@@ -179,7 +175,7 @@ void append_line(const Span& span, std::string& out) {
 
 void append_line(const Denied& denied, std::string& out) {
   Line line(out, "denied");
-  line.number(",\"time_us\":", micros(denied.time));
+  line.number(",\"time_us\":", unix_micros(denied.time));
   line.text(",\"subject\":", denied.subject);
   line.text(",\"object\":", denied.object);
   line.text(",\"owner\":", denied.owner);
@@ -198,7 +194,7 @@ void append_line(const Denied& denied, std::string& out) {
 
 void append_line(const UndeclaredDial& dial, std::string& out) {
   Line line(out, "undeclared");
-  line.number(",\"time_us\":", micros(dial.time));
+  line.number(",\"time_us\":", unix_micros(dial.time));
   line.text(",\"caller\":", dial.caller);
   line.text(",\"target\":", dial.target);
   line.text(",\"protocol\":", dial.protocol);

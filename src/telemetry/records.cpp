@@ -1,6 +1,7 @@
 #include "telemetry/records.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -22,6 +23,27 @@ Result<Fd> open_for_append(const std::string& path) {
   return file;
 }
 
+constexpr std::string_view kCountOf = "{\"type\":\"file\",\"before\":";
+
+// How many lines the files before this one and this one have had: those before stand in its first line, if there were.
+std::uint64_t count_lines(int file, std::size_t size) {
+  std::uint64_t lines = 0;
+  std::string block(64U << 10U, '\0');
+  for (off_t at = 0; static_cast<std::size_t>(at) < size;) {
+    const ssize_t count = ::pread(file, block.data(), block.size(), at);
+    if (count <= 0) break;
+    const std::string_view read(block.data(), static_cast<std::size_t>(count));
+    if (at == 0 && read.starts_with(kCountOf)) {
+      std::uint64_t before = 0;
+      std::from_chars(read.data() + kCountOf.size(), read.data() + read.size(), before);
+      lines = before - 1;  // without this line
+    }
+    lines += static_cast<std::uint64_t>(std::ranges::count(read, '\n'));
+    at += count;
+  }
+  return lines;
+}
+
 // A process that was killed may have left half a line.
 bool ends_within_a_line(int file, std::size_t size) {
   char last = '\n';
@@ -38,6 +60,7 @@ class Records::Writer {
     struct stat status{};
     if (::fstat(file_.get(), &status) == 0) size_ = static_cast<std::size_t>(status.st_size);
     mid_line_ = ends_within_a_line(file_.get(), size_);
+    lines_ = count_lines(file_.get(), size_);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -159,6 +182,7 @@ class Records::Writer {
       if (count <= 0) break;
       done += static_cast<std::size_t>(count);
     }
+    lines_ += static_cast<std::uint64_t>(std::ranges::count(bytes.substr(0, done), '\n'));
     return done;
   }
 
@@ -171,7 +195,9 @@ class Records::Writer {
     auto fresh = open_for_append(options_.path);
     if (!fresh) return;
     file_ = std::move(*fresh);
-    size_ = 0;
+    const std::uint64_t before = lines_;
+    size_ = write_some(fmt::format("{}{}}}\n", kCountOf, before));
+    lines_ = before;
   }
 
   static constexpr std::chrono::hours kIdle{1};
@@ -179,6 +205,7 @@ class Records::Writer {
   const Options options_;
   Fd file_;
   std::size_t size_ = 0;
+  std::uint64_t lines_ = 0;      // in all files, also those that are gone
   bool mid_line_ = false;        // the file ends within a line,
   bool rest_continues_ = false;  // which the next batch goes on with
 

@@ -4,7 +4,8 @@
 // alone. What happened is kept here first; whoever collects it comes later. A line never holds a query string, a header
 // value or a body. Appending copies into a bounded buffer that a thread of its own writes out, so that the data path
 // never waits for a disk; what meets a full disk stays there and is tried again, what does not fit is dropped and
-// counted, and a later line says how many ("type":"dropped").
+// counted, and a later line says how many ("type":"dropped"). A file that another one came before begins with how many
+// lines those before it had ("type":"file","before"), so that a reader knows what it never saw.
 
 #include <chrono>
 #include <cstdint>
@@ -18,6 +19,9 @@
 namespace bulkhead::telemetry {
 
 using WallTime = std::chrono::system_clock::time_point;
+inline std::int64_t unix_micros(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+}
 
 // One request or raw connection as one hop saw it: a span, and the access record of its edge.
 struct Span {

@@ -72,10 +72,18 @@ TEST_F(RecordsTest, AFullFileIsRotatedAndTheOldestGoes) {
     records->append(fmt::format("{{\"line\":\"number {}\"}}", i));
     records->flush();
   }
-  EXPECT_EQ(content(), "{\"line\":\"number 4\"}\n");
-  EXPECT_EQ(content(".1"), "{\"line\":\"number 3\"}\n");
-  EXPECT_EQ(content(".2"), "{\"line\":\"number 2\"}\n");
+  EXPECT_EQ(content(), "{\"type\":\"file\",\"before\":4}\n{\"line\":\"number 4\"}\n");
+  EXPECT_EQ(content(".1"), "{\"type\":\"file\",\"before\":3}\n{\"line\":\"number 3\"}\n");
+  EXPECT_EQ(content(".2"), "{\"type\":\"file\",\"before\":2}\n{\"line\":\"number 2\"}\n");
   EXPECT_FALSE(std::filesystem::exists(path_ + ".3"));
+}
+
+TEST_F(RecordsTest, TheCountOfLinesGoesOnInAnotherProcess) {
+  auto small = options();
+  small.file_bytes = 50;
+  for (int i = 0; i < 6; ++i) (*Records::open(small))->append(fmt::format("{{\"line\":\"number {}\"}}", i));
+  EXPECT_EQ(content(), "{\"type\":\"file\",\"before\":5}\n{\"line\":\"number 5\"}\n");
+  EXPECT_EQ(content(".1"), "{\"type\":\"file\",\"before\":3}\n{\"line\":\"number 3\"}\n{\"line\":\"number 4\"}\n");
 }
 
 TEST_F(RecordsTest, WhatDoesNotFitIsDroppedAndTheFileSaysSo) {
