@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "cli/commands.hpp"
+#include "collect/collector.hpp"
 #include "compartments/confine.hpp"
 #include "compartments/keeper.hpp"
 #include "control/controller.hpp"
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
   if (role == "keeper") return compartments::keeper_main(kSpecFd);
   if (role == "sidecar") return proxy::sidecar_main(kLinkFd, confine);
   if (role == "gateway") return gateway::gateway_main(kLinkFd, confine);
+  if (role == "collector") return collect::collector_main(kLinkFd, confine);
   if (role == "controller") return control::controller_main(app_of(argc, argv), own_path());
   if (role == "warden") return control::warden_main(app_of(argc, argv), own_path());
   return cli::run(argc, argv);

@@ -29,7 +29,8 @@ int status(const Context& context);
 struct LogsOptions {
   std::string service;  // empty: all
   bool follow = false;
-  int lines = 100;  // of each instance's last ones
+  int lines = 100;    // of each instance's last ones
+  std::string trace;  // only those of this trace, as the collector kept them; empty: all
 };
 int logs(const Context& context, const LogsOptions& options);
 // "catalog-1 | line", or as JSON.
@@ -69,6 +70,26 @@ struct AuditOptions {
   std::string service;  // empty: all
 };
 int audit(const Context& context, const AuditOptions& options);
+struct TracesOptions {
+  std::string since = "15m";
+  std::string service, route, text;
+  std::string min;  // "200ms"; empty: any
+  bool error = false, denied = false;
+  int limit = 20;
+};
+int traces(const Context& context, const TracesOptions& options);
+int trace(const Context& context, const std::string& id);  // a trace's or a request's
+struct EdgesOptions {
+  std::string since = "15m";
+  bool denied = false;  // only those on which something was refused
+};
+int edges(const Context& context, const EdgesOptions& options);
+int metrics(const Context& context, const std::string& service,
+            const std::string& since);  // service empty: of the gateway
+int logs_of_trace(const Context& context, const LogsOptions& options);
+int console(const Context& context);
+// A fresh address of the console; "" where the collector is not there.
+std::string console_url(const control::Places& places);
 int contract_show(const Context& context);
 // kFailed where something breaks callers.
 int contract_diff(const Context& context, const std::string& before, const std::string& after);

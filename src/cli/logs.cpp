@@ -73,6 +73,7 @@ int ask_controller(const Context& context, const control::Places& places, const 
 }  // namespace
 
 int logs(const Context& context, const LogsOptions& options) {
+  if (!options.trace.empty()) return logs_of_trace(context, options);
   const auto places = open_places(context);
   if (!places) return places.error();
   const bool others = ::access(places->logs().c_str(), R_OK) != 0 && errno == EACCES;

@@ -125,6 +125,7 @@ int run(int argc, char** argv) {
   sub->add_option("-n,--lines", log_options.lines, "how many of each instance's last lines")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
+  sub->add_option("--trace", log_options.trace, "only lines that name this trace, as the collector has kept them");
   with_json(sub, context);
   sub->callback([&] { code = logs(context, log_options); });
 
@@ -228,6 +229,45 @@ int run(int argc, char** argv) {
       ->required();
   sub->add_option("--unix", forward_options.unix_path, "a Unix socket at this path instead, which only you can open");
   sub->callback([&] { code = forward(context, forward_options); });
+
+  TracesOptions traces_options;
+  sub = command(app, context, "traces",
+                "Find requests that were made: what they asked, how long they took, how they ended");
+  const std::string since_text = "not older than this, such as 90s, 10m, 2h or 3d";
+  sub->add_option("--since", traces_options.since, since_text)->capture_default_str();
+  sub->add_option("--service", traces_options.service, "that this service called or answered");
+  sub->add_option("--route", traces_options.route, "whose path begins so");
+  sub->add_option("--min", traces_options.min, "that took at least so long, such as 200ms");
+  sub->add_option("--text", traces_options.text, "with this in a path or attribute, or of this user or request id");
+  sub->add_flag("--error", traces_options.error, "in which something failed");
+  sub->add_flag("--denied", traces_options.denied, "in which something was refused");
+  sub->add_option("--limit", traces_options.limit, "at most so many")->check(CLI::Range(1, 500))->capture_default_str();
+  with_json(sub, context);
+  sub->callback([&] { code = traces(context, traces_options); });
+
+  sub = command(app, context, "trace",
+                "Show one request through all services: who asked whom, when, and what came of it");
+  sub->add_option("ID", name, "a trace's id, or the x-request-id that the gateway answered with")->required();
+  with_json(sub, context);
+  sub->callback([&] { code = trace(context, name); });
+
+  EdgesOptions edges_options;
+  sub = command(app, context, "edges", "Show what flowed over every edge of the trust graph, and what was refused");
+  sub->add_option("--since", edges_options.since, since_text)->capture_default_str();
+  sub->add_flag("--denied", edges_options.denied, "only those on which something was refused");
+  with_json(sub, context);
+  sub->callback([&] { code = edges(context, edges_options); });
+
+  std::string since = "15m";
+  sub = command(app, context, "metrics", "Show a service's requests, errors and latencies over time");
+  sub->add_option("SERVICE", service, "the service; the gateway if absent");
+  sub->add_option("--since", since, since_text)->capture_default_str();
+  with_json(sub, context);
+  sub->callback([&] { code = metrics(context, service, since); });
+
+  sub = command(app, context, "console", "Print a fresh address of the web console: it logs its first visitor in");
+  with_json(sub, context);
+  sub->callback([&] { code = console(context); });
 
   AuditOptions audit_options;
   sub = command(app, context, "audit", "Show who changed what, and who went into which compartment");

@@ -38,8 +38,9 @@ void LogFile::flush() {
   if (pending_.empty() || spec_.path.empty()) return pending_.clear();
   if (size_ != 0 && size_ + pending_.size() > spec_.max_bytes) rotate();
   if (!file_) {
-    file_ = Fd(open(spec_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    file_ = Fd(open(spec_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640));
     struct stat status{};
+    if (file_) fchmod(file_.get(), 0640);  // whatever the umask is
     if (file_ && fstat(file_.get(), &status) == 0) size_ = static_cast<std::uint64_t>(status.st_size);
   }
   if (file_) {

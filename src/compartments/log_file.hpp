@@ -2,7 +2,7 @@
 
 // What a service writes, kept as JSON lines {"time","stream","line"} in a file of bounded size with a bounded number of
 // predecessors. Bytes that aren't UTF-8 become U+FFFD. For one thread. A full or broken disk loses lines, never blocks
-// the service.
+// the service. Its directory says who besides the launcher may read it (control/places.hpp).
 
 #include <array>
 #include <chrono>

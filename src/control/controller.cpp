@@ -171,6 +171,7 @@ net::Task<bool> Controller::run() {
   listening.spawn(watch_bounds());
   listening.spawn(watch_secrets());
   listening.spawn(run_jobs());
+  listening.spawn(keep_collector_told());
   listening.spawn(partner_.keep_alive());
   reconcile_soon();
   const auto finished = co_await finished_.wait(net::Deadline::never());

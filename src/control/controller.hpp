@@ -177,6 +177,11 @@ class Controller {
   void add_revision(nlohmann::json& shown, const std::string& name, const Goal& goal) const;
   nlohmann::json problems() const;
   bool settled() const;
+  // picture.cpp
+  nlohmann::json picture() const;
+  nlohmann::json instances_picture(const std::string& service) const;
+  void tell_collector(Runtime& runtime);
+  net::Task<> keep_collector_told();
   net::Task<> refresh_stats();
   void for_every_sidecar(const std::function<void(SidecarPeer&)>& visit);
 
@@ -288,6 +293,9 @@ class Controller {
   std::map<gid_t, OperatorsSocket> operators_;
   net::Gate gate_;  // last: its tasks use everything above
 };
+
+// What a person opens: "https://localhost:8443".
+nlohmann::json gateway_urls(const manifest::Gateway& gateway);
 
 // The process: `bulkhead controller`. Exit code 0 when the application went down or it was told to end.
 int controller_main(const std::string& app, const std::string& executable);

@@ -431,7 +431,7 @@ bool Fleet::empty() const { return down_ && slots_.empty(); }
 
 bool Fleet::settled() const {
   for (const auto& [name, goal] : goals_) {
-    if (goal.scheduled) continue;
+    if (goal.scheduled || goal.aside) continue;
     int up = 0;
     for (const auto& [id, slot] : slots_) {
       if (slot.service != name) continue;

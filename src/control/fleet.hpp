@@ -63,6 +63,7 @@ struct Goal {
   bool can_go_back = false;  // there is a revision to go back to; then `decide` tells when an unproven one fails
   int retries = 0;           // of a job: runs after the first that failed
   Millis time_limit{0};      // of a job's run; 0: none
+  bool aside = false;        // nobody waits for it: what is settled is settled without it
   bool scheduled = false;    // a job that runs when on_due() says so
 };
 

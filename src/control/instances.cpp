@@ -133,6 +133,11 @@ Result<Runtime> Controller::prepare(const Slot& slot, compartments::Spec& spec) 
       spec.listeners.push_back({fmt::format("listen:{}", i), kFirstListenerFd + static_cast<int>(i)});
     return runtime;
   }
+  if (slot.service == policy::kCollector) {
+    runtime.address = "unix:" + launcher_.places.collector_socket();
+    spec = collector_spec(launcher_, loaded_->application, slot.id);
+    return runtime;
+  }
   const manifest::Service* service = loaded_->application.service(slot.service);
   if (service == nullptr) return fail(Cause::internal, "no service is called '{}'", slot.service);
   auto ids = ids_of(launcher_, loaded_->application, slot.service);

@@ -152,7 +152,7 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     runtime.service_pid = message.value("service_pid", -1);
     hear_of_sidecars(runtime, message);
     if (runtime.keeper_state == "running" ||
-        (runtime.service == policy::kGateway && runtime.keeper_state == "sidecar_ready"))
+        (runtime.service.starts_with('_') && runtime.keeper_state == "sidecar_ready"))  // there is no program
       fleet_.on_started(runtime.id, runtime.epoch, now());
     keeper_news_.notify_all();
   } else if (type == "stays") {

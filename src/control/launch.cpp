@@ -75,8 +75,12 @@ compartments::Spec common_spec(const Launcher& launcher, const std::string& inst
   if (launcher.root) spec.sidecar.uid = spec.sidecar.gid = launcher.platform_uid;
   hello["instance"] = instance;
   hello["controller_socket"] = launcher.places.sidecars_socket();
-  hello["records"] = launcher.places.records(instance);
-  hello["inner"] = door_address(launcher.places, instance);
+  if (hello["service"] == policy::kCollector) {
+    hello["inner"] = "unix:" + launcher.places.collector_socket();  // where others know to find it
+  } else {
+    hello["records"] = launcher.places.records(instance);
+    hello["inner"] = door_address(launcher.places, instance);
+  }
   spec.sidecar.hello = hello.dump();
   return spec;
 }
@@ -190,6 +194,33 @@ compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Applic
   compartments::Spec spec = common_spec(launcher, instance, hello_of(application, policy::kGateway, "gateway"));
   spec.sidecar.argv = {launcher.executable, "gateway"};
   return spec;
+}
+
+compartments::Spec collector_spec(const Launcher& launcher, const manifest::Application& application,
+                                  const std::string& instance) {
+  json hello = hello_of(application, policy::kCollector, "collector");
+  const std::filesystem::path program = std::filesystem::path(launcher.executable).parent_path();
+  // Where it is installed, and where it is built.
+  std::error_code error;
+  const std::filesystem::path installed = program.parent_path() / "share/bulkhead/console";
+  const std::filesystem::path built = program.parent_path().parent_path() / "console";
+  hello["collect"] = {{"records", launcher.places.state + "/records"},
+                      {"logs", launcher.places.logs()},
+                      {"store", launcher.places.telemetry()},
+                      {"console", std::filesystem::exists(installed, error) ? installed.string() : built.string()}};
+  compartments::Spec spec = common_spec(launcher, instance, std::move(hello));
+  spec.sidecar.argv = {launcher.executable, "collector"};
+  return spec;
+}
+
+Goal collector_goal() {
+  Goal goal;
+  goal.service = policy::kCollector;
+  goal.revision = "collector";  // the same in every build
+  goal.update.max_surge = 0;
+  goal.update.max_unavailable = 1;
+  goal.aside = true;
+  return goal;
 }
 
 namespace {

@@ -47,6 +47,8 @@ compartments::Spec sidecar_spec(const Launcher& launcher, const manifest::Applic
 std::vector<compartments::Door> doors_of(const policy::Model& model, const std::string& service);
 compartments::Spec gateway_spec(const Launcher& launcher, const manifest::Application& application,
                                 const std::string& instance);
+compartments::Spec collector_spec(const Launcher& launcher, const manifest::Application& application,
+                                  const std::string& instance);
 
 // Where the sidecar of this instance listens: below the run directory, short.
 std::string door_address(const Places& places, const std::string& instance);
@@ -56,6 +58,9 @@ std::vector<std::string> gateway_addresses(const manifest::Gateway& gateway);
 
 // The name of an instance's control groups: nobody else's on this host, as whoever removes a group kills what is in it.
 std::string group_name(const Launcher& launcher, const std::string& app, const std::string& instance);
+
+// The collector's, whatever the manifest says.
+Goal collector_goal();
 
 // What the fleet keeps running: a goal for each service and one for the gateway. A goal's revision changes exactly
 // where an instance must be replaced for the change to take effect.

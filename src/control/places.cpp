@@ -31,6 +31,14 @@ Result<> own_directory(const std::string& path, unsigned mode, unsigned uid) {
   return {};
 }
 
+// Files that are made in it are readable for the group, which is that of the platform's processes: the collector reads
+// what services wrote; the others are confined to what is theirs.
+Result<> share_for_reading(const std::string& path, unsigned group) {
+  if (::lchown(path.c_str(), static_cast<uid_t>(-1), group) != 0) return os_fail("chgrp " + path);
+  if (::chmod(path.c_str(), 02750) != 0) return os_fail("chmod " + path);
+  return {};
+}
+
 std::vector<gid_t> own_groups() {
   std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
   const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
@@ -115,12 +123,15 @@ Result<> make_places(const Places& places, unsigned platform_uid) {
       {places.run, passed, self},
       {places.ca(), 0700, self},
       {places.logs(), 0700, self},
+      {places.telemetry(), 0700, platform_uid},
       {places.state + "/volumes", passed, self},
       {places.state + "/records", 0700, platform_uid},
       {places.doors(), 0700, platform_uid},
   };
   for (const Wanted& each : wanted)
     if (auto owned = own_directory(each.path, each.mode, each.uid); !owned) return owned;
+  if (shared)
+    if (auto given = share_for_reading(places.logs(), platform_uid); !given) return given;
   if (shared)
     for (const std::string& path : {places.state, places.run})
       if (auto open = check_passage(path, "the uid of the sidecars, which keep their files below it"); !open)

@@ -22,6 +22,7 @@ struct Places {
   std::string logs() const { return state + "/logs"; }
   std::string log(const std::string& instance) const { return logs() + "/" + instance + ".log"; }
   std::string records(const std::string& instance) const { return state + "/records/" + instance; }
+  std::string telemetry() const { return state + "/telemetry"; }
   std::string instances() const { return run + "/instances.json"; }
   std::string control_socket() const { return run + "/control.sock"; }
   // Each group that has a role gets a directory of its own, which only its members pass, with a socket in it.
@@ -33,6 +34,7 @@ struct Places {
   std::string doors() const {
     return run + "/d";
   }  // the sidecars' inner doors; short, as a socket's path has 108 bytes
+  std::string collector_socket() const { return doors() + "/collector"; }
   std::string platform_log() const { return logs() + "/platform.log"; }
   std::string audit() const { return state + "/audit.jsonl"; }
 };

@@ -157,8 +157,8 @@ void Controller::end_records() {
 
 // The instance that is meant by its own name or its service's, the first that is ready if any is.
 Result<Runtime*> Controller::running_instance(const std::string& name) {
-  if (name == policy::kGateway || name.starts_with(std::string(policy::kGateway) + "-"))
-    return fail(Cause::invalid, "the gateway has no compartment");
+  if (name.starts_with('_'))
+    return fail(Cause::invalid, "the {} has no compartment", std::string_view(name).substr(1, name.rfind('-') - 1));
   Runtime* best = nullptr;
   bool known = loaded_ && loaded_->application.service(name) != nullptr;
   for (auto& [id, runtime] : runtimes_) {

@@ -147,6 +147,7 @@ void Controller::publish_doors(Runtime& runtime) {
 
 void Controller::publish_to(Runtime& runtime) {
   if ((runtime.sidecar.channel == nullptr && runtime.other.channel == nullptr) || !loaded_) return;
+  if (runtime.service == policy::kCollector) return tell_collector(runtime);
   const manifest::Application& application = loaded_->application;
   proxy::Snapshot snapshot;
   if (runtime.service == policy::kGateway) {

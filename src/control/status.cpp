@@ -46,7 +46,9 @@ json totals_json(const Totals& totals) {
           {"p99_us", totals.latency.quantile_micros(0.99)}};
 }
 
-json gateway_json(const manifest::Gateway& gateway) {
+}  // namespace
+
+json gateway_urls(const manifest::Gateway& gateway) {
   json urls = json::array();
   for (const manifest::Listen& listen : gateway.listen) {
     const std::string host = listen.host == "0.0.0.0" || listen.host == "::" ? "localhost"
@@ -55,10 +57,8 @@ json gateway_json(const manifest::Gateway& gateway) {
     urls.push_back(fmt::format("{}://{}:{}", gateway.tls.mode == manifest::Tls::Mode::off ? "http" : "https", host,
                                manifest::to_string(listen.port)));
   }
-  return {{"urls", urls}};
+  return urls;
 }
-
-}  // namespace
 
 // Everything wanted is ready, and everyone has been heard: a controller that has just returned knows only what was.
 bool Controller::settled() const {
@@ -122,8 +122,9 @@ json Controller::status() const {
   if (!loaded_) return result;
   result["manifest"] = desired_.file;
   if (loaded_->application.gateway && desired_.selects(std::string(policy::kGateway)))
-    result["gateway"] = gateway_json(*loaded_->application.gateway);
+    result["gateway"] = {{"urls", gateway_urls(*loaded_->application.gateway)}};
   for (const auto& [name, goal] : fleet_.goals()) {
+    if (name == policy::kCollector) continue;
     const manifest::Service* service = loaded_->application.service(name);
     Totals totals;
     if (const auto it = retired_.find(name); it != retired_.end()) totals = it->second;
@@ -147,6 +148,12 @@ json Controller::status() const {
         {"totals", totals_json(totals)}};
     add_revision(shown, name, goal);
     result["services"].push_back(std::move(shown));
+  }
+  for (const auto& [id, slot] : fleet_.slots()) {
+    if (slot.service != policy::kCollector) continue;
+    const auto runtime = runtimes_.find(id);
+    result["collector"] =
+        instance_json(slot, runtime == runtimes_.end() ? nullptr : &runtime->second, false, loop_.now());
   }
   for (const manifest::Service& service : loaded_->application.services)
     if (!desired_.selects(service.name)) result["not_started"].push_back(service.name);

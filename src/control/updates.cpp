@@ -166,6 +166,7 @@ std::vector<Goal> Controller::goals() const {
     for (const auto& [instance, run] : runs_)
       if (run.service == goal.service && !run.beside) goal.scale = 0;
   }
+  all.push_back(collector_goal());
   return all;
 }
 
@@ -185,8 +186,10 @@ json Controller::difference(const Desired& desired, const Loaded& next, const Se
     return next.application.service(change.subject) != nullptr && !desired.selects(change.subject);
   });
   json list = json::array();
-  const std::map<std::string, Goal> none;
-  for (const Effect& each : effects(fleet_.going_down() ? none : fleet_.goals(), wanted, changed))
+  std::map<std::string, Goal> running;
+  if (!fleet_.going_down()) running = fleet_.goals();
+  running.erase(std::string(policy::kCollector));
+  for (const Effect& each : effects(running, wanted, changed))
     list.push_back(
         {{"subject", each.subject}, {"kind", to_string(each.kind)}, {"before", each.before}, {"after", each.after}});
   return {{"changes", changes_json(changed)}, {"effects", list}};

@@ -25,6 +25,8 @@ using manifest::Scheme;
 
 // The gateway's name as a caller, also the last segment of its SPIFFE ID. No service can have it: names are DNS labels.
 inline constexpr std::string_view kGateway = "_gateway";
+// The collector's, as an instance; it calls nobody.
+inline constexpr std::string_view kCollector = "_collector";
 
 // One line of an edge's permissions, compiled.
 struct Permission {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,14 @@
 #include "proxy/snapshot.hpp"
 
 namespace bulkhead::proxy {
+
+// Directories of the collector, which has no part in the data plane but lives as a gateway does.
+struct CollectPlaces {
+  std::string records;  // what sidecars wrote
+  std::string logs;     // what services wrote
+  std::string store;    // its own
+  std::string console;  // pages; need not be there
+};
 
 // What a keeper tells its sidecar or gateway first, with the descriptors that it opened for it.
 struct Hello {
@@ -20,6 +29,7 @@ struct Hello {
   std::string controller_socket;          // a path
   std::string inner;                      // "unix:/path"; a gateway has none
   std::string records;                    // path of the local records; empty: none are kept
+  std::optional<CollectPlaces> collect;   // of the collector alone; its `inner` is where it is asked
   std::vector<NotEnforced> not_enforced;  // not told by the keeper: what this process could not take from itself
   std::map<std::string, Fd> fds;          // by the names of net/instance_link.hpp, or "listen:0", …
 };

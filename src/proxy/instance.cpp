@@ -42,6 +42,11 @@ Footprint footprint_of(const Hello& hello) {
   if (!hello.records.empty()) footprint.read_write.push_back(directory(hello.records));
   constexpr std::string_view kUnix = "unix:";
   if (hello.inner.starts_with(kUnix)) footprint.read_write.push_back(directory(hello.inner.substr(kUnix.size())));
+  if (hello.collect) {
+    footprint.read_write.push_back(hello.collect->store);
+    footprint.read_only = {hello.collect->records, hello.collect->logs, hello.collect->console};
+    return footprint;
+  }
   // For egress: the roots of trust, and the resolver's configuration and modules.
   footprint.read_only = {"/etc", "/usr/lib", "/usr/share/ca-certificates", "/lib", "/run/systemd/resolve"};
   return footprint;

@@ -58,6 +58,17 @@ void Histogram::merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
+void Histogram::subtract(const Histogram& before) {
+  std::size_t highest = 0;
+  for (std::size_t i = 0; i < cells_.size(); ++i) {
+    cells_[i] -= std::min(cells_[i], before.cells_[i]);
+    if (cells_[i] != 0) highest = i;
+  }
+  count_ -= std::min(count_, before.count_);
+  sum_ -= std::min(sum_, before.sum_);
+  if (max_ <= before.max_) max_ = count_ == 0 ? 0 : std::min(max_, middle_of(highest));
+}
+
 std::uint64_t Histogram::quantile_micros(double q) const {
   if (count_ == 0) return 0;
   const double wanted = std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_));
@@ -68,6 +79,12 @@ std::uint64_t Histogram::quantile_micros(double q) const {
     if (seen >= rank) return std::min(middle_of(i), max_);
   }
   return max_;
+}
+
+std::uint64_t Histogram::count_up_to(std::uint64_t micros) const {
+  std::uint64_t seen = 0;
+  for (std::size_t i = 0; i < cells_.size() && middle_of(i) <= micros; ++i) seen += cells_[i];
+  return seen;
 }
 
 std::string Histogram::encode() const {

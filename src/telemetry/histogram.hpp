@@ -21,6 +21,9 @@ class Histogram {
 
   void record(std::chrono::nanoseconds latency);
   void merge(const Histogram& other);
+  // Takes away what `before`, an earlier copy of this, had. The maximum is exact only where it is new, else as good as
+  // a quantile.
+  void subtract(const Histogram& before);
 
   std::uint64_t count() const { return count_; }
   std::uint64_t sum_micros() const { return sum_; }
@@ -28,6 +31,9 @@ class Histogram {
 
   // The latency below which the share `q` (0 … 1) of what was counted lies, in microseconds; 0 when nothing was.
   std::uint64_t quantile_micros(double q) const;
+
+  // How many are not above `micros`, as far as cells tell.
+  std::uint64_t count_up_to(std::uint64_t micros) const;
 
   // "v1;count;sum;max;index:count,index:count": only the cells in use. decode refuses whatever encode did not make.
   std::string encode() const;

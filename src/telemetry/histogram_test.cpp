@@ -73,5 +73,24 @@ TEST(Histogram, RefusesTextThatItDidNotWrite) {
   }
 }
 
+TEST(Histogram, WhatCameSinceAnEarlierCopyIsWhatIsLeftWithoutIt) {
+  Histogram all;
+  for (const int micros : {10, 20, 5000}) all.record(std::chrono::microseconds(micros));
+  const Histogram before = all;
+  for (const int micros : {30, 40}) all.record(std::chrono::microseconds(micros));
+  Histogram expected;
+  for (const int micros : {30, 40}) expected.record(std::chrono::microseconds(micros));
+  all.subtract(before);
+  EXPECT_EQ(all.count(), expected.count());
+  EXPECT_EQ(all.sum_micros(), expected.sum_micros());
+  EXPECT_EQ(all.quantile_micros(0.99), expected.quantile_micros(0.99));
+  EXPECT_EQ(all.max_micros(), 40U);
+  const auto decoded = Histogram::decode(all.encode());
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  EXPECT_EQ(*decoded, all);
+  all.subtract(all);
+  EXPECT_EQ(all, Histogram());
+}
+
 }  // namespace
 }  // namespace bulkhead::telemetry

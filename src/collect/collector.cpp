@@ -1,0 +1,213 @@
+#include "collect/collector.hpp"
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <sys/file.h>
+
+#include "base/build_id.hpp"
+#include "base/log.hpp"
+#include "net/instance_link.hpp"
+
+namespace bulkhead::collect {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+constexpr auto kTick = 250ms;
+constexpr auto kLockAgain = 50ms;
+constexpr auto kDrain = 2s;
+// Where the console is looked for first; the port that was free stays the application's.
+constexpr std::uint16_t kFirstPort = 9400;
+constexpr std::uint16_t kPorts = 100;
+
+std::uint16_t remembered_port(const std::string& path) {
+  const auto text = read_file(path, 64);
+  const int port = text ? std::atoi(text->c_str()) : 0;  // NOLINT(cert-err34-c): anything else is no port
+  return port > 1023 && port < 65536 ? static_cast<std::uint16_t>(port) : 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Collector>> Collector::make(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper) {
+  if (!hello.collect) return fail(Cause::invalid, "hello: nothing says what to collect");
+  Fd inherited;
+  if (const auto inner = hello.fds.find(std::string(net::kInner)); inner != hello.fds.end())
+    inherited = std::move(inner->second);
+  std::unique_ptr<Collector> collector(new Collector(loop, std::move(hello), std::move(keeper)));
+  if (auto opened = collector->open(std::move(inherited)); !opened) return fail(std::move(opened.error()));
+  return collector;
+}
+
+Collector::Collector(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper)
+    : loop_(loop),
+      hello_(std::move(hello)),
+      keeper_(std::move(keeper)),
+      live_(loop),
+      control_(loop, hello_.controller_socket,
+               {[this] { greet(); }, [this](const std::string& type, const json& message) { take(type, message); },
+                [this](const Fault& fault) {
+                  if (api_) api_->set_controller_away();
+                  log_line("collector: the controller: {}", fault.message);
+                }}),
+      shutdown_(loop),
+      gate_(loop) {}
+
+Result<> Collector::open(Fd inherited) {
+  const auto address = net::Address::parse(hello_.inner);
+  if (!address) return fail(within("hello: inner", address.error()));
+  auto listener = inherited ? net::Listener::adopt(loop_, std::move(inherited)) : net::Listener::open(loop_, *address);
+  if (!listener) return fail(std::move(listener.error()));
+  unix_ = std::move(*listener);
+  return {};
+}
+
+void Collector::start() {
+  control_.start();
+  gate_.spawn(begin());
+}
+
+// A successor is ready before its predecessor has left the store.
+net::Task<> Collector::begin() {
+  keeper_.say("ready", unix_.fd());
+  const bool locked = co_await take_lock();
+  if (!locked) co_return;
+  auto visitors = Visitors::open(hello_.collect->store + "/console.key");
+  if (!visitors) {
+    keeper_.fatal(visitors.error());
+    co_return;
+  }
+  visitors_ = std::move(*visitors);
+  if (auto opened = open_console(); !opened) log_line("collector: {}", opened.error().message);
+  IntakeOptions options{hello_.collect->records, hello_.collect->logs, {.directory = hello_.collect->store}};
+  intake_ = std::make_unique<Intake>(
+      std::move(options), Intake::Handlers{[this](News news) {
+                                             auto shared = std::make_shared<News>(std::move(news));
+                                             loop_.post([this, shared] { live_.add(*shared); });
+                                           },
+                                           [](const std::string& text) { log_line("collector: {}", text); }});
+  const std::string origin = tcp_ ? fmt::format("localhost:{}", tcp_.address().port()) : "";
+  api_ = std::make_unique<Api>(loop_, *intake_, live_, *visitors_, read_assets(hello_.collect->console), origin);
+  if (application_.is_object()) api_->set_application(std::move(application_));
+  intake_->start();
+  gate_.spawn(accept(unix_, true));
+  if (tcp_) gate_.spawn(accept(tcp_, false));
+  gate_.spawn(tick());
+}
+
+net::Task<bool> Collector::take_lock() {
+  const std::string path = hello_.collect->store + "/lock";
+  if (auto made = make_directories(hello_.collect->store); !made) keeper_.fatal(made.error());
+  lock_ = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock_) keeper_.fatal(os_fault("open " + path));
+  while (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (stopping_) co_return false;
+    co_await net::sleep(loop_, loop_.in(kLockAgain));
+  }
+  co_return !stopping_;
+}
+
+Result<> Collector::open_console() {
+  const std::string path = hello_.collect->store + "/console.port";
+  const std::uint16_t before = remembered_port(path);
+  std::vector<std::uint16_t> ports;
+  if (before != 0) ports.push_back(before);
+  for (std::uint16_t i = 0; i < kPorts; ++i) ports.push_back(static_cast<std::uint16_t>(kFirstPort + i));
+  for (const std::uint16_t port : ports) {
+    auto listener = net::Listener::open(loop_, net::Address::loopback(port));
+    if (!listener) continue;
+    tcp_ = std::move(*listener);
+    if (port != before) return write_file_atomically(path, fmt::format("{}\n", port), 0600);
+    return {};
+  }
+  return fail(Cause::conflict, "no port from {} to {} is free on 127.0.0.1, so the console has no address", kFirstPort,
+              kFirstPort + kPorts - 1);
+}
+
+void Collector::greet() {
+  json missing = json::array();
+  for (const NotEnforced& each : hello_.not_enforced)
+    missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
+  control_.send({{"type", "hello"},
+                 {"instance", hello_.instance},
+                 {"role", "collector"},
+                 {"build", build_id()},
+                 {"not_enforced", missing}});
+  control_.send({{"type", "health"}, {"state", stopping_ ? "unready" : "ready"}, {"detail", ""}});
+}
+
+void Collector::take(const std::string& type, const json& message) {
+  if (type != "application" || !message.contains("application")) return;
+  if (api_) {
+    api_->set_application(message["application"]);
+  } else {
+    application_ = message["application"];
+  }
+}
+
+net::Task<> Collector::accept(net::Listener& listener, bool trusted) {
+  while (!stopping_) {
+    auto stream = co_await listener.accept();
+    if (!stream) co_return;
+    gate_.spawn(serve(std::move(*stream), trusted));
+  }
+}
+
+net::Task<> Collector::serve(net::Stream stream, bool trusted) {
+  const proxy::Handler handler = [this, trusted](proxy::ServerExchange& exchange) {
+    return api_->handle(exchange, trusted);
+  };
+  const auto served = co_await proxy::serve(std::move(stream), handler, options_, shutdown_);
+  static_cast<void>(served);  // a flood of whoever is on this machine ends its own connection
+}
+
+net::Task<> Collector::tick() {
+  while (!stopping_) {
+    co_await net::sleep(loop_, loop_.in(kTick));
+    live_.tick(
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
+  }
+}
+
+void Collector::drain() {
+  if (!stopping_) gate_.spawn(stop("drained"));
+}
+
+void Collector::retire() {
+  if (!stopping_) gate_.spawn(stop("retired"));
+}
+
+net::Task<> Collector::stop(std::string_view word) {
+  stopping_ = true;
+  if (word == "retired") unix_.leave_path();
+  unix_.close();
+  tcp_.close();
+  if (api_) api_->close();
+  shutdown_.set();
+  // What is being answered may end; a stream of events has been told.
+  const net::Deadline deadline = loop_.in(kDrain);
+  while (gate_.inside() > 1 && loop_.now() < deadline.time()) co_await net::sleep(loop_, loop_.in(kLockAgain));
+  // Reads what there is, and closes the store: the next one may have it.
+  intake_.reset();
+  lock_.reset();
+  keeper_.tell(word);
+}
+
+net::Task<> Collector::finish() {
+  if (!stopping_) co_await stop("drained");
+  control_.close();
+}
+
+int collector_main(int link_fd, const proxy::Confine& confine) {
+  const proxy::MakeInstance make = [](net::Loop& loop, proxy::Hello hello,
+                                      proxy::KeeperLink keeper) -> Result<std::unique_ptr<proxy::Instance>> {
+    auto collector = Collector::make(loop, std::move(hello), std::move(keeper));
+    if (!collector) return fail(std::move(collector.error()));
+    return std::move(*collector);
+  };
+  return proxy::instance_main(link_fd, make, confine);
+}
+
+}  // namespace bulkhead::collect

@@ -1,0 +1,289 @@
+#include "collect/intake.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "collect/flat.hpp"
+#include "collect/log_line.hpp"
+#include "collect/record_line.hpp"
+
+namespace bulkhead::collect {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLook = 100ms;               // between two looks at files that had nothing new
+constexpr auto kRetry = 1s;                 // after a store that failed
+constexpr auto kFindSources = 1s;           // between two looks for new files
+constexpr std::size_t kAtOnce = 4U << 20U;  // of one file, before it is another's turn
+constexpr unsigned kOldFiles = 8;
+constexpr std::size_t kMostWaiting = 20'000;
+
+std::int64_t unix_millis() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// The names of the files that are written now: "checkout-1" of "checkout-1", "checkout-1.1", or of "checkout-1.log".
+std::set<std::string> current_files(const std::string& directory) {
+  std::set<std::string> names;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    std::string name = entry.path().filename().string();
+    const std::size_t dot = name.rfind('.');
+    const bool numbered = dot != std::string::npos && dot + 1 < name.size() &&
+                          name.find_first_not_of("0123456789", dot + 1) == std::string::npos;
+    names.insert(numbered ? name.substr(0, dot) : std::move(name));
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string service_of(std::string_view instance) {
+  return std::string(shown(instance.substr(0, instance.rfind('-'))));
+}
+
+Intake::Intake(IntakeOptions options, Handlers handlers)
+    : options_(std::move(options)), handlers_(std::move(handlers)) {}
+
+Intake::~Intake() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Intake::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+std::shared_ptr<const Store> Intake::store() const {
+  const std::lock_guard lock(mutex_);
+  return store_;
+}
+
+void Intake::put(std::move_only_function<Result<>(Window&)> write) {
+  const std::lock_guard lock(mutex_);
+  if (put_.size() < kMostWaiting) put_.push_back(std::move(write));
+}
+
+void Intake::say(const std::string& text) {
+  if (text == std::exchange(last_trouble_, text)) return;
+  handlers_.trouble(text);
+}
+
+bool Intake::open_store() {
+  if (store_) return true;
+  auto store = Store::open(options_.store, unix_millis());
+  if (!store) {
+    say(store.error().message);
+    return false;
+  }
+  const std::lock_guard lock(mutex_);
+  store_ = std::move(*store);
+  return true;
+}
+
+void Intake::run() {
+  auto find_again = std::chrono::steady_clock::time_point{};
+  for (;;) {
+    bool more = false;
+    const bool usable = open_store();
+    if (usable) {
+      if (std::chrono::steady_clock::now() >= find_again) {
+        find_sources();
+        find_again = std::chrono::steady_clock::now() + kFindSources;
+      }
+      more = read_round();
+      for (const std::string& problem : store_->take_problems()) say(problem);
+    }
+    std::unique_lock lock(mutex_);
+    if (ending_) return;
+    if (!more) wake_.wait_for(lock, usable && last_trouble_.empty() ? kLook : kRetry, [this] { return ending_; });
+  }
+}
+
+void Intake::find_sources() {
+  const auto follow = [&](const std::string& directory, const std::string& file, bool logs) {
+    const std::string name = (logs ? "logs/" : "records/") + file;
+    if (sources_.contains(name)) return;
+    const auto known = store_->positions().find(name);
+    Position position = known == store_->positions().end() ? Position() : known->second;
+    const std::string instance = logs ? file.substr(0, file.size() - std::string_view(".log").size()) : file;
+    sources_[name] =
+        std::make_unique<Source>(Tail(directory + "/" + file, kOldFiles, std::move(position)), instance, logs);
+  };
+  for (const std::string& file : current_files(options_.records)) follow(options_.records, file, false);
+  for (const std::string& file : current_files(options_.logs))
+    if (file.ends_with(".log") && file != "platform.log") follow(options_.logs, file, true);
+}
+
+// One transaction with what is new everywhere. True: there is more.
+bool Intake::read_round() {
+  const std::int64_t now = unix_millis();
+  if (auto turned = store_->turn(now); !turned) {
+    give_up_round(turned.error());
+    return false;
+  }
+  std::vector<std::move_only_function<Result<>(Window&)>> put;
+  {
+    const std::lock_guard lock(mutex_);
+    put.swap(put_);
+  }
+  Window& window = store_->window();
+  if (auto begun = window.begin(); !begun) {
+    give_up_round(begun.error());
+    return false;
+  }
+  bool more = false, anything = !put.empty();
+  Result<> written;
+  for (auto& write : put)
+    if (written) written = write(window);
+  for (auto& [name, source] : sources_) {
+    if (!written) break;
+    auto read = read_source(name, *source);
+    if (!read) {
+      written = fail(std::move(read.error()));
+      break;
+    }
+    more = more || *read;
+    anything = anything || source->tail.position() != store_->positions()[name];
+  }
+  if (written && !anything) {
+    window.roll_back();
+    last_trouble_.clear();
+    return false;
+  }
+  if (written) written = window.commit(now);
+  if (!written) {
+    window.roll_back();
+    give_up_round(written.error());
+    return false;
+  }
+  for (auto& [name, source] : sources_) store_->positions()[name] = source->tail.position();
+  last_trouble_.clear();
+  handlers_.news(std::exchange(news_, {}));
+  return more;
+}
+
+// Nothing of this round was kept: everything is read again.
+void Intake::give_up_round(const Fault& fault) {
+  news_ = {};
+  for (auto& [name, source] : sources_) source->tail.go_back(store_->positions()[name]);
+  if (fault.cause == Cause::exhausted && store_->make_room())
+    return say(fault.message + ": the oldest window was dropped");
+  say(fault.message);
+}
+
+Result<bool> Intake::read_source(const std::string& name, Source& source) {
+  std::string state = source.tail.position().state;
+  const Tail::Sink sink{[&](std::string_view line) -> Result<> {
+                          if (source.logs) return take_log(source, line);
+                          ++lines_;
+                          return take_record(source, line, state);
+                        },
+                        [&](std::uint64_t lines) {
+                          return store_->window().add_loss(unix_millis(), name, lines,
+                                                           "overwritten before they were read");
+                        }};
+  auto more = source.tail.read(kAtOnce, sink);
+  if (!more) return more;
+  source.tail.set_state(std::move(state));
+  if (source.tail.position() != store_->positions()[name])
+    if (auto set = store_->window().set_position(name, source.tail.position()); !set)
+      return fail(std::move(set.error()));
+  return more;
+}
+
+// A line that can't be read is counted, and nothing else: a sidecar of another build may write what is unknown here.
+Result<> Intake::take_record(Source& source, std::string_view line, std::string& state) {
+  Window& window = store_->window();
+  switch (kind_of(line)) {
+    case RecordKind::span: {
+      FlatObject members(line);
+      SpanRow row;
+      if (read_span(members, row)) return window.add(row);
+      break;
+    }
+    case RecordKind::denied:
+    case RecordKind::undeclared: {
+      FlatObject members(line);
+      DecisionRow row;
+      std::string action;
+      if (!read_decision(members, row, action)) break;
+      news_.decisions.push_back(decision_json(row).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      return window.add(row);
+    }
+    case RecordKind::counts: return take_counts(line, state);
+    case RecordKind::dropped: {
+      FlatObject members(line);
+      std::int64_t lines = 0;
+      while (members.next())
+        if (members.key() == "lines") lines = members.number();
+      return window.add_loss(unix_millis(), source.instance,
+                             static_cast<std::uint64_t>(std::max<std::int64_t>(lines, 0)), "more than its buffer held");
+    }
+    case RecordKind::note: {
+      FlatObject members(line);
+      std::int64_t at = 0;
+      std::string_view text;
+      while (members.next()) {
+        if (members.key() == "time_us") at = members.number();
+        if (members.key() == "text") text = members.text();
+      }
+      return window.add_note(at, source.instance, text);
+    }
+    case RecordKind::unknown: break;
+  }
+  return window.add_loss(unix_millis(), source.instance, 1, "could not be understood");
+}
+
+Result<> Intake::take_counts(std::string_view line, std::string& state) {
+  Window& window = store_->window();
+  auto flowed = flowed_since(state, line);
+  if (!flowed) return window.add_loss(unix_millis(), "counts", 1, flowed.error().message);
+  state = remember(state, line);
+  for (const Flow& flow : flowed->flows) {
+    FlowRow row;
+    row.at_ms = flowed->at_ms;
+    row.caller_side = flow.caller_side;
+    row.caller = flow.caller;
+    row.callee = flow.callee;
+    row.port = flow.port;
+    row.requests = flow.requests;
+    row.errors = flow.errors;
+    row.sent = flow.sent;
+    row.received = flow.received;
+    std::ranges::copy(flow.classes, row.classes);
+    const std::string latency = flow.latency.encode();
+    row.latency = latency;
+    if (auto added = window.add(row); !added) return added;
+  }
+  for (const Attempt& attempt : flowed->attempts) {
+    const AttemptRow row{flowed->at_ms, attempt.caller, attempt.callee, attempt.method,
+                         attempt.path,  attempt.reason, attempt.count};
+    if (auto added = window.add(row); !added) return added;
+  }
+  news_.flowed.push_back(std::move(*flowed));
+  return {};
+}
+
+Result<> Intake::take_log(const Source& source, std::string_view line) {
+  LogRow row;
+  std::string text;
+  if (!read_log_line(line, row, text))
+    return store_->window().add_loss(unix_millis(), source.instance, 1, "could not be understood");
+  const std::string service = service_of(source.instance);
+  row.service = service;
+  row.instance = source.instance;
+  return store_->window().add(row);
+}
+
+}  // namespace bulkhead::collect

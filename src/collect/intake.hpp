@@ -1,0 +1,89 @@
+#pragma once
+
+// What reads: from the files that sidecars, gateway and keepers write into the store, in one thread of its own. It goes
+// on where it stood: rows and positions are one transaction. Nobody waits for it.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "collect/counts.hpp"
+#include "collect/store.hpp"
+#include "collect/tail.hpp"
+
+namespace bulkhead::collect {
+
+// What is new since the last call, for those who look on; from the intake's thread.
+struct News {
+  std::vector<Flowed> flowed;
+  std::vector<std::string> decisions;  // JSON, as docs/api.md has them
+};
+
+struct IntakeOptions {
+  std::string records;  // directories
+  std::string logs;
+  StoreOptions store;
+};
+
+class Intake {
+ public:
+  struct Handlers {
+    std::function<void(News)> news;
+    std::function<void(const std::string&)> trouble;  // for the log
+  };
+  Intake(IntakeOptions options, Handlers handlers);
+  ~Intake();  // what is not read yet the next one finds
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  void start();
+  // For readers; null until the store is open.
+  std::shared_ptr<const Store> store() const;
+  // A span, log line or note that came another way (OTLP): `write` runs in the intake's thread, in a transaction.
+  void put(std::move_only_function<Result<>(Window&)> write);
+  // How many lines of records have been read since start().
+  std::uint64_t lines() const { return lines_; }
+
+ private:
+  struct Source {
+    Tail tail;
+    std::string instance;
+    bool logs = false;
+  };
+  void run();
+  bool open_store();
+  void find_sources();
+  bool read_round();
+  Result<bool> read_source(const std::string& name, Source& source);
+  Result<> take_record(Source& source, std::string_view line, std::string& state);
+  Result<> take_span(std::string_view line);
+  Result<> take_denied(std::string_view line);
+  Result<> take_undeclared(std::string_view line);
+  Result<> take_counts(std::string_view line, std::string& state);
+  Result<> take_log(const Source& source, std::string_view line);
+  void give_up_round(const Fault& fault);
+  void say(const std::string& text);
+
+  const IntakeOptions options_;
+  const Handlers handlers_;
+  std::shared_ptr<Store> store_;  // replaced only under the mutex
+  std::map<std::string, std::unique_ptr<Source>> sources_;
+  News news_;
+  std::string last_trouble_;
+  std::atomic<std::uint64_t> lines_{0};
+  mutable std::mutex mutex_;  // guards store_ and what follows
+  std::condition_variable wake_;
+  std::vector<std::move_only_function<Result<>(Window&)>> put_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+// "checkout" of "checkout-2".
+std::string service_of(std::string_view instance);
+
+}  // namespace bulkhead::collect

@@ -1,0 +1,70 @@
+#pragma once
+
+// The files of one application's telemetry, oldest first: one that is written, and sealed ones, dropped whole by age
+// and size. One thread writes; windows() is for any thread. Sealing happens on a thread of its own.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "collect/window.hpp"
+
+namespace bulkhead::collect {
+
+struct StoreOptions {
+  std::string directory;
+  std::uint64_t window_spans = 1'000'000;
+  std::chrono::milliseconds window_age = std::chrono::hours(1);
+  std::chrono::milliseconds keep = std::chrono::hours(72);
+  std::uint64_t most_bytes = 1U << 30U;       // of all files; the one that is written is never dropped for it
+  std::uint64_t window_most_spans = 500'000;  // of a sealed one: what is above is thinned out
+  std::chrono::microseconds slow = std::chrono::milliseconds(250);
+};
+
+struct WindowInfo {
+  std::string path;
+  std::int64_t first_ms = 0;  // rows in it came after this; those of a source that was away may be older themselves
+  bool open = false;          // it is being written
+};
+
+class Store {
+ public:
+  static Result<std::unique_ptr<Store>> open(StoreOptions options, std::int64_t now_ms);
+  ~Store();  // waits for a sealing
+
+  Positions& positions() { return positions_; }
+  Window& window() { return *window_; }
+
+  // Between transactions: begins another window where this one is full or old, drops what is past keeping.
+  Result<> turn(std::int64_t now_ms);
+  // The disk is full: the oldest sealed window goes. False: there is none.
+  bool make_room();
+
+  // Oldest first. Whoever has opened one goes on reading it when it was dropped.
+  std::vector<WindowInfo> windows() const;
+  // What stands in the log about files that could not be used.
+  std::vector<std::string> take_problems();
+
+ private:
+  explicit Store(StoreOptions options) : options_(std::move(options)) {}
+  Result<> begin_window(std::int64_t now_ms);
+  void seal_behind(std::string path);
+  void drop(std::size_t index);
+  std::uint64_t bytes() const;
+
+  const StoreOptions options_;
+  std::optional<Window> window_;
+  std::int64_t opened_ms_ = 0;
+  Positions positions_;
+  std::thread sealer_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<WindowInfo> windows_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace bulkhead::collect

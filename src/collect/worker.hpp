@@ -1,0 +1,58 @@
+#pragma once
+
+// A thread that answers questions which read files, one after the other, so that the loop never waits for a disk.
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "net/event.hpp"
+#include "net/loop.hpp"
+
+namespace bulkhead::collect {
+
+class Worker {
+ public:
+  explicit Worker(net::Loop& loop) : loop_(loop), thread_([this] { work(); }) {}
+  ~Worker();  // after the question that is being answered; those that wait are dropped
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // What `answer` returns; it runs in the thread. nullopt: too many wait.
+  template <class Answer>
+  net::Task<std::optional<std::invoke_result_t<Answer>>> ask(Answer answer) {
+    struct State {
+      explicit State(net::Loop& loop) : done(loop) {}
+      std::optional<std::invoke_result_t<Answer>> value;
+      net::Event done;
+    };
+    const auto state = std::make_shared<State>(loop_);
+    // The loop's thread alone touches the event, and drops the last pointer to it.
+    const bool taken = push([this, raw = state.get(), answer = std::move(answer)]() mutable {
+      raw->value.emplace(answer());
+      loop_.post([raw] { raw->done.set(); });
+    });
+    if (!taken) co_return std::nullopt;
+    const auto waited = co_await state->done.wait(net::Deadline::never());
+    static_cast<void>(waited);
+    co_return std::move(state->value);
+  }
+
+ private:
+  static constexpr std::size_t kMostWaiting = 256;
+  bool push(std::move_only_function<void()> job);
+  void work();
+
+  net::Loop& loop_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::deque<std::move_only_function<void()>> jobs_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace bulkhead::collect

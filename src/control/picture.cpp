@@ -1,0 +1,141 @@
+// What the collector is told: the application as it is declared and as it runs ("application" of docs/api.md).
+
+#include <unistd.h>
+
+#include "base/build_id.hpp"
+#include "control/controller.hpp"
+#include "control/snapshots.hpp"
+#include "policy/model.hpp"
+
+namespace bulkhead::control {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+std::string name_for_people(std::string_view service) {
+  return std::string(service == policy::kGateway ? "gateway" : service);
+}
+
+json edge_picture(const policy::Edge& edge) {
+  json shown = {{"id", edge.id},
+                {"kind", to_string(edge.kind)},
+                {"from", name_for_people(edge.from)},
+                {"to", edge.to},
+                {"port", edge.port.number},
+                {"protocol", to_string(edge.protocol)},
+                {"at", manifest::to_string(edge.position)},
+                {"audited", edge.audited},
+                {"permissions", json::array()},
+                {"denies", json::array()}};
+  for (const policy::Permission& each : edge.permissions)
+    shown["permissions"].push_back({{"id", each.id}, {"text", each.text}, {"at", manifest::to_string(each.position)}});
+  for (const policy::Deny& each : edge.denies)
+    shown["denies"].push_back({{"id", each.id}, {"at", manifest::to_string(each.position)}});
+  if (edge.when) shown["when"] = edge.when->source;
+  if (edge.outside) shown["outside"] = fmt::format("{}://{}", to_string(edge.outside->scheme), edge.outside->host);
+  return shown;
+}
+
+json limits_picture(const manifest::Limits& limits) {
+  json shown = json::object();
+  if (limits.memory) shown["memory_bytes"] = limits.memory->count;
+  if (limits.cpu) shown["cpu"] = *limits.cpu;
+  if (limits.pids) shown["pids"] = *limits.pids;
+  return shown;
+}
+
+json service_picture(const manifest::Service& service, const policy::Node* node) {
+  json shown = {{"name", service.name},
+                {"kind", service.type == manifest::ServiceType::job ? "job" : "service"},
+                {"owner", service.owner},
+                {"mode", to_string(service.mode.value_or(manifest::Mode::enforce))},
+                {"contract", service.contract.has_value()},
+                {"limits", limits_picture(service.limits)},
+                {"ports", json::array()},
+                {"secrets", json::array()}};
+  if (node == nullptr) return shown;
+  for (const policy::Endpoint& each : node->ports)
+    shown["ports"].push_back({{"port", each.port.number}, {"name", each.name}, {"protocol", to_string(each.protocol)}});
+  shown["secrets"] = node->secrets;
+  return shown;
+}
+
+}  // namespace
+
+json Controller::instances_picture(const std::string& service) const {
+  const auto wall = std::chrono::system_clock::now();
+  json shown = json::array();
+  for (const auto& [id, slot] : fleet_.slots()) {
+    if (slot.service != service) continue;
+    // To the second, as two clocks are compared.
+    const auto since = std::chrono::round<std::chrono::seconds>(wall - (loop_.now() - slot.since));
+    json instance = {{"id", id},
+                     {"state", to_string(slot.phase)},
+                     {"reason", slot.reason},
+                     {"restarts", slot.restarts},
+                     {"since_ms", std::chrono::duration_cast<Millis>(since.time_since_epoch()).count()}};
+    if (const auto found = runtimes_.find(id); found != runtimes_.end()) {
+      const Runtime& runtime = found->second;
+      instance["serial"] = runtime.serial;
+      instance["not_after"] = runtime.not_after;
+      instance["service_pid"] = runtime.service_pid;
+      instance["sidecar_pid"] = runtime.sidecar.process.pid;
+      if (!runtime.rejected.empty()) instance["rejected"] = runtime.rejected;
+      instance["not_enforced"] = json::array();
+      for (const NotEnforced& each : runtime.not_enforced)
+        instance["not_enforced"].push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
+    }
+    shown.push_back(std::move(instance));
+  }
+  return shown;
+}
+
+json Controller::picture() const {
+  json shown = {{"app", app_},
+                {"controller", {{"pid", ::getpid()}, {"build", build_id()}}},
+                {"services", json::array()},
+                {"edges", json::array()},
+                {"problems", problems()},
+                {"manifest", desired_.file}};
+  if (!loaded_) return shown;
+  const manifest::Application& application = loaded_->application;
+  shown["trust_domain"] = loaded_->model.trust_domain;
+  const auto add = [&](const std::string& name, json service) {
+    service["spiffe_id"] = spiffe_id_of(loaded_->model, name);
+    service["instances"] = instances_picture(name);
+    if (const auto goal = fleet_.goals().find(name); goal != fleet_.goals().end()) {
+      service["scale"] = goal->second.scale;
+      add_revision(service, name, goal->second);
+    }
+    shown["services"].push_back(std::move(service));
+  };
+  if (application.gateway) {
+    add(std::string(policy::kGateway), {{"name", "gateway"}, {"kind", "gateway"}});
+    shown["urls"] = gateway_urls(*application.gateway);
+  }
+  for (const manifest::Service& service : application.services)
+    add(service.name, service_picture(service, loaded_->model.service(service.name)));
+  for (const policy::Edge& edge : loaded_->model.edges) shown["edges"].push_back(edge_picture(edge));
+  return shown;
+}
+
+void Controller::tell_collector(Runtime& runtime) {
+  std::string text =
+      json{{"type", "application"}, {"application", picture()}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string hash = hash_of(text);
+  for (SidecarPeer* peer : {&runtime.sidecar, &runtime.other})
+    if (peer->channel != nullptr && peer->told != hash && peer->channel->send(text)) peer->told = hash;
+}
+
+net::Task<> Controller::keep_collector_told() {
+  for (;;) {
+    const auto changed = co_await changed_.wait(loop_.in(1s));
+    static_cast<void>(changed);
+    for (auto& [id, runtime] : runtimes_)
+      if (runtime.service == policy::kCollector) tell_collector(runtime);
+  }
+}
+
+}  // namespace bulkhead::control

@@ -1,0 +1,198 @@
+"""What the collector keeps and answers: to the command line, to scripts, to a browser's session; and that nobody depends on it."""
+
+import json
+import os
+import signal
+import socket
+import urllib.error
+import urllib.request
+
+import harness
+
+MANIFEST = """
+app: seen
+services:
+  web:
+    dir: @PROGRAMS@
+    command: [/usr/bin/python3, forwarder.py]
+    port: 8080
+    calls:
+      orders: [GET /items/*]
+  orders: {dir: @PROGRAMS@, command: [/usr/bin/python3, forwarder.py], port: 8080, owner: team-orders}
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes:
+    - {match: {path: /*}, to: web}
+"""
+
+
+class Telemetry(harness.Case):
+    def begin(self, manifest=MANIFEST):
+        app = self.application(manifest)
+        app.up()
+        app.wait_settled()
+        harness.until(lambda: self.ask(app, "/api/v1/graph", may_fail=True), what="the collector")
+        return app
+
+    def ask(self, app, path, may_fail=False, method="GET"):
+        """Over the Unix socket, as the command line does."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(20)
+        try:
+            connection.connect(str(app.directory / "b/run" / app.name / "d/collector"))
+            connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            answer = b""
+            while block := connection.recv(65536):
+                answer += block
+        except OSError:
+            if may_fail:
+                return None
+            raise
+        finally:
+            connection.close()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if may_fail and b" 200 " not in head[:20]:
+            return None
+        return json.loads(body)
+
+    def graph(self, app, start, end):
+        edges = self.ask(app, "/api/v1/graph")["edges"]
+        return next((edge for edge in edges if (edge["from"], edge["to"]) == (start, end)), None)
+
+    def collector_pid(self, app):
+        return json.loads(app.run("status", "--json").stdout)["collector"]["sidecar_pid"]
+
+    def test_requests_are_found_told_and_counted(self):
+        app = self.begin()
+        for item in range(7):
+            self.assertEqual(app.get(f"/ask?url=http://orders/items/{item}").status, 200)
+        denied = app.get("/ask?url=http://orders/secret")
+        self.assertEqual(json.loads(denied.text)["status"], 403)
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 8, what="eight calls")
+        edge = self.graph(app, "web", "orders")
+        self.assertEqual((edge["declared"], edge["id"], edge["errors"], edge["denied"]), (True, "web.calls.orders", 0, 1))
+        self.assertEqual(self.graph(app, "gateway", "web")["requests"], 8)
+
+        found = json.loads(app.run("traces", "--route", "/ask", "--json").stdout)["traces"]
+        self.assertEqual(len(found), 8)
+        # The program hands its trace on, so one request is one trace with both hops of both calls.
+        trace = json.loads(app.run("trace", found[0]["id"], "--json").stdout)["trace"]
+        by_request = json.loads(app.run("trace", found[0]["request_id"], "--json").stdout)["trace"]
+        self.assertEqual(trace["id"], by_request["id"])
+        self.assertEqual({span["hop"] for span in trace["spans"]} & {"gateway", "inner"}, {"gateway", "inner"})
+        text = app.run("trace", found[0]["id"]).stdout
+        self.assertIn("gateway", text)
+
+        decision = self.ask(app, "/api/v1/decisions")["decisions"][0]
+        self.assertEqual((decision["subject"], decision["object"], decision["action"], decision["verdict"]), ("web", "orders", "GET /secret", "denied"))
+        self.assertRegex(decision["rule_at"], r"bulkhead\.yaml:\d+:\d+$")
+        self.assertIn("/secret", decision["allow"])
+        self.assertEqual(len(self.ask(app, "/api/v1/traces?denied=1")["traces"]), 1)
+        self.assertRegex(app.run("edges").stdout, r"web +orders +8080 +8")
+        self.assertRegex(app.run("metrics", "orders").stdout, r"\d\d:\d\d:\d\d +\d")
+
+        application = self.ask(app, "/api/v1/application")
+        orders = next(service for service in application["services"] if service["name"] == "orders")
+        self.assertEqual((orders["owner"], orders["instances"][0]["state"]), ("team-orders", "ready"))
+        reach = self.ask(app, "/api/v1/reach?service=gateway")
+        self.assertEqual({each["service"] for each in reach["reaches"]}, {"web", "orders"})
+
+        mistake = self.ask(app, "/api/v1/traces?since=1h")
+        self.assertEqual(mistake["status"], 400)
+        self.assertIn("there is no parameter 'since' here; there are:", mistake["detail"])
+        self.assertEqual(app.run("trace", "0" * 32, check=False).returncode, 1)
+
+    def test_logs_are_kept_with_their_trace(self):
+        app = self.begin()
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        # The program writes the line of each request that it answers.
+        self.assertEqual(app.get(f"/x?level=error&trace_id={trace}&no=stock").status, 200)
+        lines = harness.until(lambda: self.ask(app, f"/api/v1/logs?trace={trace}")["lines"], what="the line")
+        self.assertEqual((lines[0]["service"], lines[0]["severity"]), ("web", "error"))
+        self.assertIn("no=stock", app.run("logs", "--trace", trace).stdout)
+
+    def test_nothing_is_lost_and_nobody_waits_while_the_collector_is_away(self):
+        app = self.begin()
+        for item in range(5):
+            app.get(f"/ask?url=http://orders/items/{item}")
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 5, what="five calls")
+        pid = self.collector_pid(app)
+        os.kill(pid, signal.SIGKILL)
+        for item in range(9):
+            self.assertEqual(app.get(f"/ask?url=http://orders/items/{item}").status, 200)
+        harness.until(lambda: self.collector_pid(app) not in (pid, -1), what="another collector")
+        harness.until(lambda: (self.ask(app, "/api/v1/graph", may_fail=True) or {}).get("edges"), what="its answers")
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 14, what="fourteen calls, each once")
+        self.assertEqual(len(self.ask(app, "/api/v1/traces?route=/ask&limit=100")["traces"]), 14)
+        self.assertTrue(json.loads(app.run("status", "--json").stdout)["settled"])
+
+    def test_the_console_lets_in_who_has_its_code_and_nobody_else(self):
+        app = self.begin()
+        url = app.run("console").stdout.split()[0]
+        base = url.split("/login")[0]
+        port = int(base.rsplit(":", 1)[1])
+
+        def get(path, **headers):
+            request = urllib.request.Request(base + path, headers=headers)
+            opener = urllib.request.build_opener(NoRedirect)
+            try:
+                with opener.open(request, timeout=20) as answer:
+                    return answer.status, answer.headers, answer.read()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.headers, error.read()
+
+        self.assertEqual(get("/api/v1/graph")[0], 401)
+        self.assertEqual(get("/metrics")[0], 401)
+        self.assertEqual(get("/login?code=" + "0" * 32)[0], 401)
+        status, headers, _ = get(url[len(base):])
+        self.assertEqual(status, 303)
+        cookie = headers["set-cookie"]
+        for attribute in ("HttpOnly", "SameSite=Strict"):
+            self.assertIn(attribute, cookie)
+        self.assertEqual(get(url[len(base):])[0], 401, "a code is good once")
+        session = {"cookie": cookie.split(";")[0]}
+        status, headers, body = get("/api/v1/graph", **session)
+        self.assertEqual(status, 200)
+        self.assertIn("edges", json.loads(body))
+        self.assertIn("default-src 'none'", headers["content-security-policy"])
+        token = session["cookie"].split("=", 1)[1]
+        self.assertEqual(get("/metrics", authorization=f"Bearer {token}")[0], 200)
+        # Another site, and a name that somebody bound to this address.
+        self.assertEqual(get("/api/v1/graph", origin="https://evil.example", **session)[0], 403)
+        self.assertEqual(get("/api/v1/graph", **{"sec-fetch-site": "cross-site"}, **session)[0], 403)
+        self.assertEqual(get("/api/v1/graph", host=f"evil.example:{port}", **session)[0], 403)
+        forged = session["cookie"][:-1] + ("0" if session["cookie"][-1] != "0" else "1")
+        self.assertEqual(get("/api/v1/graph", cookie=forged)[0], 401)
+        self.assertEqual(get("/../../../etc/passwd", **session)[0] in (400, 404), True)
+
+        # What happens is there within a second.
+        stream = socket.create_connection(("127.0.0.1", port), timeout=20)
+        with stream:
+            stream.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost:{port}\r\nCookie: {session['cookie']}\r\n\r\n".encode())
+            stream.recv(65536)
+            app.get("/ask?url=http://orders/items/1")
+            seen = b""
+            while b"event: tick" not in seen:
+                block = stream.recv(65536)
+                self.assertTrue(block, seen)
+                seen += block
+
+    def test_down_and_up_keep_what_was_seen(self):
+        app = self.begin()
+        app.get("/ask?url=http://orders/items/1")
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 1, what="the call")
+        app.down()
+        self.assertIn("not running", app.run("traces", check=False).stderr)
+        app.up()
+        app.wait_settled()
+        harness.until(lambda: (self.ask(app, "/api/v1/traces?route=/ask", may_fail=True) or {}).get("traces"), what="the request of before")
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+if __name__ == "__main__":
+    harness.main()
