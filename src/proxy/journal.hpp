@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -19,6 +20,10 @@
 namespace bulkhead::proxy {
 
 struct EndUser;
+
+// Verdicts on what passes, and would be denied.
+inline constexpr std::string_view kAudited = "audited";
+inline constexpr std::string_view kLearned = "learned";
 
 // A request or raw connection while it is served, and what is known of it at its end.
 struct Visit {
@@ -64,7 +69,8 @@ class Journal {
   void begin(Visit& visit);
   void finish(const Visit& visit);
 
-  // Policy said no.
+  // Policy said no. What is learned is counted apart, with the line that would allow it, and has one line a while of
+  // each kind.
   void denied(const Visit& visit, const Refusal& refusal, std::string_view verdict);
   // An answer of the own service has something in it that its contract's `operation` does not declare: `what` for a
   // person. Counted; one line a while.
@@ -80,7 +86,7 @@ class Journal {
   // Something worth a line that is none of the above: `text` for a person.
   void note(std::string_view text);
 
-  // {"edges":[...],"denied":[...]} of a stats message.
+  // {"edges":[...],"denied":[...],"learned":[...]} of a stats message.
   nlohmann::json stats() const;
   // Grows whenever stats() changes.
   std::uint64_t version() const { return version_; }
@@ -99,13 +105,21 @@ class Journal {
   const telemetry::Random random_;
   telemetry::Edges edges_;
   telemetry::Denials denials_;
+  telemetry::Denials learned_;  // by the line that would allow it, instead of a reason
   std::uint64_t version_ = 0;
   bool paused_ = false;
 
-  struct Dial {
+  struct Repeated {
     net::SteadyTime last_line;
     std::uint64_t since = 0;
   };
+  struct Kinds {
+    std::map<std::string, Repeated> lines;
+    net::SteadyTime cleared{};
+  };
+  // Whether a line of this kind is due (defaults::kDialQuiet), and of how often it speaks. Whoever does things at
+  // random is counted, but can't push everything else out of the records.
+  std::optional<std::uint64_t> due(Kinds& kinds, const std::string& kind);
   // Notes of one kind, of which there may be thousands a second: one a while, with the number of the others.
   struct Quiet {
     net::SteadyTime last_line{};
@@ -113,8 +127,8 @@ class Journal {
   };
   void note_now_and_then(Quiet& kind, const std::string& text);
 
-  std::map<std::string, Dial> dials_;
-  net::SteadyTime dials_cleared_{};
+  Kinds dials_;
+  Kinds learned_lines_;
   Quiet handshakes_;
   Quiet floods_;
   Quiet answers_;
