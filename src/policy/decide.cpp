@@ -57,11 +57,31 @@ std::string what_was_tried(const Attempt& attempt) {
   return fmt::format("{} may not call {}:{}{}", spoken(attempt.caller), attempt.callee, attempt.port.number, request);
 }
 
+// As the manifest takes it inside brackets. The caller chose the path: what YAML or a variable would read as something
+// else is quoted.
+std::string in_brackets(std::string_view text) {
+  constexpr std::string_view kPlain = " /._-~%+=@";
+  const auto is_plain = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kPlain.contains(c);
+  };
+  if (std::ranges::all_of(text, is_plain)) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '\\';
+    if (c == '$') quoted += '$';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+// "" where none means that request and no other: a '*' that the caller sent is no pattern of whoever writes the line.
 std::string permission_line(const Attempt& attempt) {
-  if (!is_known(attempt) || !manifest::is_plain_path(attempt.path)) return "";
-  std::string text = attempt.protocol == Protocol::grpc ? std::string(attempt.path.substr(1))
-                                                        : fmt::format("{} {}", attempt.method, attempt.path);
-  return manifest::parse_permission(text, attempt.protocol) ? text : "";
+  if (!is_known(attempt) || !manifest::is_plain_path(attempt.path) || attempt.path.contains('*')) return "";
+  const bool grpc = attempt.protocol == Protocol::grpc;
+  std::string text = grpc ? std::string(attempt.path.substr(1)) : fmt::format("{} {}", attempt.method, attempt.path);
+  const auto permission = manifest::parse_permission(text, attempt.protocol);
+  const bool one_method = permission && (grpc || permission->methods == std::vector{std::string(attempt.method)});
+  return one_method ? in_brackets(text) : "";
 }
 
 // Whether the same caller may have another port of the same callee.
