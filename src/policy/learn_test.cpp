@@ -321,6 +321,7 @@ TEST(Learning, IsMarkedInGraphAndReach) {
       direct->why.starts_with("web may call db:5432 itself: everything (nobody declares it; the mode of both is "
                               "learn), by web.learn.db at bulkhead.yaml:4:3."))
       << direct->why;
+  EXPECT_EQ(to_json(*direct, "web", "db")["path"][0]["declared"], false);
   EXPECT_EQ(direct->path.at(0).assumption, "if web is compromised, it can call whatever learns as it does");
   const auto denied = reach(model, "both", "db");
   ASSERT_TRUE(denied);
