@@ -68,8 +68,9 @@ int check(const Context& context) {
     fmt::print(stderr, "{} {} in {}\n", errors, errors == 1 ? "mistake" : "mistakes", spoken_files(context));
     return kUsage;
   }
+  const auto declared = std::ranges::count_if(opened->loaded.model.edges, &policy::Edge::is_declared);
   say(fmt::format("{} is valid: {} services, {} declared calls, routes and ways out; {} {}", spoken_files(context),
-                  opened->loaded.application.services.size(), opened->loaded.model.edges.size(), findings.size(),
+                  opened->loaded.application.services.size(), declared, findings.size(),
                   findings.size() == 1 ? "warning" : "warnings"));
   return kDone;
 }

@@ -144,10 +144,42 @@ std::string owner_of(const json& status, const std::string& service) {
 }
 
 void add_modes(std::string& text, const json& status) {
-  for (const json& service : status["services"])
-    if (service.value("mode", "") == "audit")
+  std::vector<std::string> learning;
+  for (const json& service : status["services"]) {
+    const std::string mode = service.value("mode", "");
+    if (mode == "audit")
       text += fmt::format("\n{} requests to {} are audited: what its rules do not cover passes",
                           tinted("not enforced:", Tone::red), service["name"].get<std::string>());
+    if (mode == "learn") learning.push_back(service["name"]);
+  }
+  if (!learning.empty())
+    text += fmt::format("\n{} {} {}: calls between services that learn pass, declared or not",
+                        tinted("not enforced:", Tone::red), fmt::join(learning, ", "),
+                        learning.size() == 1 ? "learns" : "learn");
+}
+
+// What passes only as it is learned, with what to write.
+void add_learned(std::string& text, const json& status) {
+  constexpr std::size_t kMostKinds = 12;  // of one caller and callee
+  std::map<std::string, std::map<std::string, std::uint64_t>> calls;
+  for (const json& each : status.value("learned", json::array())) {
+    const std::string caller = each.value("caller", "");
+    const std::string allow = each.value("allow", "");
+    std::string kind;
+    for (const char* part : {"method", "path"})
+      if (const std::string value = each.value(part, ""); !value.empty()) kind += " " + value;
+    if (allow.starts_with("calls: ")) kind += fmt::format("; to keep it, write under {}: {}", caller, allow);
+    calls[fmt::format("{} -> {}", caller, each.value("callee", ""))][kind] += each.value("count", std::uint64_t{0});
+  }
+  for (const auto& [call, kinds] : calls) {
+    std::size_t shown = 0;
+    for (const auto& [kind, count] : kinds)
+      if (shown++ < kMostKinds)
+        text += fmt::format("\n{} {}{} ({} times)", tinted("learned:", Tone::red), call, kind, count);
+    if (kinds.size() > kMostKinds)
+      text += fmt::format("\n{} {}: {} other kinds; status --json has all", tinted("learned:", Tone::red), call,
+                          kinds.size() - kMostKinds);
+  }
 }
 
 void add_denied(std::string& text, const json& status) {
@@ -183,6 +215,7 @@ std::string status_text(const json& status, std::int64_t unix_now) {
   add_not_enforced(notes, status);
   add_modes(notes, status);
   add_calls(notes, status);
+  add_learned(notes, status);
   add_denied(notes, status);
   for (const json& run : status.value("runs", json::array()))
     notes += fmt::format("\n{}: {} runs a command {} {}", run.value("instance", ""), run.value("by", ""),

@@ -108,7 +108,7 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
     edge["from"] = from;
     edge["to"] = to;
     edge["port"] = port;
-    edge["declared"] = rule != nullptr;
+    edge["declared"] = rule != nullptr && rule->value("declared", true);
     if (rule != nullptr) {
       edge["id"] = (*rule)["id"];
       edge["protocol"] = (*rule)["protocol"];

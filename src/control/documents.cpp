@@ -100,6 +100,8 @@ void check_resource(const policy::Edge& edge, const manifest::When& when, const 
 
 void check_resources(const manifest::Application& application, const Contracts& contracts, manifest::Report& report) {
   for (const policy::Edge& edge : policy::compile(application).edges) {
+    // A mode makes no manifest wrong: where a rule asks for what is not there, it denies what is learned.
+    if (!edge.is_declared()) continue;
     const manifest::Service* callee = application.service(edge.to);
     if (edge.when) check_resource(edge, *edge.when, callee, contracts, report);
     for (const policy::Deny& deny : edge.denies)

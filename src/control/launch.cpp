@@ -275,7 +275,7 @@ std::vector<Goal> goals_of(const Launcher& launcher, const manifest::Application
                            const policy::Model& model, const SecretContents& secrets) {
   std::map<std::string, std::vector<std::string>> calls;
   for (const policy::Edge& edge : model.edges)
-    if (edge.kind != policy::Edge::Kind::egress) calls[edge.from].push_back(edge.to);
+    if (edge.kind != policy::Edge::Kind::egress && edge.is_declared()) calls[edge.from].push_back(edge.to);
   for (const manifest::Service& service : application.services)
     for (const manifest::Dependency& dependency : service.depends_on) calls[service.name].push_back(dependency.service);
   const auto needs = needs_from_calls(calls);

@@ -1,6 +1,7 @@
 #include "control/launch.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <gtest/gtest.h>
 
@@ -70,6 +71,21 @@ TEST(Goals, ACallerNeedsWhatItCalls) {
   ASSERT_EQ(a->needs.size(), 1U);
   EXPECT_EQ(a->needs[0].service, "b");
   EXPECT_TRUE(a->needs[0].patient);
+}
+
+TEST(Goals, NobodyWaitsForWhatIsOnlyLearned) {
+  const std::string text =
+      "app: a\n@services:\n  a: {command: [./a], port: 80, calls: [b]}\n"
+      "  b: {command: [./b], port: 80}\n  c: {command: [./c], port: 80}\n";
+  const auto with_mode = [&](const std::string& mode) { return std::string(text).replace(text.find('@'), 1, mode); };
+  const Loaded learning = loaded(with_mode("mode: learn\n"));
+  std::map<std::string, std::size_t> needs;
+  for (const Goal& goal : goals_of(launcher(), learning.application, learning.model, {}))
+    needs[goal.service] = goal.needs.size();
+  EXPECT_EQ(needs, (std::map<std::string, std::size_t>{{"a", 1}, {"b", 0}, {"c", 0}}));
+  EXPECT_EQ(doors_of(learning.model, "c").size(), 2U);
+  for (const char* service : {"a", "b", "c"})
+    EXPECT_EQ(revision(with_mode("mode: learn\n"), service), revision(with_mode(""), service)) << service;
 }
 
 TEST(SidecarSpec, TellsTheKeeperOfTheServicesWholeWorld) {

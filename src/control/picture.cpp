@@ -27,6 +27,7 @@ json edge_picture(const policy::Edge& edge) {
                 {"protocol", to_string(edge.protocol)},
                 {"at", manifest::to_string(edge.position)},
                 {"audited", edge.audited},
+                {"declared", edge.is_declared()},
                 {"permissions", json::array()},
                 {"denies", json::array()}};
   for (const policy::Permission& each : edge.permissions)

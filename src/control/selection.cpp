@@ -17,7 +17,7 @@ std::set<std::string> with_callees(const manifest::Application& application, con
     const std::string at = std::move(open.back());
     open.pop_back();
     for (const policy::Edge& edge : model.edges)
-      if (edge.from == at && edge.kind != policy::Edge::Kind::egress) add(edge.to);
+      if (edge.from == at && edge.kind != policy::Edge::Kind::egress && edge.is_declared()) add(edge.to);
     if (const manifest::Service* service = application.service(at))
       for (const manifest::Dependency& dependency : service->depends_on) add(dependency.service);
   }

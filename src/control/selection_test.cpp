@@ -48,6 +48,15 @@ TEST(Selection, TakesWhatAServiceCallsAndWaitsFor) {
   EXPECT_THAT(closure(shop.loaded, {"mail"}), ElementsAre("mail"));
 }
 
+TEST(Selection, TakesNothingThatAServiceMayOnlyLearn) {
+  Read shop = read("info");
+  shop.desired.text += "mode: learn\n";
+  const auto learning = load(shop.desired);
+  ASSERT_TRUE(learning);
+  EXPECT_GT(learning->model.edges.size(), shop.loaded.model.edges.size());
+  EXPECT_THAT(closure(*learning, {"catalog"}), ElementsAre("catalog", "db"));
+}
+
 TEST(Selection, LeavesWhatElseRunsAsItIs) {
   const Read running = read("info");
   Read next = read("debug", {"catalog", "db"});

@@ -82,7 +82,8 @@ class Doors {
       snapshot_.egress.push_back(egress_of(edge));
     } else {
       index = static_cast<std::uint32_t>(snapshot_.upstreams.size());
-      snapshot_.upstreams.push_back(upstream_of(model_, registry_, edge, service_.call(edge.to)->resilience));
+      snapshot_.upstreams.push_back(upstream_of(
+          model_, registry_, edge, edge.is_declared() ? service_.call(edge.to)->resilience : manifest::Resilience{}));
     }
     indices_.emplace(edge_index, index);
     return index;

@@ -97,6 +97,20 @@ TEST_F(SnapshotsTest, TheCalleeIsToldWhoMayCallIt) {
   EXPECT_TRUE(of("aside").inbound.edges.empty());
 }
 
+TEST_F(SnapshotsTest, WhatIsLearnedIsACallWithoutSettings) {
+  declare("mode: learn" + std::string(kManifest));
+  const proxy::Snapshot snapshot = of("ledger");
+  EXPECT_EQ(of("aside").inbound.edges.size(), 3U);
+  ASSERT_EQ(snapshot.upstreams.size(), 3U);
+  for (const proxy::Upstream& upstream : snapshot.upstreams) {
+    EXPECT_EQ(upstream.resilience, manifest::Resilience{});
+    EXPECT_EQ(upstream.edge.learned, policy::Edge::Learned::whole);
+  }
+  const auto read = proxy::snapshot_from_json(proxy::to_json(snapshot));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, snapshot);
+}
+
 TEST_F(SnapshotsTest, AHintNamesTheFileInWhichAServiceIsDeclared) {
   for (manifest::Service& service : loaded.application.services)
     if (service.name == "checkout") service.position = {"more.yaml", 3, 3};

@@ -117,7 +117,8 @@ json Controller::status() const {
                  {"settled", settled()},
                  {"services", json::array()},
                  {"calls", json::array()},
-                 {"denied", json::array()}};
+                 {"denied", json::array()},
+                 {"learned", json::array()}};
   if (const json problems = this->problems(); !problems.empty()) result["problems"] = problems;
   if (!loaded_) return result;
   result["manifest"] = desired_.file;
@@ -161,7 +162,7 @@ json Controller::status() const {
     result["runs"].push_back({{"instance", id}, {"service", run.service}, {"by", run.by}, {"beside", run.beside}});
   for (const auto& [id, runtime] : runtimes_) {
     for (const SidecarPeer* peer : {&runtime.sidecar, &runtime.other}) {
-      for (const std::string_view part : {"calls", "denied"}) {
+      for (const std::string_view part : {"calls", "denied", "learned"}) {
         if (!peer->stats.is_object() || !peer->stats.contains(part)) continue;
         for (json each : peer->stats[part]) {
           if (!each.is_object()) continue;

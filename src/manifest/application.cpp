@@ -58,7 +58,14 @@ std::string_view to_string(AnswerMode mode) {
   return "off";
 }
 
-std::string_view to_string(Mode mode) { return mode == Mode::audit ? "audit" : "enforce"; }
+std::string_view to_string(Mode mode) {
+  switch (mode) {
+    case Mode::enforce: return "enforce";
+    case Mode::audit: return "audit";
+    case Mode::learn: return "learn";
+  }
+  return "enforce";
+}
 
 std::string_view to_string(ServiceType type) { return type == ServiceType::job ? "job" : "service"; }
 

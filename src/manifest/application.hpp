@@ -154,6 +154,8 @@ struct Operators {
 enum class Mode : std::uint8_t {
   enforce,  // it is refused
   audit,    // it is recorded as one that would be refused, and passes
+  learn,    // of a call it is recorded with the line that would allow it, and passes; between two services that learn
+            // so does what no call declares
 };
 std::string_view to_string(Mode mode);
 

@@ -184,11 +184,9 @@ void read_fields(Context& context, const Fields& fields, ServiceDraft& draft) {
 std::optional<Mode> read_mode(Context& context, const Fields& fields) {
   const auto text = fields.text("mode");
   if (!text) return std::nullopt;
-  for (const Mode mode : {Mode::enforce, Mode::audit})
+  for (const Mode mode : {Mode::enforce, Mode::audit, Mode::learn})
     if (text->value == to_string(mode)) return mode;
-  refuse_value(context, *fields.find("mode"), fields.what("mode"), "enforce or audit", "enforce, audit");
-  if (text->value == "learn")
-    context.report.last().help.emplace_back("learning what is called is planned; nothing would do it today");
+  refuse_value(context, *fields.find("mode"), fields.what("mode"), "enforce, audit or learn", "enforce, audit, learn");
   return std::nullopt;
 }
 

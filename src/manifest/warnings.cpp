@@ -29,6 +29,7 @@ bool is_called(const Application& application, const std::string& name) {
 void warn_uncalled(const Application& application, Report& report) {
   for (const Service& service : application.services) {
     if (service.ports.empty() || is_called(application, service.name)) continue;
+    if (service.mode == Mode::learn) continue;  // who calls it is what is to be learned
     report
         .warn(service.position, "uncalled",
               fmt::format("nobody calls service '{}' and no route leads to it", service.name))
@@ -179,6 +180,23 @@ void warn_audited(const Application& application, Report& report) {
   }
 }
 
+// One for all of them: usually that is every service.
+void warn_learning(const Application& application, Report& report) {
+  std::vector<std::string> names;
+  const Service* first = nullptr;
+  for (const Service& service : application.services) {
+    if (service.mode != Mode::learn) continue;
+    if (first == nullptr) first = &service;
+    names.push_back(fmt::format("'{}'", service.name));
+  }
+  if (first == nullptr) return;
+  report
+      .warn(
+          first->position, "learn",
+          fmt::format("what no call declares passes between services whose mode is learn: {}", fmt::join(names, ", ")))
+      .help.emplace_back("once 'calls' have the lines that were recorded: mode: enforce");
+}
+
 // Lines with values are shown without them, whatever is said about them.
 void hide_all_values(Report& report) {
   for (std::size_t file = 0; file < report.files(); ++file) {
@@ -199,6 +217,7 @@ std::vector<Mistake> warnings(const Application& application, const std::vector<
   hide_all_values(report);
   warn_uncalled(application, report);
   warn_audited(application, report);
+  warn_learning(application, report);
   CallCycles(application, report).run();
   warn_unused_secrets(application, report);
   for (const Service& service : application.services) EnvironmentWarnings(application, service, report).run();

@@ -18,6 +18,7 @@ std::string rule_of(const Step& step) {
 
 std::string_view spoken_verdict(const Step& step) {
   if (step.decision.audited) return "allowed, as it is only audited";
+  if (step.decision.learned) return "allowed, as it is learned";
   return step.decision.verdict == Verdict::unknown ? "depends" : to_string(step.decision.verdict);
 }
 
@@ -41,6 +42,7 @@ json step_json(const Step& step) {
              {"what", step.what},
              {"verdict", to_string(step.decision.verdict)},
              {"audited", step.decision.audited},
+             {"learned", step.decision.learned},
              {"rule", step.decision.rule()},
              {"reason", step.decision.reason},
              {"depends", step.depends},

@@ -27,9 +27,9 @@ Protocol protocol_at(const manifest::Application& application, std::string_view 
   return declared ? declared->protocol : Protocol::tcp;
 }
 
-bool is_audited(const manifest::Application& application, std::string_view service) {
+bool has_mode(const manifest::Application& application, std::string_view service, manifest::Mode mode) {
   const manifest::Service* callee = application.service(service);
-  return callee != nullptr && callee->mode == manifest::Mode::audit;
+  return callee != nullptr && callee->mode == mode;
 }
 
 void add_call(const manifest::Application& application, const std::string& from, const manifest::Call& call,
@@ -42,9 +42,35 @@ void add_call(const manifest::Application& application, const std::string& from,
     if (call.at) edge.at = LocalAddress{call.at->host, call.at->port};
     edge.as = call.as;
     edge.when = call.when;
-    edge.audited = is_audited(application, call.service);
+    edge.audited = has_mode(application, call.service, manifest::Mode::audit);
+    if (has_mode(application, call.service, manifest::Mode::learn)) edge.learned = Edge::Learned::lines;
     edge.position = call.position;
     edges.push_back(std::move(edge));
+  }
+}
+
+// A name means one peer: what the caller knows somebody else by is not learned.
+bool is_alias(const manifest::Service& caller, const std::string& name) {
+  return std::ranges::any_of(
+      caller.calls, [&](const manifest::Call& call) { return std::ranges::find(call.as, name) != call.as.end(); });
+}
+
+// Where the caller learns: a way to each port of each other service that learns too, but for those that it declares.
+// The callee's wall is the callee's, so that no line of the caller alone opens it.
+void add_learned(const manifest::Application& application, const manifest::Service& caller, std::vector<Edge>& edges) {
+  if (caller.mode != manifest::Mode::learn) return;
+  for (const manifest::Service& callee : application.services) {
+    if (callee.mode != manifest::Mode::learn || callee.name == caller.name || is_alias(caller, callee.name)) continue;
+    const manifest::Call* call = caller.call(callee.name);
+    for (const manifest::DeclaredPort& port : callee.ports) {
+      if (call && std::ranges::find(call->ports, port.number) != call->ports.end()) continue;
+      Edge edge{.kind = Edge::Kind::call, .from = caller.name, .to = callee.name, .port = port.number};
+      edge.protocol = port.protocol;
+      edge.learned = Edge::Learned::whole;
+      edge.id = fmt::format("{}.learn.{}", caller.name, callee.name);
+      edge.position = caller.position;
+      edges.push_back(std::move(edge));
+    }
   }
 }
 
@@ -78,7 +104,7 @@ void add_way(const manifest::Application& application, const manifest::Route& ro
   edge.protocol = protocol_at(application, to, port);
   edge.position = route.position;
   edge.when = route.when;
-  edge.audited = is_audited(application, to);
+  edge.audited = has_mode(application, to, manifest::Mode::audit);
   PathPattern seen = rewritten_pattern(route);
   std::vector<std::string> methods = edge.protocol == Protocol::http ? route.match.methods : std::vector<std::string>();
   if (!methods.empty() || !seen.matches_everything()) {
@@ -122,6 +148,7 @@ Model compile(const manifest::Application& application) {
   for (const manifest::Service& service : application.services) {
     model.services.push_back(describe(service));
     for (const manifest::Call& call : service.calls) add_call(application, service.name, call, model.edges);
+    add_learned(application, service, model.edges);
     for (const manifest::Egress& egress : service.egress)
       add_egress(fmt::format("{}.egress.{}", service.name, egress.name), service.name, egress, model.edges);
   }
@@ -206,6 +233,15 @@ std::string_view to_string(Edge::Kind kind) {
     case Edge::Kind::egress: return "egress";
   }
   return "call";
+}
+
+std::string_view to_string(Edge::Learned learned) {
+  switch (learned) {
+    case Edge::Learned::nothing: return "nothing";
+    case Edge::Learned::lines: return "lines";
+    case Edge::Learned::whole: return "whole";
+  }
+  return "nothing";
 }
 
 }  // namespace bulkhead::policy

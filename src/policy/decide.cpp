@@ -29,15 +29,22 @@ bool covers(const Permission& permission, const Attempt& attempt) {
   return method_covered && permission.path.matches_plain(attempt.path);
 }
 
-// A closer miss is a better explanation: the right port before the right callee.
+// A closer miss is a better explanation: the right port before the right callee. What is learned whole explains
+// nothing.
 const Edge* nearest_edge(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* nearest = nullptr;
   for (const Edge& edge : edges) {
-    if (edge.from != attempt.caller || edge.to != attempt.callee) continue;
+    if (edge.from != attempt.caller || edge.to != attempt.callee || !edge.is_declared()) continue;
     if (is_edge_of(edge, attempt)) return &edge;
     if (!nearest || (edge.port == attempt.port && nearest->port != attempt.port)) nearest = &edge;
   }
   return nearest;
+}
+
+const Edge* learned_whole(std::span<const Edge> edges, const Attempt& attempt) {
+  const auto found =
+      std::ranges::find_if(edges, [&](const Edge& edge) { return !edge.is_declared() && is_edge_of(edge, attempt); });
+  return found == edges.end() ? nullptr : &*found;
 }
 
 std::string what_was_tried(const Attempt& attempt) {
@@ -50,11 +57,46 @@ std::string what_was_tried(const Attempt& attempt) {
   return fmt::format("{} may not call {}:{}{}", spoken(attempt.caller), attempt.callee, attempt.port.number, request);
 }
 
+// As the manifest takes it inside brackets. The caller chose the path: what YAML or a variable would read as something
+// else is quoted.
+std::string in_brackets(std::string_view text) {
+  constexpr std::string_view kPlain = " /._-~%+=@";
+  const auto is_plain = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kPlain.contains(c);
+  };
+  if (std::ranges::all_of(text, is_plain)) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '\\';
+    if (c == '$') quoted += '$';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+// "" where none means that request and no other: a '*' that the caller sent is no pattern of whoever writes the line.
 std::string permission_line(const Attempt& attempt) {
-  if (!is_known(attempt) || !manifest::is_plain_path(attempt.path)) return "";
-  std::string text = attempt.protocol == Protocol::grpc ? std::string(attempt.path.substr(1))
-                                                        : fmt::format("{} {}", attempt.method, attempt.path);
-  return manifest::parse_permission(text, attempt.protocol) ? text : "";
+  if (!is_known(attempt) || !manifest::is_plain_path(attempt.path) || attempt.path.contains('*')) return "";
+  const bool grpc = attempt.protocol == Protocol::grpc;
+  std::string text = grpc ? std::string(attempt.path.substr(1)) : fmt::format("{} {}", attempt.method, attempt.path);
+  const auto permission = manifest::parse_permission(text, attempt.protocol);
+  const bool one_method = permission && (grpc || permission->methods == std::vector{std::string(attempt.method)});
+  return one_method ? in_brackets(text) : "";
+}
+
+// Whether the same caller may have another port of the same callee.
+bool has_other_ports(std::span<const Edge> edges, const Edge& edge) {
+  return std::ranges::any_of(edges, [&](const Edge& other) {
+    return other.from == edge.from && other.to == edge.to && other.port != edge.port;
+  });
+}
+
+// "calls: {payments: [POST /charges]}", or with the port; `permission` is "" for everything.
+std::string call_line(const Attempt& attempt, bool with_port, const std::string& permission) {
+  std::string what = permission.empty() ? "" : fmt::format("[{}]", permission);
+  if (with_port)
+    what = fmt::format("{{port: {}{}}}", attempt.port.number, permission.empty() ? "" : ", allow: " + what);
+  return fmt::format("calls: {{{}: {}}}", attempt.callee, what);
 }
 
 std::string at(const Position& position) { return manifest::to_string(position); }
@@ -77,7 +119,9 @@ std::string explain(std::span<const Edge> edges, const Attempt& attempt, const E
   if (http_like && !attempt.path.empty() && !manifest::is_plain_path(attempt.path)) {
     return reason + "the path is ambiguous, which no rule covers";
   }
-  const Deny* in_the_way = nearest ? nullptr : denied_to_all(edges, attempt);
+  // What passes as it is learned was held against its own deny rules.
+  const bool asks_all = !nearest && !learned_whole(edges, attempt);
+  const Deny* in_the_way = asks_all ? denied_to_all(edges, attempt) : nullptr;
   if (in_the_way) {
     reason += fmt::format("no rule of the manifest declares this call, and {} denies it", by_rule(*in_the_way));
   } else if (!nearest) {
@@ -217,17 +261,18 @@ Decision as_audited(Decision refused) {
   return refused;
 }
 
-// Allowed, with the reason why it would not be.
-Decision audited_decision(std::span<const Edge> edges, const Attempt& attempt, const Edge& edge,
-                          const std::optional<Decision>& conditional) {
+// Allowed by an edge that is not enforced, with the reason why it would not be.
+Decision unenforced_decision(std::span<const Edge> edges, const Attempt& attempt, const Edge& edge,
+                             const std::optional<Decision>& conditional) {
   Decision decision{Verdict::allowed, &edge};
-  decision.audited = true;
+  decision.audited = edge.audited;
+  decision.learned = !edge.audited;
   if (conditional) {
     decision.by_condition = true;
     decision.permission = conditional->permission;
     decision.reason = conditional->reason;
-  } else if (is_known(attempt)) {
-    decision.reason = explain(edges, attempt, &edge);
+  } else if (is_known(attempt) || attempt.protocol == Protocol::tcp) {
+    decision.reason = explain(edges, attempt, edge.is_declared() ? &edge : nearest_edge(edges, attempt));
   }
   return decision;
 }
@@ -253,7 +298,7 @@ const Position* Decision::position() const {
 
 Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* undecided = nullptr;
-  const Edge* audited = nullptr;
+  const Edge* unenforced = nullptr;
   std::optional<Decision> conditional;
   std::optional<Decision> left;
   std::optional<Decision> may_be_denied;
@@ -269,8 +314,8 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
     }
     const auto permission =
         std::ranges::find_if(edge.permissions, [&](const Permission& each) { return plain && covers(each, attempt); });
-    const bool covered = edge.permissions.empty() || permission != edge.permissions.end();
-    if (edge.audited && (plain || !known)) audited = &edge;
+    const bool covered = edge.is_declared() && (edge.permissions.empty() || permission != edge.permissions.end());
+    if (!edge.is_enforced() && (plain || !known)) unenforced = &edge;
     if (!covered && !known) undecided = &edge;
     if (!covered) continue;
     Decision decision{Verdict::allowed, &edge, edge.permissions.empty() ? nullptr : &*permission};
@@ -279,7 +324,8 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
     (decision.left_to_callee ? left : conditional) = std::move(decision);
   }
   if (left) return std::move(*left);
-  if (audited) return audited_decision(edges, attempt, *audited, conditional);
+  if (unenforced && !unenforced->audited && may_be_denied) return std::move(*may_be_denied);
+  if (unenforced) return unenforced_decision(edges, attempt, *unenforced, conditional);
   if (conditional) return std::move(*conditional);
   if (undecided) {
     return {Verdict::unknown,
@@ -300,12 +346,15 @@ std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
       edges, [&](const Edge& edge) { return edge.kind == Edge::Kind::egress && edge.to == attempt.callee; });
   if (egress) return "";
   const Edge* nearest = nearest_edge(edges, attempt);
-  if (nearest ? judge_denies(*nearest, attempt).has_value() : denied_to_all(edges, attempt) != nullptr) return "";
+  const Edge* learned = learned_whole(edges, attempt);
+  const Edge* own = learned ? learned : nearest;
+  if (own ? judge_denies(*own, attempt).has_value() : denied_to_all(edges, attempt) != nullptr) return "";
   bool same_port = !nearest || (nearest->port == attempt.port && nearest->protocol == attempt.protocol);
-  if (!same_port) return "";  // a permission would be for the port that is declared
-  if (attempt.protocol == Protocol::tcp) return fmt::format("calls: {{{}: }}", attempt.callee);
+  if (!same_port && !learned) return "";  // a permission would be for the port that is declared
+  const bool one_of_several = learned && has_other_ports(edges, *learned);
+  if (attempt.protocol == Protocol::tcp) return call_line(attempt, one_of_several, "");
   std::string permission = permission_line(attempt);
-  return permission.empty() ? "" : fmt::format("calls: {{{}: [{}]}}", attempt.callee, permission);
+  return permission.empty() ? "" : call_line(attempt, one_of_several, permission);
 }
 
 }  // namespace bulkhead::policy

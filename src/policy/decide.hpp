@@ -49,8 +49,10 @@ struct Decision {
   std::string
       reason;  // one sentence for the log; empty where allowed. For a local caller and the log, never for a stranger
   const Deny* deny = nullptr;  // the deny rule that decided, or that it depends on; of `edge`
+  bool learned = false;        // allowed, but only as `edge` is learned: `reason` says why it would be denied
 
   bool allowed() const { return verdict == Verdict::allowed; }
+  bool enforced() const { return !audited && !learned; }
   std::string_view rule() const;     // id of the deny rule, permission or edge; "" where none
   const Position* position() const;  // of the same; null where none
 };
@@ -60,14 +62,15 @@ struct Decision {
 // it. A deny rule with a condition decides where that holds or has no value; its paths are compared as
 // manifest/wide_path.hpp says, and a path that is not plain may be any of them. Unknown only where an attempt leaves
 // method, path or headers empty and an edge depends on it, which whoever enforces treats as denied, or where it is left
-// to the callee. An audited edge allows what it does not cover, or denies, but for a path that is not plain. A path
-// that is not plain (manifest::is_plain_path) matches no permission. Allocates nothing where allowed, but for a
+// to the callee. An audited edge allows what it does not cover, or denies, but for a path that is not plain; a learned
+// one what it does not cover, likewise, and never what it denies. A path that is not plain (manifest::is_plain_path)
+// matches no permission. Allocates nothing where allowed, but for a
 // thread's longest path that a deny rule looked at. Safe from any thread.
 Decision decide(std::span<const Edge> edges, const Attempt& attempt);
 
 // The line of the manifest that would allow a denied attempt, to paste under the caller: "calls: {payments: [POST
-// /charges]}".
-// "" for the gateway's attempts and those that no line could allow, as a deny rule stands in the way.
+// /charges]}", with the port where the caller may have more of the callee's ports than one. "" for the gateway's
+// attempts and those that no line could allow, as a deny rule stands in the way.
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt);
 
 }  // namespace bulkhead::policy

@@ -146,6 +146,37 @@ TEST(Decide, ExplainsADenialWithTheLineThatWouldAllowIt) {
   EXPECT_EQ(missing_rule(model.edges, {kGateway, "db", {5432}, kTcp, "", ""}), "");
 }
 
+// A service chooses what it asks for, and somebody may paste what is proposed.
+TEST(Decide, TheLineThatWouldAllowARequestAllowsNoOther) {
+  const auto manifest_with = [](std::string_view rule) {
+    return fmt::format(
+        "app: a\nservices:\n  web: {{command: [./w]{}{}}}\n  api: {{command: [./a], port: 80}}\n"
+        "  db: {{command: [./d], port: 80}}\n",
+        rule.empty() ? "" : ", ", rule);
+  };
+  for (const std::string_view path :
+       {"/x", "/x,/admin", "/x],db:[/y", "/x], db: [/y", "/a'b", "/a\"b", "/$HOME", "/${X}", "/$$", "/a:b", "/a:{b}",
+        "/&a", "/!a", "/|a", "/a=b@c", "/%2A", "/caf\xc3\xa9"}) {
+    const std::string rule = missing_rule({}, {"web", "api", {80}, kHttp, "GET", path});
+    if (path.contains(' ')) {
+      EXPECT_EQ(rule, "");
+      continue;
+    }
+    const auto parsed = manifest::parse(manifest_with(rule));
+    ASSERT_TRUE(parsed.application) << rule << '\n' << render(parsed.mistakes);
+    const Model model = compile(*parsed.application);
+    ASSERT_EQ(model.edges.size(), 1U) << rule;
+    ASSERT_EQ(model.edges[0].permissions.size(), 1U) << rule;
+    EXPECT_EQ(model.edges[0].permissions[0].path.text(), path) << rule;
+    EXPECT_EQ(model.edges[0].permissions[0].methods, std::vector<std::string>{"GET"}) << rule;
+  }
+  for (const std::string_view path : {"/*", "/items/*", "/a*b"})
+    EXPECT_EQ(missing_rule({}, {"web", "api", {80}, kHttp, "GET", path}), "") << path;
+  for (const std::string_view method : {"*", "GET|POST", "get", "GE,T"})
+    EXPECT_EQ(missing_rule({}, {"web", "api", {80}, kHttp, method, "/x"}), "") << method;
+  EXPECT_EQ(missing_rule({}, {"web", "api", {80}, kGrpc, "", "/a.B/*"}), "");
+}
+
 constexpr std::string_view kConditional = R"(app: shop
 services:
   catalog: {command: [./catalog], port: 8080}

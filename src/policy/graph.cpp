@@ -26,6 +26,18 @@ std::string label_of(const Edge& edge) {
   return exceptions.empty() ? what(edge) : fmt::format("{}, but not {}", what(edge), fmt::join(exceptions, ", "));
 }
 
+std::string_view mark_of(const Edge& edge) {
+  if (edge.audited) return "  (audited, not enforced)";
+  if (edge.learned == Edge::Learned::lines) return "  (learning, not enforced)";
+  return edge.is_declared() ? "" : "  (learned, not declared)";
+}
+
+// Dotted: nothing passes. Dashed: nobody declares it.
+std::string_view style_of(const Model& model, const Edge& edge) {
+  if (allowed_on(model, edge).empty()) return ", style=dotted";
+  return edge.is_declared() ? "" : ", style=dashed, color=red";
+}
+
 std::string node_id(const Edge& edge) { return edge.outside ? edge.from + "/" + edge.to : edge.to; }
 
 // DOT's double-quoted strings: only the quote and the backslash are special.
@@ -47,7 +59,7 @@ void write_caller(std::string& text, const Model& model, std::string_view caller
     if (edge.at) fmt::format_to(std::back_inserter(text), "  at {}:{}", edge.at->host, edge.at->port.number);
     if (!edge.as.empty()) fmt::format_to(std::back_inserter(text), "  as {}", fmt::join(edge.as, ", "));
     if (edge.when) fmt::format_to(std::back_inserter(text), "  when {}", edge.when->source);
-    if (edge.audited) text += "  (audited, not enforced)";
+    text += mark_of(edge);
     text += '\n';
     for (const std::string& each : exceptions_on(edge))
       fmt::format_to(std::back_inserter(text), "       but not {}\n", each);
@@ -82,7 +94,7 @@ std::string graph_dot(const Model& model) {
     if (edge.outside)
       fmt::format_to(out, "  {} [label={}, shape=ellipse];\n", dot_text(node_id(edge)), dot_text(spoken_target(edge)));
     fmt::format_to(out, "  {} -> {} [label={}{}];\n", dot_text(edge.from), dot_text(node_id(edge)),
-                   dot_text(label_of(edge)), allowed_on(model, edge).empty() ? ", style=dotted" : "");
+                   dot_text(label_of(edge)), style_of(model, edge));
   }
   return text + "}\n";
 }

@@ -218,6 +218,14 @@ void read_denies(Members& members, Edge& edge) {
   }
 }
 
+void check_learned(Members& members, const Edge& edge) {
+  if (edge.learned == Edge::Learned::nothing) return;
+  if (edge.kind != Edge::Kind::call || edge.audited) members.refuse("is learned without being a call, or is audited");
+  if (edge.is_declared()) return;
+  if (!edge.permissions.empty() || edge.when || edge.at || !edge.as.empty())
+    members.refuse("has what only a declared call has, and is none");
+}
+
 // What a manifest can never declare: such an edge was not made by compile().
 void check_shape(Members& members, const Edge& edge) {
   bool route = edge.kind == Edge::Kind::route;
@@ -230,6 +238,7 @@ void check_shape(Members& members, const Edge& edge) {
   if (!edge.as.empty() && edge.kind != Edge::Kind::call) members.refuse("has 'as' without being a call");
   if (!edge.denies.empty() && egress) members.refuse("has deny rules without being a call or route");
   if (edge.audited && egress) members.refuse("is audited without being a call or route");
+  check_learned(members, edge);
   if (edge.when && (egress || edge.protocol == Protocol::tcp)) members.refuse("has a condition on what is no request");
   if (edge.outside && (edge.outside->scheme == Scheme::tcp) != (edge.protocol == Protocol::tcp)) {
     members.refuse("has a protocol that is not its scheme's");
@@ -268,6 +277,7 @@ json to_json(const Edge& edge) {
   if (!edge.as.empty()) value["as"] = edge.as;
   for (const Deny& deny : edge.denies) value["denies"].push_back(to_json(deny));
   if (edge.audited) value["audited"] = true;
+  if (edge.learned != Edge::Learned::nothing) value["learned"] = to_string(edge.learned);
   if (edge.when) value["when"] = write(*edge.when);
   if (edge.outside) {
     value["outside"] = {{"scheme", to_string(edge.outside->scheme)},
@@ -323,6 +333,8 @@ Result<Edge> edge_from_json(const json& value) {
   edge.as = read_aliases(members);
   edge.when = read_when(members);
   edge.audited = members.find("audited", false) != nullptr && members.boolean("audited");
+  if (members.find("learned", false) != nullptr)
+    edge.learned = read_enum(members, "learned", std::array{Edge::Learned::lines, Edge::Learned::whole});
   edge.outside = read_outside(members);
   edge.id = members.text("id");
   if (const json* position = members.find("position", true)) keep(members, read_position(*position), edge.position);

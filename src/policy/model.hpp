@@ -67,6 +67,13 @@ struct Outside {
 
 struct Edge {
   enum class Kind : std::uint8_t { call, route, egress };
+  // What of a call is learned, as its callee's mode says: recorded with the line that would allow it, and passes, but
+  // for what a deny rule means.
+  enum class Learned : std::uint8_t {
+    nothing,
+    lines,  // what its permissions and its condition do not cover
+    whole,  // everything: nobody declares it, and both of its ends learn
+  };
   Kind kind = Kind::call;
   std::string from;                     // a service, or kGateway
   std::string to;                       // a service; for egress the declared name
@@ -76,14 +83,20 @@ struct Edge {
   std::optional<manifest::When> when;   // must hold besides; never of egress or tcp
   std::vector<Deny> denies;             // the same on all edges between the two at that port; never of egress
   bool audited = false;                 // what it does not cover, or denies, is recorded and passes; never of egress
+  Learned learned = Learned::nothing;   // calls only, and never where audited
   std::optional<LocalAddress> at;       // calls only
   std::vector<std::string> as;          // calls only: the names that the caller knows it by besides `to`
   std::optional<Outside> outside;       // egress only
   // The rule: "checkout.calls.payments", "checkout.egress.mail", "gateway.routes[2]". A route has an edge more for each
-  // other service and port that it may lead to: "gateway.routes[2].split[0]", "gateway.routes[2].fallback".
+  // other service and port that it may lead to: "gateway.routes[2].split[0]", "gateway.routes[2].fallback". A call that
+  // is learned whole has "checkout.learn.payments".
   std::string id;
-  Position position;  // of the rule in the manifest
+  Position position;  // of the rule in the manifest; where there is none, of the caller
   bool operator==(const Edge&) const = default;
+
+  bool is_declared() const { return learned != Learned::whole; }
+  // Whether something that it does not cover passes.
+  bool is_enforced() const { return !audited && learned == Learned::nothing; }
 };
 
 struct Endpoint {
@@ -107,7 +120,7 @@ struct Model {
   std::string app;
   std::string trust_domain;
   std::vector<Node> services;  // in the manifest's order
-  std::vector<Edge> edges;     // by service in the manifest's order (calls, then egress), routes last
+  std::vector<Edge> edges;     // by service in the manifest's order (calls, those learned, egress), routes last
   // What names' addresses are made of: of each service ("catalog"), and of each other name that a service may dial
   // ("checkout mail"). A program keeps addresses, so that one that was given is never another's: see number_names().
   std::map<std::string, std::uint32_t> numbers;
@@ -124,6 +137,7 @@ void number_names(Model& model, std::map<std::string, std::uint32_t> known);
 std::string number_key(std::string_view service, std::string_view outside_name);
 
 std::string_view to_string(Edge::Kind kind);
+std::string_view to_string(Edge::Learned learned);
 
 // Edges travel to the sidecars inside snapshots. Reading is strict: an unknown, missing, repeated or mistyped member, a
 // name or pattern that no manifest could contain is Cause::invalid, and names the member.

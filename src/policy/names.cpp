@@ -35,7 +35,10 @@ void answer_at_80(Name& name) {
 
 class Planner {
  public:
-  Planner(const Model& model, std::string_view service) : model_(model), service_(service) {}
+  Planner(const Model& model, std::string_view service) : model_(model), service_(service) {
+    for (std::size_t i = 0; i < model.edges.size(); ++i)
+      if (model.edges[i].kind == Edge::Kind::call && model.edges[i].from == service) calls_.push_back(i);
+  }
 
   Plan run() {
     for (const Node& peer : model_.services) plan_peer(peer.name, kServices + kReserved + model_.numbers.at(peer.name));
@@ -51,15 +54,18 @@ class Planner {
  private:
   void plan_peer(std::string_view peer, std::uint32_t address) {
     Name name{std::string(peer), address_of(address), {}};
-    for (std::size_t i = 0; i < model_.edges.size(); ++i) {
-      const Edge& edge = model_.edges[i];
-      if (edge.kind != Edge::Kind::call || edge.from != service_ || edge.to != peer) continue;
-      Answering answering{edge.port, i, handling_of(edge.protocol)};
-      answer(name, answering);
-      if (edge.at) plan_.wired.push_back({edge.at->host, {edge.at->port, i, answering.handling}});
+    // What is declared first: what is learned takes no port of it, port 80 included.
+    for (const bool declared : {true, false}) {
+      for (const std::size_t i : calls_) {
+        const Edge& edge = model_.edges[i];
+        if (edge.to != peer || edge.is_declared() != declared) continue;
+        Answering answering{edge.port, i, handling_of(edge.protocol)};
+        answer(name, answering);
+        if (edge.at) plan_.wired.push_back({edge.at->host, {edge.at->port, i, answering.handling}});
+      }
+      answer_at_80(name);
     }
     if (name.ports.empty()) return;
-    answer_at_80(name);
     plan_.names.push_back(std::move(name));
   }
 
@@ -101,6 +107,7 @@ class Planner {
 
   const Model& model_;
   std::string_view service_;
+  std::vector<std::size_t> calls_;  // the service's, as indices into the model's edges
   Plan plan_;
 };
 

@@ -60,7 +60,7 @@ struct Plan {
 // further names of its calls, `as`). A peer answers at its own ports and, for http and grpc, at 80 as well (its first
 // such port, where 80 is not its own), under each of its names. An egress answers at the declared port and 80 for http,
 // at 80 for https (the sidecar speaks TLS), at its port for tcp; its real host name, where it is no address literal,
-// answers at the declared port.
+// answers at the declared port. A port or name of a declared call is never that of a learned one.
 Plan plan(const Model& model, std::string_view service);
 
 }  // namespace bulkhead::policy

@@ -104,8 +104,9 @@ class Question {
     }
     if (answer_.verdict == Verdict::allowed) return;
     if (const Edge* denied = denied_direct())
-      say(fmt::format("{} may not call {} itself: {} declares it, and denied is {}.", spoken_party(walk_.from()),
-                      spoken_party(to_), rule_at(*denied), fmt::join(exceptions_on(*denied), ", ")));
+      say(fmt::format("{} may not call {} itself: {} {} it, and denied is {}.", spoken_party(walk_.from()),
+                      spoken_party(to_), rule_at(*denied), denied->is_declared() ? "declares" : "would learn",
+                      fmt::join(exceptions_on(*denied), ", ")));
     else
       say(fmt::format("{} may not call {} itself: no rule of the manifest declares it.", spoken_party(walk_.from()),
                       spoken_party(to_)));

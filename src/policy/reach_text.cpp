@@ -39,6 +39,7 @@ json hop_json(const Hop& hop) {
           {"to", edge.to},
           {"port", edge.port.number},
           {"kind", to_string(edge.kind)},
+          {"declared", edge.is_declared()},
           {"what", hop.what},
           {"except", hop.except},
           {"assumption", hop.assumption},

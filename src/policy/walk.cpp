@@ -27,12 +27,18 @@ std::span<const Edge> callers_edges(const Model& model, const Edge& edge) {
   return {begin, end};
 }
 
+std::string learned_text(const Edge& edge) {
+  if (!edge.is_declared()) return " (nobody declares it; the mode of both is learn)";
+  return edge.learned == Edge::Learned::lines ? " (would be refused; its mode is learn)" : "";
+}
+
 // What depends on a condition counts as allowed, and says so.
 std::string allowed_text(const std::string& what, const Decision& decision) {
   if (decision.audited) return what + " (would be refused; its mode is audit)";
+  if (decision.learned) return what + learned_text(*decision.edge);
   if (decision.allowed()) return what;
   if (decision.verdict != Verdict::unknown) return "";
-  if (decision.deny) return what;  // the edge's exceptions say what is not
+  if (decision.deny) return what + learned_text(*decision.edge);  // the edge's exceptions say what is not
   return decision.by_condition ? fmt::format("{} when {}", what, decision.edge->when->source) : "";
 }
 
@@ -105,6 +111,8 @@ Hop Walk::hop(const Edge& edge) const {
   Hop hop{.edge = &edge, .what = allowed_on(model_, edge), .except = exceptions_on(edge)};
   if (edge.from == kGateway) {
     hop.assumption = "whoever reaches the gateway can send what its routes let through";
+  } else if (edge.from == from_ && !edge.is_declared()) {
+    hop.assumption = fmt::format("if {} is compromised, it can call whatever learns as it does", edge.from);
   } else if (edge.from == from_) {
     hop.assumption = fmt::format("if {} is compromised, it can make its declared calls", edge.from);
   } else {

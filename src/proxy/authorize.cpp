@@ -68,9 +68,9 @@ Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, c
   judgement.allowed = decision.allowed() || decision.left_to_callee;
   judgement.left_to_callee = decision.left_to_callee;
   judgement.rule = decision.rule();
-  judgement.verdict = decision.audited ? "audited" : policy::to_string(decision.verdict);
+  judgement.verdict = decision.audited ? kAudited : decision.learned ? kLearned : policy::to_string(decision.verdict);
   judgement.by_condition = decision.by_condition || decision.deny != nullptr;
-  if (judgement.allowed && !decision.audited) return judgement;
+  if (judgement.allowed && decision.enforced()) return judgement;
 
   Refusal& refusal = judgement.refusal.emplace();
   refusal.cause = RefusalCause::denied;

@@ -21,7 +21,7 @@ struct Judgement {
   bool by_condition = false;       // not allowed for a condition alone, or by a deny rule: something is there
   bool left_to_callee = false;     // allowed as far as it can be told before the callee's contract is asked
   std::string_view rule;           // that allowed, or the nearest; lives as long as the edges
-  std::string_view verdict;        // "allowed", "denied", "unknown"; "audited": allowed, and would be denied
+  std::string_view verdict;        // "allowed", "denied", "unknown"; kAudited, kLearned: allowed, and would be denied
   std::optional<Refusal> refusal;  // where not allowed, or allowed only as nothing is enforced there
 };
 

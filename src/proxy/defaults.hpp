@@ -118,7 +118,7 @@ inline constexpr milliseconds kDrain = seconds(10);
 inline constexpr milliseconds kDrainIdle = seconds(1);
 
 // --- Records. ---
-// Undeclared dials of one kind give one line this often, however often they are tried.
+// Undeclared dials, and calls that are learned, give one line of a kind this often, however often they are made.
 inline constexpr milliseconds kDialQuiet = seconds(10);
 inline constexpr std::size_t kMaxDialKinds = 256;
 

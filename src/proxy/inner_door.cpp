@@ -342,6 +342,7 @@ net::Task<> InnerDoor::tunnel(net::Stream& stream, Visit& visit) {
     visit.cause = facts(RefusalCause::denied).name;
     answer = {TcpStatus::denied, sentence(*judged.refusal)};
   } else {
+    if (judged.refusal) core_.journal.denied(visit, *judged.refusal, judged.verdict);
     core_.flights.add(flight);
     auto connected = co_await service_.connect(visit.port, core_.loop.in(defaults::kVend));
     if (connected) inside = std::move(*connected);

@@ -13,7 +13,6 @@ namespace bulkhead::proxy {
 
 namespace {
 
-constexpr std::string_view kAudited = "audited";
 constexpr std::string_view kNotEnforced = "would be denied";
 
 // Ids and draws, from the operating system's generator by the page, as each request takes some. It does not fail once
@@ -90,13 +89,22 @@ void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_vie
   if (paused_) return;
   const auto now = std::chrono::system_clock::now();
   const std::string_view path = std::string_view(refusal.path).substr(0, refusal.path.find('?'));
-  const std::string_view cause = verdict == kAudited ? kNotEnforced : facts(refusal.cause).name;
-  denials_.count({refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(cause)}, now);
+  const bool learned = verdict == kLearned;
+  const std::string_view cause = learned               ? refusal.allow
+                                 : verdict == kAudited ? kNotEnforced
+                                                       : facts(refusal.cause).name;
+  (learned ? learned_ : denials_)
+      .count({refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(cause)}, now);
   ++version_;
   if (!records_) return;
   const std::string action = refusal.path.empty() ? fmt::format("{} :{}", visit.protocol, visit.port)
                                                   : fmt::format("{} {}", refusal.method, path);
   telemetry::Denied line;
+  if (learned) {
+    const auto times = due(learned_lines_, fmt::format("{} {} {}", refusal.caller, visit.port, action));
+    if (!times) return;
+    line.repeated = *times;
+  }
   line.subject = refusal.caller;
   line.object = refusal.callee;
   line.owner = refusal.owner;
@@ -129,26 +137,30 @@ void Journal::undeclared(std::string_view target, std::string_view protocol, std
   denials_.count({own_service_, "", std::string(protocol), std::string(target), "undeclared"}, now);
   ++version_;
   if (!records_) return;
-  const std::string key = fmt::format("{} {}", protocol, target);
-  // A program that tries names at random is counted, but can't push everything else out of the records.
-  if (!dials_.contains(key) && dials_.size() >= defaults::kMaxDialKinds) {
-    if (loop_.now() - dials_cleared_ < defaults::kDialQuiet) return;
-    dials_cleared_ = loop_.now();
-    dials_.clear();
-  }
-  const auto [place, is_new] = dials_.try_emplace(key);
-  Dial& dial = place->second;
-  ++dial.since;
-  if (!is_new && loop_.now() - dial.last_line < defaults::kDialQuiet) return;
-  dial.last_line = loop_.now();
+  const auto times = due(dials_, fmt::format("{} {}", protocol, target));
+  if (!times) return;
   telemetry::UndeclaredDial line;
   line.caller = own_service_;
   line.target = target;
   line.protocol = protocol;
   line.allow = allow;
-  line.repeated = std::exchange(dial.since, 0);
+  line.repeated = *times;
   line.time = now;
   records_->append(line);
+}
+
+std::optional<std::uint64_t> Journal::due(Kinds& kinds, const std::string& kind) {
+  if (!kinds.lines.contains(kind) && kinds.lines.size() >= defaults::kMaxDialKinds) {
+    if (loop_.now() - kinds.cleared < defaults::kDialQuiet) return std::nullopt;
+    kinds.cleared = loop_.now();
+    kinds.lines.clear();
+  }
+  const auto [place, is_new] = kinds.lines.try_emplace(kind);
+  Repeated& repeated = place->second;
+  ++repeated.since;
+  if (!is_new && loop_.now() - repeated.last_line < defaults::kDialQuiet) return std::nullopt;
+  repeated.last_line = loop_.now();
+  return std::exchange(repeated.since, 0);
 }
 
 void Journal::refused_handshake(const Fault& fault) {
@@ -193,7 +205,14 @@ void Journal::write(const nlohmann::json& line) {
   records_->append(line.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
 }
 
-nlohmann::json Journal::stats() const { return {{"edges", edges_.to_json()}, {"denied", denials_.to_json()}}; }
+nlohmann::json Journal::stats() const {
+  nlohmann::json learned = learned_.to_json();
+  for (nlohmann::json& each : learned) {
+    each["allow"] = std::move(each["reason"]);
+    each.erase("reason");
+  }
+  return {{"edges", edges_.to_json()}, {"denied", denials_.to_json()}, {"learned", std::move(learned)}};
+}
 
 std::size_t Journal::draw(std::size_t bound) const {
   std::array<std::uint8_t, 4> bytes{};

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -19,6 +20,10 @@
 namespace bulkhead::proxy {
 
 struct EndUser;
+
+// Verdicts on what passes, and would be denied.
+inline constexpr std::string_view kAudited = "audited";
+inline constexpr std::string_view kLearned = "learned";
 
 // A request or raw connection while it is served, and what is known of it at its end.
 struct Visit {
@@ -64,7 +69,8 @@ class Journal {
   void begin(Visit& visit);
   void finish(const Visit& visit);
 
-  // Policy said no.
+  // Policy said no. What is learned is counted apart, with the line that would allow it, and has one line a while of
+  // each kind.
   void denied(const Visit& visit, const Refusal& refusal, std::string_view verdict);
   // An answer of the own service has something in it that its contract's `operation` does not declare: `what` for a
   // person. Counted; one line a while.
@@ -81,9 +87,9 @@ class Journal {
   void note(std::string_view text);
 
   // What was counted since this process began, as one line of the records: {"type":"counts","time_us","since_us",
-  // "edges":[…],"denied":[…]}. Nothing where that is what the last line said.
+  // "edges":[…],"denied":[…],"learned":[…]}. Nothing where that is what the last line said.
   void write_counts();
-  // {"edges":[...],"denied":[...]} of a stats message.
+  // {"edges":[...],"denied":[...],"learned":[...]} of a stats message.
   nlohmann::json stats() const;
   // Grows whenever stats() changes.
   std::uint64_t version() const { return version_; }
@@ -102,15 +108,23 @@ class Journal {
   const telemetry::Random random_;
   telemetry::Edges edges_;
   telemetry::Denials denials_;
+  telemetry::Denials learned_;  // by the line that would allow it, instead of a reason
   const telemetry::WallTime since_ = std::chrono::system_clock::now();
   std::uint64_t version_ = 0;
   std::uint64_t version_written_ = 0;
   bool paused_ = false;
 
-  struct Dial {
+  struct Repeated {
     net::SteadyTime last_line;
     std::uint64_t since = 0;
   };
+  struct Kinds {
+    std::map<std::string, Repeated> lines;
+    net::SteadyTime cleared{};
+  };
+  // Whether a line of this kind is due (defaults::kDialQuiet), and of how often it speaks. Whoever does things at
+  // random is counted, but can't push everything else out of the records.
+  std::optional<std::uint64_t> due(Kinds& kinds, const std::string& kind);
   // Notes of one kind, of which there may be thousands a second: one a while, with the number of the others.
   struct Quiet {
     net::SteadyTime last_line{};
@@ -119,8 +133,8 @@ class Journal {
   void write(const nlohmann::json& line);
   void note_now_and_then(Quiet& kind, const std::string& text);
 
-  std::map<std::string, Dial> dials_;
-  net::SteadyTime dials_cleared_{};
+  Kinds dials_;
+  Kinds learned_lines_;
   Quiet handshakes_;
   Quiet floods_;
   Quiet answers_;

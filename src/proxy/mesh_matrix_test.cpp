@@ -16,7 +16,9 @@ struct Setting {
   bool audited;
   bool faulty;          // the caller's sidecar lets everything through, and believes whom it likes
   bool denied = false;  // deny rules stand in the way of some
+  policy::Edge::Learned learned = policy::Edge::Learned::nothing;
 };
+using Learned = policy::Edge::Learned;
 
 constexpr const char* kMethods[] = {"GET", "POST", "DELETE", "get"};
 constexpr const char* kPaths[] = {
@@ -34,6 +36,8 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     edges_ = {checkout, call("search", "payments", 8080, Protocol::http)};
     for (policy::Edge& edge : edges_) {
       edge.audited = GetParam().audited;
+      edge.learned = GetParam().learned;
+      if (!edge.is_declared()) edge.permissions.clear(), edge.when.reset();
       if (GetParam().denied) edge.denies = {deny("GET|DELETE /Charges/7", ""), deny("POST /*", kSilver)};
     }
   }
@@ -144,7 +148,15 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"OpenDenied", "search", false, false, true}, Setting{"OpenDeniedAudited", "search", true, false, true},
         Setting{"FaultyOpenDenied", "search", false, true, true},
         Setting{"FaultyOpenDeniedAudited", "search", true, true, true},
-        Setting{"FaultyStrangerDenied", "stranger", false, true, true}),
+        Setting{"FaultyStrangerDenied", "stranger", false, true, true},
+        Setting{"DeclaredLearning", "checkout", false, false, false, Learned::lines},
+        Setting{"FaultyDeclaredLearning", "checkout", false, true, false, Learned::lines},
+        Setting{"DeclaredDeniedLearning", "checkout", false, false, true, Learned::lines},
+        Setting{"Learned", "checkout", false, false, false, Learned::whole},
+        Setting{"FaultyLearned", "checkout", false, true, false, Learned::whole},
+        Setting{"LearnedDenied", "checkout", false, false, true, Learned::whole},
+        Setting{"FaultyLearnedDenied", "checkout", false, true, true, Learned::whole},
+        Setting{"FaultyStrangerLearning", "stranger", false, true, false, Learned::whole}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -203,6 +203,46 @@ TEST_F(MeshProtocols, RawTcpThatTheCalleeDeniesEndsWithAReset) {
   EXPECT_EQ(database.connections(), 0U);
 }
 
+TEST_F(MeshProtocols, RawTcpThatPassesOnlyAsItIsNotEnforcedIsRecorded) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  raw_service(payments, 8080, count_bytes);
+  policy::Edge audited = call("checkout", "payments", 8080, Protocol::tcp);
+  audited.audited = true;
+  audited.denies.push_back({.id = "deny.closed", .position = {"bulkhead.yaml", 7, 5}});
+  policy::Edge learned = call("checkout", "payments", 8080, Protocol::tcp);
+  learned.learned = policy::Edge::Learned::whole;
+  learned.id = "checkout.learn.payments";
+  policy::Edge denied = learned;
+  denied.denies = audited.denies;
+  std::string reached;
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::tcp);
+    co_await start(checkout, payments, pair);
+    for (const policy::Edge& edge : {audited, learned, denied}) {
+      pair.callee.inbound.edges = {edge};
+      controller_->set_snapshot(pair.callee);
+      const auto& config = payments.sidecar().core().config;
+      co_await controller_->until([&] { return config->snapshot().inbound.edges == pair.callee.inbound.edges; });
+      const auto answer = co_await converse(loop_, checkout.door(), "abc");
+      reached += answer ? *answer + ";" : "reset;";
+    }
+    payments.sidecar().core().journal.flush();
+  }());
+  EXPECT_EQ(reached, "3 bytes;3 bytes;reset;");
+  std::istringstream lines(payments.records());
+  std::string verdicts;
+  for (std::string line; std::getline(lines, line);)
+    if (const auto record = nlohmann::json::parse(line); record["type"] == "denied")
+      verdicts += fmt::format("{} {} by {}; allow {}\n", record["verdict"].get<std::string>(),
+                              record["action"].get<std::string>(), record["rule"].get<std::string>(),
+                              record.value("allow", "nothing"));
+  EXPECT_EQ(verdicts,
+            "audited tcp :8080 by deny.closed; allow nothing\n"
+            "learned tcp :8080 by checkout.learn.payments; allow calls: {payments: }\n"
+            "denied tcp :8080 by deny.closed; allow nothing\n");
+}
+
 TEST_F(MeshProtocols, AWithdrawnRuleEndsARawConnection) {
   Node& checkout = node("checkout", "checkout-1");
   Node& payments = node("payments", "payments-1");

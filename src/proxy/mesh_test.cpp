@@ -83,6 +83,44 @@ TEST_F(Mesh, TheCalleeDeniesWhatAFaultyCallerLetsThrough) {
   EXPECT_NE(payments.records().find("\"type\":\"denied\""), std::string::npos);
 }
 
+TEST_F(Mesh, WhatIsLearnedIsCountedWithItsLineAndHasOneRecordOfEachKind) {
+  Node& checkout = node("checkout", "checkout-1");
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  json stats;
+  loop_.run([&]() -> net::Task<> {
+    Pair pair = declare(checkout, payments, Protocol::http);
+    policy::Edge learned = call("checkout", "payments", 8080, Protocol::http);
+    learned.learned = policy::Edge::Learned::whole;
+    learned.id = "checkout.learn.payments";
+    pair.callee.inbound.edges = {learned};
+    pair.caller.upstreams[0].edge = learned;
+    co_await start(checkout, payments, pair);
+    Client client(loop_, checkout.door());
+    for (const char* path : {"/charges?card=4111", "/charges?card=4112", "/refunds"}) {
+      const auto reply = co_await client.send(request_of("POST", path));
+      EXPECT_TRUE(reply && reply->status == 200) << path;
+    }
+    const auto ambiguous = co_await client.get("/charges/..%2frefunds");
+    EXPECT_TRUE(ambiguous && ambiguous->status == 400);
+    stats = payments.sidecar().core().journal.stats();
+    payments.sidecar().core().journal.flush();
+    EXPECT_TRUE(checkout.sidecar().core().journal.stats()["learned"].empty()) << "the callee counts";
+  }());
+  ASSERT_EQ(stats["learned"].size(), 2U) << stats.dump();
+  EXPECT_TRUE(stats["denied"].empty()) << stats["denied"].dump();
+  const json& charges = stats["learned"][0];
+  EXPECT_EQ(charges["allow"], "calls: {payments: [POST /charges]}");
+  EXPECT_EQ(charges["count"], 2);
+  EXPECT_FALSE(charges.contains("reason"));
+  std::istringstream lines(payments.records());
+  std::string actions;
+  for (std::string line; std::getline(lines, line);)
+    if (const json record = json::parse(line); record.value("verdict", "") == "learned")
+      actions += record["action"].get<std::string>() + " by " + record["rule"].get<std::string>() + "\n";
+  EXPECT_EQ(actions, "POST /charges by checkout.learn.payments\nPOST /refunds by checkout.learn.payments\n");
+}
+
 TEST_F(Mesh, APortThatTheCalleeDoesNotServeIsDeniedAndNotCountedByItsNumber) {
   Node& checkout = node("checkout", "checkout-1");
   Node& payments = node("payments", "payments-1");

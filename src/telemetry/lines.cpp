@@ -189,6 +189,7 @@ void append_line(const Denied& denied, std::string& out) {
   line.text(",\"trace\":", denied.trace_id);
   line.text(",\"request_id\":", denied.request_id);
   line.text(",\"user\":", denied.user);
+  if (denied.repeated != 1) line.number(",\"repeated\":", static_cast<std::int64_t>(denied.repeated));
   line.end();
 }
 

@@ -48,13 +48,13 @@ struct Span {
   std::uint32_t attempts = 1;
 };
 
-// An attempt that policy refused.
+// An attempt that policy refused, or would have.
 struct Denied {
   std::string_view subject;  // the caller, as it proved to be; "" for a stranger
   std::string_view object;   // the callee
   std::string_view owner;    // of the callee; "" where the manifest names none
   std::string_view action;   // "POST /charges", "tcp :5432"
-  std::string_view verdict;  // "denied" or "unknown"
+  std::string_view verdict;  // "denied" or "unknown"; "audited" or "learned" of what passed
   std::string_view rule;     // that denied it, or the nearest one that did not allow it
   std::string_view rule_at;  // where the manifest has it: "bulkhead.yaml:12:5"
   std::string_view reason;
@@ -62,7 +62,8 @@ struct Denied {
   std::string_view hop;
   std::string_view trace_id;
   std::string_view request_id;
-  std::string_view user;  // as of a span
+  std::string_view user;       // as of a span
+  std::uint64_t repeated = 1;  // how often since the last line about it
   WallTime time;
 };
 

@@ -207,6 +207,9 @@ TEST(Lines, ADenialNamesWhoWhatAndWhy) {
   EXPECT_EQ(json["rule_at"], "bulkhead.yaml:12:5");
   EXPECT_EQ(json["trace"], "0af7651916cd43dd8448eb211c80319c");
   EXPECT_EQ(json["user"], "ann");
+  EXPECT_FALSE(json.contains("repeated"));
+  denied.repeated = 12;
+  EXPECT_EQ(nlohmann::json::parse(to_line(denied))["repeated"], 12);
 }
 
 }  // namespace
