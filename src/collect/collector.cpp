@@ -93,6 +93,15 @@ net::Task<> Collector::begin() {
   intake_->start();
   gate_.spawn(accept(unix_, true));
   if (tcp_) gate_.spawn(accept(tcp_, false));
+  otlp_door_ = std::make_unique<OtlpDoor>(loop_, *intake_);
+  const auto told = net::Address::unix_socket(hello_.collect->otlp);
+  auto otlp = told ? net::Listener::open(loop_, *told) : Result<net::Listener>(std::unexpect, told.error());
+  if (otlp) {
+    otlp_ = std::move(*otlp);
+    gate_.spawn(accept_otlp());
+  } else {
+    log_line("collector: what programs tell of themselves is not taken: {}", otlp.error().message);
+  }
   gate_.spawn(tick());
 }
 
@@ -162,6 +171,14 @@ net::Task<> Collector::serve(net::Stream stream, bool trusted) {
   static_cast<void>(served);  // a flood of whoever is on this machine ends its own connection
 }
 
+net::Task<> Collector::accept_otlp() {
+  while (!stopping_) {
+    auto stream = co_await otlp_.accept();
+    if (!stream) co_return;
+    gate_.spawn(otlp_door_->serve(std::move(*stream), shutdown_));
+  }
+}
+
 net::Task<> Collector::tick() {
   while (!stopping_) {
     co_await net::sleep(loop_, loop_.in(kTick));
@@ -184,6 +201,7 @@ net::Task<> Collector::stop(std::string_view word) {
   if (word == "retired") unix_.leave_path();
   unix_.close();
   tcp_.close();
+  otlp_.close();
   if (api_) api_->close();
   shutdown_.set();
   // What is being answered may end; a stream of events has been told.

@@ -9,6 +9,7 @@
 
 #include "base/fd.hpp"
 #include "collect/api.hpp"
+#include "collect/otlp_door.hpp"
 #include "net/gate.hpp"
 #include "net/listener.hpp"
 #include "proxy/control_link.hpp"
@@ -36,6 +37,7 @@ class Collector final : public proxy::Instance {
   void take(const std::string& type, const nlohmann::json& message);
   void greet();
   net::Task<> accept(net::Listener& listener, bool trusted);
+  net::Task<> accept_otlp();
   net::Task<> serve(net::Stream stream, bool trusted);
   net::Task<> tick();
   net::Task<> stop(std::string_view word);
@@ -46,6 +48,8 @@ class Collector final : public proxy::Instance {
   Fd lock_;  // of the store: one process at a time has it
   net::Listener unix_;
   net::Listener tcp_;
+  net::Listener otlp_;
+  std::unique_ptr<OtlpDoor> otlp_door_;
   std::unique_ptr<Intake> intake_;
   Live live_;
   std::optional<Visitors> visitors_;

@@ -21,7 +21,7 @@ constexpr auto kRetry = 1s;                 // after a store that failed
 constexpr auto kFindSources = 1s;           // between two looks for new files
 constexpr std::size_t kAtOnce = 4U << 20U;  // of one file, before it is another's turn
 constexpr unsigned kOldFiles = 8;
-constexpr std::size_t kMostWaiting = 20'000;
+constexpr std::size_t kMostWaiting = 256;
 
 std::int64_t unix_millis() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -69,9 +69,11 @@ std::shared_ptr<const Store> Intake::store() const {
   return store_;
 }
 
-void Intake::put(std::move_only_function<Result<>(Window&)> write) {
+bool Intake::put(std::move_only_function<Result<>(Window&)> write) {
   const std::lock_guard lock(mutex_);
-  if (put_.size() < kMostWaiting) put_.push_back(std::move(write));
+  if (put_.size() >= kMostWaiting) return false;
+  put_.push_back(std::move(write));
+  return true;
 }
 
 void Intake::say(const std::string& text) {

@@ -45,7 +45,8 @@ class Intake {
   // For readers; null until the store is open.
   std::shared_ptr<const Store> store() const;
   // A span, log line or note that came another way (OTLP): `write` runs in the intake's thread, in a transaction.
-  void put(std::move_only_function<Result<>(Window&)> write);
+  // False: too much waits already. What a failing store gave up is lost.
+  bool put(std::move_only_function<Result<>(Window&)> write);
   // How many lines of records have been read since start().
   std::uint64_t lines() const { return lines_; }
 

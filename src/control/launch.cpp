@@ -10,6 +10,7 @@
 
 #include "compartments/uids.hpp"
 #include "policy/names.hpp"
+#include "proxy/telemetry_door.hpp"
 
 namespace bulkhead::control {
 namespace {
@@ -38,6 +39,10 @@ std::map<std::string, std::string> environment_of(const manifest::Service& servi
   environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   environment["HOME"] = compartments::kDataDirectory;
   environment["LANG"] = "C.UTF-8";
+  // OpenTelemetry's general SDK configuration; what the image or the manifest says comes after it.
+  environment["OTEL_SERVICE_NAME"] = service.name;
+  environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://localhost:4318";
+  environment["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
   if (service.from_image)
     for (const auto& [name, value] : service.from_image->environment) environment[name] = value;
   for (const manifest::Variable& variable : service.environment) environment[variable.name] = variable.value;
@@ -79,6 +84,7 @@ compartments::Spec common_spec(const Launcher& launcher, const std::string& inst
     hello["inner"] = "unix:" + launcher.places.collector_socket();  // where others know to find it
   } else {
     hello["records"] = launcher.places.records(instance);
+    hello["otlp"] = launcher.places.otlp_socket();
     hello["inner"] = door_address(launcher.places, instance);
   }
   spec.sidecar.hello = hello.dump();
@@ -186,6 +192,16 @@ std::vector<compartments::Door> doors_of(const policy::Model& model, const std::
     for (const policy::Answering& answering : name.ports)
       doors.push_back({policy::to_string(name.address), answering.port.number});
   for (const policy::Wired& wired : plan.wired) add_wired(doors, wired);
+  // Where its programs tell of themselves, unless the service listens there itself or declares somebody there.
+  const policy::Node* node = model.service(service);
+  const auto is_taken = [&](std::uint16_t port) {
+    return (node != nullptr &&
+            std::ranges::any_of(node->ports, [&](const policy::Endpoint& each) { return each.port.number == port; })) ||
+           std::ranges::any_of(plan.wired,
+                               [&](const policy::Wired& each) { return each.answering.port.number == port; });
+  };
+  for (const std::uint16_t port : proxy::kOtlpPorts)
+    if (!is_taken(port)) doors.insert(doors.end(), {{"127.0.0.1", port}, {"::1", port}});
   return doors;
 }
 
@@ -207,6 +223,7 @@ compartments::Spec collector_spec(const Launcher& launcher, const manifest::Appl
   hello["collect"] = {{"records", launcher.places.state + "/records"},
                       {"logs", launcher.places.logs()},
                       {"store", launcher.places.telemetry()},
+                      {"otlp", launcher.places.otlp_socket()},
                       {"console", std::filesystem::exists(installed, error) ? installed.string() : built.string()}};
   compartments::Spec spec = common_spec(launcher, instance, std::move(hello));
   spec.sidecar.argv = {launcher.executable, "collector"};

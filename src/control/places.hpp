@@ -35,6 +35,7 @@ struct Places {
     return run + "/d";
   }  // the sidecars' inner doors; short, as a socket's path has 108 bytes
   std::string collector_socket() const { return doors() + "/collector"; }
+  std::string otlp_socket() const { return doors() + "/otlp"; }
   std::string platform_log() const { return logs() + "/platform.log"; }
   std::string audit() const { return state + "/audit.jsonl"; }
 };

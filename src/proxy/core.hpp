@@ -41,6 +41,7 @@ struct Core {
   net::Loop& loop;
   const std::string instance;             // this hop's name in proxy-status
   std::vector<NotEnforced> not_enforced;  // told to the controller
+  std::string otlp;                       // where programs' own telemetry goes; empty: nowhere
   Journal journal;
   Credentials credentials;
   Pool pool;

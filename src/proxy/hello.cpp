@@ -29,13 +29,14 @@ Result<Hello> parse_hello(net::Frame frame) {
   hello.controller_socket = text_of(*message, "controller_socket");
   hello.inner = text_of(*message, "inner");
   hello.records = text_of(*message, "records");
+  hello.otlp = text_of(*message, "otlp");
   const std::string role = text_of(*message, "role");
   if (role != "sidecar" && role != "gateway" && role != "collector")
     return fail(Cause::invalid, "hello: '{}' is no role", role);
   hello.role = role == "gateway" ? Role::gateway : Role::sidecar;
   if (const auto places = message->find("collect"); role == "collector" && places != message->end())
     hello.collect = {text_of(*places, "records"), text_of(*places, "logs"), text_of(*places, "store"),
-                     text_of(*places, "console")};
+                     text_of(*places, "console"), text_of(*places, "otlp")};
   for (const std::string* needed :
        {&hello.instance, &hello.app, &hello.service, &hello.trust_domain, &hello.controller_socket}) {
     if (needed->empty()) return fail(Cause::invalid, "hello: a member is missing");

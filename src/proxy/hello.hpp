@@ -17,6 +17,7 @@ struct CollectPlaces {
   std::string logs;     // what services wrote
   std::string store;    // its own
   std::string console;  // pages; need not be there
+  std::string otlp;     // socket that it makes, for what programs tell of themselves
 };
 
 // What a keeper tells its sidecar or gateway first, with the descriptors that it opened for it.
@@ -30,6 +31,7 @@ struct Hello {
   std::string inner;                      // "unix:/path"; a gateway has none
   std::string records;                    // path of the local records; empty: none are kept
   std::optional<CollectPlaces> collect;   // of the collector alone; its `inner` is where it is asked
+  std::string otlp;                       // path of the socket that takes what programs tell of themselves; empty: none
   std::vector<NotEnforced> not_enforced;  // not told by the keeper: what this process could not take from itself
   std::map<std::string, Fd> fds;          // by the names of net/instance_link.hpp, or "listen:0", …
 };

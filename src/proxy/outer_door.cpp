@@ -8,6 +8,7 @@
 #include "proxy/request_fields.hpp"
 #include "proxy/splice.hpp"
 #include "proxy/tcp_preamble.hpp"
+#include "proxy/telemetry_door.hpp"
 #include "proxy/tunnels.hpp"
 
 namespace bulkhead::proxy {
@@ -129,6 +130,9 @@ net::Task<> OuterDoor::serve_connection(net::Stream stream) {
   const net::Address dialled = stream.local_address();
   const ConfigPtr config = core_.config;
   const Door* door = config->door(dialled);
+  if (door == nullptr && !core_.otlp.empty() && is_otlp_address(dialled)) {
+    co_return co_await carry_telemetry(std::move(stream), core_.otlp, core_.instance);
+  }
   if (door == nullptr) {
     core_.journal.undeclared(dialled.text(), "tcp", "");
     stream.reset();

@@ -38,6 +38,7 @@ Result<> Sidecar::open(Hello hello, OutsideOptions outside) {
   if (!records) return fail(std::move(records.error()));
   core_ = std::make_unique<Core>(loop_, std::move(*own), hello.instance, std::move(*records));
   core_->not_enforced = std::move(hello.not_enforced);
+  core_->otlp = std::move(hello.otlp);
   std::unique_ptr<Vendor> vendor;
   if (Fd socket = take(hello, net::kVendor)) {
     auto adopted = Vendor::adopt(loop_, std::move(socket));

@@ -111,6 +111,24 @@ class Telemetry(harness.Case):
         self.assertEqual((lines[0]["service"], lines[0]["severity"]), ("web", "error"))
         self.assertIn("no=stock", app.run("logs", "--trace", trace).stdout)
 
+    def test_programs_tell_of_themselves_and_speak_for_nobody_else(self):
+        app = self.begin(MANIFEST.replace("forwarder.py", "teller.py", 1))
+        for encoding in ("json", "gzip"):
+            answers = json.loads(app.get(f"/tell?encoding={encoding}").text)
+            self.assertEqual([status for status, _ in answers], [200, 200, 404, 400], answers)
+        found = harness.until(lambda: self.ask(app, "/api/v1/traces?route=/tell")["traces"][1:], what="two traces")
+        trace = harness.until(lambda: self.told(app, found[0]["id"]), what="what the program told")
+        spans = {span.get("hop", span["kind"]): span for span in trace["spans"]}
+        told = spans["program"]
+        self.assertEqual((told["service"], told["name"], told["span_kind"], told["attributes"]), ("web", "SELECT orders", "client", {"db.rows": 7}))
+        self.assertEqual(told["parent"], spans["inner"]["id"], "it joins the sidecar's")
+        self.assertEqual((trace["logs"][0]["text"], trace["logs"][0]["severity"], trace["logs"][0]["service"]), ("few are left", "warn", "web"))
+        self.assertEqual(app.records("web-1")[-1].get("target"), None, "it is no undeclared dial")
+
+    def told(self, app, id):
+        trace = self.ask(app, f"/api/v1/traces/{id}")["trace"]
+        return trace if trace["logs"] and any(span["kind"] == "program" for span in trace["spans"]) else None
+
     def test_nothing_is_lost_and_nobody_waits_while_the_collector_is_away(self):
         app = self.begin()
         for item in range(5):

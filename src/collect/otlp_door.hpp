@@ -1,0 +1,54 @@
+#pragma once
+
+// Where programs tell of themselves: OTLP over HTTP (protobuf or JSON, gzip or plain) and over gRPC, on connections
+// that their sidecars bring. Whose a connection is, the sidecar says before its first byte, so that a program speaks
+// for itself alone, whatever its attributes say. Loop's thread.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "collect/intake.hpp"
+#include "collect/otlp.hpp"
+#include "net/listener.hpp"
+#include "proxy/server.hpp"
+
+namespace bulkhead::collect {
+
+class OtlpDoor {
+ public:
+  // `intake` and `loop` must outlive this.
+  OtlpDoor(net::Loop& loop, Intake& intake);
+
+  // Until it is closed, and its connections have ended.
+  net::Task<> serve(net::Stream stream, net::Event& shutdown);
+
+ private:
+  struct Reply {
+    std::uint16_t status = 200;
+    int grpc_status = 0;
+    std::string detail;       // of a refusal
+    std::size_t refused = 0;  // of what else was taken
+    std::string_view refused_why;
+  };
+  net::Task<> handle(proxy::ServerExchange& exchange, const std::string& instance);
+  net::Task<Result<std::string>> read_body(proxy::ServerExchange& exchange, bool grpc, bool gzip);
+  Reply take(Signal signal, bool as_json, const std::string& body, const std::string& instance);
+  static net::Task<> answer(proxy::ServerExchange& exchange, const Reply& reply, bool grpc, bool as_json);
+  // How many of `wanted` this service may bring now.
+  std::size_t allow(const std::string& service, std::size_t wanted);
+
+  struct Bucket {
+    double tokens = 0;
+    net::SteadyTime filled{};
+  };
+  net::Loop& loop_;
+  Intake& intake_;
+  proxy::ServerOptions options_;
+  std::map<std::string, Bucket> buckets_;
+};
+
+// What is inside gzip (RFC 1952), at most `most` octets.
+Result<std::string> gunzip(std::string_view compressed, std::size_t most);
+
+}  // namespace bulkhead::collect
