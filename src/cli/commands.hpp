@@ -86,6 +86,9 @@ struct EdgesOptions {
 int edges(const Context& context, const EdgesOptions& options);
 int metrics(const Context& context, const std::string& service,
             const std::string& since);  // service empty: of the gateway
+int policy_suggest(const Context& context, const std::string& since);
+// kFailed where a verdict would change.
+int policy_try(const Context& context, const std::string& file, const std::string& since);
 int logs_of_trace(const Context& context, const LogsOptions& options);
 int console(const Context& context);
 // A fresh address of the console; "" where the collector is not there.

@@ -265,6 +265,22 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = metrics(context, service, since); });
 
+  CLI::App* policies = app.add_subcommand("policy", "The manifest and the calls that were really made: suggest, try");
+  policies->require_subcommand(1);
+  std::string held_since = "3d";
+  sub = policies->add_subcommand("suggest", "The lines that calls would need, and what is declared and never used");
+  with_files(sub, context, "-f,--file", "the manifest; repeated, later files are laid over earlier ones");
+  sub->add_option("--since", held_since, since_text)->capture_default_str();
+  with_json(sub, context);
+  sub->callback([&] { code = policy_suggest(context, held_since); });
+  sub = policies->add_subcommand("try", "Which recorded calls would be decided otherwise by another manifest");
+  sub->add_option("MANIFEST", name, "the changed manifest")->required();
+  with_files(sub, context, "-f,--file", "the present one; repeated, later files are laid over earlier ones");
+  sub->add_option("--since", held_since, since_text)->capture_default_str();
+  with_json(sub, context);
+  sub->footer("Exit codes: 0 none would, 1 some would.");
+  sub->callback([&] { code = policy_try(context, name, held_since); });
+
   sub = command(app, context, "console", "Print a fresh address of the web console: it logs its first visitor in");
   with_json(sub, context);
   sub->callback([&] { code = console(context); });

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/collector.hpp"
 #include "cli/commands.hpp"
 #include "cli/table.hpp"
 #include "collect/client.hpp"
@@ -13,8 +14,6 @@
 namespace bulkhead::cli {
 
 using nlohmann::json;
-
-namespace {
 
 std::expected<json, int> ask_collector(const Context& context, const std::string& method, const std::string& target) {
   const auto places = open_places(context);
@@ -30,19 +29,10 @@ std::expected<json, int> ask_collector(const Context& context, const std::string
   return std::unexpected(answer.error().cause == Cause::invalid ? kUsage : kFailed);
 }
 
-// "a=1&b=2" of what is there.
-class Query {
- public:
-  Query& add(std::string_view name, const std::string& value) {
-    if (!value.empty()) text_ += fmt::format("{}{}={}", text_.empty() ? "?" : "&", name, collect::encode_query(value));
-    return *this;
-  }
-  Query& add_if(bool wanted, std::string_view name) { return wanted ? add(name, "1") : *this; }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
+Query& Query::add(std::string_view name, const std::string& value) {
+  if (!value.empty()) text_ += fmt::format("{}{}={}", text_.empty() ? "?" : "&", name, collect::encode_query(value));
+  return *this;
+}
 
 std::string local_time(std::int64_t micros, const char* format) {
   const std::time_t seconds = micros / 1'000'000;
@@ -51,6 +41,20 @@ std::string local_time(std::int64_t micros, const char* format) {
   char text[64];
   return {text, std::strftime(text, sizeof text, format, &parts)};
 }
+
+void say_window(const json& answer) {
+  const json& window = answer["window"];
+  std::int64_t from = window.value("from_ms", std::int64_t{0});
+  const std::int64_t oldest = window.value("oldest_ms", std::int64_t{0});
+  from = std::max(from, oldest);
+  say(tinted(fmt::format("from {} to {}", local_time(from * 1000, "%d %b %H:%M:%S"),
+                         local_time(window.value("to_ms", std::int64_t{0}) * 1000, "%d %b %H:%M:%S")),
+             Tone::dim));
+  for (const json& each : window.value("not_seen", json::array()))
+    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
+}
+
+namespace {
 
 std::string time_of_day(std::int64_t micros) {
   return fmt::format("{}.{:03}", local_time(micros, "%H:%M:%S"), micros / 1000 % 1000);
@@ -72,19 +76,6 @@ std::string what_of(const json& span) {
   if (span.contains("name")) return span["name"].get<std::string>();
   const std::string method = span.value("method", ""), path = span.value("path", "");
   return method.empty() && path.empty() ? span.value("protocol", "") : method + " " + path;
-}
-
-// What the answer covers, and what it cannot have seen.
-void say_window(const json& answer) {
-  const json& window = answer["window"];
-  std::int64_t from = window.value("from_ms", std::int64_t{0});
-  const std::int64_t oldest = window.value("oldest_ms", std::int64_t{0});
-  from = std::max(from, oldest);
-  say(tinted(fmt::format("from {} to {}", local_time(from * 1000, "%d %b %H:%M:%S"),
-                         local_time(window.value("to_ms", std::int64_t{0}) * 1000, "%d %b %H:%M:%S")),
-             Tone::dim));
-  for (const json& each : window.value("not_seen", json::array()))
-    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
 }
 
 void print_spans(const json& spans, const std::multimap<std::string, const json*>& children, const std::string& parent,

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "collect/calls.hpp"
 #include "collect/events.hpp"
 #include "collect/flows.hpp"
 #include "collect/question.hpp"
@@ -314,6 +315,8 @@ net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
     asks({"service", "trace", "q", "stream", "limit"}, search_logs);
   } else if (path == "series") {
     asks({"step", "service", "caller", "callee"}, series);
+  } else if (path == "calls") {
+    asks({}, made_calls);
   } else if (path == "graph") {
     question = read_question(query, now, {"from", "to"});
     if (question)

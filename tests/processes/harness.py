@@ -158,7 +158,8 @@ class Application:
         self.manifest.write_text(manifest.replace("@PORT@", str(self.port)).replace("@PROGRAMS@", str(PROGRAMS)))
 
     def run(self, *words, check=True, timeout=180):
-        command = [str(self.program), words[0], "--file" if words[0] == "logs" else "-f", str(self.manifest), *words[1:]]
+        verbs = 2 if words[0] in ("policy",) else 1
+        command = [str(self.program), *words[:verbs], "--file" if words[0] == "logs" else "-f", str(self.manifest), *words[verbs:]]
         if self.user:
             command = ["setpriv", "--reuid", self.user, "--regid", self.user, "--init-groups", "--inh-caps=-all", *command]
             self.environment["HOME"] = str(self.directory)

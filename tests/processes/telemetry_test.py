@@ -125,6 +125,34 @@ class Telemetry(harness.Case):
         self.assertEqual((trace["logs"][0]["text"], trace["logs"][0]["severity"], trace["logs"][0]["service"]), ("few are left", "warn", "web"))
         self.assertEqual(app.records("web-1")[-1].get("target"), None, "it is no undeclared dial")
 
+    def test_the_manifest_is_held_against_what_was_called(self):
+        audited = MANIFEST.replace("app: seen\n", "app: seen\nmode: audit\n").replace("[GET /items/*]", "[GET /items/*, DELETE /items/*]")
+        app = self.begin(audited)
+        for path in ("/items/1", "/secret"):
+            self.assertEqual(json.loads(app.get(f"/ask?url=http://orders{path}").text)["status"], 200)
+        suggestion = harness.until(lambda: self.suggestion(app), what="what was called")
+        line = next(line for line in suggestion["add"] if line["service"] == "web")
+        self.assertEqual((line["line"], line["verdict"], line["evidence"]["count"]), ("calls: {orders: [GET /secret]}", "audited", 1))
+        self.assertEqual([(each["rule"], each["text"]) for each in suggestion["unused"] if each["rule"].startswith("web.")], [("web.calls.orders[1]", "DELETE /items/*")])
+        self.assertRegex(app.run("policy", "suggest").stdout, r"(?s)Passed though no rule covers it.*GET /secret.*1 times.*Declared, and never used.*DELETE /items")
+
+        def tried(manifest):
+            path = app.directory / "changed.yaml"
+            path.write_text(manifest.replace("@PORT@", str(app.port)).replace("@PROGRAMS@", str(harness.PROGRAMS)))
+            done = app.run("policy", "try", str(path), "--json", check=False)
+            changes = {(each["to"], each["path"]): (each["before"], each["after"]) for each in json.loads(done.stdout)["changes"]}
+            return done.returncode, changes
+
+        self.assertEqual(tried(MANIFEST.replace("[GET /items/*]", "[GET /items/*, GET /secret]")), (1, {("orders", "/secret"): ("not enforced", "allowed")}))
+        self.assertEqual(tried(MANIFEST.replace("[GET /items/*]", "[GET /secret]")),
+                         (1, {("orders", "/secret"): ("not enforced", "allowed"), ("orders", "/items/1"): ("allowed", "denied")}))
+        self.assertEqual(tried(audited), (0, {}))
+
+    def suggestion(self, app):
+        suggestion = json.loads(app.run("policy", "suggest", "--json").stdout)
+        used = not any(each["rule"] == "web.calls.orders[0]" for each in suggestion["unused"])
+        return suggestion if suggestion["add"] and used and not any(each["rule"] == "web.calls.orders" for each in suggestion["unused"]) else None
+
     def told(self, app, id):
         trace = self.ask(app, f"/api/v1/traces/{id}")["trace"]
         return trace if trace["logs"] and any(span["kind"] == "program" for span in trace["spans"]) else None
