@@ -49,7 +49,7 @@ Collector::Collector(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keep
                {[this] { greet(); }, [this](const std::string& type, const json& message) { take(type, message); },
                 [this](const Fault& fault) {
                   if (api_) api_->set_controller_away();
-                  log_line("collector: the controller: {}", fault.message);
+                  if (fault.cause != Cause::closed) log_line("collector: the controller: {}", fault.message);
                 }}),
       shutdown_(loop),
       gate_(loop) {}

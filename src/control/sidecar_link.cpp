@@ -45,6 +45,7 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
   }
   peer->channel = &channel;
   peer->sent_hash.clear();
+  peer->told.clear();
   const std::string id = runtime->id;
   const std::uint64_t epoch = runtime->epoch;
   for (;;) {

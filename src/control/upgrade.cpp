@@ -87,7 +87,7 @@ net::Task<Runtime*> Controller::heard_of(std::string id, std::uint64_t epoch, ne
     Runtime* runtime = find(id, epoch);
     if (runtime == nullptr || deadline.passed(loop_.now())) co_return nullptr;
     if (runtime->keeper_channel != nullptr && runtime->sidecar.channel != nullptr &&
-        !runtime->sidecar.sent_hash.empty())
+        (!runtime->sidecar.sent_hash.empty() || !runtime->sidecar.told.empty()))
       co_return runtime;
     co_await net::sleep(loop_, loop_.in(20ms));
   }
