@@ -4,6 +4,7 @@
 #include <set>
 
 #include "contracts/ascii.hpp"
+#include "contracts/protobuf.hpp"
 
 namespace bulkhead::contracts {
 
@@ -96,7 +97,7 @@ std::string_view text_of(std::string_view bytes, std::uint32_t number) {
   Wire wire(bytes);
   WireField field;
   std::string_view found;
-  while (!wire.done() && wire.field(field, kDeepest))
+  while (!wire.done() && wire.field(field, kDeepestMessage))
     if (field.number == number && field.type == WireType::length) found = field.text;
   return found;
 }
@@ -105,7 +106,7 @@ std::string joined_text_of(std::string_view bytes, std::uint32_t number) {
   Wire wire(bytes);
   WireField field;
   std::string found;
-  while (!wire.done() && wire.field(field, kDeepest))
+  while (!wire.done() && wire.field(field, kDeepestMessage))
     if (field.number == number && field.type == WireType::length) found += field.text;
   return found;
 }
@@ -131,6 +132,36 @@ bool is_proto_name(std::string_view name) {
   constexpr std::size_t kLongest = 512;
   return !name.empty() && name.size() <= kLongest &&
          std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '.'; });
+}
+
+std::string without_source_info(std::string_view descriptors) {
+  constexpr std::uint32_t kSourceInfo = 9;
+  std::string out;
+  Wire set(descriptors);
+  while (!set.done()) {
+    const char* start = set.at();
+    WireField file;
+    if (!set.field(file, kDeepestMessage)) return std::string(descriptors);
+    if (file.number != 1 || file.type != WireType::length) {
+      out.append(start, set.at());
+      continue;
+    }
+    std::string kept;
+    Wire fields(file.text);
+    while (!fields.done()) {
+      const char* from = fields.at();
+      WireField field;
+      if (!fields.field(field, kDeepestMessage)) return std::string(descriptors);
+      if (field.number != kSourceInfo) kept.append(from, fields.at());
+    }
+    out += '\x0a';  // field 1, a length
+    for (std::size_t size = kept.size();; size >>= 7U) {
+      out += static_cast<char>((size & 0x7fU) | (size >= 0x80 ? 0x80U : 0U));
+      if (size < 0x80) break;
+    }
+    out += kept;
+  }
+  return out;
 }
 
 Result<Descriptors> Descriptors::read(std::string_view set) {

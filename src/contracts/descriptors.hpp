@@ -39,7 +39,7 @@ Result<> each_field(std::string_view bytes, Take take) {
   Wire wire(bytes);
   while (!wire.done()) {
     WireField field;
-    if (!wire.field(field, kDeepest)) return fail(Cause::invalid, "it is no descriptor set, or cut short");
+    if (!wire.field(field, kDeepestMessage)) return fail(Cause::invalid, "it is no descriptor set, or cut short");
     if (Result<> taken = take(field); !taken) return taken;
   }
   return {};

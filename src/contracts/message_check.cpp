@@ -69,7 +69,7 @@ bool MessageCheck::field(const ProtoMessage& type, std::size_t base, const Proto
   if (written != wire_type(field.type))
     return unreadable(path_to(name_of(field, at)), fmt::format("is not written as {} is", to_string(field.type)));
   WireField value{.number = field.number, .type = written};
-  if (!wire.value(value, kDeepest - depth_)) return unreadable(path_to(name_of(field, at)), "is cut short");
+  if (!wire.value(value, kDeepestMessage - depth_)) return unreadable(path_to(name_of(field, at)), "is cut short");
   if (written == WireType::group && !spend(value.text.size() / 16)) return false;
   if (!once(type, base, field)) return false;
   if (!is_message(field.type)) return scalar(type, base, field, value);
@@ -103,8 +103,8 @@ bool MessageCheck::once(const ProtoMessage& type, std::size_t base, const ProtoF
 }
 
 bool MessageCheck::inner(const ProtoField& field, std::uint32_t at, std::string_view bytes) {
-  if (depth_ >= kDeepest)
-    return unreadable(path_to({}), fmt::format("is more than {} messages within each other", kDeepest));
+  if (depth_ >= kDeepestMessage)
+    return unreadable(path_to({}), fmt::format("is more than {} messages within each other", kDeepestMessage));
   memory_.path[static_cast<std::size_t>(depth_)] = {&field, at, {}};
   ++depth_;
   const bool on = message(field.of, bytes);
@@ -160,7 +160,7 @@ bool MessageCheck::compare_later(const ProtoMessage& type, const ProtoField& fie
 bool MessageCheck::undeclared(std::uint32_t number, WireType written, Wire& wire) {
   if (strict_) return unfit(path_to(fmt::to_string(number)), "is not declared");
   WireField value{.number = number, .type = written};
-  if (!wire.value(value, kDeepest - depth_)) return unreadable(path_to(fmt::to_string(number)), "is cut short");
+  if (!wire.value(value, kDeepestMessage - depth_)) return unreadable(path_to(fmt::to_string(number)), "is cut short");
   ++report_.dropped_count;
   if (report_.dropped.size() < kMostNamed) report_.dropped.push_back(path_to(fmt::to_string(number)));
   return true;

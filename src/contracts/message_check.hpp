@@ -24,7 +24,7 @@ struct MessageMemory {
       return left.field == right.field && left.value.bits == right.value.bits && left.value.text == right.value.text;
     }
   };
-  std::array<Level, kDeepest> path;
+  std::array<Level, kDeepestMessage> path;
   std::vector<std::uint32_t> counts;  // of each field and oneof, for each message that is being read
   std::vector<Compared> compared;     // keys, and items that have to differ
 };

@@ -30,7 +30,7 @@ void append_declared(std::string& out, const ProtoModel& model, Index type, std:
     WireField field;
     if (!wire.tag(field.number, field.type)) return;
     const char* behind_tag = wire.at();
-    if (!wire.value(field, kDeepest)) return;
+    if (!wire.value(field, kDeepestMessage)) return;
     const ProtoField* known = model.messages[type].find(field.number);
     if (known == nullptr) continue;
     if (!is_message(known->type)) {

@@ -21,6 +21,9 @@ struct ProtoModel;
 struct ProtoMethod;
 struct MessageMemory;
 
+// The set without comments and positions, which buf puts in: nothing here needs them. What can't be read is as it was.
+std::string without_source_info(std::string_view descriptors);
+
 // Why a message is not as the contract says. Repeats no value; names of fields and numbers it does.
 struct MessageFailure {
   bool unreadable = false;  // no such message could be made of it: programs would fail or differ

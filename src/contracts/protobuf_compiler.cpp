@@ -53,7 +53,7 @@ bool flag_of(std::string_view bytes, std::uint32_t number) {
   Wire wire(bytes);
   WireField field;
   bool found = false;
-  while (!wire.done() && wire.field(field, kDeepest))
+  while (!wire.done() && wire.field(field, kDeepestMessage))
     if (field.number == number && field.type == WireType::varint) found = field.value != 0;
   return found;
 }
@@ -61,7 +61,7 @@ bool flag_of(std::string_view bytes, std::uint32_t number) {
 bool has_field(std::string_view bytes, std::uint32_t number) {
   Wire wire(bytes);
   WireField field;
-  while (!wire.done() && wire.field(field, kDeepest))
+  while (!wire.done() && wire.field(field, kDeepestMessage))
     if (field.number == number) return true;
   return false;
 }

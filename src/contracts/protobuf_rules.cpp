@@ -82,7 +82,7 @@ class GroupReader {
     Wire wire(option);
     while (!wire.done()) {
       WireField field;
-      if (!wire.field(field, kDeepest)) return cut_short();
+      if (!wire.field(field, kDeepestMessage)) return cut_short();
       if (auto taken = take(field); !taken) return taken;
     }
     say_order();
@@ -293,7 +293,7 @@ Result<> read_list_rules(std::string_view option, FieldRules& into) {
   Wire wire(option);
   while (!wire.done()) {
     WireField field;
-    if (!wire.field(field, kDeepest)) return cut_short();
+    if (!wire.field(field, kDeepestMessage)) return cut_short();
     switch (field.number) {
       case 1: into.least = field.value; break;
       case 2: into.most = field.value; break;
@@ -309,7 +309,7 @@ Result<> read_map_rules(std::string_view option, FieldRules& into) {
   Wire wire(option);
   while (!wire.done()) {
     WireField field;
-    if (!wire.field(field, kDeepest)) return cut_short();
+    if (!wire.field(field, kDeepestMessage)) return cut_short();
     switch (field.number) {
       case 1: into.least = field.value; break;
       case 2: into.most = field.value; break;
@@ -348,7 +348,7 @@ Result<FieldRules> read_field_rules(std::string_view option, const RuleSite& sit
   Wire wire(option);
   while (!wire.done()) {
     WireField field;
-    if (!wire.field(field, kDeepest)) return cut_short();
+    if (!wire.field(field, kDeepestMessage)) return cut_short();
     const auto left_out =
         std::ranges::find(kRulesLeftOut, field.number, &std::pair<std::uint32_t, std::string_view>::first);
     if (left_out != kRulesLeftOut.end()) return not_held(left_out->second);
@@ -374,7 +374,7 @@ Result<bool> read_oneof_rules(std::string_view option) {
   Wire wire(option);
   while (!wire.done()) {
     WireField field;
-    if (!wire.field(field, kDeepest)) return cut_short();
+    if (!wire.field(field, kDeepestMessage)) return cut_short();
     if (field.number != 1 || field.type != WireType::varint) return not_held(fmt::format("oneof.{}", field.number));
     required = field.value != 0;
   }
@@ -385,7 +385,7 @@ Result<> check_message_rules(std::string_view option) {
   Wire wire(option);
   while (!wire.done()) {
     WireField field;
-    if (!wire.field(field, kDeepest)) return cut_short();
+    if (!wire.field(field, kDeepestMessage)) return cut_short();
     switch (field.number) {
       case 1: return not_held("message.disabled");
       case 3: return not_held("message.cel");

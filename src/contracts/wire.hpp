@@ -55,6 +55,6 @@ class Wire {
   const char* end_;
 };
 
-inline constexpr int kDeepest = 64;  // messages and groups within each other
+inline constexpr int kDeepestMessage = 64;  // messages and groups within each other
 
 }  // namespace bulkhead::contracts
