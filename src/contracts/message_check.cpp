@@ -15,7 +15,7 @@ constexpr std::size_t kStepsOfOctet = 32;
 constexpr std::size_t kMostCompared = 65'536;
 constexpr std::size_t kMostNamed = 32;
 
-bool is_utf8(std::string_view text) {
+bool is_utf8_string(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     if (static_cast<unsigned char>(text[i]) < 0x80) {
       ++i;
@@ -120,7 +120,7 @@ bool MessageCheck::scalar(const ProtoMessage& type, std::size_t base, const Prot
     const auto number = scalar_of(field.type, written.value);
     if (!number) return unreadable(path_to(name_of(field, at)), fmt::format("is no {}", to_string(field.type)));
     value.bits = *number;
-  } else if (field.type == ProtoType::string && !is_utf8(value.text)) {
+  } else if (field.type == ProtoType::string && !is_utf8_string(value.text)) {
     return unreadable(path_to(name_of(field, at)), "is a string that is not UTF-8");
   }
   if (field.type == ProtoType::enumeration) {

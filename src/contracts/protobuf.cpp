@@ -8,7 +8,7 @@ namespace bulkhead::contracts {
 
 namespace {
 
-constexpr std::size_t kKept = 16'384;  // of what a check compared: more is given back
+constexpr std::size_t kKeptValues = 16'384;  // of what a check compared: more is given back
 
 // A length in exactly `octets`, which it fits into: programs take one that is longer than it has to be.
 void append_length(std::string& out, std::size_t at, std::uint64_t size, std::size_t octets) {
@@ -80,7 +80,7 @@ std::optional<MessageFailure> ProtobufContract::check_request(const ProtoMethod&
                                                               MessageChecker& checker) const {
   MessageCheck check(*model_, *checker.memory_, MessageCheck::Direction::request);
   auto report = check.run(method.input, message);
-  if (checker.memory_->compared.capacity() > kKept) release(checker.memory_->compared);
+  if (checker.memory_->compared.capacity() > kKeptValues) release(checker.memory_->compared);
   return std::move(report.failure);
 }
 
@@ -88,7 +88,7 @@ MessageReport ProtobufContract::check_response(const ProtoMethod& method, std::s
                                                MessageChecker& checker, std::string* filtered) const {
   MessageCheck check(*model_, *checker.memory_, MessageCheck::Direction::response);
   auto report = check.run(method.output, message);
-  if (checker.memory_->compared.capacity() > kKept) release(checker.memory_->compared);
+  if (checker.memory_->compared.capacity() > kKeptValues) release(checker.memory_->compared);
   if (filtered == nullptr) return report;
   filtered->clear();
   if (report.readable && report.dropped_count > 0) append_declared(*filtered, *model_, method.output, message);

@@ -38,7 +38,7 @@ bool is_less(ProtoType type, std::uint64_t left, std::uint64_t right) {
   return static_cast<std::int64_t>(left) < static_cast<std::int64_t>(right);
 }
 
-bool is_same(ProtoType type, std::uint64_t left, std::uint64_t right) {
+bool is_same_number(ProtoType type, std::uint64_t left, std::uint64_t right) {
   return is_real(type) ? std::bit_cast<double>(left) == std::bit_cast<double>(right) : left == right;
 }
 
@@ -47,10 +47,10 @@ bool is_nan(ProtoType type, std::uint64_t bits) { return is_real(type) && std::i
 bool is_within(const ValueRule& rule, ProtoType type, std::uint64_t value) {
   if (is_nan(type, value)) return false;
   const auto above = [&](const ValueRule::Bound& low) {
-    return is_less(type, low.value, value) || (low.inclusive && is_same(type, low.value, value));
+    return is_less(type, low.value, value) || (low.inclusive && is_same_number(type, low.value, value));
   };
   const auto below = [&](const ValueRule::Bound& high) {
-    return is_less(type, value, high.value) || (high.inclusive && is_same(type, high.value, value));
+    return is_less(type, value, high.value) || (high.inclusive && is_same_number(type, high.value, value));
   };
   if (!rule.low) return below(*rule.high);
   if (!rule.high) return above(*rule.low);
@@ -82,7 +82,7 @@ bool is_plain_uuid(std::string_view text) { return text.size() == 32 && std::ran
 bool is_any_of(const ValueRule& rule, ProtoType type, const ProtoValue& value) {
   if (type == ProtoType::string || type == ProtoType::bytes)
     return std::ranges::find(rule.texts, value.text) != rule.texts.end();
-  return std::ranges::any_of(rule.numbers, [&](std::uint64_t each) { return is_same(type, each, value.bits); });
+  return std::ranges::any_of(rule.numbers, [&](std::uint64_t each) { return is_same_number(type, each, value.bits); });
 }
 
 bool holds(const ValueRule& rule, ProtoType type, const ProtoValue& value) {

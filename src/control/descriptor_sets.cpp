@@ -37,7 +37,7 @@ Result<Fd> scratch(const char* name) {
   return fd;
 }
 
-std::string content_of(const Fd& file) {
+std::string written_to(const Fd& file) {
   std::string content;
   std::array<char, 16'384> part{};
   ssize_t got = 0;
@@ -94,8 +94,8 @@ Result<std::string> compile_proto(const std::string& path, const std::string& di
                 "protoc, which .proto files are read with, can not be started: install protobuf-compiler, or name a "
                 "descriptor set ({})",
                 kByHand);
-  if (ended_well(*process)) return content_of(*output);
-  return fail(Cause::invalid, "{}", first_error(content_of(*said)));
+  if (ended_well(*process)) return written_to(*output);
+  return fail(Cause::invalid, "{}", first_error(written_to(*said)));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::uint16_t http_status_of(GrpcStatus status) {
   }
 }
 
-std::string finding_of(const contracts::MessageReport& report, bool filters) {
+std::string message_finding(const contracts::MessageReport& report, bool filters) {
   std::string text;
   if (report.dropped_count > 0) {
     text = fmt::format("{}: {}", filters ? "taken out" : "not declared", fmt::join(report.dropped, ", "));
@@ -72,9 +72,8 @@ std::optional<GrpcContractedExchange::Broken> GrpcContractedExchange::admit() {
                   "calls are POST requests of application/grpc or application/grpc+proto"};
   method_ = contract_->method(request.target);
   if (method_ == nullptr)
-    return Broken{GrpcStatus::unimplemented, contract_->has_service_of(request.target)
-                                                 ? "the contract has no such method"
-                                                 : "the contract has no such service"};
+    return Broken{GrpcStatus::unimplemented,
+                  contract_->has_service_of(request.target) ? "there is no such method" : "there is no such service"};
   if (is_packed(request.fields))
     return Broken{GrpcStatus::unimplemented, "messages that are checked come without grpc-encoding"};
   return std::nullopt;
@@ -263,8 +262,8 @@ bool GrpcContractedExchange::check_answered(std::string_view framed, std::string
   const bool filters = mode_ == Mode::filter;
   const auto checked =
       contract_->check_response(*method_, message, desk_.message_checker(), filters ? &filtered_ : nullptr);
-  if (!checked.readable) return stops(finding_of(checked, filters), GrpcStatus::internal);
-  if (checked.failure || checked.dropped_count > 0) report(finding_of(checked, filters));
+  if (!checked.readable) return stops(message_finding(checked, filters), GrpcStatus::internal);
+  if (checked.failure || checked.dropped_count > 0) report(message_finding(checked, filters));
   if (!filters) return false;
   if (checked.dropped_count == 0) {
     leaving_.append(framed);
@@ -280,7 +279,7 @@ bool GrpcContractedExchange::stops(std::string_view what, GrpcStatus status) {
   report(what);
   answers_ = Answers::passing;
   if (mode_ != Mode::filter) return false;
-  broken_ = Broken{status, "the service's answer can not be held against its contract"};
+  broken_ = Broken{status, "the service's answer can not be held against it"};
   return true;
 }
 
@@ -292,7 +291,7 @@ net::Task<Result<>> GrpcContractedExchange::send_trailers(http::Fields trailers)
   co_return co_await down_.send_trailers(std::move(trailers));
 }
 
-// Once; whatever else is said of this call goes nowhere.
+// Once; whatever else is said of this call goes nowhere. The callee is not named: the client may be a stranger.
 net::Task<Result<>> GrpcContractedExchange::tell() {
   if (std::exchange(told_, true)) co_return fail(Cause::closed, "the answer has ended");
   if (!visit_.grpc()) {
@@ -304,7 +303,7 @@ net::Task<Result<>> GrpcContractedExchange::tell() {
     if (auto sent = co_await down_.send_head(std::move(plain), false); !sent) co_return sent;
     co_return co_await down_.send_body(broken_->detail, true, net::Deadline::never());
   }
-  const std::string text = fmt::format("the contract of {}: {}", visit_.callee, broken_->detail);
+  const std::string text = fmt::format("the contract: {}", broken_->detail);
   if (head_sent_) {
     http::Fields trailers;
     http::add_grpc_status(trailers, broken_->status, text);

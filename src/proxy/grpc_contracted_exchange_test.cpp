@@ -76,7 +76,7 @@ class Client final : public ServerExchange {
   void on_gone(std::function<void()>) override {}
   bool gone() const override { return false; }
 
-  // "12 the contract of catalog: ..." as it was told.
+  // "12 the contract: ..." as it was told.
   std::string told() const {
     return fmt::format("{} {}", status.find("grpc-status").value_or("-"), status.find("grpc-message").value_or(""));
   }
@@ -180,23 +180,21 @@ TEST_F(GrpcContractedTest, ACallThatIsAsDeclaredPassesWhole) {
 
 TEST_F(GrpcContractedTest, AnythingElseIsRefusedWithItsStatusAndPlace) {
   const auto says = [](std::string_view text) { return fmt::format("refused: {}", text); };
-  EXPECT_EQ(call("Put", {kGood}), says("12 the contract of catalog: the contract has no such method"));
+  EXPECT_EQ(call("Put", {kGood}), says("12 the contract: there is no such method"));
   EXPECT_EQ(visit_.grpc_status, 12);
   EXPECT_EQ(visit_.cause, "contract");
-  EXPECT_EQ(call("T/Put", {kGood}), says("12 the contract of catalog: the contract has no such service"));
-  EXPECT_EQ(call("Get", {kBad}), says("3 the contract of catalog: name has fewer than 1 characters (string.min_len)"));
-  EXPECT_EQ(call("Get", {framed(text_field(2, "x"))}),
-            says("3 the contract of catalog: price is not written as int32 is"));
-  EXPECT_EQ(call("Get", {kGood, kGood}), says("3 the contract of catalog: there is more than one message"));
-  EXPECT_EQ(call("Get", {}), says("3 the contract of catalog: there is no message"));
-  EXPECT_EQ(call("Get", {kGood.substr(0, 4)}), says("3 the contract of catalog: the request ends within a message"));
-  EXPECT_EQ(call("Get", {kGood.substr(0, 7)}), says("3 the contract of catalog: the request ends within a message"));
-  EXPECT_EQ(call("Get", {framed("x", '\1')}),
-            says("12 the contract of catalog: messages that are checked are not compressed"));
+  EXPECT_EQ(call("T/Put", {kGood}), says("12 the contract: there is no such service"));
+  EXPECT_EQ(call("Get", {kBad}), says("3 the contract: name has fewer than 1 characters (string.min_len)"));
+  EXPECT_EQ(call("Get", {framed(text_field(2, "x"))}), says("3 the contract: price is not written as int32 is"));
+  EXPECT_EQ(call("Get", {kGood, kGood}), says("3 the contract: there is more than one message"));
+  EXPECT_EQ(call("Get", {}), says("3 the contract: there is no message"));
+  EXPECT_EQ(call("Get", {kGood.substr(0, 4)}), says("3 the contract: the request ends within a message"));
+  EXPECT_EQ(call("Get", {kGood.substr(0, 7)}), says("3 the contract: the request ends within a message"));
+  EXPECT_EQ(call("Get", {framed("x", '\1')}), says("12 the contract: messages that are checked are not compressed"));
   EXPECT_EQ(call("Get", {framed("x", '\2')}),
-            says("3 the contract of catalog: a message begins with a flag that gRPC does not know"));
+            says("3 the contract: a message begins with a flag that gRPC does not know"));
   inbound_.contract->most_body = 5;
-  EXPECT_EQ(call("Get", {kGood.substr(0, 5)}), says("8 the contract of catalog: a message is larger than 5 bytes"));
+  EXPECT_EQ(call("Get", {kGood.substr(0, 5)}), says("8 the contract: a message is larger than 5 bytes"));
   EXPECT_NE(counted().find("contract"), std::string::npos);
 }
 
@@ -219,7 +217,7 @@ TEST_F(GrpcContractedTest, TheHeadIsLookedAtToo) {
 TEST_F(GrpcContractedTest, AStreamIsHeldMessageByMessage) {
   Client client("/S/Fill", {kGood, kGood + kBad + kGood});
   EXPECT_EQ(read_by_service(client), kGood + kGood + "(broken)");
-  EXPECT_EQ(client.told(), "3 the contract of catalog: name has fewer than 1 characters (string.min_len)");
+  EXPECT_EQ(client.told(), "3 the contract: name has fewer than 1 characters (string.min_len)");
   EXPECT_EQ(client.heads, 1);
   EXPECT_EQ(visit_.grpc_status, 3);
   EXPECT_EQ(call("Fill", {kGood, kGood.substr(0, 8)}), kGood + "(broken)");
@@ -270,7 +268,7 @@ TEST_F(GrpcContractedTest, WhatCanNotBeReadDoesNotLeaveEither) {
     EXPECT_FALSE(client.was_reset) << "the status is on its way";
     return fmt::format("{}{}", client.body, client.told());
   };
-  const std::string refused = "the contract of catalog: the service's answer can not be held against its contract";
+  const std::string refused = "the contract: the service's answer can not be held against it";
   EXPECT_EQ(ends({framed("\xff")}), "13 " + refused);
   EXPECT_EQ(visit_.grpc_status, 13);
   EXPECT_EQ(ends({kGood, kGood}), kGood + "13 " + refused) << "of one message";

@@ -74,7 +74,7 @@ class GrpcContract(harness.Case):
                                        (SHIP + text(4, text(1, b"a") + text(2, text(1, b"123456789"))), "INVALID_ARGUMENT",
                                         "parts[0].value.id has more than 8 characters (string.max_len)"),
                                        (text(1, b"a" * (1 << 20)) + number(2, 7), "RESOURCE_EXHAUSTED", "a message is larger than 1048576 bytes")):
-            self.assertEqual(self.refused(self.put, message), (status, "the contract of catalog: " + words), message[:40])
+            self.assertEqual(self.refused(self.put, message), (status, "the contract: " + words), message[:40])
         for path in ("/shop.Catalog/Hidden", "/shop.Other/Get"):
             status, words = self.refused(lambda path=path: self.channel.unary_unary(path)(b"", timeout=20))
             self.assertEqual(status, "UNIMPLEMENTED", words)
@@ -88,7 +88,7 @@ class GrpcContract(harness.Case):
         fill = self.channel.stream_unary("/shop.Catalog/Fill")
         self.assertEqual(fill(iter([SHIP] * 500), timeout=30), text(1, b"500"))
         self.assertEqual(self.refused(lambda: fill(iter([SHIP, SHIP, text(1, b"")] + [SHIP] * 100), timeout=20)),
-                         ("INVALID_ARGUMENT", "the contract of catalog: name has fewer than 1 characters (string.min_len)"))
+                         ("INVALID_ARGUMENT", "the contract: name has fewer than 1 characters (string.min_len)"))
         talk = self.channel.stream_stream("/shop.Catalog/Talk")
         self.assertEqual(list(talk(iter([text(1, b"k")] * 3), timeout=20)), [SHIP] * 3)
         answered = threading.Event()
@@ -102,7 +102,7 @@ class GrpcContract(harness.Case):
         self.assertEqual(next(heard), SHIP)
         answered.set()
         self.assertEqual(self.refused(lambda: next(heard)),
-                         ("INVALID_ARGUMENT", "the contract of catalog: id has more than 8 characters (string.max_len)"))
+                         ("INVALID_ARGUMENT", "the contract: id has more than 8 characters (string.max_len)"))
         self.assertNotIn("123456789", app.logs())
         self.assertNotIn(f"fill {text(1, b'')!r}", app.logs())
         self.assertLessEqual(app.logs().count("fill"), 502)
@@ -111,7 +111,7 @@ class GrpcContract(harness.Case):
         app = self.begin()
         self.assertEqual(self.get(text(1, b"more")), SHIP)
         self.assertEqual(self.get(text(1, b"misfit")), number(2, 7), "what does not fit is recorded")
-        why = "the contract of catalog: the service's answer can not be held against its contract"
+        why = "the contract: the service's answer can not be held against it"
         self.assertEqual(self.refused(self.get, text(1, b"broken")), ("INTERNAL", why))
         self.assertEqual(self.refused(self.get, text(1, b"large")), ("RESOURCE_EXHAUSTED", why))
         listed = self.channel.unary_stream("/shop.Catalog/List")
