@@ -67,7 +67,8 @@ TEST(ProtobufDiff, Fields) {
             "breaking: POST /S/Do, request, a: is several of string now, and was string");
   EXPECT_EQ(changes(version(a), version(proto_field(2, "a", 9)))[0],
             "breaking: POST /S/Do, request, a: has the number 2 now, and had 1");
-  EXPECT_EQ(changes(version(a), version(proto_field(1, "b", 9)))[0], "compatible: POST /S/Do, request, a: is called b now");
+  EXPECT_EQ(changes(version(a), version(proto_field(1, "b", 9)))[0],
+            "compatible: POST /S/Do, request, a: is called b now");
 }
 
 TEST(ProtobufDiff, RulesAndWithinMessages) {
