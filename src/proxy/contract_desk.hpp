@@ -3,6 +3,7 @@
 // The contract of this instance's service, as it is now, and the memory that checks need. Loop's thread only.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,10 @@ class ContractDesk {
   const ServiceContract& terms() const { return written_; }
 
   // For gRPC, whose messages are checked at once, one after the other.
-  contracts::MessageChecker& message_checker() { return message_checker_; }
+  contracts::MessageChecker& message_checker() {
+    if (!message_checker_) message_checker_.emplace();
+    return *message_checker_;
+  }
 
   // Octets that one request holds until it ends; they count against all requests together.
   class Held {
@@ -75,7 +79,7 @@ class ContractDesk {
   ServiceContract written_;
   ContractPtr contract_;
   GrpcContractPtr grpc_;
-  contracts::MessageChecker message_checker_;
+  std::optional<contracts::MessageChecker> message_checker_;  // once it is needed
   std::vector<std::unique_ptr<contracts::Checker>> idle_;
   std::size_t held_ = 0;
 };
