@@ -280,6 +280,85 @@ TEST(Protobuf, ARuleThatIsNotHeldIsRefusedByItsName) {
   EXPECT_TRUE(refused(set_with(text_field(1071, ""))).contains("protoc-gen-validate"));
 }
 
+// A contract of one message M with those fields, and what else the file says; method /S/Do takes it.
+Result<ProtobufContract> contract_of(const std::string& fields, const std::string& file) {
+  const std::string method = text_field(1, "Do") + text_field(2, ".M") + text_field(3, ".M");
+  const std::string set = text_field(
+      1, text_field(4, text_field(1, "M") + fields) + text_field(6, text_field(1, "S") + text_field(2, method)) + file);
+  return ProtobufContract::read(set, "x");
+}
+
+std::string field_of(std::uint32_t number, std::string_view name, std::uint64_t type, const std::string& more = {}) {
+  return text_field(2,
+                    text_field(1, name) + number_field(3, number) + number_field(4, 1) + number_field(5, type) + more);
+}
+
+TEST(Protobuf, EditionsSayByFeaturesWhatSyntaxSaidBefore) {
+  const auto feature = [](std::uint32_t of, std::uint32_t which, std::uint64_t value) {
+    return text_field(8, text_field(of, number_field(which, value)));
+  };
+  const std::string rule = text_field(8, text_field(1159, text_field(14, number_field(2, 1))));
+  const std::string fields = field_of(1, "a", 9, rule) + field_of(2, "b", 9, feature(21, 1, 3)) +
+                             field_of(3, "c", 11, text_field(6, ".M") + feature(21, 5, 2)) +
+                             field_of(4, "d", 9, rule + feature(21, 1, 1));
+  const auto contract = contract_of(fields, text_field(12, "editions") + number_field(14, 1000) + feature(50, 1, 2));
+  ASSERT_TRUE(contract) << contract.error().message;
+  MessageChecker checker;
+  const auto said = [&](const std::string& message) {
+    const auto failure = contract->check_request(*contract->method("/S/Do"), message, checker);
+    return failure ? to_string(*failure) : "fits";
+  };
+  const std::string whole = text_field(1, "x") + text_field(2, "");
+  EXPECT_EQ(said(whole), "fits");
+  EXPECT_EQ(said(text_field(2, "")), "a has fewer than 1 characters (string.min_len)") << "implicit, by the file";
+  EXPECT_EQ(said(text_field(1, "x")), "b has to be set (required)") << "as in proto2";
+  EXPECT_EQ(said(whole + group_field(3, whole)), "fits") << "delimited";
+  EXPECT_EQ(said(whole + text_field(3, whole)), "c is not written as a group is");
+  EXPECT_EQ(said(whole + text_field(4, "")), "d has fewer than 1 characters (string.min_len)") << "explicit";
+  EXPECT_FALSE(contract_of(fields, text_field(12, "proto4")));
+}
+
+TEST(Protobuf, WhatIsIgnoredIsHeldToNothing) {
+  const auto with = [](std::uint64_t ignore) {
+    return contract_of(
+        field_of(1, "a", 9,
+                 text_field(8, text_field(1159, number_field(27, ignore) + text_field(14, number_field(2, 2))))),
+        text_field(12, "proto3"));
+  };
+  MessageChecker checker;
+  const auto fits = [&](const Result<ProtobufContract>& contract, const std::string& text) {
+    return !contract->check_request(*contract->method("/S/Do"), text.empty() ? "" : text_field(1, text), checker);
+  };
+  EXPECT_FALSE(fits(with(0), ""));
+  EXPECT_TRUE(fits(with(1), ""));
+  EXPECT_FALSE(fits(with(1), "x"));
+  EXPECT_TRUE(fits(with(3), "x"));
+  EXPECT_EQ(with(2).error().message, "x: M: a: the rule ignore is not held here");
+}
+
+TEST(Protobuf, WhatADescriptorCanNotMeanIsRefused) {
+  const auto refuses = [](const std::string& fields) {
+    const auto contract = contract_of(fields, text_field(12, "proto3"));
+    return contract ? "taken" : contract.error().message;
+  };
+  const std::string entry = text_field(
+      3, text_field(1, "E") + field_of(1, "key", 9) + field_of(2, "value", 9) + text_field(7, number_field(7, 1)));
+  const auto map = [](std::uint32_t number, std::string_view name) {
+    return text_field(2, text_field(1, name) + number_field(3, number) + number_field(4, 3) + number_field(5, 11) +
+                             text_field(6, ".M.E"));
+  };
+  EXPECT_EQ(refuses(entry + map(1, "a")), "taken");
+  EXPECT_EQ(refuses(entry + map(1, "a") + map(2, "b")), "x: M: b: the entry of its map is another's too");
+  EXPECT_EQ(refuses(field_of(1, "a", 9) + field_of(1, "b", 9)), "x: M: two fields have the number 1");
+  EXPECT_EQ(refuses(field_of(1, "a", 9, number_field(9, 0))), "x: M: a: its oneof is not there");
+  EXPECT_EQ(refuses(text_field(7, number_field(1, 1))), "x: M: message_set_wire_format is not held here");
+  EXPECT_EQ(refuses(text_field(7, text_field(1159, text_field(3, "")))), "x: M: the rule message.cel is not held here");
+  EXPECT_EQ(refuses(text_field(8, text_field(1, "o") + text_field(2, text_field(1159, number_field(2, 1))))),
+            "x: M: o: the rule oneof.2 is not held here");
+  EXPECT_EQ(refuses(field_of(1, "a b", 9)), "x: M: a field has no proper name");
+  EXPECT_EQ(refuses(field_of(0, "a", 9)), "x: M: a: its number is none");
+}
+
 TEST(Protobuf, WhatIsNoDescriptorSetIsRefused) {
   EXPECT_EQ(refused(""), "x.binpb: it declares no method of a service");
   EXPECT_EQ(refused("syntax = \"proto3\";"), "x.binpb: it is no descriptor set, or cut short");

@@ -11,7 +11,6 @@ namespace {
 using contracts::ProtobufContract;
 using http::GrpcStatus;
 
-constexpr std::string_view kEncoding = "grpc-encoding";
 constexpr std::string_view kAcceptEncoding = "grpc-accept-encoding";
 
 // application/grpc and application/grpc+proto, with or without parameters.
@@ -21,8 +20,6 @@ bool carries_protobuf(std::string_view type) {
   return http::equal_ignoring_case(type, "application/grpc") ||
          http::equal_ignoring_case(type, "application/grpc+proto");
 }
-
-bool is_packed(const http::Fields& fields) { return fields.find(kEncoding).value_or("identity") != "identity"; }
 
 manifest::AnswerMode answer_mode_of(const ServiceContract& terms) {
   const bool filters = terms.response == manifest::AnswerMode::filter;
@@ -74,8 +71,6 @@ std::optional<GrpcContractedExchange::Broken> GrpcContractedExchange::admit() {
   if (method_ == nullptr)
     return Broken{GrpcStatus::unimplemented,
                   contract_->has_service_of(request.target) ? "there is no such method" : "there is no such service"};
-  if (is_packed(request.fields))
-    return Broken{GrpcStatus::unimplemented, "messages that are checked come without grpc-encoding"};
   return std::nullopt;
 }
 
@@ -207,12 +202,6 @@ net::Task<Result<>> GrpcContractedExchange::send_head(http::Response response, b
   if (method_ == nullptr || mode_ == Mode::off || end) co_return co_await down_.send_head(std::move(response), end);
   if (response.status != 200 || !carries_protobuf(response.fields.find("content-type").value_or(""))) {
     report("it answers with something else than messages of gRPC");
-    co_return co_await down_.send_head(std::move(response), end);
-  }
-  if (is_packed(response.fields)) {
-    head_sent_ = false;
-    if (stops("its messages are compressed", GrpcStatus::internal)) co_return co_await tell();
-    head_sent_ = true;
     co_return co_await down_.send_head(std::move(response), end);
   }
   answers_ = Answers::checking;

@@ -78,7 +78,7 @@ class GrpcContract(harness.Case):
         for path in ("/shop.Catalog/Hidden", "/shop.Other/Get"):
             status, words = self.refused(lambda path=path: self.channel.unary_unary(path)(b"", timeout=20))
             self.assertEqual(status, "UNIMPLEMENTED", words)
-        self.assertEqual(self.refused(lambda: self.get(text(1, b"k"), compression=grpc.Compression.Gzip))[0], "UNIMPLEMENTED")
+        self.assertEqual(self.refused(lambda: self.get(text(1, b"k" * 5000), compression=grpc.Compression.Gzip))[0], "UNIMPLEMENTED")
         self.assertEqual(app.logs().count("put"), before + 1, "the service has seen none of them")
         until(lambda: any(line["path"] == "/shop.Catalog/Put" and line["reason"] == "contract" for line in app.status()["denied"]), what="the count")
         until(lambda: any("the contract: 9 is not declared" in line.get("reason", "") for line in app.records("catalog")), what="the record")
@@ -125,17 +125,12 @@ class GrpcContract(harness.Case):
     def test_what_a_service_compresses_all_the_same_leaves_only_unlooked_at(self):
         packed = MANIFEST.replace("grpc_catalog.py]", "grpc_catalog.py, packed]")
         app = self.begin(packed)
-        self.assertEqual(self.refused(self.get, text(1, b"more"))[0], "INTERNAL")
+        self.assertEqual(self.get(text(1, b"more")), SHIP, "what is short is not compressed")
+        self.assertEqual(self.refused(self.get, text(1, b"large"))[0], "INTERNAL")
         app.rewrite(packed.replace("catalog.proto}", "catalog.proto, response: off}"))
         app.up()
-        until(self.passes, what="what is not looked at")
-        self.assertEqual(self.get(text(1, b"more")), SHIP + SECRET)
-
-    def passes(self):
-        try:
-            return self.get(text(1, b"k")) == SHIP
-        except grpc.RpcError:
-            return False
+        until(lambda: self.get(text(1, b"more")) == SHIP + SECRET, what="what is not looked at")
+        self.assertGreater(len(self.get(text(1, b"large"))), 2 << 20)
 
     def test_a_change_holds_at_once_and_restarts_nothing(self):
         app = self.begin()
