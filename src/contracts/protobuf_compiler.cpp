@@ -223,11 +223,7 @@ class ProtoCompiler {
     const RuleSite site{field.type, field.repeated && !field.map, field.map};
     auto rules = read_field_rules(option, site);
     if (!rules) return fail(std::move(rules.error()));
-    if (rules->ignored) {
-      if (is_message(field.type))
-        return fail(Cause::unsupported, "the rule ignore = IGNORE_ALWAYS is not held at messages");
-      return {};
-    }
+    if (rules->ignored) return ignore(field);
     field.least = rules->least;
     field.most = rules->most;
     field.unique = rules->unique;
@@ -245,12 +241,18 @@ class ProtoCompiler {
     return field.repeated && !field.map && !rules->items.empty() ? rule_items(field, rules->items) : Result<>();
   }
 
+  // A message's own rules would hold all the same.
+  static Result<> ignore(const ProtoField& field) {
+    if (!is_message(field.type)) return {};
+    return fail(Cause::unsupported, "the rule ignore = IGNORE_ALWAYS is not held at messages");
+  }
+
   const std::string& model_name(Index message) const { return wanted_[message]; }
 
   static Result<> rule_items(ProtoField& field, std::string_view option) {
     auto rules = read_field_rules(option, {field.type, false, false});
     if (!rules) return fail(within("items", std::move(rules.error())));
-    if (rules->ignored) return {};
+    if (rules->ignored) return ignore(field);
     field.zero_ignored = rules->zero_ignored;
     field.rules = std::move(rules->rules);
     return {};

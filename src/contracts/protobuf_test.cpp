@@ -334,6 +334,16 @@ TEST(Protobuf, WhatIsIgnoredIsHeldToNothing) {
   EXPECT_FALSE(fits(with(1), "x"));
   EXPECT_TRUE(fits(with(3), "x"));
   EXPECT_EQ(with(2).error().message, "x: M: a: the rule ignore is not held here");
+  const std::string always = number_field(27, 3);
+  for (const std::string& rules : {always, text_field(18, text_field(4, always))}) {
+    const std::uint64_t label = rules == always ? 1 : 3;
+    const auto read = contract_of(
+        text_field(2, text_field(1, "a") + number_field(3, 1) + number_field(4, label) + number_field(5, 11) +
+                          text_field(6, ".M") + text_field(8, text_field(1159, rules))),
+        text_field(12, "proto3"));
+    ASSERT_FALSE(read);
+    EXPECT_TRUE(read.error().message.ends_with("ignore = IGNORE_ALWAYS is not held at messages"));
+  }
 }
 
 TEST(Protobuf, WhatADescriptorCanNotMeanIsRefused) {
