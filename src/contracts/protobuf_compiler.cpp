@@ -1,6 +1,7 @@
 #include "contracts/protobuf_compiler.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace bulkhead::contracts {
 
@@ -49,6 +50,23 @@ Result<FieldFacts> facts_of_field(std::string_view bytes) {
   return facts;
 }
 
+// google/protobuf/wrappers.proto: messages of one field, so that a scalar can be told from none.
+constexpr std::array<std::pair<std::string_view, ProtoType>, 9> kWrappers{
+    {{"google.protobuf.DoubleValue", ProtoType::float64},
+     {"google.protobuf.FloatValue", ProtoType::float32},
+     {"google.protobuf.Int64Value", ProtoType::int64},
+     {"google.protobuf.UInt64Value", ProtoType::uint64},
+     {"google.protobuf.Int32Value", ProtoType::int32},
+     {"google.protobuf.UInt32Value", ProtoType::uint32},
+     {"google.protobuf.BoolValue", ProtoType::boolean},
+     {"google.protobuf.StringValue", ProtoType::string},
+     {"google.protobuf.BytesValue", ProtoType::bytes}}};
+
+std::optional<ProtoType> wrapped_by(std::string_view message) {
+  const auto found = std::ranges::find(kWrappers, message, &std::pair<std::string_view, ProtoType>::first);
+  return found != kWrappers.end() ? std::optional(found->second) : std::nullopt;
+}
+
 bool flag_of(std::string_view bytes, std::uint32_t number) {
   Wire wire(bytes);
   WireField field;
@@ -83,6 +101,8 @@ class ProtoCompiler {
       const std::string name = wanted_[compiled_];
       auto message = read_message(name, *wanted_described_[compiled_]);
       if (!message) return fail(within(name, std::move(message.error())));
+      if (const auto rules = wrapped_rules_.find(static_cast<Index>(compiled_)); rules != wrapped_rules_.end())
+        for (ProtoField& field : message->fields) field.rules = rules->second;
       model_->messages[compiled_++] = std::move(*message);
     }
     for (ProtoMessage& message : model_->messages) settle(message);
@@ -97,10 +117,14 @@ class ProtoCompiler {
     if (found == descriptors_.messages.end()) return missing(name);
     const auto index = static_cast<Index>(wanted_.size());
     indices_.emplace(name, index);
-    wanted_.emplace_back(name);
-    wanted_described_.push_back(&found->second);
-    model_->messages.emplace_back();
+    want(std::string(name), found->second);
     return index;
+  }
+
+  void want(std::string name, const Described& described) {
+    wanted_.push_back(std::move(name));
+    wanted_described_.push_back(&described);
+    model_->messages.emplace_back();
   }
 
   static std::unexpected<Fault> missing(std::string_view name) {
@@ -220,7 +244,8 @@ class ProtoCompiler {
       option = field.number == 1 ? given->second.first : given->second.second;
     }
     if (option.empty()) return {};
-    const RuleSite site{field.type, field.repeated && !field.map, field.map};
+    const auto wrapped = is_message(field.type) && !field.repeated ? wrapped_by(wanted_[field.of]) : std::nullopt;
+    const RuleSite site{wrapped.value_or(field.type), field.repeated && !field.map, field.map};
     auto rules = read_field_rules(option, site);
     if (!rules) return fail(std::move(rules.error()));
     if (rules->ignored) return ignore(field);
@@ -235,10 +260,21 @@ class ProtoCompiler {
       field.zero_ignored = rules->zero_ignored && !rules->required;
       field.nonzero = rules->required && !field.presence && !message.entry;
       field.needed = field.needed || (rules->required && !message.entry);
-      field.rules = std::move(rules->rules);
+      if (wrapped && !rules->rules.empty())
+        wrap(field, std::move(rules->rules));
+      else
+        field.rules = std::move(rules->rules);
     }
     if (field.map) entry_rules_[model_name(field.of)] = {rules->keys, rules->values};
     return field.repeated && !field.map && !rules->items.empty() ? rule_items(field, rules->items) : Result<>();
+  }
+
+  // The rules are of what is within: of a wrapper of this field's own.
+  void wrap(ProtoField& field, std::vector<ValueRule> rules) {
+    const auto index = static_cast<Index>(wanted_.size());
+    want(std::string(wanted_[field.of]), *wanted_described_[field.of]);
+    field.of = index;
+    wrapped_rules_[index] = std::move(rules);
   }
 
   // A message's own rules would hold all the same.
@@ -309,6 +345,7 @@ class ProtoCompiler {
   std::vector<const Described*> wanted_described_;
   std::size_t compiled_ = 0;
   std::map<std::string, std::pair<std::string, std::string>, std::less<>> entry_rules_;
+  std::map<Index, std::vector<ValueRule>> wrapped_rules_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "contracts/protobuf_diff.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "contracts/protobuf_model.hpp"
@@ -194,8 +195,11 @@ std::string describe(const ProtobufContract& contract) {
     return fmt::format(R"({}:{{"request":{},"response":{}}})", quoted_name(method.name),
                        side(method.input, method.client_streams), side(method.output, method.server_streams));
   });
-  const std::string messages = object_of(model.messages, [&](const ProtoMessage& message) {
-    return fmt::format("{}:{}", quoted_name(message.name), object_of(message.fields, [&](const ProtoField& field) {
+  // A wrapper stands there once for each field that has rules of its own for it.
+  std::map<std::string_view, const ProtoMessage*> named;
+  for (const ProtoMessage& message : model.messages) named.emplace(message.name, &message);
+  const std::string messages = object_of(named, [&](const auto& item) {
+    return fmt::format("{}:{}", quoted_name(item.first), object_of(item.second->fields, [&](const ProtoField& field) {
                          return fmt::format("{}:{}", quoted_name(field.name), described(model, field));
                        }));
   });

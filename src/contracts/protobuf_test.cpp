@@ -175,6 +175,14 @@ TEST(Protobuf, RulesHoldForNumbers) {
   EXPECT_EQ(rules(number_field(16, 0)), "color is one of those ruled out (enum.not_in)");
 }
 
+TEST(Protobuf, RulesHoldWithinWrappers) {
+  EXPECT_EQ(rules(text_field(22, text_field(1, "ab")) + text_field(23, text_field(1, "a"))), "fits");
+  EXPECT_EQ(rules(text_field(22, text_field(1, "a"))), "boxed.value has fewer than 2 characters (string.min_len)");
+  EXPECT_EQ(rules(text_field(22, "")), "boxed.value has fewer than 2 characters (string.min_len)") << "it is set";
+  EXPECT_EQ(rules(text_field(24, number_field(1, 5))), "boxed_number.value is not below 5 (int32.lt)");
+  EXPECT_EQ(rules(text_field(24, "")), "fits") << "zero is below";
+}
+
 TEST(Protobuf, RulesHoldForListsAndMaps) {
   const auto packed = [](std::initializer_list<std::uint64_t> numbers) {
     std::string text;
