@@ -1,5 +1,6 @@
 // What it costs to check a body against a contract, by CPU time of this thread: orders of a shop, compact, in two
-// sizes. Prints bytes a microsecond (MB/s) and allocations a body. `contracts [ROUNDS]`
+// sizes, as JSON and as Protocol Buffers. Prints bytes a microsecond (MB/s) and allocations a body.
+// `contracts [ROUNDS]`
 
 #include <algorithm>
 #include <cstdio>
@@ -9,6 +10,8 @@
 
 #include "contracts/contract.hpp"
 #include "contracts/model.hpp"
+#include "contracts/protobuf.hpp"
+#include "contracts/protobuf_fixture.hpp"
 
 namespace {
 
@@ -76,6 +79,44 @@ std::string order(std::size_t size) {
   return body + "]}";
 }
 
+// The same of Protocol Buffers, field by field as descriptor.proto and validate.proto number them.
+std::string order_descriptors() {
+  const auto field = [](std::uint32_t number, std::string_view name, std::uint64_t type, const std::string& rules,
+                        std::string_view of = {}, std::uint64_t label = 1) {
+    return text_field(2, text_field(1, name) + number_field(3, number) + number_field(4, label) +
+                             number_field(5, type) + (of.empty() ? "" : text_field(6, of)) +
+                             (rules.empty() ? "" : text_field(8, text_field(1159, rules))));
+  };
+  const std::string sku = text_field(14, text_field(6, "^[A-Z]{3}-[0-9]{6}$"));
+  const std::string name = text_field(14, number_field(2, 1) + number_field(3, 120));
+  const std::string quantity = text_field(3, number_field(5, 1) + number_field(3, 1000));
+  const std::string money = text_field(1, "Money") + field(1, "currency", 14, "", ".Currency") +
+                            field(2, "amount", 1, text_field(2, double_field(5, 0)));
+  const std::string line = text_field(1, "Line") + field(1, "sku", 9, sku) + field(2, "name", 9, name) +
+                           field(3, "quantity", 5, quantity) + field(4, "price", 11, "", ".Money") +
+                           field(5, "gift", 8, "") + field(6, "tags", 9, text_field(18, number_field(2, 10)), {}, 3);
+  const std::string order = text_field(1, "Order") + field(1, "id", 9, text_field(14, number_field(22, 1))) +
+                            field(2, "email", 9, text_field(14, number_field(12, 1))) +
+                            field(3, "lines", 11, text_field(18, number_field(1, 1)), ".Line", 3);
+  const std::string currency = text_field(1, "Currency") + text_field(2, text_field(1, "EUR") + number_field(2, 0)) +
+                               text_field(2, text_field(1, "USD") + number_field(2, 1));
+  const std::string method = text_field(1, "Place") + text_field(2, ".Order") + text_field(3, ".Order");
+  return text_field(1, text_field(4, money) + text_field(4, line) + text_field(4, order) + text_field(5, currency) +
+                           text_field(6, text_field(1, "Orders") + text_field(2, method)) + text_field(12, "proto3"));
+}
+
+std::string order_message(std::size_t size) {
+  std::string message = text_field(1, "2eb8aa08-aa98-11ea-b4aa-73b441d16380") + text_field(2, "joe.bloggs@example.com");
+  for (unsigned i = 0; message.size() < size; ++i) {
+    const std::string price = number_field(1, 1) + double_field(2, i + 0.5);
+    message += text_field(3, text_field(1, fmt::format("ABC-{:06}", i % 1000000)) +
+                                 text_field(2, fmt::format("Garden chair, folding, oak, number {}", i)) +
+                                 number_field(3, i % 9 + 1) + text_field(4, price) + number_field(5, i % 2) +
+                                 text_field(6, "garden") + text_field(6, "oak"));
+  }
+  return message;
+}
+
 double cpu_seconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -124,6 +165,24 @@ int main(int count, char** words) {
     const auto plan = contract->plan_response(*admission->operation, 200, header.value, true);
     measure("response, filtered", body, rounds, [&] {
       if (contract->check_response(plan, body, checker, &filtered).failure) std::abort();
+    });
+  }
+  const auto descriptors = ProtobufContract::read(order_descriptors(), "orders.binpb");
+  if (!descriptors) return std::fprintf(stderr, "%s\n", descriptors.error().message.c_str()), 1;
+  const ProtoMethod& place = *descriptors->method("/Orders/Place");
+  for (const std::size_t size : {200U, 10U << 10U, (1U << 20U) - 1000U}) {
+    const std::string message = order_message(size);
+    const std::string more = message + text_field(9, "secret");
+    MessageChecker messages;
+    std::string filtered;
+    measure("message, request", message, rounds, [&] {
+      if (descriptors->check_request(place, message, messages)) std::abort();
+    });
+    measure("message, answer", message, rounds, [&] {
+      if (descriptors->check_response(place, message, messages, &filtered).failure) std::abort();
+    });
+    measure("message, filtered", more, rounds, [&] {
+      if (descriptors->check_response(place, more, messages, &filtered).failure) std::abort();
     });
   }
   Checker checker;

@@ -10,6 +10,9 @@
 #include "cli/commands.hpp"
 #include "contracts/diff.hpp"
 #include "contracts/merge.hpp"
+#include "contracts/protobuf_diff.hpp"
+#include "control/documents.hpp"
+#include "jose/base64url.hpp"
 #include "policy/decide.hpp"
 
 namespace bulkhead::cli {
@@ -77,10 +80,49 @@ std::string service_of(const Opened& opened, const std::string& before, const st
   return "";
 }
 
-Result<contracts::Contract> read(const std::string& path) {
+Result<contracts::Contract> read_openapi(const std::string& path) {
   auto text = read_file(path);
   if (!text) return fail(std::move(text.error()));
   return contracts::Contract::read(*text, path);
+}
+
+Result<contracts::ProtobufContract> read_descriptors(const std::string& path) {
+  const auto text = control::read_document(fs::absolute(path).string(), fs::current_path().string());
+  if (!text) return fail(text.error());
+  return contracts::ProtobufContract::read(*jose::decode_base64url(*text), path);
+}
+
+bool is_protobuf(const std::string& path) { return manifest::contract_kind(path) == manifest::ContractKind::protobuf; }
+
+// What changed, of either kind.
+template <class Read>
+Result<std::vector<contracts::Change>> changes_between(const std::string& before, const std::string& after, Read read) {
+  const auto was = read(before);
+  if (!was) return fail(was.error());
+  const auto is = read(after);
+  if (!is) return fail(is.error());
+  return contracts::diff(*was, *is);
+}
+
+Result<std::vector<contracts::Change>> changes_between(const std::string& before, const std::string& after) {
+  if (is_protobuf(before) != is_protobuf(after))
+    return fail(Cause::invalid, "{} and {} are contracts of two kinds: OpenAPI, and descriptors of gRPC", before,
+                after);
+  return is_protobuf(before) ? changes_between(before, after, read_descriptors)
+                             : changes_between(before, after, read_openapi);
+}
+
+// Each gRPC service's methods and messages, by the service of the manifest; null where there is none.
+Result<json> grpc_of(const manifest::Application& application) {
+  json all;
+  for (const manifest::Service& service : application.services) {
+    if (!service.contract || !is_protobuf(service.contract->file)) continue;
+    const auto descriptors = jose::decode_base64url(service.contract->text);
+    const auto contract = contracts::ProtobufContract::read(descriptors.value_or(""), service.contract->file);
+    if (!contract) return fail(contract.error());
+    all[service.name] = json::parse(contracts::describe(*contract));
+  }
+  return all;
 }
 
 json change_json(const contracts::Change& change, const std::vector<std::string>& callers) {
@@ -97,35 +139,40 @@ int contract_show(const Context& context) {
   std::vector<contracts::Node> documents;
   std::vector<std::string> names;
   for (const manifest::Service& service : application.services) {
-    if (!service.contract) continue;
+    if (!service.contract || is_protobuf(service.contract->file)) continue;
     auto document = contracts::read_document(service.contract->text, service.contract->file);
     if (!document) return complain(document.error());
     documents.push_back(std::move(*document));
     names.push_back(service.name);
   }
-  if (names.empty()) return complain("no service names a contract: contract: openapi.yaml");
+  const auto grpc = grpc_of(application);
+  if (!grpc) return complain(grpc.error());
+  if (names.empty() && grpc->is_null()) return complain("no service names a contract: contract: openapi.yaml");
   std::vector<contracts::Part> parts;
   for (std::size_t i = 0; i < names.size(); ++i)
     parts.push_back({names[i], &documents[i],
                      [&, name = names[i]](const std::string& path) { return outside(application, name, path); }});
-  const auto merged = contracts::merge(application.name, parts);
-  if (!merged) return complain(merged.error());
-  say(json::parse(*merged).dump(2));
+  json shown = {{"openapi", "3.1.0"}, {"info", {{"title", application.name}, {"version", "1"}}}};
+  shown["paths"] = json::object();
+  if (!names.empty()) {
+    const auto merged = contracts::merge(application.name, parts);
+    if (!merged) return complain(merged.error());
+    shown = json::parse(*merged);
+  }
+  if (!grpc->is_null()) shown["x-bulkhead-grpc"] = *grpc;
+  say(shown.dump(2));
   return kDone;
 }
 
 int contract_diff(const Context& context, const std::string& before, const std::string& after) {
-  const auto was = read(before);
-  if (!was) return complain(was.error()), kUsage;
-  const auto is = read(after);
-  if (!is) return complain(is.error()), kUsage;
+  const auto changes = changes_between(before, after);
+  if (!changes) return complain(changes.error()), kUsage;
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();
   const std::string service = service_of(*opened, before, after);
-  const auto changes = contracts::diff(*was, *is);
-  const bool breaks = std::ranges::any_of(changes, &contracts::Change::breaking);
+  const bool breaks = std::ranges::any_of(*changes, &contracts::Change::breaking);
   json list = json::array();
-  for (const contracts::Change& change : changes) {
+  for (const contracts::Change& change : *changes) {
     const auto callers = callers_of(opened->loaded.model, service, change);
     if (context.json) {
       list.push_back(change_json(change, callers));
@@ -137,7 +184,7 @@ int contract_diff(const Context& context, const std::string& before, const std::
     say(line);
   }
   if (context.json) say(json{{"service", service}, {"breaking", breaks}, {"changes", list}}.dump(2));
-  if (!context.json && changes.empty()) say("nothing that a caller could tell");
+  if (!context.json && changes->empty()) say("nothing that a caller could tell");
   if (!context.json && service.empty() && breaks)
     complain(fmt::format("no service of {} has one of them as its contract: who calls it is not known",
                          spoken_files(context)));

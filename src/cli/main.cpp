@@ -310,7 +310,8 @@ int run(int argc, char** argv) {
   contracts->require_subcommand(1);
   const std::string manifests = "the manifest; repeated, later files are laid over earlier ones";
   with_files(contracts, context, "-f,--file", manifests);
-  sub = contracts->add_subcommand("show", "Print the API of the whole application as one OpenAPI document");
+  sub = contracts->add_subcommand(
+      "show", "Print the API of the whole application as one OpenAPI document, gRPC's as x-bulkhead-grpc in it");
   with_files(sub, context, "-f,--file", manifests);
   sub->callback([&] { code = contract_show(context); });
   std::string before;

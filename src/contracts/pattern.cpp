@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kMostMemory = 1 << 20;
 constexpr std::size_t kLongestExpression = 4096;
+constexpr std::size_t kLongestTranslation = 1U << 20U;  // classes become long ones
 
 // ECMA-262's white space and its complement, as members of a class.
 constexpr std::string_view kSpace =
@@ -221,10 +222,17 @@ Result<Pattern> Pattern::compile(std::string_view expression) {
   }
   const auto translated = to_re2(expression);
   if (!translated) return fail(translated.error());
+  return compile_re2(*translated);
+}
+
+Result<Pattern> Pattern::compile_re2(std::string_view expression) {
+  if (expression.size() > kLongestTranslation) {
+    return fail(Cause::unsupported, "a regular expression of more than {} bytes", kLongestTranslation);
+  }
   RE2::Options options(RE2::Quiet);
   options.set_max_mem(kMostMemory);
   options.set_never_capture(true);
-  auto program = std::make_shared<const RE2>(*translated, options);
+  auto program = std::make_shared<const RE2>(re2::StringPiece(expression.data(), expression.size()), options);
   if (!program->ok()) return fail(Cause::unsupported, "a regular expression: {}", program->error());
   return Pattern(std::move(program));
 }

@@ -267,11 +267,13 @@ Result<Desired> read_desired(const std::vector<std::string>& paths, std::vector<
   const manifest::Parsed parsed = parse(desired, from, Reading::of_somebody);
   if (!parsed.application) return desired;
   for (const std::string& path : documents_of(*parsed.application)) {
-    auto content = read_file((fs::path(desired.directory) / path).string(), kLargestDocument);
+    auto content = read_document((fs::path(desired.directory) / path).string(), desired.directory);
     if (content)
       desired.documents[path] = std::move(*content);
     else
       desired.missing.insert(path);
+    const bool descriptors = manifest::contract_kind(path) == manifest::ContractKind::protobuf;
+    if (!content && descriptors && content.error().os_error == 0) desired.unmade[path] = content.error().message;
   }
   return desired;
 }
@@ -295,7 +297,7 @@ std::expected<Loaded, Refused> load(const Desired& desired, Reading reading) {
   manifest::Parsed parsed = parse(desired, from, reading);
   if (!parsed.application) return std::unexpected(Refused{std::move(parsed.mistakes)});
   manifest::Report report(parsed.sources);
-  take_documents(*parsed.application, desired.documents, report);
+  take_documents(*parsed.application, desired, report);
   if (!report.empty()) return std::unexpected(Refused{report.take_mistakes()});
   Loaded loaded{std::move(*parsed.application), {}, std::move(parsed.sources), std::move(parsed.merged)};
   for (manifest::Service& service : loaded.application.services)

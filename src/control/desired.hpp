@@ -29,7 +29,7 @@ struct Desired {
   std::map<std::string, manifest::Source> included;  // path as the manifest asks for it -> the file
   std::map<std::string, std::string> variables;      // those that the text asked for and that were set
   std::map<std::string, std::string> env_files;      // path as written -> content
-  std::map<std::string, std::string> documents;      // likewise, of key sets and contracts
+  std::map<std::string, std::string> documents;      // likewise, of key sets and contracts (documents.hpp)
   std::vector<std::string> profiles;
   std::string launcher_path;  // PATH of whoever said `up`, only to explain a command that is not found
   std::map<std::string, manifest::FromImage> images;  // by reference as written; unpacked (images.hpp)
@@ -45,6 +45,8 @@ struct Desired {
 
   // Files that the text asks for and that were not there. Not sent: whoever watches the others waits for these too.
   std::set<std::string> missing;
+  // Documents that no text could be made of, and why. Not sent either.
+  std::map<std::string, std::string> unmade;
 
   bool selects(const std::string& service) const { return selected.empty() || selected.contains(service); }
 

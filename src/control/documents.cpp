@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "contracts/contract.hpp"
+#include "control/desired.hpp"
 #include "control/users.hpp"
 #include "policy/model.hpp"
 #include "proxy/contract_desk.hpp"
@@ -13,20 +14,23 @@ namespace bulkhead::control {
 namespace {
 
 // The text of `path`, reported where there is none.
-const std::string* text_of(const std::map<std::string, std::string>& documents, const std::string& path,
-                           const manifest::Position& position, std::string_view what, manifest::Report& report) {
-  const auto found = documents.find(path);
-  if (found != documents.end()) return &found->second;
+const std::string* text_of(const Desired& desired, const std::string& path, const manifest::Position& position,
+                           std::string_view what, manifest::Report& report) {
+  const auto found = desired.documents.find(path);
+  if (found != desired.documents.end()) return &found->second;
+  if (const auto unmade = desired.unmade.find(path); unmade != desired.unmade.end()) {
+    report.add(position, "contract", fmt::format("{} can not be read: {}", what, unmade->second));
+    return nullptr;
+  }
   report.add(position, "no-such-file", fmt::format("{} '{}' does not exist or can not be read", what, path))
       .help.push_back(fmt::format("a readable file of at most {} KiB", kLargestDocument / 1024));
   return nullptr;
 }
 
-void take_keys(manifest::Provider& provider, const std::map<std::string, std::string>& documents,
-               manifest::Report& report) {
+void take_keys(manifest::Provider& provider, const Desired& desired, manifest::Report& report) {
   if (provider.jwks.empty()) return;
   const std::string* text =
-      text_of(documents, provider.jwks, provider.position, fmt::format("the key set of '{}'", provider.name), report);
+      text_of(desired, provider.jwks, provider.position, fmt::format("the key set of '{}'", provider.name), report);
   if (text == nullptr) return;
   provider.keys = *text;
   if (const auto keys = proxy::read_key_set(provider_of(provider)); !keys)
@@ -35,12 +39,11 @@ void take_keys(manifest::Provider& provider, const std::map<std::string, std::st
         fmt::format("the keys of '{}' can not be used: {}: {}", provider.name, provider.jwks, keys.error().message));
 }
 
-void take_anchors(manifest::Provider& provider, const std::map<std::string, std::string>& documents,
-                  manifest::Report& report) {
+void take_anchors(manifest::Provider& provider, const Desired& desired, manifest::Report& report) {
   if (!provider.client_certificates) return;
   manifest::ClientCertificates& words = *provider.client_certificates;
   const std::string* text =
-      text_of(documents, words.ca, provider.position, fmt::format("the certificates of '{}'", provider.name), report);
+      text_of(desired, words.ca, provider.position, fmt::format("the certificates of '{}'", provider.name), report);
   if (text == nullptr) return;
   words.anchors = *text;
   if (const auto anchors = proxy::read_client_anchors(provider_of(provider)); !anchors)
@@ -49,40 +52,59 @@ void take_anchors(manifest::Provider& provider, const std::map<std::string, std:
                            anchors.error().message));
 }
 
-// Null where there is none that can be used.
-proxy::ContractPtr take_contract(manifest::Service& service, const std::map<std::string, std::string>& documents,
-                                 manifest::Report& report) {
-  if (!service.contract) return nullptr;
+// What conditions may ask of a contract.
+struct PointedOut {
+  bool grpc = false;
+  std::vector<std::string> names;
+};
+
+Result<PointedOut> read_pointed_out(const proxy::ServiceContract& written) {
+  if (manifest::contract_kind(written.file) == manifest::ContractKind::protobuf) {
+    const auto read = proxy::read_grpc_contract(written);
+    if (!read) return fail(read.error());
+    return PointedOut{.grpc = true, .names = {}};
+  }
+  const auto read = proxy::read_contract(written);
+  if (!read) return fail(read.error());
+  PointedOut pointed;
+  for (const std::string_view name : (*read)->resources()) pointed.names.emplace_back(name);
+  return pointed;
+}
+
+// Nothing where there is no contract that can be used.
+std::optional<PointedOut> take_contract(manifest::Service& service, const Desired& desired, manifest::Report& report) {
+  if (!service.contract) return std::nullopt;
   manifest::Contract& contract = *service.contract;
   const std::string* text =
-      text_of(documents, contract.file, contract.position, fmt::format("the contract of '{}'", service.name), report);
-  if (text == nullptr) return nullptr;
+      text_of(desired, contract.file, contract.position, fmt::format("the contract of '{}'", service.name), report);
+  if (text == nullptr) return std::nullopt;
   contract.text = *text;
-  auto read = proxy::read_contract({.file = contract.file, .text = contract.text});
+  auto read = read_pointed_out({.file = contract.file, .text = contract.text});
   if (read) return std::move(*read);
   report.add(contract.position, "contract",
              fmt::format("the contract of '{}' can not be held: {}", service.name, read.error().message));
-  return nullptr;
+  return std::nullopt;
 }
 
 constexpr auto kResource = static_cast<conditions::Slot>(manifest::Asked::resource);
 
 // What a condition asks of the callee's contract is pointed out there.
-void check_asked(const policy::Edge& edge, const manifest::When& when, const proxy::ContractPtr& contract,
+void check_asked(const policy::Edge& edge, const manifest::When& when, const PointedOut& contract,
                  manifest::Report& report) {
-  const auto names = contract->resources();
   for (const std::string& name : when.condition.fields_of(kResource)) {
-    if (std::ranges::find(names, name) != names.end()) continue;
+    if (std::ranges::find(contract.names, name) != contract.names.end()) continue;
     manifest::Mistake& mistake = report.add(
         when.position, "condition",
         fmt::format("the condition asks for resource.{}, and the contract of '{}' points out none of that name", name,
                     edge.to));
-    if (!names.empty()) mistake.allowed = fmt::format("{}", fmt::join(names, ", "));
-    mistake.help.push_back(fmt::format("x-bulkhead-resource: {{{}: {{in: path, name: ...}}}} at the operation", name));
+    if (!contract.names.empty()) mistake.allowed = fmt::format("{}", fmt::join(contract.names, ", "));
+    mistake.help.push_back(
+        contract.grpc ? "a contract of gRPC points out nothing"
+                      : fmt::format("x-bulkhead-resource: {{{}: {{in: path, name: ...}}}} at the operation", name));
   }
 }
 
-using Contracts = std::map<std::string, proxy::ContractPtr>;
+using Contracts = std::map<std::string, std::optional<PointedOut>>;
 
 void check_resource(const policy::Edge& edge, const manifest::When& when, const manifest::Service* callee,
                     const Contracts& contracts, manifest::Report& report) {
@@ -93,8 +115,8 @@ void check_resource(const policy::Edge& edge, const manifest::When& when, const 
              fmt::format("the condition asks what a request is about, and '{}' has no contract that points it out",
                          edge.to))
         .help.push_back(fmt::format("give '{}' one, with x-bulkhead-resource: contract: openapi.yaml", edge.to));
-  } else if (const proxy::ContractPtr& contract = contracts.at(edge.to)) {
-    check_asked(edge, when, contract, report);
+  } else if (const auto& contract = contracts.at(edge.to)) {
+    check_asked(edge, when, *contract, report);
   }
 }
 
@@ -125,15 +147,14 @@ std::vector<std::string> documents_of(const manifest::Application& application) 
   return paths;
 }
 
-void take_documents(manifest::Application& application, const std::map<std::string, std::string>& documents,
-                    manifest::Report& report) {
+void take_documents(manifest::Application& application, const Desired& desired, manifest::Report& report) {
   for (manifest::Provider& provider : application.auth) {
-    take_keys(provider, documents, report);
-    take_anchors(provider, documents, report);
+    take_keys(provider, desired, report);
+    take_anchors(provider, desired, report);
   }
   Contracts contracts;
   for (manifest::Service& service : application.services)
-    contracts[service.name] = take_contract(service, documents, report);
+    contracts[service.name] = take_contract(service, desired, report);
   check_resources(application, contracts, report);
 }
 

@@ -1,6 +1,7 @@
 #include "manifest/application.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace bulkhead::manifest {
 
@@ -47,6 +48,12 @@ std::string_view to_string(Scheme scheme) {
     case Scheme::tcp: return "tcp";
   }
   return "tcp";
+}
+
+ContractKind contract_kind(std::string_view file) {
+  constexpr std::array<std::string_view, 4> kEnds{".proto", ".binpb", ".pb", ".protoset"};
+  const bool protobuf = std::ranges::any_of(kEnds, [&](std::string_view end) { return file.ends_with(end); });
+  return protobuf ? ContractKind::protobuf : ContractKind::openapi;
 }
 
 std::string_view to_string(AnswerMode mode) {

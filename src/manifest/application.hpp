@@ -167,10 +167,14 @@ enum class AnswerMode : std::uint8_t {
 };
 std::string_view to_string(AnswerMode mode);
 
-// What a service promises: an OpenAPI document.
+enum class ContractKind : std::uint8_t { openapi, protobuf };
+// By the name's end: .proto, and .binpb, .pb or .protoset of descriptor sets, are of Protocol Buffers.
+ContractKind contract_kind(std::string_view file);
+
+// What a service promises: an OpenAPI document, or the descriptors of a gRPC service.
 struct Contract {
   std::string file;  // relative to the manifest or absolute
-  std::string text;  // not by parse(), which looks at no file
+  std::string text;  // not by parse(), which looks at no file; of descriptors a set in base64url
   AnswerMode answers = AnswerMode::filter;
   std::uint64_t most_body = 1U << 20U;  // octets of a body that is checked
   Position position;
@@ -206,7 +210,7 @@ struct Service {
   std::vector<std::string> profiles;
   Duration stop_grace{10000};
   Debug debug;                       // the application's word already counted in
-  std::optional<Contract> contract;  // only where every port speaks http
+  std::optional<Contract> contract;  // only where every port speaks http, or grpc for descriptors
   std::optional<Mode> mode;  // of requests to it; the application's where it says nothing, never none after parse()
   Position position;
 

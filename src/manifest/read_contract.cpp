@@ -31,15 +31,22 @@ void read_body_limit(Context& context, const Fields& fields, Contract& contract)
                  "1MiB");
 }
 
-// A gRPC message or a raw connection would pass unchecked.
-void check_protocols(Context& context, const Fields& fields, const Service& service) {
+// What speaks anything else would pass unchecked.
+void check_protocols(Context& context, const Fields& fields, const Service& service, const std::string& file) {
+  const bool descriptors = contract_kind(file) == ContractKind::protobuf;
+  const Protocol wanted = descriptors ? Protocol::grpc : Protocol::http;
   for (const DeclaredPort& port : service.ports) {
-    if (port.protocol == Protocol::http) continue;
-    context.report
-        .add(fields.mark("contract"), "contract",
-             fmt::format("a contract is of http, and port {} of service '{}' speaks {}", port.number.number,
-                         service.name, to_string(port.protocol)))
-        .help.emplace_back("leave it out, or make two services of it; contracts for gRPC are not supported yet");
+    if (port.protocol == wanted) continue;
+    Mistake& mistake =
+        context.report.add(fields.mark("contract"), "contract",
+                           fmt::format("{}, and port {} of service '{}' speaks {}",
+                                       descriptors ? "descriptors of Protocol Buffers are a contract of grpc"
+                                                   : "an OpenAPI document is a contract of http",
+                                       port.number.number, service.name, to_string(port.protocol)));
+    if (port.protocol == Protocol::grpc)
+      mistake.help.emplace_back("of grpc it is a .proto file or a descriptor set: .binpb, .pb or .protoset");
+    else
+      mistake.help.emplace_back("leave it out, or make two services of it");
     return;
   }
   if (service.ports.empty() && service.type == ServiceType::service)
@@ -52,17 +59,17 @@ void check_protocols(Context& context, const Fields& fields, const Service& serv
 void read_contract(Context& context, const Fields& fields, Service& service) {
   const Node* node = fields.find("contract");
   if (!node) return;
-  check_protocols(context, fields, service);
   Contract contract{.position = context.report.position(fields.mark("contract"))};
   if (node->kind == Node::Kind::map) {
     const Fields words(context, *node, Section::contract, fields.what("contract"));
-    words.require("file", "an OpenAPI document: file: openapi.yaml");
+    words.require("file", "an OpenAPI document, or descriptors of gRPC: file: openapi.yaml");
     words.read_text_into("file", contract.file);
     read_response(context, words, contract);
     read_body_limit(context, words, contract);
   } else {
     fields.read_text_into("contract", contract.file);
   }
+  check_protocols(context, fields, service, contract.file);
   if (!contract.file.empty()) service.contract = std::move(contract);
 }
 

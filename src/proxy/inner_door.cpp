@@ -245,7 +245,21 @@ net::Task<> InnerDoor::admit(ServerExchange& exchange, Visit& visit, Entrant ent
   if (contract_.contract() && entrant.port.protocol == Protocol::http)
     co_return co_await hold_to_contract(exchange, visit, entrant);
   entrant.resource = conditions::Document::empty_map();
+  if (contract_.grpc() && entrant.port.protocol == Protocol::grpc)
+    co_return co_await hold_to_descriptors(exchange, visit, entrant);
   co_await let_in(exchange, visit, entrant);
+}
+
+net::Task<> InnerDoor::hold_to_descriptors(ServerExchange& exchange, Visit& visit, Entrant& entrant) {
+  const bool audited = contract_.terms().audited;
+  GrpcContractedExchange contracted(exchange, contract_, core_.journal, visit);
+  const auto broken = co_await contracted.check_request(audited, entrant.deadline);
+  if (!broken) {
+    co_await let_in(contracted, visit, entrant);
+    co_return contracted.conclude();
+  }
+  if (!broken->gone) co_return co_await contracted.refuse(*broken);
+  visit.broke_off = true;
 }
 
 // Before it takes a place among requests: a body may come slowly.

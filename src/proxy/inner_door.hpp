@@ -8,6 +8,7 @@
 #include "proxy/contracted_exchange.hpp"
 #include "proxy/core.hpp"
 #include "proxy/doorkeeper.hpp"
+#include "proxy/grpc_contracted_exchange.hpp"
 #include "proxy/local_service.hpp"
 #include "proxy/relay.hpp"
 
@@ -46,6 +47,7 @@ class InnerDoor {
   };
   net::Task<> forward(ServerExchange& exchange, Visit& visit, const Entrant& entrant);
   net::Task<> hold_to_contract(ServerExchange& exchange, Visit& visit, Entrant& entrant);
+  net::Task<> hold_to_descriptors(ServerExchange& exchange, Visit& visit, Entrant& entrant);
   net::Task<> let_in(ServerExchange& exchange, Visit& visit, const Entrant& entrant);
   net::Task<> admit(ServerExchange& exchange, Visit& visit, Entrant entrant);
   net::Task<> deny(ServerExchange& exchange, Visit& visit, Judgement judged);

@@ -52,7 +52,7 @@ struct Limits {
 // What this instance's service promises.
 struct ServiceContract {
   std::string file;  // as messages name it
-  std::string text;  // an OpenAPI document
+  std::string text;  // an OpenAPI document; descriptors of gRPC, told by the file's name, as a set in base64url
   manifest::AnswerMode response = manifest::AnswerMode::filter;
   std::uint64_t most_body = 1U << 20U;  // octets of a body that is checked; a larger one is refused
   bool audited = false;                 // what a request breaks is recorded, and passes
@@ -66,7 +66,7 @@ struct Inbound {
   std::vector<policy::Edge> edges;  // every edge whose callee is this service; empty denies everybody
   Limits limits;
   manifest::Concurrency concurrency;
-  std::optional<ServiceContract> contract;  // of every http port
+  std::optional<ServiceContract> contract;  // of every http port, or every grpc port
 
   bool operator==(const Inbound&) const = default;
 };

@@ -27,7 +27,7 @@ Result<> check_inbound(const Snapshot& snapshot) {
     if (port.number == 0) return fail(Cause::invalid, "snapshot.inbound.ports has port 0");
   }
   if (const auto& contract = snapshot.inbound.contract) {
-    if (auto read = read_contract(*contract); !read) return fail(within("snapshot.inbound.contract", read.error()));
+    if (auto read = check_contract(*contract); !read) return fail(within("snapshot.inbound.contract", read.error()));
   }
   for (const policy::Edge& edge : snapshot.inbound.edges) {
     if (edge.to != snapshot.service || edge.kind == policy::Edge::Kind::egress) {

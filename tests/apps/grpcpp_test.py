@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import harness
 from harness import until
 
 DIRECTORY = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")).resolve() / "tests/apps/grpcpp"
+HERE = pathlib.Path(__file__).resolve().parent
 CASES = 18
 MANIFEST = """
 app: interop
@@ -49,6 +51,16 @@ class GrpcPp(harness.Case):
         pids = app.pids()
         app.down()
         self.assert_nothing_left(app, pids)
+
+    def test_under_its_contract_every_case_passes_but_those_that_compress(self):
+        contract = "    protocol: grpc\n    contract: {file: interop.proto, max_body: 4MiB}\n"
+        app = self.application(MANIFEST.replace("    protocol: grpc\n", contract))
+        shutil.copy(HERE / "grpcpp/interop.proto", app.directory)
+        app.up()
+        said = until(lambda: (lambda text: "passed" in text and text)(app.run("logs", "client", check=False).stdout), 120, "the last case")
+        failed = [line.split("failed ")[1].split(":")[0] for line in said.splitlines() if "failed " in line]
+        self.assertEqual(failed, ["client_compressed_unary", "client_compressed_streaming", "server_compressed_unary", "server_compressed_streaming"], said)
+        self.assertEqual(said.count("ok "), CASES - len(failed), said)
 
 
 if __name__ == "__main__":
