@@ -251,6 +251,12 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = trace(context, name); });
 
+  sub = command(app, context, "why",
+                "Tell one request in words: where its time went, what failed first, and by which rule");
+  sub->add_option("ID", name, "a trace's id, or the x-request-id that the gateway answered with")->required();
+  with_json(sub, context);
+  sub->callback([&] { code = why(context, name); });
+
   EdgesOptions edges_options;
   sub = command(app, context, "edges", "Show what flowed over every edge of the trust graph, and what was refused");
   sub->add_option("--since", edges_options.since, since_text)->capture_default_str();

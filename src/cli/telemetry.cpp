@@ -173,6 +173,24 @@ int trace(const Context& context, const std::string& id) {
   return kDone;
 }
 
+int why(const Context& context, const std::string& id) {
+  const auto answer = ask_collector(context, "GET", "/api/v1/why/" + collect::encode_query(id));
+  if (!answer) return answer.error();
+  if (context.json) return say(answer->dump(2)), kDone;
+  say(tinted(answer->value("summary", ""), Tone::bold));
+  if (const json& cause = (*answer)["cause"]; cause.is_object()) {
+    const std::string rule = cause.value("rule_at", "");
+    say(tinted(cause.value("text", "") + (rule.empty() ? "" : " (" + rule + ")"), Tone::red));
+  }
+  for (const json& step : (*answer)["steps"])
+    say(fmt::format("{:>10} {:>9}  {}{}", "+" + duration_text(step.value("at_us", std::int64_t{0})),
+                    duration_text(step.value("duration_us", std::int64_t{0})),
+                    std::string(step.value("depth", 0U) * 2, ' '), step.value("text", "")));
+  for (const json& each : (*answer)["window"].value("not_seen", json::array()))
+    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
+  return kDone;
+}
+
 int edges(const Context& context, const EdgesOptions& options) {
   const auto answer = ask_collector(context, "GET", "/api/v1/graph" + Query().add("from", options.since).text());
   if (!answer) return answer.error();

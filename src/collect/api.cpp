@@ -8,6 +8,7 @@
 #include "base/fd.hpp"
 #include "collect/calls.hpp"
 #include "collect/events.hpp"
+#include "collect/evidence.hpp"
 #include "collect/flows.hpp"
 #include "collect/question.hpp"
 #include "collect/reach.hpp"
@@ -323,16 +324,18 @@ net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
       ask = [question = *question](Reader& reader, const json& application, std::vector<std::string>& not_seen) {
         return graph(reader, question, application.is_object() ? application.value("edges", json()) : json(), not_seen);
       };
-  } else if (path.starts_with("traces/")) {
+  } else if (path.starts_with("traces/") || path.starts_with("why/")) {
     question = read_question(query, now, {}, kEver);
     std::string id;
-    if (!decode_query(std::string_view(path).substr(7), id))
+    if (!decode_query(std::string_view(path).substr(path.find('/') + 1), id))
       question = fail(Cause::invalid, "the id has a '%' without two digits");
-    ask = [id](Reader& reader, const json&, std::vector<std::string>& not_seen) -> Result<json> {
+    const bool in_words = path.starts_with("why/");
+    ask = [id, in_words](Reader& reader, const json& application, std::vector<std::string>& not_seen) -> Result<json> {
       const auto trace = find_trace_id(reader, id, not_seen);
       if (!trace) return fail(trace.error());
       auto whole = whole_trace(reader, *trace, not_seen);
       if (!whole) return whole;
+      if (in_words) return why_trace(reader, *whole, application, not_seen);
       return json{{"trace", std::move(*whole)}};
     };
   } else {

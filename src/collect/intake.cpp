@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLook = 100ms;               // between two looks at files that had nothing new
 constexpr auto kRetry = 1s;                 // after a store that failed
+constexpr auto kJoin = 1s;                  // between two looks at what can be joined by now
 constexpr auto kFindSources = 1s;           // between two looks for new files
 constexpr std::size_t kAtOnce = 4U << 20U;  // of one file, before it is another's turn
 constexpr unsigned kOldFiles = 8;
@@ -121,6 +122,7 @@ void Intake::find_sources() {
     const std::string instance = logs ? file.substr(0, file.size() - std::string_view(".log").size()) : file;
     sources_[name] =
         std::make_unique<Source>(Tail(directory + "/" + file, kOldFiles, std::move(position)), instance, logs);
+    if (!logs && service_of(instance) != "gateway") sources_[name]->joins = std::make_unique<Joins>();
   };
   for (const std::string& file : current_files(options_.records)) follow(options_.records, file, false);
   for (const std::string& file : current_files(options_.logs))
@@ -157,6 +159,11 @@ bool Intake::read_round() {
     }
     more = more || *read;
     anything = anything || source->tail.position() != store_->positions()[name];
+  }
+  if (written) {
+    auto joined = add_joins();
+    if (joined) anything = anything || *joined;
+    if (!joined) written = fail(std::move(joined.error()));
   }
   if (written && !anything) {
     window.roll_back();
@@ -204,6 +211,22 @@ Result<bool> Intake::read_source(const std::string& name, Source& source) {
   return more;
 }
 
+// What no header joins, once what could still change it has ended.
+Result<bool> Intake::add_joins() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - joined_ < kJoin) return false;
+  joined_ = now;
+  bool any = false;
+  for (auto& [name, source] : sources_) {
+    if (!source->joins) continue;
+    for (const TraceJoin& join : source->joins->settle(unix_millis() * 1000)) {
+      if (auto added = store_->window().add(join); !added) return fail(std::move(added.error()));
+      any = true;
+    }
+  }
+  return any;
+}
+
 // A line that can't be read is counted, and nothing else: a sidecar of another build may write what is unknown here.
 Result<> Intake::take_record(Source& source, std::string_view line, std::string& state) {
   Window& window = store_->window();
@@ -211,8 +234,9 @@ Result<> Intake::take_record(Source& source, std::string_view line, std::string&
     case RecordKind::span: {
       FlatObject members(line);
       SpanRow row;
-      if (read_span(members, row)) return window.add(row);
-      break;
+      if (!read_span(members, row)) break;
+      if (source.joins) source.joins->add(row);
+      return window.add(row);
     }
     case RecordKind::denied:
     case RecordKind::undeclared: {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "collect/counts.hpp"
+#include "collect/joins.hpp"
 #include "collect/store.hpp"
 #include "collect/tail.hpp"
 
@@ -55,6 +56,7 @@ class Intake {
     Tail tail;
     std::string instance;
     bool logs = false;
+    std::unique_ptr<Joins> joins;  // of a sidecar
   };
   void run();
   bool open_store();
@@ -62,9 +64,7 @@ class Intake {
   bool read_round();
   Result<bool> read_source(const std::string& name, Source& source);
   Result<> take_record(Source& source, std::string_view line, std::string& state);
-  Result<> take_span(std::string_view line);
-  Result<> take_denied(std::string_view line);
-  Result<> take_undeclared(std::string_view line);
+  Result<bool> add_joins();
   Result<> take_counts(std::string_view line, std::string& state);
   Result<> take_log(const Source& source, std::string_view line);
   void give_up_round(const Fault& fault);
@@ -76,6 +76,7 @@ class Intake {
   std::map<std::string, std::unique_ptr<Source>> sources_;
   News news_;
   std::string last_trouble_;
+  std::chrono::steady_clock::time_point joined_{};
   std::atomic<std::uint64_t> lines_{0};
   mutable std::mutex mutex_;  // guards store_ and what follows
   std::condition_variable wake_;

@@ -54,6 +54,13 @@ struct FlowRow {
   std::string_view latency;  // telemetry::Histogram, encoded
 };
 
+// The trace `child`, whose first span is `child_span`, was caused by the span `parent_span` of the trace `parent`.
+struct TraceJoin {
+  telemetry::TraceId child{}, parent{};
+  std::uint64_t child_span = 0, parent_span = 0;
+  double confidence = 0;
+};
+
 // Refusals of one kind since the count before.
 struct AttemptRow {
   std::int64_t at_ms = 0;

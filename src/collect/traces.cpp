@@ -296,27 +296,98 @@ Result<TraceId> find_trace_id(Reader& reader, std::string_view text, std::vector
   return fail(Cause::not_found, "nothing is kept of a request '{}'", text);
 }
 
+namespace {
+
+// The joins of one trace, by one of its two columns.
+Result<std::vector<TraceJoin>> joins_of(const std::vector<WindowReader*>& windows, const TraceId& id, bool as_child) {
+  std::vector<TraceJoin> joins;
+  for (WindowReader* window : windows) {
+    const auto statement =
+        window->statement(fmt::format("SELECT child, child_span, parent, parent_span, percent FROM joins WHERE {} = ?",
+                                      as_child ? "child" : "parent"));
+    if (!statement) return fail(statement.error());
+    Statement& select = **statement;
+    select.bind(1, octets_of(id));
+    Result<bool> row = select.step();
+    for (; row && *row; row = select.step()) {
+      const auto child = trace_in(select.blob(0)), parent = trace_in(select.blob(2));
+      if (child && parent)
+        joins.push_back({*child, *parent, static_cast<std::uint64_t>(select.integer(1)),
+                         static_cast<std::uint64_t>(select.integer(3)), static_cast<double>(select.integer(4)) / 100});
+    }
+    select.reset();
+    if (!row) return fail(row.error());
+  }
+  return joins;
+}
+
+// The trace that began it all, as far as joins tell.
+Result<TraceId> first_cause(const std::vector<WindowReader*>& windows, TraceId id) {
+  std::set<TraceId> seen{id};
+  for (;;) {
+    const auto above = joins_of(windows, id, true);
+    if (!above) return fail(above.error());
+    if (above->empty() || !seen.insert(above->front().parent).second) return id;
+    id = above->front().parent;
+  }
+}
+
+// The spans of a trace and of those that it caused without a header's word.
+Result<std::vector<json>> joined_spans(const std::vector<WindowReader*>& windows, const TraceId& first,
+                                       std::set<TraceId>& traces) {
+  std::vector<json> all;
+  std::vector<TraceId> next{first};
+  traces.insert(first);
+  while (!next.empty() && all.size() < kMostSpans) {
+    const TraceId id = next.back();
+    next.pop_back();
+    auto spans = spans_of(windows, id);
+    if (!spans) return spans;
+    const auto above = joins_of(windows, id, true), below = joins_of(windows, id, false);
+    if (!above || !below) return fail(above ? below.error() : above.error());
+    for (json& span : *spans) {
+      for (const TraceJoin& join : *above) {
+        if (id == first || span["id"] != span_id_text(join.child_span)) continue;
+        span["parent"] = span_id_text(join.parent_span);
+        span["inferred"] = {{"confidence", join.confidence}};
+      }
+      all.push_back(std::move(span));
+    }
+    for (const TraceJoin& join : *below)
+      if (traces.insert(join.child).second) next.push_back(join.child);
+  }
+  std::ranges::sort(all, {}, [](const json& span) { return span["start_us"].get<std::int64_t>(); });
+  return all;
+}
+
+}  // namespace
+
 Result<json> whole_trace(Reader& reader, const TraceId& id, std::vector<std::string>& not_seen) {
   const auto windows = reader.all(not_seen);
-  auto spans = spans_of(windows, id);
+  const auto first = first_cause(windows, id);
+  if (!first) return fail(first.error());
+  std::set<TraceId> traces;
+  auto spans = joined_spans(windows, *first, traces);
   if (!spans) return fail(std::move(spans.error()));
-  auto denied = decisions_of(windows, id);
-  if (!denied) return fail(std::move(denied.error()));
-  if (spans->empty() && denied->empty())
+  json denied = json::array(), logs = json::array();
+  for (const TraceId& each : traces) {
+    auto decisions = decisions_of(windows, each), lines = logs_of(windows, each);
+    if (!decisions || !lines) return fail(decisions ? std::move(lines.error()) : std::move(decisions.error()));
+    denied.insert(denied.end(), decisions->begin(), decisions->end());
+    logs.insert(logs.end(), lines->begin(), lines->end());
+  }
+  if (spans->empty() && denied.empty())
     return fail(Cause::not_found, "nothing is kept of the trace {}", telemetry::hex(id));
-  auto logs = logs_of(windows, id);
-  if (!logs) return fail(std::move(logs.error()));
-  json trace = {{"id", telemetry::hex(id)}, {"denied", std::move(*denied)}, {"logs", std::move(*logs)}};
+  json trace = {{"id", telemetry::hex(*first)}, {"denied", std::move(denied)}, {"logs", std::move(logs)}};
   if (spans->empty()) {
     trace["spans"] = json::array();
     return trace;
   }
-  const json summary = summary_of(id, *spans, static_cast<std::int64_t>(trace["denied"].size()));
   trace["start_us"] = spans->front()["start_us"];
   std::int64_t end = 0;
   for (const json& span : *spans) end = std::max(end, end_of(span));
   trace["duration_us"] = end - spans->front()["start_us"].get<std::int64_t>();
-  if (spans->size() == kMostSpans)
+  if (spans->size() >= kMostSpans)
     not_seen.push_back(fmt::format("spans of this trace beyond the first {}", kMostSpans));
   trace["spans"] = std::move(*spans);
   return trace;

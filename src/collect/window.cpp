@@ -24,6 +24,9 @@ constexpr const char* kSchema = R"(
     c4 INTEGER, c5 INTEGER, latency TEXT);
   CREATE TABLE IF NOT EXISTS attempts(at INTEGER, caller INTEGER, callee INTEGER, method TEXT, path TEXT, reason INTEGER,
     count INTEGER);
+  CREATE TABLE IF NOT EXISTS joins(child BLOB, child_span INTEGER, parent BLOB, parent_span INTEGER, percent INTEGER);
+  CREATE INDEX IF NOT EXISTS joins_by_child ON joins(child);
+  CREATE INDEX IF NOT EXISTS joins_by_parent ON joins(parent);
   CREATE TABLE IF NOT EXISTS losses(at INTEGER, source TEXT, lines INTEGER, why TEXT);
   CREATE TABLE IF NOT EXISTS notes(at INTEGER, source TEXT, text TEXT);
   CREATE TABLE IF NOT EXISTS positions(source TEXT PRIMARY KEY, inode INTEGER, offset INTEGER, lines INTEGER, state TEXT);
@@ -67,6 +70,7 @@ Result<> Window::prepare() {
       {&add_log_, "INSERT INTO logs VALUES(?,?,?,?,?,?,?,?)"},
       {&add_flow_, "INSERT INTO flows VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {&add_attempt_, "INSERT INTO attempts VALUES(?,?,?,?,?,?,?)"},
+      {&add_join_, "INSERT INTO joins VALUES(?,?,?,?,?)"},
       {&add_loss_, "INSERT INTO losses VALUES(?,?,?,?)"},
       {&add_note_, "INSERT INTO notes VALUES(?,?,?)"},
       {&put_position_, "INSERT OR REPLACE INTO positions VALUES(?,?,?,?,?)"},
@@ -238,6 +242,15 @@ Result<> Window::add(const AttemptRow& row) {
   add_attempt_.bind(6, numbers[2]);
   add_attempt_.bind(7, row.count);
   return add_attempt_.run();
+}
+
+Result<> Window::add(const TraceJoin& join) {
+  add_join_.bind(1, octets(join.child));
+  add_join_.bind(2, static_cast<std::int64_t>(join.child_span));
+  add_join_.bind(3, octets(join.parent));
+  add_join_.bind(4, static_cast<std::int64_t>(join.parent_span));
+  add_join_.bind(5, static_cast<std::int64_t>(join.confidence * 100));
+  return add_join_.run();
 }
 
 Result<> Window::add_loss(std::int64_t at_ms, std::string_view source, std::uint64_t lines, std::string_view why) {

@@ -46,6 +46,7 @@ class Window {
   Result<> add(const LogRow& row);
   Result<> add(const FlowRow& row);
   Result<> add(const AttemptRow& row);
+  Result<> add(const TraceJoin& join);
   // `lines` of `source` never arrived.
   Result<> add_loss(std::int64_t at_ms, std::string_view source, std::uint64_t lines, std::string_view why);
   Result<> add_note(std::int64_t at_us, std::string_view source, std::string_view text);
@@ -67,7 +68,8 @@ class Window {
 
   std::string path_;
   Database database_;
-  Statement add_name_, add_span_, add_decision_, add_log_, add_flow_, add_attempt_, add_loss_, add_note_, put_position_;
+  Statement add_name_, add_span_, add_decision_, add_log_, add_flow_, add_attempt_, add_join_, add_loss_, add_note_,
+      put_position_;
   Names names_;
   std::vector<std::string> uncommitted_;  // names
   std::int64_t first_ms_ = 0;

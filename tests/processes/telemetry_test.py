@@ -102,6 +102,34 @@ class Telemetry(harness.Case):
         self.assertIn("there is no parameter 'since' here; there are:", mistake["detail"])
         self.assertEqual(app.run("trace", "0" * 32, check=False).returncode, 1)
 
+    def test_calls_that_no_header_joins_are_joined_and_a_request_is_told_in_words(self):
+        app = self.begin()
+        for item in range(40):
+            app.get(f"/ask?url=http://orders/items/{item}")
+        app.get("/ask?url=http://orders/secret")
+
+        def joined():
+            # The gateway's traces; the forwarder hands no header on, so its calls begin others.
+            found = self.ask(app, "/api/v1/traces?route=/ask&limit=100")["traces"]
+            whole = [self.ask(app, f"/api/v1/traces/{each['id']}")["trace"] for each in found[5:10]]
+            return whole if all(len(trace["spans"]) == 4 for trace in whole) else None
+
+        for trace in harness.until(joined, what="the calls in the traces of their requests"):
+            spans = {(span["hop"], span["service"]): span for span in trace["spans"]}
+            call = spans[("outer", "web")]
+            self.assertEqual(call["parent"], spans[("inner", "web")]["id"])
+            self.assertGreater(call["inferred"]["confidence"], 0.5)
+            self.assertNotIn("inferred", spans[("inner", "orders")], "what a header says is known")
+        # Asked for by the call's own trace it is the same one.
+        call_trace = self.ask(app, "/api/v1/traces?route=/items&limit=1")["traces"][0]
+        self.assertEqual({span["service"] for span in self.ask(app, f"/api/v1/traces/{call_trace['id']}")["trace"]["spans"]}, {"gateway", "web", "orders"})
+
+        denied = self.ask(app, "/api/v1/traces?denied=1")["traces"][0]
+        why = self.ask(app, f"/api/v1/why/{denied['id']}")
+        self.assertIn(why["cause"]["what"], ("denied", "undeclared_call"), why)
+        self.assertRegex(why["cause"]["rule_at"], r"bulkhead\.yaml:\d+:\d+$")
+        self.assertIn(why["cause"]["text"], app.run("why", denied["id"]).stdout)
+
     def test_logs_are_kept_with_their_trace(self):
         app = self.begin()
         trace = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -1,0 +1,86 @@
+// bench/infer [SHAPE|all [REQUESTS [SPREAD]]]: how well calls are joined to requests without a header, and how fast, on
+// simulated services whose truth is known. Every row is an Inference that knows nothing at first.
+
+#include <cstdio>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "collect/infer_service_test.hpp"
+
+namespace {
+
+using namespace bulkhead::collect;
+
+double processor_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+double percent(std::size_t part, std::size_t whole) {
+  return whole == 0 ? 100.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+struct Bands {
+  std::array<std::size_t, 10> all{}, right{};
+  void add(const simulated::Score& score) {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      all[i] += score.in_band[i];
+      right[i] += score.right_in_band[i];
+    }
+  }
+};
+
+void print(const Bands& bands) {
+  fmt::print("\nconfidence      joins   right\n");
+  for (std::size_t i = 0; i < bands.all.size(); ++i) {
+    if (bands.all[i] == 0) continue;
+    fmt::print("{:.1f} to {:.1f} {:>11} {:>6.1f}%\n", 0.1 * static_cast<double>(i), 0.1 * static_cast<double>(i + 1),
+               bands.all[i], percent(bands.right[i], bands.all[i]));
+  }
+}
+
+void run(simulated::Load load, Bands& bands) {
+  auto traffic = simulated::simulate(load);
+  Inference inference;
+  double begin = processor_seconds();
+  auto joins = simulated::infer(inference, traffic);
+  double first = processor_seconds() - begin;
+  auto score = simulated::score(traffic, joins);
+  bands.add(score);
+  load.seed = 2;
+  load.begin_us = 100'000'000'000;
+  auto more = simulated::simulate(load);
+  begin = processor_seconds();
+  simulated::infer(inference, more);
+  double later = processor_seconds() - begin;
+  fmt::print("{:<10}{:>8}{:>7.1f}{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.2f} s{:>11.0f}\n", load.shape, load.clients,
+             traffic.busy, percent(score.whole, score.requests), percent(score.right, score.calls),
+             percent(score.right, score.joins), 100 * score.expected_error, first,
+             static_cast<double>(more.requests.size() + more.calls.size()) / later);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string only = argc > 1 ? argv[1] : "all";
+  std::size_t requests = argc > 2 ? std::stoul(argv[2]) : 10'000;
+  double spread = argc > 3 ? std::stod(argv[3]) : 0.4;
+  fmt::print(
+      "whole: requests whose calls are exactly right; found: calls joined to their request; right: of the joins;\n"
+      "off: confidence less share right; first: processor time of the first {} requests, learning included;\n"
+      "spans/s: of as many more\n\n",
+      requests);
+  fmt::print("{:<10}{:>8}{:>7}{:>9}{:>9}{:>9}{:>9}{:>10}{:>11}\n", "shape", "clients", "busy", "whole", "found",
+             "right", "off", "first", "spans/s");
+  Bands bands;
+  for (const auto& shape : simulated::shapes()) {
+    if (only != "all" && only != shape.name) continue;
+    for (int clients : {1, 10, 50})
+      run({.shape = shape.name, .clients = clients, .requests = requests, .spread = spread}, bands);
+  }
+  print(bands);
+  return 0;
+}

@@ -1,0 +1,100 @@
+#include "collect/why.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "collect/why_cause.hpp"
+#include "collect/why_tree.hpp"
+
+namespace bulkhead::collect {
+
+namespace {
+
+constexpr std::size_t kMostSteps = 1'000;
+
+std::string span_words(const SpanRecord& span) {
+  std::string text;
+  if (span.hop == "program") {
+    text = fmt::format("{}: {}", span.service, span.name);
+    if (span.error) text += ", which failed";
+    return text;
+  }
+  if (span.hop == "gateway") {
+    text = fmt::format("gateway: {} to {}", action_text(span), span.callee);
+  } else if (span.hop == "inner") {
+    text = fmt::format("{} handles {}", span.service, action_text(span));
+  } else {
+    text = fmt::format("{} calls {}: {}", span.service, span.callee, action_text(span));
+  }
+  if (span.hop == "egress") text += ", outside";
+  if (!span.user.empty() && span.hop == "gateway") text += ", for " + span.user;
+  if (failed(span)) text += ": " + outcome_text(span);
+  if (span.attempts > 1) text += fmt::format(", after {} tries", span.attempts);
+  if (!span.fell_back.empty()) text += ", answered by the fallback";
+  if (span.confidence) text += fmt::format(" (joined by its times, {:.0f} % sure)", *span.confidence * 100);
+  return text;
+}
+
+std::string denial_words(const DenialRecord& denial) {
+  std::string_view did = denial.kind == "name" ? "asked for the name" : denial.kind == "dial" ? "dialled" : "asked";
+  std::string text =
+      fmt::format("{} {} {}", denial.subject.empty() ? "a stranger" : denial.subject, did, denial.object);
+  if (denial.kind == "request") text += ": " + denial.action;
+  return text + (denial.verdict == "audited" ? ", which would be denied" : ", which is denied");
+}
+
+std::string summarize(const SpanRecord& root) {
+  std::string text = fmt::format("{} took {}", action_text(root), duration_text(root.duration_us));
+  if (root.hop == "program") return text + (root.error ? " and failed." : ".");
+  if (root.status == 0 && root.grpc_status < 0) return text + " and was not answered.";
+  if (root.grpc_status > 0) return text + fmt::format(" and was answered with gRPC status {}.", root.grpc_status);
+  return text + fmt::format(" and was answered {}.", root.status);
+}
+
+bool is_error(const LogRecord& log) {
+  return log.severity == "error" || log.severity == "fatal" || log.severity == "critical";
+}
+
+// What is no span stands where its time is, among the steps of the first level.
+void add_others(const Evidence& evidence, std::int64_t start_us, std::vector<Why::Step>& steps) {
+  std::vector<Why::Step> others;
+  for (const DenialRecord& denial : evidence.denials)
+    others.push_back({denial.at_us - start_us, 0, 1, "", denial_words(denial)});
+  for (const LogRecord& log : evidence.logs) {
+    if (is_error(log))
+      others.push_back({log.at_us - start_us, 0, 1, "", fmt::format("{} writes: {}", log.service, log.text)});
+  }
+  std::ranges::sort(others, {}, &Why::Step::at_us);
+  for (Why::Step& other : others) {
+    auto at =
+        std::ranges::find_if(steps, [&](const Why::Step& step) { return step.depth <= 1 && step.at_us > other.at_us; });
+    steps.insert(at, std::move(other));
+  }
+}
+
+}  // namespace
+
+Why explain(const Evidence& evidence) {
+  Why why;
+  SpanTree tree(evidence.spans);
+  if (tree.root() == nullptr) {
+    why.summary = "No hop recorded this request.";
+    why.cause = cause_without_spans(evidence);
+    add_others(evidence, evidence.denials.empty() ? 0 : evidence.denials.front().at_us, why.steps);
+    return why;
+  }
+  const SpanRecord& root = *tree.root()->span;
+  why.summary = summarize(root);
+  why.cause = find_cause(evidence, tree);
+  for (const SpanTree::Node* node : tree.in_order()) {
+    if (why.steps.size() >= kMostSteps) break;
+    const SpanRecord& span = *node->span;
+    why.steps.push_back({span.start_us - root.start_us, span.duration_us, node->depth, span.id, span_words(span)});
+  }
+  add_others(evidence, root.start_us, why.steps);
+  if (why.steps.size() > kMostSteps) why.steps.resize(kMostSteps);
+  return why;
+}
+
+}  // namespace bulkhead::collect
