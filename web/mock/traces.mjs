@@ -102,13 +102,13 @@ export function why(made) {
   const root = made.spans[0];
   const took = made.duration_us < 1e6 ? `${Math.round(made.duration_us / 1000)} ms` : `${(made.duration_us / 1e6).toFixed(1)} s`;
   const answer = {trace: made.id, summary: `${root.method} ${root.path} took ${took} and was answered ${root.status}.`};
-  const failed = [...made.spans].reverse().find((span) => span.hop === "outer" && span.cause === "upstream_failed");
+  const failed = [...made.spans].reverse().find((span) => span.hop !== "inner" && span.status >= 500);
   const slow = made.spans.find((span) => span.hop === "inner" && span.duration_us > 1e6 && span.callee !== root.callee);
   const denied = made.denied[0];
   if (denied) {
     answer.cause = {what: "denied", service: denied.subject, text: `${denied.subject} tried ${denied.action} at ${denied.object || "an address that is nobody's"}, which is not declared.`, ...(denied.rule ? {rule: denied.rule, rule_at: denied.rule_at} : {})};
   } else if (failed) {
-    answer.cause = {what: "failing_dependency", service: failed.callee, text: `${failed.callee} answered 500 to all ${failed.attempts} attempts of ${failed.caller}.`, span: failed.id};
+    answer.cause = {what: "failing_dependency", service: failed.callee, text: `${failed.callee} answered 500${failed.attempts > 1 ? ` to all ${failed.attempts} attempts of ${failed.caller}` : ` to ${failed.caller}`}.`, span: failed.id};
   } else if (slow) {
     answer.cause = {what: "slow_dependency", service: slow.callee, text: `${slow.callee} took ${(slow.duration_us / 1e6).toFixed(1)} s of it.`, span: slow.id};
   }

@@ -53,7 +53,7 @@ function nearest(length: number): string {
   return kChoices.find((choice) => (lengthOf(choice) ?? 0) >= length * 0.99) ?? "7d";
 }
 
-/// Steps of charts and how often a view asks again: about 120 points, never more often than twice a minute's worth is worth it.
+/// Steps of charts: about 120 of them.
 export function stepSeconds(range: Range, now: number): number {
   const [from, to] = bounds(range, now);
   return Math.max(1, Math.ceil((to - from) / 120_000));

@@ -45,7 +45,8 @@ export function Decisions() {
   return (
     <section className="panel" aria-label="Decisions">
       <header className="wrap">
-        <h2>Decisions {live && <span className="quiet">, live</span>}</h2>
+        <h2>Decisions</h2>
+        {live && <Pill tone="good">as they happen</Pill>}
         {given.trace && (
           <span className="pill accent">
             of trace {given.trace.slice(0, 8)}
@@ -92,7 +93,7 @@ function Item({decision}: {decision: Decision}) {
           <time className="second">{clock(decision.at_us / 1000, true)}</time>
           <Pill tone={tone}>{decision.verdict}</Pill>
           <span className="who">
-            <b>{decision.subject}</b> → <b>{decision.object || "nobody's"}</b>
+            <b>{decision.subject}</b> → <b>{decision.object || "unknown"}</b>
           </span>
           <code className="clip">{decision.action}</code>
           <span className="second reason">{words(decision.reason)}</span>
@@ -114,7 +115,7 @@ function Item({decision}: {decision: Decision}) {
             <a className="button" href={href(["services", decision.subject])}>
               {decision.subject}
             </a>
-            <a className="button" href={href(["map"], {edge: `${decision.subject}>${decision.object || "outside nobody"}`})}>
+            <a className="button" href={href(["map"], {edge: `${decision.subject}>${decision.object || "outside unknown"}`})}>
               On the map
             </a>
             <a className="button" href={href(["access", "reach"], {service: decision.subject})}>

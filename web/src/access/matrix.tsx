@@ -20,7 +20,7 @@ export function Matrix({application, graph}: {application: Application; graph: G
   const grid = useMemo(() => gridOf(model), [model]);
   const [near, setNear] = useState<MapEdge>();
   const box = useRef<HTMLDivElement>(null);
-  const size = grid.columns.length > 60 ? 18 : grid.columns.length > 25 ? 22 : 30;
+  const size = grid.columns.length > 60 ? 18 : grid.columns.length > 25 ? 22 : grid.columns.length > 14 ? 30 : 40;
   const keys = (event: KeyboardEvent) => {
     const way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
     const here = grid.cells.find(({edge}) => edge.id === (event.target as HTMLElement).dataset.cell);

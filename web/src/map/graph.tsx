@@ -1,7 +1,8 @@
 // The drawn map: nodes are links in the page (crisp, focusable, read aloud), edges lie on a canvas below them.
 import {memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type Ref, useImperativeHandle} from "react";
 import {useTheme} from "../theme";
-import {curves, nearest, pointAt} from "./curves";
+import {curves, nearest} from "./curves";
+import {LabelRoom} from "./labels";
 import {layout, type Layout} from "./layout";
 import {labelOf, lookOf, palette, undeclared, type Colouring} from "./looks";
 import {kNobody, type MapEdge, type MapModel, type MapNode} from "./model";
@@ -77,6 +78,7 @@ export const Graph = memo(function Graph({model, colouring, seconds, selected, l
     const looks = new Map<string, ReturnType<typeof lookOf>>();
     const labels = new Map<string, {text: string; x: number; y: number}>();
     const shown = new Map(drawing.lines);
+    const room = new LabelRoom(drawing.placed.spots.values());
     for (const edge of model.edges) {
       const line = drawing.lines.get(edge.id);
       if (!line) continue;
@@ -84,12 +86,13 @@ export const Graph = memo(function Graph({model, colouring, seconds, selected, l
         shown.delete(edge.id);
         continue;
       }
-      const look = lookOf(edge, colouring, seconds, colours);
+      const look = lookOf(edge, colouring, seconds, colours, model.edges.length);
       const marked = edge.id === selected.edge || edge.id === hover.edge;
-      looks.set(edge.id, marked ? {...look, width: look.width + 1.5, rank: 10} : look);
+      looks.set(edge.id, marked ? {...look, width: look.width + 1.5, opacity: 1, rank: 10} : look);
       if (model.edges.length > 30 && !focus?.edges.has(edge.id)) continue;
       const text = labelOf(edge, colouring, seconds);
-      if (text) labels.set(edge.id, {text, ...pointAt(line, line.length > 8 ? 0.86 : 0.66)});
+      const spot = text ? room.take(line, text) : undefined;
+      if (spot) labels.set(edge.id, {text, ...spot});
     }
     stage.current?.show({
       curves: shown,

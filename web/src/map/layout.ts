@@ -26,12 +26,11 @@ export interface Layout {
 
 export const kNodeWidth = 172;
 export const kNodeHeight = 46;
-const kRow = 62;
+const kRow = 60;
 const kBend = 16;
-const kColumn = 300;
-const kDenseColumn = 264;
-const kBendsUpTo = 160; // edges; with more of them, bends would need more room than the nodes
-const kBundleFrom = 40; // edges; from then on those to the same node share their bends
+const kColumn = 262;
+const kDenseColumn = 226; // of many nodes
+const kBendsUpTo = 60; // edges; with more of them, bends would need more room than the nodes
 const kSweeps = 12;
 
 interface Cell {
@@ -49,7 +48,7 @@ export function layout(nodes: LayoutNode[], edges: LayoutEdge[], before?: Readon
   const layers = assignLayers(nodes, real);
   const {columns, paths} = makeCells(nodes, real, layers, before);
   orderColumns(columns);
-  placeCells(columns);
+  placeCells(columns, rowHeight(nodes.length));
 
   const step = nodes.length > 60 ? kDenseColumn : kColumn;
   const spots = new Map<string, Spot>();
@@ -67,6 +66,11 @@ export function layout(nodes: LayoutNode[], edges: LayoutEdge[], before?: Readon
   for (const [id, cells] of paths) bends.set(id, cells.map(spot));
   const empty = columns.length === 0;
   return {spots, bends, width: empty ? 0 : (columns.length - 1) * step + kNodeWidth, height: empty ? 0 : bottom - top + kNodeHeight};
+}
+
+// Few nodes would be a thin line in a wide window: they stand further apart.
+function rowHeight(nodes: number): number {
+  return nodes <= 14 ? kRow * 1.4 : nodes <= 60 ? kRow * 1.25 : kRow;
 }
 
 // Columns by the longest path, over edges that a depth-first walk does not close a cycle with; crowded columns become several.
@@ -119,7 +123,7 @@ function assignLayers(nodes: LayoutNode[], edges: LayoutEdge[]): Map<string, num
 }
 
 function splitCrowded(nodes: LayoutNode[], layer: Map<string, number>, out: Map<string, string[]>): Map<string, number> {
-  const most = Math.max(7, Math.ceil(Math.sqrt(nodes.length * 2.4)));
+  const most = Math.max(7, Math.ceil(Math.sqrt(nodes.length * 3.6)));
   const deepest = Math.max(0, ...layer.values());
   const split = new Map<string, number>();
   let at = 0;
@@ -159,10 +163,8 @@ function makeCells(nodes: LayoutNode[], edges: LayoutEdge[], layers: Map<string,
     const path: Cell[] = [];
     let last = from;
     if (edges.length <= kBendsUpTo) {
-      const key = edges.length > kBundleFrom ? `to ${edge.to}` : edge.id;
       for (let layer = from.layer + 1; layer < to.layer; layer++) {
-        const id = `${key}\n${layer}`;
-        const bend = cells.get(id) ?? add(id, layer, false);
+        const bend = add(`${edge.id}\n${layer}`, layer, false);
         link(last, bend);
         path.push(bend);
         last = bend;
@@ -233,11 +235,11 @@ function crossings(columns: Cell[][]): number {
   return total;
 }
 
-function placeCells(columns: Cell[][]): void {
+function placeCells(columns: Cell[][], row: number): void {
   for (const column of columns) {
     let y = 0;
     column.forEach((cell, index) => {
-      if (index > 0) y += distance(column[index - 1]!, cell);
+      if (index > 0) y += distance(column[index - 1]!, cell, row);
       cell.y = y;
     });
     const middle = y / 2;
@@ -246,20 +248,20 @@ function placeCells(columns: Cell[][]): void {
   for (let sweep = 0; sweep < 10; sweep++) {
     const right = sweep % 2 === 1;
     for (const column of right ? [...columns].reverse() : columns) {
-      settle(column, column.map((cell) => 0.5 * (mean(right ? cell.right : cell.left, cell.y) + mean([...cell.left, ...cell.right], cell.y))));
+      settle(column, column.map((cell) => 0.5 * (mean(right ? cell.right : cell.left, cell.y) + mean([...cell.left, ...cell.right], cell.y))), row);
     }
   }
 }
 
-function distance(above: Cell, below: Cell): number {
-  if (above.node && below.node) return kRow;
-  return above.node || below.node ? (kRow + kBend) / 2 : kBend;
+function distance(above: Cell, below: Cell, row: number): number {
+  if (above.node && below.node) return row;
+  return above.node || below.node ? (row + kBend) / 2 : kBend;
 }
 
 // As near to what is wished as order and distances let them: pool adjacent violators.
-function settle(column: Cell[], wishes: number[]): void {
+function settle(column: Cell[], wishes: number[], row: number): void {
   const offsets: number[] = [];
-  column.forEach((cell, at) => offsets.push(at === 0 ? 0 : offsets[at - 1]! + distance(column[at - 1]!, cell)));
+  column.forEach((cell, at) => offsets.push(at === 0 ? 0 : offsets[at - 1]! + distance(column[at - 1]!, cell, row)));
   const pools: {sum: number; weight: number; count: number}[] = [];
   column.forEach((cell, at) => {
     const weight = cell.node ? 1 : 2; // long edges are straightened first

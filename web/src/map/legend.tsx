@@ -1,7 +1,7 @@
 import type {Colouring} from "./looks";
 
 const kSteps: Record<Colouring, [string, string][]> = {
-  rate: [["accent", "the wider, the more requests"]],
+  rate: [["little", "below 1/s"], ["some", "below 20/s"], ["accent", "more"]],
   errors: [["quiet", "no errors"], ["warn", "below 1 %"], ["warn-strong", "1 % and more"]],
   latency: [["quiet", "p99 below 10 ms"], ["accent", "below 100 ms"], ["warn", "below 1 s"], ["warn-strong", "1 s and more"]],
 };

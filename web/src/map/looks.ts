@@ -7,9 +7,9 @@ export type Colouring = "rate" | "errors" | "latency";
 
 export interface Palette {
   quiet: string;
-  line: string;
+  little: string;
+  some: string;
   accent: string;
-  strong: string;
   warn: string;
   warnStrong: string;
   bad: string;
@@ -21,9 +21,9 @@ export function palette(): Palette {
   const colour = (name: string) => style.getPropertyValue(name).trim();
   return {
     quiet: colour("--line-2"),
-    line: colour("--text-3"),
+    little: colour("--chart-1"),
+    some: colour("--chart-2"),
     accent: colour("--accent-fill"),
-    strong: colour("--accent"),
     warn: colour("--warn-fill"),
     warnStrong: colour("--warn"),
     bad: colour("--bad-fill"),
@@ -34,17 +34,20 @@ export function undeclared(edge: MapEdge): boolean {
   return edge.attempted > 0 && edge.declared.length === 0;
 }
 
-export function lookOf(edge: MapEdge, colouring: Colouring, seconds: number, colours: Palette): Look {
-  if (undeclared(edge)) return {colour: colours.bad, width: 1.8, dash: "dashed", rank: 9, arrow: true};
+/// `crowd`: how many edges there are. The more, the less ink each has; what went wrong keeps all of it.
+export function lookOf(edge: MapEdge, colouring: Colouring, seconds: number, colours: Palette, crowd: number): Look {
+  if (undeclared(edge)) return {colour: colours.bad, width: 1.8, opacity: 1, dash: "dashed", rank: 9, arrow: true};
   if (edge.requests === 0) {
-    if (edge.denied > 0 || edge.attempted > 0) return {colour: colours.bad, width: 1.4, dash: "dashed", rank: 8, arrow: true};
-    return {colour: colours.quiet, width: 1.2, dash: "dashed", rank: 0, arrow: true};
+    if (edge.denied > 0 || edge.attempted > 0) return {colour: colours.bad, width: 1.4, opacity: 1, dash: "dashed", rank: 8, arrow: true};
+    return {colour: colours.quiet, width: 1.2, opacity: crowd > 200 ? 0.5 : 1, dash: "dashed", rank: 0, arrow: true};
   }
-  const width = Math.round(2 * (1 + Math.min(3.2, Math.log10(1 + (edge.requests / seconds) * 4)))) / 2;
-  return {...shade(edge, colouring, colours), width, dash: "", arrow: true};
+  const most = crowd > 200 ? 1 : crowd > 60 ? 2 : 3.2;
+  const width = Math.round(2 * (1 + Math.min(most, Math.log10(1 + (edge.requests / seconds) * 4)))) / 2;
+  const shaded = shade(edge, colouring, seconds, colours);
+  return {...shaded, width, opacity: shaded.rank >= 5 || crowd <= 60 ? 1 : crowd > 200 ? 0.42 : 0.8, dash: "", arrow: true};
 }
 
-function shade(edge: MapEdge, colouring: Colouring, colours: Palette): {colour: string; rank: number} {
+function shade(edge: MapEdge, colouring: Colouring, seconds: number, colours: Palette): {colour: string; rank: number} {
   if (colouring === "errors") {
     const part = edge.errors / edge.requests;
     if (part === 0) return {colour: colours.quiet, rank: 1};
@@ -56,7 +59,9 @@ function shade(edge: MapEdge, colouring: Colouring, colours: Palette): {colour: 
     if (us < 100_000) return {colour: colours.accent, rank: 3};
     return us < 1_000_000 ? {colour: colours.warn, rank: 5} : {colour: colours.warnStrong, rank: 6};
   }
-  return {colour: edge.requests > 0 ? colours.accent : colours.quiet, rank: 2};
+  const perSecond = edge.requests / seconds;
+  if (perSecond < 1) return {colour: colours.little, rank: 1};
+  return perSecond < 20 ? {colour: colours.some, rank: 2} : {colour: colours.accent, rank: 3};
 }
 
 export function labelOf(edge: MapEdge, colouring: Colouring, seconds: number): string {

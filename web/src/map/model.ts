@@ -35,7 +35,7 @@ export interface MapModel {
 }
 
 export const kClients = "outside clients";
-export const kNobody = "outside nobody";
+export const kNobody = "outside unknown";
 export const kGateway = "gateway";
 
 export function edgeId(from: string, to: string): string {
@@ -65,12 +65,11 @@ export function build(application: Application, graph: Graph | undefined): MapMo
   };
   const target = (from: string, to: string): string => {
     if (to === "") return kNobody;
-    return outside.get(edgeId(from, to)) ?? (names.has(to) ? to : `outside ${to}`);
+    return outside.get(edgeId(from, to)) ?? to;
   };
   const stand = (id: string) => {
     if (nodes.has(id)) return;
-    if (id === kNobody) nodes.set(id, {id, name: "nobody's", place: "nobody", note: "not of this application"});
-    else if (id.startsWith("outside ")) nodes.set(id, {id, name: id.slice(8), place: "outside", note: "outside"});
+    if (id === kNobody) nodes.set(id, {id, name: "unknown", place: "nobody", note: "not of this application"});
     else nodes.set(id, {id, name: id, place: "service", note: "no longer declared"});
   };
 

@@ -52,7 +52,7 @@ export const NodeCard = memo(
               {rate(stats.requests / seconds)}
               {stats.errors > 0 && <em className="warn">{percent(stats.errors, stats.requests)}</em>}
             </>
-          ) : (
+          ) : stats && stats.denied > 0 ? null : (
             node.note
           )}
           {stats && stats.denied > 0 && <em className="bad">{stats.denied} denied</em>}
@@ -68,7 +68,7 @@ function same(a: NodeStats | undefined, b: NodeStats | undefined): boolean {
 }
 
 function said(node: MapNode, stats: NodeStats | undefined, seconds: number): string {
-  const parts = [node.name, node.place === "nobody" ? "addresses that are nobody's" : node.place];
+  const parts = [node.name, node.place === "nobody" ? "addresses that are not of this application" : node.place];
   if (node.service && node.place !== "job") parts.push(serviceState(node.service));
   if (stats && stats.requests > 0) parts.push(`${rate(stats.requests / seconds)} requests`, `${percent(stats.errors, stats.requests)} errors`);
   if (stats && stats.denied > 0) parts.push(`${stats.denied} denied`);

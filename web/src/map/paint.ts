@@ -4,6 +4,7 @@ import type {Curve} from "./curves";
 export interface Look {
   colour: string;
   width: number; // in pixels of the screen
+  opacity: number;
   dash: "" | "dashed" | "dotted";
   rank: number; // higher is drawn later, above
   arrow: boolean;
@@ -30,7 +31,7 @@ interface Bucket {
   curves: Curve[];
 }
 
-const kFaint = 0.13;
+const kFaint = 0.12;
 
 /// What is drawn together, in order; made when something changed, not for each frame.
 export function buckets(scene: Scene): Bucket[] {
@@ -39,7 +40,7 @@ export function buckets(scene: Scene): Bucket[] {
     const look = scene.looks.get(id);
     if (!look) continue;
     const faint = scene.lit !== null && !scene.lit.has(id);
-    const key = `${look.rank} ${faint} ${look.colour} ${look.width} ${look.dash}`;
+    const key = `${look.rank} ${faint} ${look.colour} ${look.width} ${look.opacity} ${look.dash}`;
     const bucket = made.get(key) ?? {look, faint, curves: []};
     bucket.curves.push(curve);
     made.set(key, bucket);
@@ -52,10 +53,11 @@ export function paint(context: CanvasRenderingContext2D, scene: Scene, list: Buc
   context.clearRect(0, 0, width * ratio, height * ratio);
   context.setTransform(view.k * ratio, 0, 0, view.k * ratio, view.x * ratio, view.y * ratio);
   const seen = {left: -view.x / view.k, top: -view.y / view.k, right: (width - view.x) / view.k, bottom: (height - view.y) / view.k};
+  const lit = scene.lit !== null;
   for (const {look, faint, curves} of list) {
     const shown = curves.filter((curve) => touches(curve, seen));
     if (shown.length === 0) continue;
-    context.globalAlpha = faint ? kFaint : 1;
+    context.globalAlpha = faint ? Math.min(kFaint, look.opacity) : lit ? 1 : look.opacity;
     context.strokeStyle = look.colour;
     const line = look.width / Math.max(view.k, 0.55);
     context.lineWidth = line;

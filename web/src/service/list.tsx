@@ -75,7 +75,7 @@ function List({application, graph}: {application: Application; graph: Graph | un
             },
             {name: "Owner", cell: (row) => <span className="second">{row.service.owner ?? ""}</span>, sort: (row) => row.service.owner ?? ""},
             {name: "Speaks", cell: (row) => <span className="second">{[...new Set((row.service.ports ?? []).map((port) => port.protocol))].join(", ") || row.service.kind}</span>},
-            {name: "Rate", number: true, cell: (row) => rate(row.requests / seconds), sort: (row) => row.requests},
+            {name: "Rate", number: true, cell: (row) => (row.requests > 0 ? rate(row.requests / seconds) : <span className="quiet">–</span>), sort: (row) => row.requests},
             {name: "Errors", number: true, cell: (row) => <span className={row.errors > 0 ? "warn" : "quiet"}>{percent(row.errors, row.requests)}</span>, sort: (row) => row.errors / Math.max(1, row.requests)},
             {name: "Slowest p99", number: true, cell: (row) => (row.p99_us > 0 ? duration(row.p99_us) : "–"), sort: (row) => row.p99_us},
             {name: "Denied", number: true, cell: (row) => <span className={row.denied > 0 ? "bad" : "quiet"}>{count(row.denied)}</span>, sort: (row) => row.denied},

@@ -12,12 +12,13 @@ import {Pill, statusTone} from "../ui/marks";
 import {Answered, NothingHere, NotSeen} from "../ui/states";
 import {Scatter} from "./scatter";
 
+const kUsual = "200"; // newest
 const kFilters = ["q", "service", "route", "min_ms", "error", "denied", "limit"] as const;
 
 export function TraceList() {
   const {parameters, range} = useRoute();
   const given = Object.fromEntries(kFilters.map((name) => [name, parameters.get(name) ?? ""]));
-  const answer = useAnswer<Traces>(query("traces", {...inQuestion(range), ...given}), refreshMs(range));
+  const answer = useAnswer<Traces>(query("traces", {...inQuestion(range), ...given, limit: given.limit || kUsual}), refreshMs(range));
   const list = useRef<HTMLTableSectionElement>(null);
   const filtered = kFilters.some((name) => name !== "limit" && given[name]);
 
@@ -43,7 +44,7 @@ export function TraceList() {
               <NothingHere window={window} what="traces" hint={filtered && window.oldest_ms > 0 ? <p>None matches what is asked for. <a href={href(["traces"])}>Without conditions</a>, or in a longer range:</p> : undefined} />
             ) : (
               <>
-                <Scatter traces={traces} from={window.from_ms} to={window.to_ms} />
+                <Scatter traces={traces} from={more ? traces.at(-1)!.start_us / 1000 : window.from_ms} to={window.to_ms} />
                 <Rows traces={traces} list={list} />
                 {more && (
                   <p className="foot">
@@ -88,7 +89,11 @@ function Search({given, filtered}: {given: Record<string, string | undefined>; f
 }
 
 function Rows({traces, list}: {traces: TraceRow[]; list: React.Ref<HTMLTableSectionElement>}) {
-  const longest = useMemo(() => Math.max(1, ...traces.map((trace) => trace.duration_us)), [traces]);
+  // Logarithmic, like the dots above: the longest fills the column, and what took a tenth is still to be seen.
+  const [low, high] = useMemo(() => {
+    const logs = traces.map((trace) => Math.log10(Math.max(1, trace.duration_us)));
+    return [Math.floor(Math.min(...logs)), Math.max(...logs)];
+  }, [traces]);
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label="Traces">
       <table className="data traces">
@@ -121,7 +126,7 @@ function Rows({traces, list}: {traces: TraceRow[]; list: React.Ref<HTMLTableSect
               </td>
               <td className="took">
                 <span>{duration(trace.duration_us)}</span>
-                <i style={{width: `${Math.max(0.6, (100 * trace.duration_us) / longest)}%`}} className={trace.errors > 0 ? "warn" : ""} aria-hidden="true" />
+                <i style={{width: `${Math.max(2, (100 * (Math.log10(Math.max(1, trace.duration_us)) - low)) / Math.max(0.1, high - low))}%`}} className={trace.errors > 0 ? "warn" : ""} aria-hidden="true" />
               </td>
               <td className="number">{trace.spans}</td>
               <td className="second clip services" title={trace.services.join(", ")}>

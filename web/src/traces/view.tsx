@@ -33,7 +33,7 @@ function Shown({trace, why, window}: {trace: Trace; why: Why | undefined; window
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const all = useMemo(() => rows(trace, everyHop), [trace, everyHop]);
   const shown = useMemo(() => visible(all, closed), [all, closed]);
-  const row = all.find((each) => each.id === chosen || each.inner?.id === chosen);
+  const row = chosen ? all.find((each) => each.id === chosen || each.inner?.id === chosen) : undefined;
   const root = all[0]?.span;
   const choose = (span: string | undefined) => go(changed({span}), true);
   const toggle = (span: string, open?: boolean) =>

@@ -75,7 +75,8 @@ function SpanRow({row, total, open, chosen, tabbed, cause, onChoose, onToggle}: 
   const left = (100 * row.at_us) / total;
   const width = Math.max(0.25, (100 * span.duration_us) / total);
   const way = span.duration_us > 0 ? Math.min(100, (100 * row.way_us) / span.duration_us) : 0;
-  const after = left + width > 82;
+  // Beside the bar where there is room, else within it.
+  const side = left + width <= 80 ? "after" : left > 20 ? "before" : "within";
   return (
     <div className={`spanrow${chosen ? " chosen" : ""}${cause ? " cause" : ""}`} role="row" aria-level={row.depth + 1} aria-expanded={row.children > 0 ? open : undefined} aria-selected={chosen} data-row={row.id} tabIndex={tabbed ? 0 : -1} onClick={() => onChoose(row.id)}>
       <span className="what" role="gridcell" style={{paddingLeft: 10 + row.depth * 14}}>
@@ -108,7 +109,7 @@ function SpanRow({row, total, open, chosen, tabbed, cause, onChoose, onToggle}: 
           {way > 0.5 && <i className="way" style={{width: `${way}%`}} />}
           {span.events?.map((event) => <i key={`${event.at_us} ${event.name}`} className="event" style={{left: `${(100 * (event.at_us - span.start_us)) / Math.max(1, span.duration_us)}%`}} />)}
         </i>
-        <small aria-hidden="true" style={after ? {right: `${100 - left}%`} : {left: `${left + width}%`}}>
+        <small aria-hidden="true" className={side === "within" ? `within${bad ? " warn" : ""}` : ""} style={side === "before" ? {right: `${100 - left}%`} : side === "within" ? {right: `${100 - left - width}%`} : {left: `${left + width}%`}}>
           {duration(span.duration_us)}
           {way > 15 && row.way_us > 1000 ? `, ${duration(row.way_us)} on the way` : ""}
         </small>
@@ -143,7 +144,7 @@ function DenialRow({denial, depth, trace, total}: {denial: Decision; depth: numb
       <span className="what" role="gridcell" style={{paddingLeft: 27 + depth * 14}}>
         <Pill tone="bad">{denial.verdict}</Pill>
         <a className="clip" href={href(["access", "decisions"], {trace: trace.id, service: denial.subject})}>
-          {denial.subject} → {denial.object || "nobody's"} {denial.action}
+          {denial.subject} → {denial.object || "unknown"} {denial.action}
         </a>
         {denial.rule_at && <code className="quiet">{denial.rule_at}</code>}
       </span>

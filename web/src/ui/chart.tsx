@@ -22,9 +22,9 @@ const kLines: Record<Kind, Line[]> = {
     {label: "errors", colour: "--warn-fill", fill: "--warn-fill", value: (point, step) => point.errors / step},
   ],
   latency: [
-    {label: "p50", colour: "--text-3", value: (point) => point.p50_us ?? null},
-    {label: "p90", colour: "--accent-fill", value: (point) => point.p90_us ?? null},
-    {label: "p99", colour: "--accent", value: (point) => point.p99_us ?? null},
+    {label: "p50", colour: "--chart-1", value: (point) => point.p50_us ?? null},
+    {label: "p90", colour: "--chart-2", value: (point) => point.p90_us ?? null},
+    {label: "p99", colour: "--chart-3", value: (point) => point.p99_us ?? null},
   ],
   denied: [{label: "denied", colour: "--bad-fill", fill: "--bad-soft", value: (point) => point.denied}],
 };
@@ -84,16 +84,16 @@ function options(kind: Kind, width: number, height: number): uPlot.Options {
   return {
     width,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     cursor: {points: {size: 6}, drag: {x: true, y: false}, sync: {key: "time"}},
-    legend: {live: true},
+    legend: {live: true, markers: {width: 0, fill: (_, at) => (at > 0 ? colour(kLines[kind][at - 1]!.colour) : "transparent")}},
     scales: {y: {range: (_, _low, high) => [0, high > 0 ? high * 1.12 : 1]}},
     axes: [
       {...axis, size: 26, space: 70, values: (_, splits) => splits.map((at) => clock(at * 1000).replace(/:00$/, ""))},
       {...axis, size: 58, space: 32, values: (_, splits) => splits.map((value) => (value === 0 ? "0" : kWritten[kind](value)))},
     ],
     series: [
-      {label: "at", value: (_, at) => (at === null ? "" : clock(at * 1000))},
+      {label: "", value: (_, at) => (at === null ? "" : clock(at * 1000))},
       ...kLines[kind].map(
         (line): uPlot.Series => ({
           label: line.label,
