@@ -75,8 +75,9 @@ export function App() {
           Skip to the view
         </a>
         <header className="bar">
-          <a className="brand" href={href(["map"])} aria-label={`Bulkhead console${name ? `, ${name}` : ""}`}>
+          <a className="brand" href={href(["map"])}>
             <Mark />
+            <span className="unseen">Bulkhead console</span>
             <span>{name ?? "Bulkhead"}</span>
             {application.data && <small>v{application.data.version}</small>}
           </a>

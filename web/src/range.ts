@@ -45,7 +45,7 @@ export function bounds(range: Range, now: number): [number, number] {
 export function shifted(range: Range, by: -1 | 1, now: number): Range {
   const [from, to] = bounds(range, now);
   const step = ((to - from) / 2) * by;
-  if (to + step >= now) return "live" in range ? range : {live: nearest(to - from)};
+  if (to + step >= now - Math.abs(step) / 8) return "live" in range ? range : {live: nearest(to - from)};
   return {from: Math.round(from + step), to: Math.round(to + step)};
 }
 

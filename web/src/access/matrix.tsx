@@ -86,9 +86,8 @@ export function Matrix({application, graph}: {application: Application; graph: G
                   aria-label={said(edge)}
                   onMouseEnter={() => setNear(edge)}
                   onFocus={() => setNear(edge)}
-                >
-                  {size >= 30 && edge.declared.length > 0 ? permissionCount(edge) : ""}
-                </a>
+                  data-count={size >= 30 && edge.declared.length > 0 ? permissionCount(edge) : undefined}
+                />
               </li>
             ))}
           </ul>

@@ -43,7 +43,7 @@ export function Rules({application, graph}: {application: Application; graph: Gr
           <a href={changed({q: null, unused: null, rule: null})}>All rules</a>
         </Empty>
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Rules">
+        <div className="scroll" tabIndex={0} role="group" aria-label="Rules">
           <table className="data rules">
             <thead>
               <tr>

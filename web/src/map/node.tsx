@@ -40,17 +40,22 @@ export const NodeCard = memo(
         tabIndex={tabbed ? 0 : -1}
         draggable={false}
         aria-current={selected ? "true" : undefined}
-        aria-label={said(node, stats, seconds)}
       >
         <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.25" strokeLinejoin="round" strokeLinecap="round" aria-hidden="true">
           <path d={kIcons[node.place]} />
         </svg>
         <span className="name">{node.name}</span>
+        <span className="unseen">{said(node)}</span>
         <span className="figures">
           {busy ? (
             <>
               {rate(stats.requests / seconds)}
-              {stats.errors > 0 && <em className="warn">{percent(stats.errors, stats.requests)}</em>}
+              {stats.errors > 0 && (
+                <em className="warn">
+                  {percent(stats.errors, stats.requests)}
+                  <span className="unseen"> errors</span>
+                </em>
+              )}
             </>
           ) : stats && stats.denied > 0 ? null : (
             node.note
@@ -67,10 +72,7 @@ function same(a: NodeStats | undefined, b: NodeStats | undefined): boolean {
   return a?.requests === b?.requests && a?.errors === b?.errors && a?.denied === b?.denied;
 }
 
-function said(node: MapNode, stats: NodeStats | undefined, seconds: number): string {
-  const parts = [node.name, node.place === "nobody" ? "addresses that are not of this application" : node.place];
-  if (node.service && node.place !== "job") parts.push(serviceState(node.service));
-  if (stats && stats.requests > 0) parts.push(`${rate(stats.requests / seconds)} requests`, `${percent(stats.errors, stats.requests)} errors`);
-  if (stats && stats.denied > 0) parts.push(`${stats.denied} denied`);
-  return parts.join(", ");
+function said(node: MapNode): string {
+  const place = node.place === "nobody" ? "addresses that are not of this application" : node.place === node.name ? "" : node.place;
+  return [place, node.service && node.place !== "job" ? serviceState(node.service) : ""].filter(Boolean).join(", ");
 }

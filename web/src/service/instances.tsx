@@ -24,7 +24,7 @@ export function Instances({service}: {service: Service}) {
           <Command text={`bulkhead logs ${service.name}`} />
         </Empty>
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Instances">
+        <div className="scroll" tabIndex={0} role="group" aria-label="Instances">
           <table className="data">
             <thead>
               <tr>

@@ -95,7 +95,7 @@ function Rows({traces, list}: {traces: TraceRow[]; list: React.Ref<HTMLTableSect
     return [Math.floor(Math.min(...logs)), Math.max(...logs)];
   }, [traces]);
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Traces">
+    <div className="scroll" tabIndex={0} role="group" aria-label="Traces">
       <table className="data traces">
         <thead>
           <tr>

@@ -59,7 +59,7 @@ export function Chart({title, series, kind, height = 150}: {title: string; serie
   return (
     <figure className="chart">
       <figcaption>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
       </figcaption>
       <div ref={host} role="img" aria-label={`${title}: ${spoken(series, kind)}`} />
     </figure>

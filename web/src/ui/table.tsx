@@ -16,7 +16,7 @@ export function Table<Row>({label, columns, rows, id, limit = 0}: {label: string
   const sorted = by ? [...rows].sort((a, b) => compare(by(a), by(b)) * (order!.down ? -1 : 1)) : rows;
   const shown = limit > 0 && !all ? sorted.slice(0, limit) : sorted;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label={label}>
+    <div className="scroll" tabIndex={0} role="group" aria-label={label}>
       <table className="data">
         <thead>
           <tr>
