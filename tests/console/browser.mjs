@@ -8,7 +8,7 @@ import {fileURLToPath} from "node:url";
 
 const top = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const build = process.env.BULKHEAD_BUILD ?? join(top, "build/release");
-const bundle = process.env.CONSOLE ?? join(build, "console");
+export const bundle = process.env.CONSOLE ?? join(build, "console");
 export const shots = join(build, "console-screenshots");
 const require = createRequire(join(top, "web/package.json"));
 const {chromium} = require("playwright-core");

@@ -8,6 +8,11 @@ export interface StageEvents {
   press: (x: number, y: number) => void;
 }
 
+// From so many lines on, what was painted is moved and scaled for as long as it covers the window, and painted anew when the view rests:
+// a thousand curves cost 20 ms of a processor, a picture that is moved costs none of it.
+const kHeavy = 150;
+const kRest = 140;
+const kMargin = 0.3; // of the window, painted beyond each of its sides
 const kSmallest = 0.12;
 const kLargest = 2.5;
 
@@ -17,6 +22,8 @@ export class Stage {
   private scene: Scene | undefined;
   private list: ReturnType<typeof buckets> = [];
   private frame = 0;
+  private painted: View | undefined; // what the canvas shows, if that is still what is known
+  private resting: number | undefined;
   private width = 0;
   private height = 0;
   private extent = {width: 0, height: 0};
@@ -50,11 +57,14 @@ export class Stage {
   close(): void {
     this.gone.abort();
     cancelAnimationFrame(this.frame);
+    window.clearTimeout(this.resting);
   }
 
   show(scene: Scene): void {
     this.scene = scene;
     this.list = buckets(scene);
+    if (this.resting !== undefined && this.heavy() && this.painted) return; // news can wait until the view rests
+    this.painted = undefined;
     this.ask();
   }
 
@@ -98,6 +108,9 @@ export class Stage {
 
   private set(view: View): void {
     this.view = view;
+    this.layer.style.willChange = "transform";
+    window.clearTimeout(this.resting);
+    this.resting = window.setTimeout(() => this.rest(), kRest);
     this.ask();
     this.events.moved?.(view);
   }
@@ -106,13 +119,50 @@ export class Stage {
     this.frame ||= requestAnimationFrame(() => this.draw());
   }
 
+  // Sharp again, and with what was told meanwhile.
+  private rest(): void {
+    this.resting = undefined;
+    this.layer.style.willChange = "";
+    this.painted = undefined;
+    this.ask();
+  }
+
+  private heavy(): boolean {
+    return (this.scene?.curves.size ?? 0) > kHeavy;
+  }
+
   private draw(): void {
     this.frame = 0;
     const {x, y, k} = this.view;
     this.layer.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
     const zoom = k >= 0.72 ? "near" : k >= 0.44 ? "mid" : "far";
     if (this.layer.dataset.zoom !== zoom) this.layer.dataset.zoom = zoom;
-    if (this.scene) paint(this.context, this.scene, this.list, this.view, this.width, this.height, this.ratio());
+    if (!this.scene) return;
+    const [mx, my] = this.margins();
+    if (!this.painted || !this.heavy() || !this.covers(this.painted)) {
+      this.painted = this.view;
+      paint(this.context, this.scene, this.list, {x: x + mx, y: y + my, k}, this.width + 2 * mx, this.height + 2 * my, this.ratio());
+    }
+    const scale = k / this.painted.k;
+    this.canvas.style.transform = `translate(${x - (mx + this.painted.x) * scale}px, ${y - (my + this.painted.y) * scale}px) scale(${scale})`;
+  }
+
+  private margins(): [number, number] {
+    return [Math.round(this.width * kMargin), Math.round(this.height * kMargin)];
+  }
+
+  // Whether what was painted still fills the window, or all that there is was painted.
+  private covers(painted: View): boolean {
+    const [mx, my] = this.margins();
+    const scale = this.view.k / painted.k;
+    if (scale < 0.6 || scale > 1.6) return false;
+    const along = (at: number, was: number, margin: number, size: number, extent: number): boolean => {
+      const begin = at - (margin + was) * scale;
+      const fills = begin <= 0 && begin + (size + 2 * margin) * scale >= size;
+      const beyond = 80 * painted.k; // how far lines go beyond the nodes
+      return fills || (was + margin >= beyond && was + margin + extent * painted.k <= size + 2 * margin - beyond);
+    };
+    return along(this.view.x, painted.x, mx, this.width, this.extent.width) && along(this.view.y, painted.y, my, this.height, this.extent.height);
   }
 
   private ratio(): number {
@@ -124,10 +174,12 @@ export class Stage {
     if (clientWidth === this.width && clientHeight === this.height) return;
     this.width = clientWidth;
     this.height = clientHeight;
-    this.canvas.width = Math.round(clientWidth * this.ratio());
-    this.canvas.height = Math.round(clientHeight * this.ratio());
-    this.canvas.style.width = `${clientWidth}px`;
-    this.canvas.style.height = `${clientHeight}px`;
+    const [mx, my] = this.margins();
+    this.canvas.style.width = `${clientWidth + 2 * mx}px`;
+    this.canvas.style.height = `${clientHeight + 2 * my}px`;
+    this.canvas.width = Math.round((clientWidth + 2 * mx) * this.ratio());
+    this.canvas.height = Math.round((clientHeight + 2 * my) * this.ratio());
+    this.painted = undefined;
     if (this.touched) this.ask();
     else this.fit();
   }

@@ -1,4 +1,4 @@
-import {useCallback, useEffect, useMemo, useRef} from "react";
+import {useCallback, useDeferredValue, useEffect, useMemo, useRef} from "react";
 import {useAnswer} from "../api/answer";
 import {useApplication} from "../api/application";
 import {query} from "../api/ask";
@@ -20,10 +20,11 @@ export function MapView() {
   const application = useApplication();
   const {range} = useRoute();
   const graph = useLiveGraph(range);
+  const flows = useDeferredValue(graph.data); // news gives way to what is pressed and typed
   if (graph.refusal && !graph.data) return <Trouble refusal={graph.refusal} again={graph.again} />;
   return (
     <Answered answer={application} what="the map">
-      {(declared) => <Map application={declared} graph={graph.data} />}
+      {(declared) => <Map application={declared} graph={flows} />}
     </Answered>
   );
 }
