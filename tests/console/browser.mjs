@@ -69,6 +69,6 @@ export async function shot(page, name) {
 /** Waits until a view shows what it was opened for, and has nothing left that loads. */
 export async function settled(page, text) {
   if (text) await page.getByText(text).first().waitFor();
-  await page.waitForFunction(() => !document.querySelector(".shimmer"));
+  await page.waitForFunction(() => !document.querySelector(".shimmer, [aria-busy=true]"));
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }

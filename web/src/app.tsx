@@ -114,7 +114,7 @@ function View({view, detail}: {view: string; detail: string | undefined}) {
   if (view === "services") return detail ? <ServiceView name={detail} /> : <ServiceList />;
   if (view === "access") return <AccessView tab={detail ?? "matrix"} />;
   return (
-    <Empty title="There is no such view">
+    <Empty page title="There is no such view">
       <p>The address names “{view}”. The views are above.</p>
     </Empty>
   );

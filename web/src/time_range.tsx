@@ -63,7 +63,8 @@ function Choose({range, take}: {range: Range; take: (range: Range) => void}) {
       <h2>Live</h2>
       <div className="choices">
         {kChoices.map((choice, at) => (
-          <button key={choice} ref={at === 0 ? first : undefined} type="button" className="button" aria-pressed={"live" in range && range.live === choice} aria-label={spoken(choice)} onClick={() => take({live: choice})}>
+          <button key={choice} ref={at === 0 ? first : undefined} type="button" className="button" aria-pressed={"live" in range && range.live === choice} onClick={() => take({live: choice})}>
+            <span className="unseen">last </span>
             {choice}
           </button>
         ))}

@@ -43,7 +43,7 @@ export function Decisions() {
   const services = application.data?.services.map((service) => service.name) ?? [];
 
   return (
-    <section className="panel" aria-label="Decisions">
+    <section className="panel" aria-label="Decisions" aria-busy={answer.stale && answer.loading}>
       <header className="wrap">
         <h2>Decisions</h2>
         {live && <Pill tone="good">as they happen</Pill>}

@@ -83,7 +83,8 @@ function RuleRow({edge, usage, chosen}: {edge: DeclaredEdge; usage: {requests: n
         <a href={href(["map"], {edge: `${edge.from}>${target}`})}>{edge.to}</a>
         {edge.protocol && edge.protocol !== "http" && <span className="quiet"> {edge.protocol}</span>}
       </td>
-      <td className="permits">
+      <td>
+        <div className="permits">
         {edge.permissions && edge.permissions.length > 0 ? edge.permissions.map((permission) => <code key={permission.id}>{permission.text}</code>) : <span className="second">{edge.outside ?? "everything"}</span>}
         {edge.when && (
           <span>
@@ -96,6 +97,7 @@ function RuleRow({edge, usage, chosen}: {edge: DeclaredEdge; usage: {requests: n
           </span>
         ))}
         {edge.audited && <Pill tone="warn">audited</Pill>}
+        </div>
       </td>
       <td className="mono second">{edge.id}</td>
       <td className="mono nowrap">{edge.at ?? "–"}</td>

@@ -23,7 +23,7 @@ export function palette(): Palette {
     quiet: colour("--line-2"),
     little: colour("--chart-1"),
     some: colour("--chart-2"),
-    accent: colour("--accent-fill"),
+    accent: colour("--edge"),
     warn: colour("--warn-fill"),
     warnStrong: colour("--warn"),
     bad: colour("--bad-fill"),

@@ -20,7 +20,7 @@ export function Logs({service}: {service: string}) {
   const given = {q: parameters.get("q") ?? "", stream: parameters.get("stream") ?? "", trace: parameters.get("trace") ?? ""};
   const answer = useAnswer<Lines>(query("logs", {...inQuestion(range), service, ...given, limit: 300}), refreshMs(range));
   return (
-    <section className="panel" aria-label="Logs">
+    <section className="panel" aria-label="Logs" aria-busy={answer.stale && answer.loading}>
       <header className="wrap">
         <h2>Logs</h2>
         {given.trace && (

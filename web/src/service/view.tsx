@@ -21,7 +21,7 @@ export function ServiceView({name}: {name: string}) {
           const service = declared.services.find((each) => each.name === name);
           if (service) return <Shown application={declared} service={service} />;
           return (
-            <Empty title={`There is no service “${name}”`}>
+            <Empty page title={`There is no service “${name}”`}>
               <p>It may have been taken out of the manifest.</p>
               <a className="button" href={href(["services"])}>
                 All services

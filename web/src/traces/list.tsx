@@ -37,7 +37,7 @@ export function TraceList() {
         <NotSeen window={answer.data?.window} />
       </div>
       <Search given={given} filtered={filtered} />
-      <section className="panel" aria-label="Traces found">
+      <section className="panel" aria-label="Traces found" aria-busy={answer.stale && answer.loading}>
         <Answered answer={answer} what="traces">
           {({traces, more, window}) =>
             traces.length === 0 ? (

@@ -18,10 +18,10 @@ export function Loading({lines = 6, what}: {lines?: number; what: string}) {
   );
 }
 
-export function Empty({title, children}: {title: string; children?: ReactNode}) {
+export function Empty({title, page, children}: {title: string; page?: boolean; children?: ReactNode}) {
   return (
     <div className="state">
-      <h2>{title}</h2>
+      {page ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
     </div>
   );
@@ -32,7 +32,7 @@ export function Trouble({refusal, again}: {refusal: Refusal; again: () => void})
     <div className="state" role="alert">
       {refusal.what === "away" && (
         <>
-          <h2>The collector is away</h2>
+          <h1>The collector is away</h1>
           <p>{refusal.detail} Services go on without it, and their sidecars keep what they record. This page asks again every few seconds.</p>
           <div className="row">
             <span>Is it up?</span> <Command text="bulkhead status" />
@@ -41,7 +41,7 @@ export function Trouble({refusal, again}: {refusal: Refusal; again: () => void})
       )}
       {refusal.what === "session" && (
         <>
-          <h2>The session has ended</h2>
+          <h1>The session has ended</h1>
           <p>A login is good for one browser and some hours. For a fresh address, run this where the application runs:</p>
           <div className="row">
             <Command text="bulkhead console" />
@@ -50,7 +50,7 @@ export function Trouble({refusal, again}: {refusal: Refusal; again: () => void})
       )}
       {refusal.what === "forbidden" && (
         <>
-          <h2>Not from here</h2>
+          <h1>Not from here</h1>
           <p>{refusal.detail} Open the console at the address that this prints:</p>
           <div className="row">
             <Command text="bulkhead console" />
@@ -59,13 +59,13 @@ export function Trouble({refusal, again}: {refusal: Refusal; again: () => void})
       )}
       {refusal.what === "missing" && (
         <>
-          <h2>Not there</h2>
+          <h1>Not there</h1>
           <p>{refusal.detail}</p>
         </>
       )}
       {refusal.what === "mistake" && (
         <>
-          <h2>The collector did not understand</h2>
+          <h1>The collector did not understand</h1>
           <p>{refusal.detail}</p>
         </>
       )}
