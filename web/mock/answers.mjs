@@ -12,8 +12,8 @@ function moment(text, otherwise, now) {
   return text ? Number(text) : otherwise;
 }
 
-/** The function that answers: (path, parameters, whether nothing was recorded yet) → an answer, or undefined. */
-export function answers(application, began) {
+/** The function that answers: (path, parameters, whether nothing was recorded yet) → an answer, or undefined. `told`: decisions that were news. */
+export function answers(application, began, told) {
   const oldest = began - kKept;
   const startOf = (n, now) => {
     const turn = Math.floor(Math.floor(now / kEvery) / 2 ** 32) * 2 ** 32;
@@ -32,7 +32,7 @@ export function answers(application, began) {
     graph(parameters, empty) {
       const window = windowOf(parameters, empty);
       const [from, to] = seen(window);
-      return {window, edges: application.edges.map((edge) => flow(edge, from, to)), attempts: to > from ? attempts(application, from, to) : []};
+      return {window, edges: application.edges.map((edge) => flow(edge, from, to)), attempts: to > from ? [...attempts(application, from, to), ...tried(told, from, to)] : []};
     },
     series(parameters, empty) {
       const window = windowOf(parameters, empty);
@@ -57,15 +57,17 @@ export function answers(application, began) {
     decisions(parameters, empty) {
       const window = windowOf(parameters, empty);
       const [from, to] = seen(window);
-      const found = [];
-      for (let at = Math.floor(to / 45_000) * 45_000; at > from && found.length < 200; at -= 45_000) {
+      const asked = (made) => {
+        const service = parameters.get("service");
+        if (service && made.subject !== service && made.object !== service) return false;
+        return !parameters.get("verdict") || parameters.get("verdict") === made.verdict;
+      };
+      const found = told.filter((made) => made.at_us >= from * 1000 && made.at_us < to * 1000 && asked(made));
+      for (let at = Math.floor(Math.min(to, began) / 45_000) * 45_000; at > from && found.length < 200; at -= 45_000) {
         const n = Math.floor(at / 45_000);
         const near = [...numbersIn(at - 120_000, at)].find((each) => each % 11 === 5);
         const made = denial(application, at, n, near === undefined ? undefined : traceId(near));
-        const service = parameters.get("service");
-        if (service && made.subject !== service && made.object !== service) continue;
-        if (parameters.get("verdict") && parameters.get("verdict") !== made.verdict) continue;
-        found.push(made);
+        if (asked(made)) found.push(made);
       }
       return {window, more: false, decisions: found};
     },
@@ -97,6 +99,11 @@ export function answers(application, began) {
     if (what === "traces") return {window: windowOf(parameters, empty), trace: made};
     return what === "why" ? {window: windowOf(parameters, empty), ...why(made)} : undefined;
   };
+}
+
+// What was tried in other words than the usual ones.
+function tried(told, from, to) {
+  return told.filter((made) => made.at_us >= from * 1000 && made.at_us < to * 1000 && made.action.startsWith("POST /charges/")).map((made) => ({from: made.subject, to: made.object, target: made.action, protocol: "http", reason: made.reason, count: made.count, last_ms: Math.floor(made.at_us / 1000), allow: made.allow}));
 }
 
 function matches(made, parameters) {

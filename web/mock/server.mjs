@@ -17,9 +17,11 @@ const kPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-sr
 
 const began = Date.now();
 const application = estate(Number(given.services), Number(given.seed), began);
-const api = answers(application, began);
+const told = []; // every decision that was news: later answers have it too
+const api = answers(application, began, told);
 const streams = new Set();
 let mode = "normal";
+let asked = 0;
 let denials = 0;
 
 const server = createServer((request, response) => {
@@ -58,14 +60,20 @@ function tell(event, data) {
   for (const response of streams) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
+function decide(decision) {
+  told.unshift(decision);
+  told.length = Math.min(told.length, 500);
+  tell("decision", decision);
+}
+
 function steer(url, response) {
   if (url.pathname === "/mock/mode") mode = url.searchParams.get("is");
-  if (url.pathname === "/mock/deny") tell("decision", {...denial(application, Date.now(), 0), action: `POST /charges/${++denials}`});
+  if (url.pathname === "/mock/deny") decide({...denial(application, Date.now(), 0), action: `POST /charges/${++asked}`});
   if (url.pathname === "/mock/drop" || mode === "away") for (const each of streams) each.destroy();
   response.end("ok\n");
 }
 
 setInterval(() => mode === "normal" && tell("tick", tick(application, Date.now())), 500).unref();
-setInterval(() => mode === "normal" && tell("decision", denial(application, Date.now(), ++denials)), 9000).unref();
+setInterval(() => mode === "normal" && decide(denial(application, Date.now(), ++denials)), 9000).unref();
 server.listen(Number(given.port), "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}/`));
 if (!given.stay) process.stdin.on("end", () => process.exit(0)).resume();
