@@ -98,16 +98,15 @@ async function news(rounds) {
   await page.getByText("Live", {exact: true}).waitFor();
   const took = [];
   for (let n = 0; n < rounds; n++) {
-    await page.evaluate(() => {
+    await page.evaluate((action) => {
       globalThis.shown = new Promise((done) => {
-        const before = document.querySelectorAll(".decisions > li").length;
         new MutationObserver((_, observer) => {
-          if (document.querySelectorAll(".decisions > li").length <= before) return;
+          if (![...document.querySelectorAll(".decisions code")].some((code) => code.textContent === action)) return;
           observer.disconnect();
           done(performance.timeOrigin + performance.now());
         }).observe(document.querySelector("main"), {subtree: true, childList: true});
       });
-    });
+    }, `POST /charges/${n + 1}`);
     const began = performance.timeOrigin + performance.now();
     await collector.post("deny");
     took.push((await page.evaluate(() => globalThis.shown)) - began);

@@ -23,6 +23,7 @@ function views(traces, service) {
     ["matrix", "access/matrix", "callers"],
     ["rules", "access/rules", "Written at"],
     ["reach", `access/reach?service=${service}`, "could reach"],
+    ["calls", "access/calls", "Would allow it"],
     ["decisions", "access/decisions", "not declared"],
     ["past", `services/${service}?from=${Date.now() - 7_200_000}&to=${Date.now() - 3_600_000}`, "Instances"],
   ];

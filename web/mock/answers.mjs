@@ -87,6 +87,18 @@ export function answers(application, began, told) {
       }
       return {window, more: false, lines: lines.sort((a, b) => a.at_us - b.at_us)};
     },
+    calls(parameters, empty) {
+      const window = windowOf(parameters, empty);
+      const [from, to] = seen(window);
+      const calls = application.edges.flatMap((edge) => {
+        const {requests, last_ms} = flow(edge, from, to);
+        if (requests === 0) return [];
+        const texts = edge.permissions?.map(({text}) => text) ?? [""];
+        return texts.map((text) => ({from: edge.from, to: edge.to, port: edge.port, protocol: "http/1.1", ...(text ? {method: text.split(" ")[0], path: text.split(" ").slice(1).join(" ").replace("*", "17")} : {}), verdict: "allowed", count: Math.ceil(requests / texts.length), first_ms: from, last_ms, traces: []}));
+      });
+      const denied = to > from ? attempts(application, from, to).map((each) => ({from: each.from, to: each.to, method: each.target.split(" ")[0], path: each.target.split(" ")[1] ?? "", verdict: "denied", count: each.count, first_ms: from, last_ms: each.last_ms, allow: each.allow, traces: []})) : [];
+      return {window, calls: [...denied, ...calls]};
+    },
     reach: (parameters) => reach(application, parameters.get("service")),
   };
 

@@ -40,6 +40,7 @@ export function estate(size, seed, now) {
     line++;
     edges.unshift({id: `gateway.routes.${name}`, kind: "route", from: "gateway", to: name, port: 8080, protocol: "http", at: at(7), permissions: [{id: `gateway.routes.${name}[0]`, text: `* /api/${name}/*`, at: at(16)}]});
   }
+  if (size === 40) edges.push({id: "orders-api.calls.search-api", kind: "call", from: "orders-api", to: "search-api", port: 8080, protocol: "http", declared: false}); // both learn
   const first = edges.find((edge) => edge.kind === "call");
   first.when = "resource.customer == user.sub";
   first.denies = [{id: "deny.no-admin", at: "bulkhead.yaml:6:5"}];
@@ -127,7 +128,7 @@ function service(name, random, now) {
     instances: Array.from({length: scale}, (_, n) => instance(name, n + 1, now)),
   };
   const luck = hashed(name, 9);
-  if (luck < 0.05) Object.assign(made.instances[0], {state: "starting", reason: "waiting_for_health", restarts: 3, since_ms: 4200});
+  if (luck < 0.05) Object.assign(made.instances[0], {state: "starting", reason: "waiting_for_health", restarts: 3, since_ms: now - 4200});
   else if (luck < 0.09) made.updating = {left: 1, canary: false, can_go_back: true};
   else if (luck < 0.12) made.instances[0].not_enforced = [{what: "memory", reason: "The host's cgroups are not delegated.", fix: "Run `bulkhead doctor` for the line that delegates them."}];
   return made;
@@ -140,7 +141,7 @@ function instance(name, n, now) {
     state: "ready",
     reason: "",
     restarts: hashed(id) < 0.1 ? 1 : 0,
-    since_ms: Math.round(3_600_000 * (1 + 30 * hashed(id, 1))),
+    since_ms: Math.round(now - 3_600_000 * (1 + 30 * hashed(id, 1))),
     serial: Math.floor(hashed(id, 2) * 2 ** 48).toString(16).padStart(12, "0"),
     not_after: Math.round(now / 1000 + 1800 + 1500 * hashed(id, 4)),
     service_pid: 1000 + Math.floor(hashed(id, 5) * 30000),

@@ -18,7 +18,7 @@ export function flow(edge, from_ms, to_ms) {
   const {rate, errors, p50_us, tail} = nature(edge);
   const requests = Math.round(rate * ((to_ms - from_ms) / 1000) * breath(edge.id, to_ms));
   const failed = Math.round(requests * errors);
-  const answer = {from: edge.from, to: edge.to, port: edge.port, protocol: edge.protocol, declared: true, id: edge.id, requests, errors: failed, denied: edge.denies ? Math.round(requests / 400) : 0};
+  const answer = {from: edge.from, to: edge.to, port: edge.port, protocol: edge.protocol, declared: edge.declared !== false, id: edge.id, requests, errors: failed, denied: edge.denies ? Math.round(requests / 400) : 0};
   if (requests === 0) return answer;
   return {
     ...answer,

@@ -36,9 +36,11 @@ export function Decisions() {
     (!given.trace || decision.trace === given.trace) &&
     (!given.q || [decision.action, decision.object, decision.rule, decision.rule_at, decision.request_id].some((text) => text?.includes(given.q)));
   const shown = useMemo(() => {
-    const upTo = (answer.data?.window.to_ms ?? 0) * 1000;
-    const fresh = live ? told.filter((decision) => decision.at_us > upTo) : [];
-    return [...fresh, ...(answer.data?.decisions ?? [])].filter(matches);
+    const answered = answer.data?.decisions ?? [];
+    const known = new Set(answered.map(idOf));
+    const since = (answer.data?.window.from_ms ?? 0) * 1000;
+    const fresh = live ? told.filter((decision) => decision.at_us >= since && !known.has(idOf(decision))) : [];
+    return [...fresh, ...answered].filter(matches).sort((a, b) => b.at_us - a.at_us);
   }, [answer.data, told, live, given.service, given.verdict, given.trace, given.q]);
   const services = application.data?.services.map((service) => service.name) ?? [];
 
@@ -56,7 +58,7 @@ export function Decisions() {
           </span>
         )}
         <NotSeen window={answer.data?.window} />
-        <Segments label="Verdict" value={given.verdict} options={[["", "All"], ["denied", "Denied"], ["audited", "Audited"], ["unknown", "Unknown"]]} onChange={(verdict) => go(changed({verdict}), true)} />
+        <Segments label="Verdict" value={given.verdict} options={[["", "All"], ["denied", "Denied"], ["audited", "Audited"], ["learned", "Learned"], ["unknown", "Unknown"]]} onChange={(verdict) => go(changed({verdict}), true)} />
         <span className="find">
           <Select label="Service" value={given.service} options={[["", "any service"], ...services.map((name): [string, string] => [name, name])]} onChange={(service) => go(changed({service}))} />
         </span>
@@ -72,7 +74,7 @@ export function Decisions() {
             <>
               <ul className="decisions">
                 {shown.map((decision) => (
-                  <Item key={`${decision.at_us} ${decision.subject} ${decision.object} ${decision.action}`} decision={decision} />
+                  <Item key={idOf(decision)} decision={decision} />
                 ))}
               </ul>
               {more && <p className="foot">There are more: a service, a verdict or a shorter range makes them fewer.</p>}
@@ -84,8 +86,12 @@ export function Decisions() {
   );
 }
 
+function idOf(decision: Decision): string {
+  return `${decision.at_us} ${decision.subject} ${decision.object} ${decision.action}`;
+}
+
 function Item({decision}: {decision: Decision}) {
-  const tone = decision.verdict === "denied" ? "bad" : "warn";
+  const tone = decision.verdict === "denied" ? "bad" : decision.verdict === "learned" ? "accent" : "warn";
   return (
     <li>
       <details>

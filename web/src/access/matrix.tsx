@@ -4,7 +4,7 @@ import {useMemo, useRef, useState, type KeyboardEvent} from "react";
 import type {Application, Graph} from "../api/types";
 import {count, plural} from "../format";
 import {build, kClients, type MapEdge, type MapModel} from "../map/model";
-import {undeclared} from "../map/looks";
+import {learned, undeclared} from "../map/looks";
 import {href} from "../route";
 import {permissions} from "../service/neighbours";
 import {Empty} from "../ui/states";
@@ -101,6 +101,7 @@ const plain = (id: string) => id.replace("outside ", "");
 
 function kind(edge: MapEdge): string {
   if (undeclared(edge)) return "denied";
+  if (learned(edge)) return "learned";
   return `${edge.requests > 0 ? "used" : "unused"}${edge.denied + edge.attempted > 0 ? " some" : ""}`;
 }
 
@@ -112,6 +113,7 @@ function permissionCount(edge: MapEdge): string {
 function said(edge: MapEdge): string {
   const who = `${plain(edge.from)} → ${plain(edge.to)}`;
   if (undeclared(edge)) return `${who}: not declared; tried and denied ${plural(edge.attempted, "time")}`;
+  if (learned(edge)) return `${who}: not declared, and used: ${plural(edge.requests, "request")}`;
   const used = edge.requests > 0 ? plural(edge.requests, "request") : "not used";
   return `${who}: ${permissions(edge)}; ${used}${edge.denied + edge.attempted > 0 ? `, ${count(edge.denied + edge.attempted)} denied` : ""}`;
 }

@@ -38,6 +38,11 @@ export function Rules({application, graph}: {application: Application; graph: Gr
           <Field id="search" label="Find a rule" value={find} placeholder="Service, path, file:line" width={200} onTake={(q) => go(changed({q}), true)} />
         </span>
       </header>
+      {chosen && !application.edges.some(has) && (
+        <p className="notice">
+          There is no rule <code>{chosen}</code> now: it was of an earlier manifest.
+        </p>
+      )}
       {shown.length === 0 ? (
         <Empty title="No rule matches">
           <a href={changed({q: null, unused: null, rule: null})}>All rules</a>

@@ -2,6 +2,7 @@ import {useApplication} from "../api/application";
 import {useLiveGraph} from "../map/live";
 import {href, useRoute} from "../route";
 import {Answered, Empty, NotSeen} from "../ui/states";
+import {CallList} from "./calls";
 import {Decisions} from "./decisions";
 import {Matrix} from "./matrix";
 import {ReachOf} from "./reach";
@@ -11,6 +12,7 @@ const kTabs = [
   ["matrix", "Matrix", "who may call whom"],
   ["rules", "Rules", "every declared way, and where it is written"],
   ["reach", "Reach", "where an intruder in one service could get"],
+  ["calls", "Calls", "what was called or tried, each kind once"],
   ["decisions", "Decisions", "what was denied, as it happens"],
 ] as const;
 
@@ -32,10 +34,12 @@ export function AccessView({tab}: {tab: string}) {
         </nav>
         {known && <span className="second">{known[2]}</span>}
         <span className="grow" />
-        {tab !== "decisions" && tab !== "reach" && <NotSeen window={graph.data?.window} />}
+        {tab !== "decisions" && tab !== "reach" && tab !== "calls" && <NotSeen window={graph.data?.window} />}
       </div>
       {tab === "decisions" ? (
         <Decisions />
+      ) : tab === "calls" ? (
+        <CallList />
       ) : (
         <Answered answer={application} what="access">
           {(declared) => {

@@ -1,5 +1,5 @@
-import {useCallback, useEffect, useRef, useState} from "react";
-import {ask, Refusal} from "./ask";
+import {useCallback, useEffect, useState} from "react";
+import {ask, Refusal, type Trouble} from "./ask";
 
 export interface Answer<T> {
   data: T | undefined; // of `path`, or of the path before while this one loads: `stale` tells
@@ -8,6 +8,9 @@ export interface Answer<T> {
   stale: boolean;
   again: () => void;
 }
+
+// A collector that is away comes back by itself, and another window may log in: both are asked again, whatever the view wanted.
+const kAgain: Partial<Record<Trouble, number>> = {away: 3000, session: 10_000};
 
 interface Held<T> {
   path: string | null;
@@ -21,7 +24,6 @@ export function useAnswer<T>(path: string | null, every = 0): Answer<T> {
   const [held, hold] = useState<Held<T>>({path: null});
   const [round, setRound] = useState(0);
   const [loading, setLoading] = useState(path !== null);
-  const failed = useRef(false);
 
   useEffect(() => {
     if (path === null) {
@@ -32,19 +34,17 @@ export function useAnswer<T>(path: string | null, every = 0): Answer<T> {
     let timer: number | undefined;
     const once = async () => {
       setLoading(true);
+      let next = every;
       try {
         const data = await ask<T>(path, gone.signal);
-        failed.current = false;
         hold({path, data});
       } catch (error) {
         if (gone.signal.aborted) return;
-        failed.current = true;
         const refusal = error instanceof Refusal ? error : new Refusal("mistake", String(error));
+        next = kAgain[refusal.what] ?? every;
         hold((before) => (before.path === path && refusal.what === "away" ? {...before, refusal} : {path, refusal}));
       }
       setLoading(false);
-      // A collector that is away is asked now and then, whatever the view wanted: it comes back by itself.
-      const next = failed.current ? 3000 : every;
       if (next > 0) timer = window.setTimeout(whenVisible, next);
     };
     const whenVisible = () => {

@@ -15,20 +15,26 @@ export class Refusal extends Error {
 const kPatience = 15_000;
 
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const deadline = AbortSignal.timeout(kPatience);
-  let response: Response;
+  const stop = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    stop.abort();
+  }, kPatience);
+  // By hand: a signal that AbortSignal.any() makes of one that lives as long as its view stays with it.
+  const leave = () => stop.abort();
+  signal?.addEventListener("abort", leave, {once: true});
   try {
-    response = await fetch(`api/v1/${path}`, {
-      headers: {accept: "application/json"},
-      signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
-    });
+    const response = await fetch(`api/v1/${path}`, {headers: {accept: "application/json"}, signal: stop.signal});
+    if (response.ok) return (await response.json()) as T;
+    throw new Refusal(trouble(response.status), await detail(response));
   } catch (error) {
-    if (signal?.aborted) throw error;
-    const late = error instanceof DOMException && error.name === "TimeoutError";
+    if (error instanceof Refusal || signal?.aborted) throw error;
     throw new Refusal("away", late ? "It did not answer within 15 s." : "Nothing answers at this address.");
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
   }
-  if (response.ok) return (await response.json()) as T;
-  throw new Refusal(trouble(response.status), await detail(response));
 }
 
 function trouble(status: number): Trouble {

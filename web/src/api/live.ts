@@ -15,6 +15,7 @@ const watchers = new Set<() => void>();
 let source: EventSource | undefined;
 let state: State = "connecting";
 let retry: number | undefined;
+let patience = 3000; // until it is tried again: longer with every try that failed
 
 function become(next: State) {
   if (state === next) return;
@@ -25,11 +26,15 @@ function become(next: State) {
 function open() {
   window.clearTimeout(retry);
   source = new EventSource("api/v1/events");
-  source.onopen = () => become("live");
+  source.onopen = () => {
+    patience = 3000;
+    become("live");
+  };
   source.onerror = () => {
     become("broken");
     if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again itself
-    retry = window.setTimeout(open, 3000);
+    retry = window.setTimeout(open, patience);
+    patience = Math.min(30_000, patience * 2);
   };
   for (const name of ["tick", "application", "decision"] as const) {
     source.addEventListener(name, (message) => {

@@ -12,7 +12,7 @@ export interface Instance {
   state: string;
   reason?: string;
   restarts?: number;
-  since_ms?: number; // for so long
+  since_ms?: number;
   serial?: string;
   not_after?: number; // seconds
   service_pid?: number;
@@ -40,6 +40,7 @@ export interface Service {
 
 export interface DeclaredEdge {
   id: string;
+  declared?: boolean; // false: it is there as both ends are in mode learn
   kind: "call" | "route" | "egress";
   from: string;
   to: string;
@@ -181,7 +182,7 @@ export interface Decision {
   object: string;
   owner?: string;
   action?: string;
-  verdict: "denied" | "audited" | "unknown";
+  verdict: "denied" | "audited" | "learned" | "unknown";
   rule?: string;
   rule_at?: string;
   reason?: string;
@@ -219,6 +220,26 @@ export interface Why {
   summary: string;
   cause?: {what: string; service?: string; text: string; span?: string; rule?: string; rule_at?: string};
   steps: {at_us: number; duration_us: number; depth: number; span?: string; text: string}[];
+}
+
+export interface Call {
+  from: string;
+  to: string;
+  port?: number;
+  protocol?: string;
+  method?: string;
+  path?: string;
+  verdict: "allowed" | "denied" | "audited" | "learned";
+  count: number;
+  first_ms: number;
+  last_ms: number;
+  allow?: string;
+  traces?: string[];
+}
+
+export interface Calls {
+  window: Window;
+  calls: Call[];
 }
 
 export interface Reach {

@@ -6,7 +6,7 @@ const kSteps: Record<Colouring, [string, string][]> = {
   latency: [["quiet", "p99 below 10 ms"], ["accent", "below 100 ms"], ["warn", "below 1 s"], ["warn-strong", "1 s and more"]],
 };
 
-export function Legend({colouring}: {colouring: Colouring}) {
+export function Legend({colouring, learns}: {colouring: Colouring; learns: boolean}) {
   return (
     <ul className="legend" aria-label="What the lines mean">
       {kSteps[colouring].map(([tone, text]) => (
@@ -23,6 +23,12 @@ export function Legend({colouring}: {colouring: Colouring}) {
         <i className="stroke bad dashed" />
         tried and denied
       </li>
+      {learns && (
+        <li>
+          <i className="stroke warn dotted" />
+          used, not declared
+        </li>
+      )}
     </ul>
   );
 }

@@ -13,7 +13,8 @@ const kMostTold = 200;
 export function useLiveGraph(range: Range): Answer<Graph> {
   const live = "live" in range;
   const answer = useAnswer<Graph>(query("graph", inQuestion(range)), refreshMs(range));
-  const told = useRef<{ticks: Tick[]; decisions: Decision[]}>({ticks: [], decisions: []});
+  // Decisions with when they came: they are of a little earlier, and an answer may have been without them after that.
+  const told = useRef<{ticks: Tick[]; decisions: {came_ms: number; decision: Decision}[]}>({ticks: [], decisions: []});
   const [version, setVersion] = useState(0);
   const due = useRef<number>(undefined);
 
@@ -39,7 +40,7 @@ export function useLiveGraph(range: Range): Answer<Graph> {
     useCallback(
       (decision: Decision) => {
         if (!live) return;
-        told.current.decisions = [...told.current.decisions.slice(-kMostTold), decision];
+        told.current.decisions = [...told.current.decisions.slice(-kMostTold), {came_ms: Date.now(), decision}];
         changed();
       },
       [live, changed],
@@ -52,8 +53,12 @@ export function useLiveGraph(range: Range): Answer<Graph> {
     if (!base || !live) return base;
     const since = base.window.to_ms;
     told.current.ticks = told.current.ticks.filter((tick) => tick.at_ms > since);
-    told.current.decisions = told.current.decisions.filter((decision) => decision.at_us / 1000 > since);
-    return withLive(base, told.current.ticks, told.current.decisions);
+    told.current.decisions = told.current.decisions.filter(({came_ms}) => came_ms > since);
+    return withLive(
+      base,
+      told.current.ticks,
+      told.current.decisions.map(({decision}) => decision),
+    );
   }, [base, live, version]);
   return {...answer, data};
 }

@@ -1,6 +1,6 @@
 // How an edge looks: by rate, errors or latency, as chosen; what is denied, unused or undeclared looks the same whatever is chosen.
 import {duration, percent, rate} from "../format";
-import type {MapEdge} from "./model";
+import {kClients, type MapEdge} from "./model";
 import type {Look} from "./paint";
 
 export type Colouring = "rate" | "errors" | "latency";
@@ -31,7 +31,12 @@ export function palette(): Palette {
 }
 
 export function undeclared(edge: MapEdge): boolean {
-  return edge.attempted > 0 && edge.declared.length === 0;
+  return edge.attempted > 0 && edge.declared.length === 0 && edge.requests === 0;
+}
+
+/// Used though nobody declared it: its ends learn, or only audit.
+export function learned(edge: MapEdge): boolean {
+  return edge.requests > 0 && edge.declared.length === 0 && edge.from !== kClients;
 }
 
 /// `crowd`: how many edges there are. The more, the less ink each has; what went wrong keeps all of it.
@@ -43,6 +48,7 @@ export function lookOf(edge: MapEdge, colouring: Colouring, seconds: number, col
   }
   const most = crowd > 200 ? 1 : crowd > 60 ? 2 : 3.2;
   const width = Math.round(2 * (1 + Math.min(most, Math.log10(1 + (edge.requests / seconds) * 4)))) / 2;
+  if (learned(edge)) return {colour: colours.warn, width: Math.max(width, 1.8), opacity: 1, dash: "dotted", rank: 7, arrow: true};
   const shaded = shade(edge, colouring, seconds, colours);
   return {...shaded, width, opacity: shaded.rank >= 5 || crowd <= 60 ? 1 : crowd > 200 ? 0.42 : 0.8, dash: "", arrow: true};
 }

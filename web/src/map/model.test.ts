@@ -58,6 +58,20 @@ test("the first denial of what is not declared draws its edge, later ones count"
   assert.deepEqual(live.attempts.map(({from, to, count}) => [from, to, count]), [["db", "a", 2]]);
 });
 
+test("what both ends may learn is drawn where it was used, and nowhere else", () => {
+  const learning = {...kApplication, edges: [...kApplication.edges, {id: "db.calls.a", kind: "call" as const, from: "db", to: "a", declared: false}]};
+  assert.ok(!build(learning, undefined).edges.some(({id}) => id === "db>a"));
+  const used = build(learning, graph([flow("db", "a", {declared: false})])).edges.find(({id}) => id === "db>a");
+  assert.deepEqual([used?.requests, used?.declared.length], [10, 0]);
+});
+
+for (const verdict of ["audited", "learned"] as const) {
+  test(`what was ${verdict} was not denied, and is no attempt`, () => {
+    const decision: Decision = {at_us: 5000, kind: "request", subject: "db", object: "a", verdict, count: 1};
+    assert.deepEqual(withLive(graph([]), [], [decision]).attempts, []);
+  });
+}
+
 test("a denial on a declared edge is no attempt at an undeclared one", () => {
   const decision: Decision = {at_us: 5000, kind: "request", subject: "a", object: "db", verdict: "denied", count: 1};
   assert.deepEqual(withLive(graph([flow("a", "db")]), [], [decision]).attempts, []);

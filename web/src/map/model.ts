@@ -82,6 +82,7 @@ export function build(application: Application, graph: Graph | undefined): MapMo
     edge(kClients, kGateway);
   }
   for (const declared of application.edges) {
+    if (declared.declared === false) continue; // drawn where it was used
     let to = declared.to;
     if (declared.kind === "egress") {
       to = `outside ${declared.to}`;
@@ -153,7 +154,7 @@ export function withLive(graph: Graph, ticks: Tick[], decisions: Decision[]): Gr
   const attempts = graph.attempts.map((attempt) => ({...attempt}));
   const known = new Set(graph.edges.filter((flow) => flow.declared).map((flow) => edgeId(flow.from, flow.to)));
   for (const decision of decisions) {
-    if (decision.verdict === "audited" || known.has(edgeId(decision.subject, decision.object))) continue;
+    if ((decision.verdict !== "denied" && decision.verdict !== "unknown") || known.has(edgeId(decision.subject, decision.object))) continue;
     const target = decision.action ?? "";
     const same = attempts.find((a) => a.from === decision.subject && a.to === decision.object && a.target === target);
     const at = Math.floor(decision.at_us / 1000);

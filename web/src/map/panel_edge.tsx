@@ -7,6 +7,7 @@ import {changed, href, useRoute} from "../route";
 import {Chart} from "../ui/chart";
 import {Command} from "../ui/controls";
 import {Pill, words} from "../ui/marks";
+import {learned} from "./looks";
 import type {MapEdge} from "./model";
 import {Signal} from "./panel";
 
@@ -37,6 +38,9 @@ export function EdgePanel({edge, seconds, question}: {edge: MapEdge; seconds: nu
         <a className="button" href={href(["access", "decisions"], {service: caller})}>
           Decisions
         </a>
+        <a className="button" href={href(["access", "calls"], {q: `${caller} ${callee}`})}>
+          Calls
+        </a>
       </p>
       {edge.requests > 0 && (
         <>
@@ -60,6 +64,7 @@ export function EdgePanel({edge, seconds, question}: {edge: MapEdge; seconds: nu
         </>
       )}
       {edge.requests === 0 && edge.declared.length > 0 && <p className="second">Declared, and not used in this range. A way that nobody needs is one that an intruder may: consider taking it out.</p>}
+      {learned(edge) && <p className="notice">Used, and not declared: an end of it learns or only audits. Enforced, it would be refused.</p>}
       {edge.attempts.length > 0 && <Attempts attempts={edge.attempts} caller={caller} />}
       {edge.declared.length > 0 && (
         <section className="list">

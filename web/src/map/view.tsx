@@ -12,7 +12,7 @@ import {EdgeTable} from "./edges";
 import {Graph, type GraphHandle} from "./graph";
 import {Legend} from "./legend";
 import {useLiveGraph} from "./live";
-import type {Colouring} from "./looks";
+import {learned, type Colouring} from "./looks";
 import {build, edgeId, type MapEdge, type MapNode} from "./model";
 import {Panel} from "./panel";
 
@@ -91,7 +91,7 @@ function Map({application, graph}: {application: Application; graph: GraphAnswer
         ) : (
           <div className="canvas">
             <Graph ref={handle} model={model} colouring={colouring} seconds={seconds} selected={selected} lit={lit} found={parameters.get("find") ?? ""} hideUnused={parameters.get("used") === "1"} hrefOf={hrefOf} onEdge={onEdge} />
-            <Legend colouring={colouring} />
+            <Legend colouring={colouring} learns={model.edges.some(learned)} />
           </div>
         )}
         <Panel application={application} model={model} window={graph?.window} seconds={seconds} selected={selected} question={inQuestion(range)} />

@@ -59,7 +59,7 @@ function InstanceRow({instance, now}: {instance: Instance; now: number}) {
             {instance.reason && <span className="second">{words(instance.reason)}</span>}
           </span>
         </td>
-        <td className="nowrap">{instance.since_ms !== undefined ? span(instance.since_ms) : "–"}</td>
+        <td className="nowrap">{instance.since_ms !== undefined ? span(now - instance.since_ms) : "–"}</td>
         <td>{(instance.restarts ?? 0) > 0 ? <Pill tone="warn">{instance.restarts}</Pill> : <span className="quiet">0</span>}</td>
         <td>
           <Certificate instance={instance} now={now} />
