@@ -263,7 +263,7 @@ describe("by keyboard alone", () => {
     await page.locator("[data-node]").first().waitFor();
     await page.keyboard.press("g");
     await page.keyboard.press("t");
-    await page.waitForURL(/#\/traces/);
+    await page.getByRole("search").waitFor();
     await page.keyboard.press("/");
     assert.match(await page.evaluate(() => document.activeElement.id), /search/);
     await page.keyboard.type("g s");
