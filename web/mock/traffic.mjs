@@ -3,7 +3,7 @@ import {generator, hashed} from "./random.mjs";
 
 /** What an edge carries: requests a second, the part that fails, microseconds. */
 export function nature(edge) {
-  const unused = edge.kind !== "route" && hashed(edge.id, 1) < 0.14;
+  const unused = edge.kind !== "route" && edge.declared !== false && hashed(edge.id, 1) < 0.14;
   const rate = unused ? 0 : 0.05 * 10 ** (3.2 * hashed(edge.id, 2) ** 1.3) * (edge.kind === "route" ? 3 : 1);
   const sick = hashed(edge.id, 3);
   return {rate, errors: sick < 0.05 ? 0.04 : sick < 0.14 ? 0.004 : 0, p50_us: 400 * 10 ** (2 * hashed(edge.id, 4)), tail: 3 + 12 * hashed(edge.id, 5)};

@@ -25,7 +25,7 @@ export function palette(): Palette {
     some: colour("--chart-2"),
     accent: colour("--edge"),
     warn: colour("--warn-fill"),
-    warnStrong: colour("--warn"),
+    warnStrong: colour("--edge-failing"),
     bad: colour("--bad-fill"),
   };
 }

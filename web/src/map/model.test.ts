@@ -61,6 +61,7 @@ test("the first denial of what is not declared draws its edge, later ones count"
 test("what both ends may learn is drawn where it was used, and nowhere else", () => {
   const learning = {...kApplication, edges: [...kApplication.edges, {id: "db.calls.a", kind: "call" as const, from: "db", to: "a", declared: false}]};
   assert.ok(!build(learning, undefined).edges.some(({id}) => id === "db>a"));
+  assert.ok(!build(learning, graph([flow("db", "a", {declared: false, requests: 0})])).edges.some(({id}) => id === "db>a"));
   const used = build(learning, graph([flow("db", "a", {declared: false})])).edges.find(({id}) => id === "db>a");
   assert.deepEqual([used?.requests, used?.declared.length], [10, 0]);
 });

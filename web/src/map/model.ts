@@ -92,6 +92,7 @@ export function build(application: Application, graph: Graph | undefined): MapMo
     edge(declared.from, to).declared.push(declared);
   }
   for (const flow of graph?.edges ?? []) {
+    if (!flow.declared && flow.requests + flow.denied === 0) continue; // it might be learned, and was not
     const into = edge(flow.from, target(flow.from, flow.to));
     into.flows.push(flow);
     into.requests += flow.requests;
