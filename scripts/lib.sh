@@ -19,7 +19,7 @@ packages_in() { sed 's/#.*//' "$@" | tr -s ' \n' '\n' | sed '/^$/d'; }
 install_packages() {
   local missing=() name
   for name in $(packages_in "$@"); do
-    [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null)" = "ii " ] || missing+=("$name")
+    [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null)" = "ii " ] || provided "$name" || missing+=("$name")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   say "installing ${#missing[@]} Debian packages: ${missing[*]}"
@@ -30,6 +30,11 @@ install_packages() {
     die "apt-get could not install them; its last lines are above, all of it is in $log"
   fi
   rm -f "$log"
+}
+
+# provided NAME: a package that is installed stands for it, as a nodejs from elsewhere does for npm.
+provided() {
+  dpkg-query -W -f '${db:Status-Abbrev}, ${Provides},\n' | grep '^ii ' | grep -E ", $1( \(|,)" >/dev/null  # not -q: the writer would fail
 }
 
 # build PRESET [TARGET...]: configures and builds, with a line every few seconds while it compiles.

@@ -82,7 +82,7 @@ class Package(unittest.TestCase):
         self.assertEqual(hashlib.sha256(again.read_bytes()).hexdigest(), hashlib.sha256(self.package.read_bytes()).hexdigest())
 
     def test_everything_that_a_tool_has_is_in_it(self):
-        for path in ("usr/bin/bulkhead", "lib/systemd/system/bulkhead@.service", "usr/lib/systemd/user/bulkhead@.service", "usr/share/bulkhead/apparmor",
+        for path in ("usr/bin/bulkhead", "lib/systemd/system/bulkhead@.service", "usr/lib/systemd/user/bulkhead@.service", "usr/share/bulkhead/apparmor", "usr/share/bulkhead/console/index.html",
                      "usr/share/bash-completion/completions/bulkhead", "usr/share/fish/vendor_completions.d/bulkhead.fish", "usr/share/zsh/vendor-completions/_bulkhead",
                      "usr/share/man/man1/bulkhead.1.gz", "usr/share/man/man5/bulkhead.yaml.5.gz", "usr/share/man/man7/bulkhead-doctor.7.gz",
                      "usr/share/man/man7/bulkhead-builds.7.gz",
