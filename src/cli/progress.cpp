@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/commands.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/status_view.hpp"
 #include "cli/table.hpp"
@@ -81,6 +82,8 @@ int follow(const Context& context, const control::Places& places, const manifest
   if (interrupted()) return kDone;
   if (progress.settled()) say(fmt::format("{} is up after {}", application.name, elapsed(since)));
   if (const int shown = show_table(places); shown != kDone) return shown;
+  // Nobody waits for the collector: where it is not there yet, `bulkhead console` prints the address later.
+  if (const std::string url = console_url(places); !url.empty()) say("console: " + tinted(url, Tone::bold));
   if (!progress.settled()) {
     complain(progress.given_up().empty()
                  ? fmt::format("not everything was ready after {} s", Progress::kGiveUpAfter.count())

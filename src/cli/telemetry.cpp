@@ -215,12 +215,14 @@ int edges(const Context& context, const EdgesOptions& options) {
                      edge.value("declared", false) ? Tone::dim : Tone::red}});
   }
   fmt::print("{}", table({"FROM", "TO", "PORT", "REQUESTS", "ERRORS", "DENIED", "P50", "P99", "RULE"}, rows));
-  for (const json& attempt : (*answer)["attempts"])
-    say(tinted(fmt::format("{}: {} -> {}  {}: {} ({} times)",
-                           attempt.value("reason", "") == "undeclared_answer" ? "not declared" : "refused",
-                           attempt.value("from", ""), attempt.value("to", ""), attempt.value("target", ""),
-                           attempt.value("reason", ""), attempt.value("count", 0)),
-               Tone::red));
+  const auto list = [](const json& kinds, std::string_view what, Tone tone) {
+    for (const json& each : kinds)
+      say(tinted(fmt::format("{}: {} -> {}  {}: {} ({} times)", what, each.value("from", ""), each.value("to", ""),
+                             each.value("target", ""), each.value("reason", ""), each.value("count", 0)),
+                 tone));
+  };
+  list((*answer)["attempts"], "refused", Tone::red);
+  list((*answer)["noted"], "noted", Tone::yellow);
   say_window(*answer);
   return kDone;
 }

@@ -97,6 +97,8 @@ void subtract(Flow& flow, const Flow& before) {
 
 std::string_view shown(std::string_view service) { return service == policy::kGateway ? "gateway" : service; }
 
+bool is_refusal(std::string_view reason) { return reason != "undeclared_answer" && reason != "would be denied"; }
+
 std::string remember(std::string_view last, std::string_view line) {
   std::vector<std::string_view> kept = lines_of(last);
   std::erase_if(kept, [&](std::string_view each) { return process_of(each) == process_of(line); });

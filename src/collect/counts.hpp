@@ -29,6 +29,10 @@ struct Attempt {
   std::int64_t count = 0;
 };
 
+// Whether what is counted with this reason was stopped: an answer that its contract does not describe, and what is not
+// enforced, are counted too.
+bool is_refusal(std::string_view reason);
+
 struct Flowed {
   std::int64_t at_ms = 0;
   std::vector<Flow> flows;        // those with something in them

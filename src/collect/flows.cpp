@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collect/counts.hpp"
 #include "telemetry/histogram.hpp"
 
 namespace bulkhead::collect {
@@ -79,21 +80,23 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
   });
   if (!read) return fail(std::move(read.error()));
 
-  json attempts = json::array();
+  json attempts = json::array(), noted = json::array();
   std::map<std::pair<std::string, std::string>, std::int64_t> denied;
   const std::string kinds =
       "SELECT max(at), caller, callee, method, path, reason, sum(count) FROM attempts WHERE at BETWEEN ? AND ? "
       "GROUP BY caller, callee, method, path, reason";
   read = each_row(reader, question.range, kinds, not_seen, [&](WindowReader& window, const Statement& row) {
     const std::string caller(window.name(row.integer(1))), callee(window.name(row.integer(2)));
-    denied[{caller, callee}] += row.integer(6);
+    const std::string_view reason = window.name(row.integer(5));
+    if (is_refusal(reason)) denied[{caller, callee}] += row.integer(6);
     const std::string method(row.text(3)), path(row.text(4));
-    attempts.push_back({{"from", caller},
-                        {"to", callee},
-                        {"target", method.empty() || path.empty() ? method + path : method + " " + path},
-                        {"reason", window.name(row.integer(5))},
-                        {"count", row.integer(6)},
-                        {"last_ms", row.integer(0)}});
+    (is_refusal(reason) ? attempts : noted)
+        .push_back({{"from", caller},
+                    {"to", callee},
+                    {"target", method.empty() || path.empty() ? method + path : method + " " + path},
+                    {"reason", reason},
+                    {"count", row.integer(6)},
+                    {"last_ms", row.integer(0)}});
   });
   if (!read) return fail(std::move(read.error()));
 
@@ -127,7 +130,7 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
   }
   for (const auto& [name, rule] : rules)
     if (!edges.contains(name)) show(name, Sum(), rule);
-  return json{{"edges", std::move(shown)}, {"attempts", std::move(attempts)}};
+  return json{{"edges", std::move(shown)}, {"attempts", std::move(attempts)}, {"noted", std::move(noted)}};
 }
 
 Result<json> series(Reader& reader, const Question& question, std::vector<std::string>& not_seen) {
@@ -158,9 +161,10 @@ Result<json> series(Reader& reader, const Question& question, std::vector<std::s
     add_row(point_of(row.integer(0)), row);
   });
   if (!read) return fail(std::move(read.error()));
-  const std::string refusals = "SELECT at, caller, callee, count FROM attempts WHERE at BETWEEN ? AND ?";
+  const std::string refusals = "SELECT at, caller, callee, count, reason FROM attempts WHERE at BETWEEN ? AND ?";
   read = each_row(reader, question.range, refusals, not_seen, [&](WindowReader& window, const Statement& row) {
     const std::string_view from = window.name(row.integer(1)), to = window.name(row.integer(2));
+    if (!is_refusal(window.name(row.integer(4)))) return;
     if (by_edge ? from != question.caller || to != question.callee
                 : !everything && from != question.service && to != question.service)
       return;

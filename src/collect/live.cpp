@@ -66,7 +66,7 @@ void Live::add(const News& news) {
     }
     for (const Attempt& attempt : flowed.attempts) {
       refused_[{attempt.caller, attempt.callee, attempt.reason}] += attempt.count;
-      refused_since_tick_[{attempt.caller, attempt.callee}] += attempt.count;
+      if (is_refusal(attempt.reason)) refused_since_tick_[{attempt.caller, attempt.callee}] += attempt.count;
     }
   }
   for (const std::string& decision : news.decisions) events_.add("decision", decision);
