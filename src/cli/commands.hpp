@@ -92,6 +92,7 @@ int policy_suggest(const Context& context, const std::string& since);
 int policy_try(const Context& context, const std::string& file, const std::string& since);
 int logs_of_trace(const Context& context, const LogsOptions& options);
 int console(const Context& context);
+int console_token(const Context& context, int days);
 // A fresh address of the console; "" where the collector is not there.
 std::string console_url(const control::Places& places);
 int contract_show(const Context& context);

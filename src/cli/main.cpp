@@ -288,8 +288,12 @@ int run(int argc, char** argv) {
   sub->callback([&] { code = policy_try(context, name, held_since); });
 
   sub = command(app, context, "console", "Print a fresh address of the web console: it logs its first visitor in");
+  int token_days = 0;
+  sub->add_option("--token", token_days, "a token instead that a program may use for so many days, such as Prometheus")
+      ->type_name("DAYS")
+      ->check(CLI::Range(1, 366));
   with_json(sub, context);
-  sub->callback([&] { code = console(context); });
+  sub->callback([&] { code = token_days > 0 ? console_token(context, token_days) : console(context); });
 
   AuditOptions audit_options;
   sub = command(app, context, "audit", "Show who changed what, and who went into which compartment");

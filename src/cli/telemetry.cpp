@@ -281,6 +281,13 @@ int console(const Context& context) {
   return kDone;
 }
 
+int console_token(const Context& context, int days) {
+  const auto answer = ask_collector(context, "POST", fmt::format("/api/v1/token?limit={}", days));
+  if (!answer) return answer.error();
+  say(context.json ? answer->dump(2) : answer->value("token", ""));
+  return kDone;
+}
+
 std::string console_url(const control::Places& places) {
   const auto answer = collect::ask_collector(places.collector_socket(), "POST", "/api/v1/login");
   return answer ? answer->value("url", "") : "";

@@ -206,6 +206,16 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
                      {"seconds", Visitors::kCodeSeconds}});
     co_return answer;
   }
+  if (path == "/api/v1/token" && request.method == "POST") {
+    if (!trusted) co_return refuse(403, "a token is made over the Unix socket: bulkhead console --token");
+    const auto asked = read_question(query, 0, {"limit"});
+    if (!asked || asked->limit < 1 || asked->limit > Visitors::kMostDays)
+      co_return refuse(400, fmt::format("'limit' is for how many days: 1 to {}", Visitors::kMostDays));
+    Answer answer;
+    answer.body = text_of(json{{"token", visitors_.make_token(unix_ms() / 1000, asked->limit * 86'400)},
+                               {"address", origin_.empty() ? "" : "http://" + origin_}});
+    co_return answer;
+  }
   if (request.method != "GET" && request.method != "HEAD") {
     Answer answer = refuse(405, "only GET is answered here");
     answer.fields.emplace_back("allow", "GET, HEAD");

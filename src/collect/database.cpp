@@ -82,7 +82,7 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   const auto set =
       database.run(mode == Mode::write ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384"
-                                       : "PRAGMA query_only=1; PRAGMA cache_size=-4096");
+                                       : "PRAGMA query_only=1; PRAGMA cache_size=-1024");
   if (!set) return fail(within(path, set.error()));
   return database;
 }

@@ -63,6 +63,9 @@ TEST(Visitors, ACodeIsGoodOnceAndTradedForACookie) {
   EXPECT_FALSE(visitors.accepts(forged, 1002));
   EXPECT_FALSE(visitors.accepts("9999999999." + cookie.substr(cookie.find('.') + 1), 1002));
   EXPECT_FALSE(visitors.accepts("", 1002));
+  const std::string token = visitors.make_token(1000, 30 * 86'400);
+  EXPECT_TRUE(visitors.accepts(token, 1000 + 29 * 86'400));
+  EXPECT_FALSE(visitors.accepts(token, 1001 + 30 * 86'400));
   // Its key outlives the process.
   EXPECT_TRUE(Visitors::open(key)->accepts(cookie, 1002));
 }

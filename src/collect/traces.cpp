@@ -215,7 +215,9 @@ Result<std::int64_t> denials_of(const std::vector<WindowReader*>& windows, const
 Result<json> search_traces(Reader& reader, const Question& question, std::vector<std::string>& not_seen) {
   const auto limit = static_cast<std::size_t>(question.limit == 0 ? kDefaultLimit : question.limit);
   const auto windows = reader.windows(question.range, not_seen);
-  const auto all = reader.all(not_seen);
+  // A trace may have begun before the range, or ended after it.
+  constexpr std::int64_t kAround = 600'000;
+  const auto all = reader.windows({question.range.from_ms - kAround, question.range.to_ms + kAround}, not_seen);
   std::set<TraceId> seen;
   json found = json::array();
   bool more = false;

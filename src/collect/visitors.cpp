@@ -65,7 +65,7 @@ std::string Visitors::trade(std::string_view code, std::int64_t now_s) {
 bool Visitors::accepts(std::string_view cookie, std::int64_t now_s) const {
   std::int64_t until = 0;
   const auto [end, error] = std::from_chars(cookie.data(), cookie.data() + cookie.size(), until);
-  if (error != std::errc() || until < now_s || until > now_s + kCookieSeconds) return false;
+  if (error != std::errc() || until < now_s || until > now_s + kMostDays * 86'400) return false;
   const std::string expected = sign(until);
   return expected.size() == cookie.size() && CRYPTO_memcmp(expected.data(), cookie.data(), cookie.size()) == 0;
 }

@@ -20,10 +20,14 @@ class Visitors {
   std::string make_code(std::int64_t now_s);
   // A cookie's value for a code; "" where it is none, was used, or is too old.
   std::string trade(std::string_view code, std::int64_t now_s);
+  // For a program that asks again and again; not to be taken back but by removing the key.
+  std::string make_token(std::int64_t now_s, std::int64_t seconds) const { return sign(now_s + seconds); }
+  // A cookie's value or a token.
   bool accepts(std::string_view cookie, std::int64_t now_s) const;
 
   static constexpr std::int64_t kCodeSeconds = 600;
   static constexpr std::int64_t kCookieSeconds = 12 * 3600;
+  static constexpr std::int64_t kMostDays = 366;
 
  private:
   std::string sign(std::int64_t until_s) const;

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "telemetry/b3.hpp"
+
 namespace bulkhead::proxy {
 
 namespace {
@@ -11,6 +13,12 @@ namespace {
 constexpr std::string_view kTraceparent = "traceparent";
 constexpr std::string_view kTracestate = "tracestate";
 constexpr std::string_view kRequestId = "x-request-id";
+constexpr std::string_view kB3 = "b3";
+constexpr std::string_view kB3Trace = "x-b3-traceid";
+constexpr std::string_view kB3Span = "x-b3-spanid";
+constexpr std::string_view kB3Parent = "x-b3-parentspanid";
+constexpr std::string_view kB3Sampled = "x-b3-sampled";
+constexpr std::string_view kB3Flags = "x-b3-flags";
 
 // Whether `name` begins with `prefix` (lower case, with '-'), taking '_' for '-'.
 constexpr std::array<std::string_view, 3> kOfCertificates{"x-forwarded-client-cert", "client-cert",
@@ -25,9 +33,34 @@ bool reads_as(std::string_view name, std::string_view prefix) {
   });
 }
 
+std::string_view value_of(const http::Fields& fields, std::string_view name) {
+  const auto text = fields.only(name);
+  return text ? *text : std::string_view();
+}
+
 std::optional<telemetry::TraceParent> incoming_parent(const http::Fields& fields) {
   const auto text = fields.only(kTraceparent);
   return text ? telemetry::parse_traceparent(*text) : std::nullopt;
+}
+
+std::optional<telemetry::TraceParent> incoming_b3(const http::Fields& fields) {
+  if (const auto text = fields.only(kB3))
+    if (const auto parent = telemetry::parse_b3(*text)) return parent;
+  const auto trace = fields.only(kB3Trace);
+  if (!trace) return std::nullopt;
+  return telemetry::parse_b3(*trace, value_of(fields, kB3Span), value_of(fields, kB3Sampled),
+                             value_of(fields, kB3Flags));
+}
+
+// A program that hands on B3 alone is told this hop's span in it, in the form that came.
+void carry_b3(http::Fields& fields, const RequestTrace& trace) {
+  if (fields.has(kB3)) fields.set(kB3, telemetry::format_b3(trace.context, trace.parent));
+  if (!fields.has(kB3Trace)) return;
+  fields.set(kB3Trace, telemetry::b3_trace_id(trace.context.trace_id));
+  fields.set(kB3Span, telemetry::hex(trace.context.span_id));
+  fields.set(kB3Sampled, trace.context.sampled ? "1" : "0");
+  fields.remove(kB3Parent);
+  if (trace.parent) fields.set(kB3Parent, telemetry::hex(*trace.parent));
 }
 
 }  // namespace
@@ -61,11 +94,14 @@ std::optional<std::uint16_t> named_port(const http::Fields& fields) {
 
 RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random, TraceHop hop) {
   RequestTrace trace;
-  const auto parent = incoming_parent(fields);
+  auto parent = incoming_parent(fields);
+  const bool has_state = parent.has_value();
+  if (!parent) parent = incoming_b3(fields);
   if (parent) trace.parent = parent->span_id;
   trace.context = telemetry::start_span(parent, random);
   fields.set(kTraceparent, telemetry::format_traceparent(trace.context));
-  if (fields.has(kTracestate) && (!parent || !telemetry::is_tracestate(fields.joined(kTracestate, ",")))) {
+  carry_b3(fields, trace);
+  if (fields.has(kTracestate) && (!has_state || !telemetry::is_tracestate(fields.joined(kTracestate, ",")))) {
     fields.remove(kTracestate);
   }
   const auto given = fields.only(kRequestId);

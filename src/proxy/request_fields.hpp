@@ -33,9 +33,10 @@ struct RequestTrace {
   std::string request_id;
 };
 
-// Carries on or makes traceparent and x-request-id, and writes traceparent into `fields`. A repeated traceparent is
-// none; a tracestate that is malformed, or has no parent, goes. The id of a request that begins a trace is that of the
-// trace, and is told to nobody between two sidecars: the last one finds it again.
+// Carries on or makes traceparent and x-request-id, and writes traceparent into `fields`. Without a traceparent B3's
+// fields are read, and where they came they are written too. A repeated traceparent is none; a tracestate that is
+// malformed, or has no parent, goes. The id of a request that begins a trace is that of the trace, and is told to
+// nobody between two sidecars: the last one finds it again.
 enum class TraceHop : std::uint8_t { first, last };
 RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random, TraceHop hop);
 // Writes x-request-id for a program or host that takes the request next.

@@ -43,6 +43,30 @@ TEST(RequestFields, ATraceIsCarriedOnWithASpanOfOurOwn) {
   EXPECT_TRUE(fields.has("tracestate"));
 }
 
+TEST(RequestFields, B3IsCarriedOnInTheFormInWhichItCame) {
+  http::Fields one{{"b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"}, {"tracestate", "a=1"}};
+  RequestTrace trace = carry_trace(one, kSevens, TraceHop::first);
+  EXPECT_EQ(telemetry::hex(*trace.parent), "e457b5a2e4d86bd1");
+  EXPECT_EQ(one.find("traceparent"), "00-80f198ee56343ba864fe8b2a57d3eff7-0707070707070707-01");
+  EXPECT_EQ(one.find("b3"), "80f198ee56343ba864fe8b2a57d3eff7-0707070707070707-1-e457b5a2e4d86bd1");
+  EXPECT_FALSE(one.has("tracestate")) << "it is W3C's";
+
+  http::Fields several{
+      {"X-B3-TraceId", "64fe8b2a57d3eff7"}, {"X-B3-SpanId", "e457b5a2e4d86bd1"}, {"X-B3-Sampled", "0"}};
+  trace = carry_trace(several, kSevens, TraceHop::first);
+  EXPECT_FALSE(trace.context.sampled);
+  EXPECT_EQ(several.find("x-b3-traceid"), "64fe8b2a57d3eff7");
+  EXPECT_EQ(several.find("x-b3-spanid"), "0707070707070707");
+  EXPECT_EQ(several.find("x-b3-parentspanid"), "e457b5a2e4d86bd1");
+
+  // W3C's word is first; B3 says the same then.
+  http::Fields both{{"traceparent", kParent}, {"b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"}};
+  carry_trace(both, kSevens, TraceHop::first);
+  EXPECT_EQ(both.find("b3"), "0af7651916cd43dd8448eb211c80319c-0707070707070707-1-b7ad6b7169203331");
+  http::Fields none{{"b3", "0"}};
+  EXPECT_FALSE(carry_trace(none, kSevens, TraceHop::first).parent.has_value());
+}
+
 TEST(RequestFields, ARepeatedOrBrokenTraceIsMadeAnew) {
   http::Fields twice{{"traceparent", kParent}, {"traceparent", kParent}, {"tracestate", "a=1"}};
   EXPECT_FALSE(carry_trace(twice, kSevens, TraceHop::first).parent.has_value());
