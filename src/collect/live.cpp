@@ -167,12 +167,10 @@ std::string Live::metrics(const json& application, std::int64_t now_s, std::uint
       ++states[instance.value("state", "")];
       const std::string id = label(instance.value("id", ""));
       if (const std::int64_t end = instance.value("not_after", std::int64_t{0}); end != 0)
-        fmt::format_to(std::back_inserter(expiry),
-                       "bulkhead_certificate_seconds_left{{service=\"{}\",id=\"{}\"}} {}\n", name, id,
-                       end - now_s);
-      fmt::format_to(std::back_inserter(restarts),
-                     "bulkhead_instance_restarts_total{{service=\"{}\",id=\"{}\"}} {}\n", name, id,
-                     instance.value("restarts", 0));
+        fmt::format_to(std::back_inserter(expiry), "bulkhead_certificate_seconds_left{{service=\"{}\",id=\"{}\"}} {}\n",
+                       name, id, end - now_s);
+      fmt::format_to(std::back_inserter(restarts), "bulkhead_instance_restarts_total{{service=\"{}\",id=\"{}\"}} {}\n",
+                     name, id, instance.value("restarts", 0));
     }
     for (const auto& [state, count] : states)
       fmt::format_to(at, "bulkhead_instances{{service=\"{}\",state=\"{}\"}} {}\n", name, label(state), count);
