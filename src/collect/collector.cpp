@@ -15,7 +15,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kTick = 250ms;
+constexpr auto kTick = 100ms;
 constexpr auto kLockAgain = 50ms;
 constexpr auto kDrain = 2s;
 // Where the console is looked for first; the port that was free stays the application's.

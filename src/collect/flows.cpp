@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include <nlohmann/json.hpp>
@@ -130,7 +131,13 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
   }
   for (const auto& [name, rule] : rules)
     if (!edges.contains(name)) show(name, Sum(), rule);
-  return json{{"edges", std::move(shown)}, {"attempts", std::move(attempts)}, {"noted", std::move(noted)}};
+  // What was refused on an edge is counted there; attempts are the others.
+  std::set<std::pair<std::string, std::string>> on_edges;
+  for (const json& edge : shown) on_edges.emplace(edge["from"], edge["to"]);
+  json others = json::array();
+  for (json& attempt : attempts)
+    if (!on_edges.contains({attempt["from"], attempt["to"]})) others.push_back(std::move(attempt));
+  return json{{"edges", std::move(shown)}, {"attempts", std::move(others)}, {"noted", std::move(noted)}};
 }
 
 Result<json> series(Reader& reader, const Question& question, std::vector<std::string>& not_seen) {

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 100ms;               // between two looks at files that had nothing new
+constexpr auto kLook = 50ms;                // between two looks at files that had nothing new
 constexpr auto kRetry = 1s;                 // after a store that failed
 constexpr auto kJoin = 1s;                  // between two looks at what can be joined by now
 constexpr auto kFindSources = 1s;           // between two looks for new files
@@ -140,6 +140,12 @@ bool Intake::read_round() {
   {
     const std::lock_guard lock(mutex_);
     put.swap(put_);
+  }
+  const bool joins_are_due = std::chrono::steady_clock::now() - joined_ >= kJoin;
+  const auto has_news = [](const auto& entry) { return entry.second->tail.has_news(); };
+  if (put.empty() && !joins_are_due && std::ranges::none_of(sources_, has_news)) {
+    last_trouble_.clear();
+    return false;
   }
   Window& window = store_->window();
   if (auto begun = window.begin(); !begun) {

@@ -96,6 +96,12 @@ Result<> Tail::take(std::string_view line, const Sink& sink) {
   return line.empty() ? Result<>() : sink.line(line);
 }
 
+bool Tail::has_news() const {
+  struct stat status{};
+  if (::stat(path_.c_str(), &status) != 0) return false;
+  return status.st_ino != position_.inode || static_cast<std::uint64_t>(status.st_size) != position_.offset;
+}
+
 Result<bool> Tail::read(std::size_t most, const Sink& sink) {
   if (!file_) {
     const auto found = find();

@@ -26,6 +26,9 @@ class Tail {
   // past what it took, and the owner goes back to a position that it kept.
   Result<bool> read(std::size_t most, const Sink& sink);
 
+  // Whether read() may find anything: the file grew, or is another one. A look without opening it.
+  bool has_news() const;
+
   const Position& position() const { return position_; }
   void set_state(std::string state) { position_.state = std::move(state); }
   // As it was; the file is found again.

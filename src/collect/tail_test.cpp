@@ -49,8 +49,10 @@ class TailTest : public testing::Test {
 TEST_F(TailTest, LinesComeOnceAndGoOnInAnotherProcess) {
   Tail tail(options_.path, 3, {});
   EXPECT_THAT(read(tail), IsEmpty());
+  EXPECT_FALSE(tail.has_news());
   const auto records = *telemetry::Records::open(options_);
   write(*records, "{\"a\":1}");
+  EXPECT_TRUE(tail.has_news());
   write(*records, "{\"a\":2}");
   EXPECT_THAT(read(tail), ElementsAre("{\"a\":1}", "{\"a\":2}"));
   EXPECT_THAT(read(tail), IsEmpty());
