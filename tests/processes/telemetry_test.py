@@ -27,8 +27,8 @@ gateway:
 
 
 class Telemetry(harness.Case):
-    def begin(self, manifest=MANIFEST):
-        app = self.application(manifest)
+    def begin(self, manifest=MANIFEST, **more):
+        app = self.application(manifest, **more)
         app.up()
         app.wait_settled()
         harness.until(lambda: self.ask(app, "/api/v1/graph", may_fail=True), what="the collector")
@@ -199,6 +199,22 @@ class Telemetry(harness.Case):
         harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 14, what="fourteen calls, each once")
         self.assertEqual(len(self.ask(app, "/api/v1/traces?route=/ask&limit=100")["traces"]), 14)
         self.assertTrue(json.loads(app.run("status", "--json").stdout)["settled"])
+
+    @harness.needs_root
+    def test_a_full_disk_stops_no_request_and_what_it_took_is_counted(self):
+        app = self.begin(disk="64m")
+        for item in range(5):
+            app.get(f"/ask?url=http://orders/items/{item}")
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 5, what="five calls")
+        app.fill_disk()
+        for item in range(20):
+            self.assertEqual(app.get(f"/ask?url=http://orders/items/{item}").status, 200)
+        # Nothing of it can be written, neither by sidecars nor by the collector, which answers what it has.
+        self.assertEqual(self.graph(app, "web", "orders")["requests"], 5)
+        app.empty_disk()
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 25, what="every call, each once, as counters lose nothing")
+        app.get("/ask?url=http://orders/items/1")
+        harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 26, what="the next one")
 
     def test_the_console_lets_in_who_has_its_code_and_nobody_else(self):
         app = self.begin()
