@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -83,7 +84,8 @@ TEST(Goals, NobodyWaitsForWhatIsOnlyLearned) {
   for (const Goal& goal : goals_of(launcher(), learning.application, learning.model, {}))
     needs[goal.service] = goal.needs.size();
   EXPECT_EQ(needs, (std::map<std::string, std::size_t>{{"a", 1}, {"b", 0}, {"c", 0}}));
-  EXPECT_EQ(doors_of(learning.model, "c").size(), 2U);
+  const std::vector<compartments::Door> doors = doors_of(learning.model, "c");
+  EXPECT_EQ(std::ranges::count_if(doors, [](const auto& door) { return door.port == 80; }), 2);
   for (const char* service : {"a", "b", "c"})
     EXPECT_EQ(revision(with_mode("mode: learn\n"), service), revision(with_mode(""), service)) << service;
 }
@@ -103,6 +105,23 @@ TEST(SidecarSpec, TellsTheKeeperOfTheServicesWholeWorld) {
   const auto read = compartments::parse_spec(compartments::to_json(spec));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, spec);
+}
+
+TEST(SidecarSpec, LeadsTheCustomaryPortsOfOtlpToTheCollectorUnlessTheyAreTaken) {
+  const Loaded application = loaded(
+      "app: a\nservices:\n  a: {command: [./a], port: 80, calls: {b: {at: 'localhost:4318'}}}\n"
+      "  b: {command: [./b], port: 4317}\n  c: {command: [./c]}\n");
+  const auto ports = [&](const char* service) {
+    std::multiset<std::string> all;
+    for (const compartments::Door& door : doors_of(application.model, service))
+      if (door.port == 4317 || door.port == 4318) all.insert(fmt::format("{} {}", door.address, door.port));
+    return all;
+  };
+  EXPECT_EQ(ports("c"), (std::multiset<std::string>{"127.0.0.1 4317", "::1 4317", "127.0.0.1 4318", "::1 4318"}));
+  EXPECT_EQ(ports("b"), (std::multiset<std::string>{"127.0.0.1 4318", "::1 4318"})) << "it listens on the other";
+  std::multiset<std::string> of_a = ports("a");
+  EXPECT_EQ(of_a.count("127.0.0.1 4318"), 1U) << "the declared call's";
+  EXPECT_EQ(of_a.count("127.0.0.1 4317"), 1U);
 }
 
 TEST(SidecarSpec, WhatWasBegunMayTakeTheWholeGracePeriod) {
