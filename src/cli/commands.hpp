@@ -83,6 +83,7 @@ int why(const Context& context, const std::string& id);    // the same
 struct EdgesOptions {
   std::string since = "15m";
   bool denied = false;  // only those on which something was refused
+  bool fresh = false;   // only those that were never used before
 };
 int edges(const Context& context, const EdgesOptions& options);
 int metrics(const Context& context, const std::string& service,

@@ -261,6 +261,8 @@ int run(int argc, char** argv) {
   sub = command(app, context, "edges", "Show what flowed over every edge of the trust graph, and what was refused");
   sub->add_option("--since", edges_options.since, since_text)->capture_default_str();
   sub->add_flag("--denied", edges_options.denied, "only those on which something was refused");
+  sub->add_flag("--new", edges_options.fresh,
+                "only those that were never used before, as far back as anything is kept");
   with_json(sub, context);
   sub->callback([&] { code = edges(context, edges_options); });
 

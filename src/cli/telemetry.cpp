@@ -199,6 +199,7 @@ int edges(const Context& context, const EdgesOptions& options) {
   for (const json& edge : (*answer)["edges"]) {
     const bool used = edge.value("requests", 0) > 0;
     if (options.denied && edge.value("denied", 0) == 0) continue;
+    if (options.fresh && !edge.value("new", false)) continue;
     const auto latency = [&](const char* member) {
       return edge.contains(member) ? duration_text(edge[member].get<std::int64_t>()) : "-";
     };

@@ -71,6 +71,19 @@ json edge_json(const Sum& sum) {
   return edge;
 }
 
+// Who called whom before `ms`, as far back as anything is kept.
+Result<std::set<std::pair<std::string, std::string>>> called_before(Reader& reader, std::int64_t ms,
+                                                                    std::vector<std::string>& not_seen) {
+  std::set<std::pair<std::string, std::string>> called;
+  const std::string pairs =
+      "SELECT caller, callee FROM flows WHERE at BETWEEN ? AND ? AND requests > 0 GROUP BY caller, callee";
+  auto read = each_row(reader, {0, ms - 1}, pairs, not_seen, [&](WindowReader& window, const Statement& row) {
+    called.emplace(window.name(row.integer(0)), window.name(row.integer(1)));
+  });
+  if (!read) return fail(std::move(read.error()));
+  return called;
+}
+
 }  // namespace
 
 Result<json> graph(Reader& reader, const Question& question, const json& declared, std::vector<std::string>& not_seen) {
@@ -131,6 +144,10 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
   }
   for (const auto& [name, rule] : rules)
     if (!edges.contains(name)) show(name, Sum(), rule);
+  const auto before = called_before(reader, question.range.from_ms, not_seen);
+  if (!before) return fail(before.error());
+  for (json& edge : shown)
+    if (edge["last_ms"] != 0 && !before->contains({edge["from"], edge["to"]})) edge["new"] = true;
   // What was refused on an edge is counted there; attempts are the others.
   std::set<std::pair<std::string, std::string>> on_edges;
   for (const json& edge : shown) on_edges.emplace(edge["from"], edge["to"]);

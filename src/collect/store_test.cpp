@@ -270,6 +270,10 @@ TEST_F(StoreTest, TheGraphHasWhatFlowedWhatIsDeclaredAndWhatWasTried) {
   EXPECT_EQ((*answer)["edges"][1]["requests"], 0);
   EXPECT_EQ((*answer)["attempts"][0]["target"], "POST /charges");
 
+  EXPECT_EQ(used["new"], true) << "nothing is kept of before";
+  const auto later = graph(reader, asked("from=0&to=1", {}), declared, not_seen_);
+  EXPECT_FALSE((*later)["edges"][0].contains("new"));
+
   const auto points = series(reader, asked("service=catalog&step=60", {"service", "step"}), not_seen_);
   ASSERT_TRUE(points.has_value());
   std::int64_t requests = 0;

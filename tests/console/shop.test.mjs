@@ -40,7 +40,6 @@ for (const [name, hash, text] of [
 test("a denied call leads to its rule", async () => {
   await page.goto(at("map"));
   await side().getByRole("link", {name: "checkout → accounts"}).first().click();
-  await side().getByText(/GET \/admin/).first().waitFor();
   await page.goto(at("access/decisions"));
   await page.locator(".decisions summary", {hasText: "/admin"}).first().click();
   const decision = page.locator(".decisions details[open]").first();
