@@ -83,6 +83,7 @@ class Package(unittest.TestCase):
 
     def test_everything_that_a_tool_has_is_in_it(self):
         for path in ("usr/bin/bulkhead", "lib/systemd/system/bulkhead@.service", "usr/lib/systemd/user/bulkhead@.service", "usr/share/bulkhead/apparmor", "usr/share/bulkhead/console/index.html",
+                     "usr/share/bulkhead/prometheus/alerts.yaml", "usr/share/bulkhead/grafana/bulkhead.json",
                      "usr/share/bash-completion/completions/bulkhead", "usr/share/fish/vendor_completions.d/bulkhead.fish", "usr/share/zsh/vendor-completions/_bulkhead",
                      "usr/share/man/man1/bulkhead.1.gz", "usr/share/man/man5/bulkhead.yaml.5.gz", "usr/share/man/man7/bulkhead-doctor.7.gz",
                      "usr/share/man/man7/bulkhead-builds.7.gz",
@@ -128,8 +129,8 @@ class Package(unittest.TestCase):
         commands = re.findall(r"^  ([a-z]+)  ", shown.split("Subcommands:")[1].split("\n\n")[0], re.M)
         self.assertGreater(len(commands), 10)
         manual = page("man1/bulkhead.1.gz")
-        for command in [*commands, "image ls", "image rm", "contract show", "contract diff"]:
-            if command not in ("image", "contract"):
+        for command in [*commands, "image ls", "image rm", "contract show", "contract diff", "policy suggest", "policy try"]:
+            if command not in ("image", "contract", "policy"):
                 self.assertIn(f"bulkhead {command} [OPTIONS]", manual.stdout)
         for path, words in (("man5/bulkhead.yaml.5.gz", ("services", "slow_start", "depends_on")), ("man7/bulkhead-doctor.7.gz", ("user namespaces", "leftovers"))):
             shown = page(path)
