@@ -7,8 +7,8 @@ namespace bulkhead::collect {
 namespace {
 
 // A span is settled long before, whatever its request's length.
-constexpr std::int64_t kRememberedMicros = 120'000'000;
-constexpr std::size_t kMostRemembered = 200'000;
+constexpr std::int64_t kRememberedMicros = 45'000'000;
+constexpr std::size_t kMostRemembered = 50'000;
 
 }  // namespace
 
@@ -27,6 +27,7 @@ void Joins::add(const SpanRow& span) {
     // Its program handed a trace on: that is the truth, and something to learn from.
     if (span.parent != 0) call.parent = span.parent;
     inference_.add(call);
+    if (call.parent) return;
   }
   traces_[span.span] = span.trace;
   order_.push_back({span.span, end});

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
 #include <thread>
 
@@ -23,6 +24,19 @@ Result<Fd> open_for_append(const std::string& path) {
   return file;
 }
 
+// By the library's search, which looks at 32 octets at once: as a loop this was a twentieth of a request's
+// instructions.
+std::uint64_t count_ends(std::string_view lines) {
+  std::uint64_t count = 0;
+  while (!lines.empty()) {
+    const void* end = std::memchr(lines.data(), '\n', lines.size());
+    if (end == nullptr) return count;
+    ++count;
+    lines.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(end) - lines.data()) + 1);
+  }
+  return count;
+}
+
 constexpr std::string_view kCountOf = "{\"type\":\"file\",\"before\":";
 
 // How many lines the files before this one and this one have had: those before stand in its first line, if there were.
@@ -38,7 +52,7 @@ std::uint64_t count_lines(int file, std::size_t size) {
       std::from_chars(read.data() + kCountOf.size(), read.data() + read.size(), before);
       lines = before - 1;  // without this line
     }
-    lines += static_cast<std::uint64_t>(std::ranges::count(read, '\n'));
+    lines += count_ends(read);
     at += count;
   }
   return lines;
@@ -137,7 +151,7 @@ class Records::Writer {
   }
 
   void drop(std::string_view lines) {
-    const auto lost = static_cast<std::uint64_t>(std::ranges::count(lines, '\n'));
+    const std::uint64_t lost = count_ends(lines);
     dropped_ += lost;
     unreported_ += lost;
   }
@@ -182,7 +196,7 @@ class Records::Writer {
       if (count <= 0) break;
       done += static_cast<std::size_t>(count);
     }
-    lines_ += static_cast<std::uint64_t>(std::ranges::count(bytes.substr(0, done), '\n'));
+    lines_ += count_ends(bytes.substr(0, done));
     return done;
   }
 
