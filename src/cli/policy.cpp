@@ -28,7 +28,6 @@ struct Made {
 Made made_of(const json& call) {
   Made made;
   made.from = call.value("from", "");
-  if (made.from == "gateway") made.from = policy::kGateway;
   made.to = call.value("to", "");
   made.protocol = call.value("protocol", "");
   made.method = call.value("method", "");
@@ -103,12 +102,15 @@ std::vector<Unused> unused_rules(const policy::Model& model, const std::vector<M
   return unused;
 }
 
-std::expected<std::pair<json, std::vector<Made>>, int> recorded_calls(const Context& context,
-                                                                      const std::string& since) {
+std::expected<std::pair<json, std::vector<Made>>, int> recorded_calls(const Context& context, const policy::Model& model, const std::string& since) {
   auto answer = ask_collector(context, "GET", "/api/v1/calls" + Query().add("from", since).text());
   if (!answer) return std::unexpected(answer.error());
   std::vector<Made> calls;
-  for (const json& call : (*answer)["calls"]) calls.push_back(made_of(call));
+  // The collector calls the gateway so where no service has that name.
+  for (const json& call : (*answer)["calls"]) {
+    calls.push_back(made_of(call));
+    if (calls.back().from == "gateway" && model.service("gateway") == nullptr) calls.back().from = policy::kGateway;
+  }
   return std::pair(std::move(*answer), std::move(calls));
 }
 
@@ -139,7 +141,7 @@ std::pair<std::string, policy::Decision> verdict_of(const policy::Model& model, 
 int policy_suggest(const Context& context, const std::string& since) {
   const auto opened = open_manifest(context);
   if (!opened) return opened.error();
-  const auto recorded = recorded_calls(context, since);
+  const auto recorded = recorded_calls(context, opened->loaded.model, since);
   if (!recorded) return recorded.error();
   const auto& [answer, calls] = *recorded;
   const auto lines = missing_lines(calls);
@@ -184,7 +186,7 @@ int policy_try(const Context& context, const std::string& file, const std::strin
   changed.file = file;
   const auto tried = open_manifest(changed);
   if (!tried) return tried.error();
-  const auto recorded = recorded_calls(context, since);
+  const auto recorded = recorded_calls(context, opened->loaded.model, since);
   if (!recorded) return recorded.error();
   const auto& [answer, calls] = *recorded;
   json differences = json::array();

@@ -10,10 +10,12 @@
 #include "collect/events.hpp"
 #include "collect/evidence.hpp"
 #include "collect/flows.hpp"
+#include "collect/gateway_name.hpp"
 #include "collect/question.hpp"
 #include "collect/reach.hpp"
 #include "collect/traces.hpp"
 #include "net/timer.hpp"
+#include "policy/model.hpp"
 
 namespace bulkhead::collect {
 
@@ -90,6 +92,8 @@ Api::~Api() = default;
 
 void Api::set_application(json application) {
   application["version"] = ++version_;
+  gateway_name_ = gateway_name(application);
+  live_.set_gateway_name(gateway_name_);
   application_ = std::make_shared<const json>(std::move(application));
   live_.application_changed(version_);
 }
@@ -313,10 +317,12 @@ net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
   const auto asks = [&](std::vector<std::string_view> names, auto function) {
     names.insert(names.end(), {"from", "to"});
     question = read_question(query, now, names);
-    if (question)
-      ask = [question = *question, function](Reader& reader, const json&, std::vector<std::string>& not_seen) {
-        return function(reader, question, not_seen);
-      };
+    if (!question) return;
+    for (std::string* name : {&question->service, &question->caller, &question->callee})
+      if (*name == gateway_name_) *name = policy::kGateway;
+    ask = [question = *question, function](Reader& reader, const json&, std::vector<std::string>& not_seen) {
+      return function(reader, question, not_seen);
+    };
   };
   if (path == "traces") {
     asks({"service", "route", "min_ms", "error", "denied", "q", "limit"}, search_traces);
@@ -332,7 +338,11 @@ net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
     question = read_question(query, now, {"from", "to"});
     if (question)
       ask = [question = *question](Reader& reader, const json& application, std::vector<std::string>& not_seen) {
-        return graph(reader, question, application.is_object() ? application.value("edges", json()) : json(), not_seen);
+        json declared = application.is_object() ? application.value("edges", json()) : json();
+        const std::string gateway = gateway_name(application);
+        for (json& edge : declared)
+          if (edge["from"] == gateway) edge["from"] = policy::kGateway;
+        return graph(reader, question, declared, not_seen);
       };
   } else if (path.starts_with("traces/") || path.starts_with("why/")) {
     question = read_question(query, now, {}, kEver);
@@ -345,6 +355,7 @@ net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
       if (!trace) return fail(trace.error());
       auto whole = whole_trace(reader, *trace, not_seen);
       if (!whole) return whole;
+      name_gateway(*whole, gateway_name(application));
       if (in_words) return why_trace(reader, *whole, application, not_seen);
       return json{{"trace", std::move(*whole)}};
     };
@@ -379,6 +390,7 @@ net::Task<Api::Answer> Api::ask(Range range, Ask ask) {
           not_seen.emplace_back("the controller is away: what is declared and runs is as it said last");
         auto value = ask(*reader_, *application, not_seen);
         if (!value) return value;
+        name_gateway(*value, gateway_name(*application));
         tell_losses(*reader_, range, not_seen);
         std::ranges::sort(not_seen);
         not_seen.erase(std::ranges::unique(not_seen).begin(), not_seen.end());

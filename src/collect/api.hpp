@@ -72,6 +72,7 @@ class Api {
   const Assets assets_;
   const std::string origin_;
   std::shared_ptr<const nlohmann::json> application_;
+  std::string gateway_name_ = "gateway";
   std::uint64_t version_ = 0;
   bool closing_ = false;
   std::unique_ptr<Reader> reader_;  // the worker's

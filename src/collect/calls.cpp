@@ -31,7 +31,7 @@ struct Made {
   std::vector<std::string> traces;
 };
 
-class Calls {
+class MadeCalls {
  public:
   void add(Kind kind, std::int64_t count, std::int64_t first_us, std::int64_t last_us,
            std::span<const std::uint8_t> trace, std::string_view allow) {
@@ -74,7 +74,7 @@ class Calls {
 };
 
 // What came through a callee's wall, or went outside.
-Result<> add_spans(WindowReader& window, Range range, Calls& calls) {
+Result<> add_spans(WindowReader& window, Range range, MadeCalls& calls) {
   const auto statement = window.statement(
       "SELECT caller, callee, port, protocol, method, path, count(*), min(start), max(start), max(trace) FROM spans "
       "WHERE start BETWEEN ? AND ? AND hop IN (?, ?) AND NOT (status = 403 AND cause <> 0) "
@@ -97,7 +97,7 @@ Result<> add_spans(WindowReader& window, Range range, Calls& calls) {
 }
 
 // What was refused, and what passed although no rule covers it.
-Result<> add_decisions(WindowReader& window, Range range, Calls& calls) {
+Result<> add_decisions(WindowReader& window, Range range, MadeCalls& calls) {
   const auto statement = window.statement(
       "SELECT subject, object, action, verdict, max(allow), sum(count), min(at), max(at), max(trace) FROM decisions "
       "WHERE at BETWEEN ? AND ? AND kind = 'request' GROUP BY subject, object, action, verdict");
@@ -131,7 +131,7 @@ Result<> add_decisions(WindowReader& window, Range range, Calls& calls) {
 }  // namespace
 
 Result<json> made_calls(Reader& reader, const Question& question, std::vector<std::string>& not_seen) {
-  Calls calls;
+  MadeCalls calls;
   for (WindowReader* window : reader.windows(question.range, not_seen)) {
     if (auto added = add_spans(*window, question.range, calls); !added) return fail(std::move(added.error()));
     if (auto added = add_decisions(*window, question.range, calls); !added) return fail(std::move(added.error()));

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr timeval kPatience{10, 0};
+constexpr timeval kAnswerPatience{10, 0};
 constexpr std::size_t kMostAnswer = 256U << 20U;
 
 Result<Fd> connect_to(const std::string& socket) {
@@ -27,7 +27,7 @@ Result<Fd> connect_to(const std::string& socket) {
   Fd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!connection) return os_fail("socket");
   for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
-    ::setsockopt(connection.get(), SOL_SOCKET, option, &kPatience, sizeof kPatience);
+    ::setsockopt(connection.get(), SOL_SOCKET, option, &kAnswerPatience, sizeof kAnswerPatience);
   if (::connect(connection.get(), address->data(), address->size()) == 0) return connection;
   Fault fault = os_fault("connect to the collector at " + socket);
   fault.cause = errno == EACCES || errno == EPERM ? Cause::denied : Cause::unreachable;

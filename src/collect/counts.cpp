@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
-#include "policy/model.hpp"
 
 namespace bulkhead::collect {
 
@@ -23,10 +22,6 @@ struct Counts {
   std::map<KindId, std::int64_t> attempts;
 };
 
-std::string name_in(const json& value, const char* member) {
-  return std::string(shown(value.at(member).get_ref<const std::string&>()));
-}
-
 Result<Counts> read_counts(std::string_view line) {
   const auto value = read_json(line);
   if (!value || !value->is_object()) return fail(Cause::invalid, "a line of counts is no JSON object");
@@ -36,8 +31,8 @@ Result<Counts> read_counts(std::string_view line) {
     for (const json& edge : value->at("edges")) {
       Flow flow;
       flow.caller_side = edge.at("side").get<std::string>() == "caller";
-      flow.caller = name_in(edge, "from");
-      flow.callee = name_in(edge, "to");
+      flow.caller = edge.at("from").get<std::string>();
+      flow.callee = edge.at("to").get<std::string>();
       flow.port = edge.at("port").get<std::int64_t>();
       flow.requests = edge.at("requests").get<std::int64_t>();
       flow.errors = edge.at("errors").get<std::int64_t>();
@@ -53,8 +48,9 @@ Result<Counts> read_counts(std::string_view line) {
       counts.flows.insert_or_assign(std::move(id), std::move(flow));
     }
     for (const json& kind : value->at("denied")) {
-      KindId id{name_in(kind, "caller"), name_in(kind, "callee"), kind.at("method").get<std::string>(),
-                kind.at("path").get<std::string>(), kind.at("reason").get<std::string>()};
+      KindId id{kind.at("caller").get<std::string>(), kind.at("callee").get<std::string>(),
+                kind.at("method").get<std::string>(), kind.at("path").get<std::string>(),
+                kind.at("reason").get<std::string>()};
       counts.attempts[std::move(id)] = kind.at("count").get<std::int64_t>();
     }
   } catch (const json::exception& error) {
@@ -94,8 +90,6 @@ void subtract(Flow& flow, const Flow& before) {
 }
 
 }  // namespace
-
-std::string_view shown(std::string_view service) { return service == policy::kGateway ? "gateway" : service; }
 
 bool is_refusal(std::string_view reason) { return reason != "undeclared_answer" && reason != "would be denied"; }
 

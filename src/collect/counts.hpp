@@ -45,7 +45,4 @@ Result<Flowed> flowed_since(std::string_view last, std::string_view after);
 // `last` for the next line: the newest ones of a few processes, a line each.
 std::string remember(std::string_view last, std::string_view line);
 
-// The gateway's name for people; a service's is itself.
-std::string_view shown(std::string_view service);
-
 }  // namespace bulkhead::collect

@@ -40,7 +40,7 @@ TEST(Counts, WhatFlowedIsTheDifferenceOfTwoLines) {
   auto flowed = flowed_since("", first);
   ASSERT_TRUE(flowed.has_value()) << flowed.error().message;
   ASSERT_EQ(flowed->flows.size(), 1U);
-  EXPECT_EQ(flowed->flows[0].caller, "gateway");
+  EXPECT_EQ(flowed->flows[0].caller, "_gateway");
   EXPECT_EQ(flowed->flows[0].requests, 1);
   EXPECT_EQ(flowed->at_ms, 1000);
 

@@ -7,7 +7,7 @@ namespace bulkhead::collect {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_figure(char c) { return c >= '0' && c <= '9'; }
 
 void append_utf8(std::uint32_t point, std::string& out) {
   const auto tail = [&](unsigned shift) { out.push_back(static_cast<char>(0x80U | (point >> shift & 0x3FU))); };
@@ -122,8 +122,8 @@ bool FlatObject::read_hex(std::uint32_t& unit) {
   unit = 0;
   for (const char c : rest_.substr(0, 4)) {
     const char low = static_cast<char>(c | 0x20);
-    if (!is_digit(c) && (low < 'a' || low > 'f')) return false;
-    unit = unit << 4U | static_cast<std::uint32_t>(is_digit(c) ? c - '0' : low - 'a' + 10);
+    if (!is_figure(c) && (low < 'a' || low > 'f')) return false;
+    unit = unit << 4U | static_cast<std::uint32_t>(is_figure(c) ? c - '0' : low - 'a' + 10);
   }
   rest_.remove_prefix(4);
   return true;
@@ -163,11 +163,11 @@ bool FlatObject::read_escape() {
 bool FlatObject::read_number() {
   const bool negative = rest_.starts_with('-');
   if (negative) rest_.remove_prefix(1);
-  if (rest_.empty() || !is_digit(rest_.front())) return false;
-  if (rest_.size() > 1 && rest_.front() == '0' && is_digit(rest_[1])) return false;
+  if (rest_.empty() || !is_figure(rest_.front())) return false;
+  if (rest_.size() > 1 && rest_.front() == '0' && is_figure(rest_[1])) return false;
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   std::uint64_t value = 0;
-  while (!rest_.empty() && is_digit(rest_.front())) {
+  while (!rest_.empty() && is_figure(rest_.front())) {
     const auto digit = static_cast<std::uint64_t>(rest_.front() - '0');
     value = value > (kMost - digit) / 10 ? kMost : value * 10 + digit;
     rest_.remove_prefix(1);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collect/counts.hpp"
+#include "policy/model.hpp"
 #include "telemetry/histogram.hpp"
 
 namespace bulkhead::collect {
@@ -168,19 +169,19 @@ Result<json> series(Reader& reader, const Question& question, std::vector<std::s
   };
   // A service is asked what it answered, which its own sidecar counts; the gateway what it asked, an edge its caller.
   const bool by_edge = !question.caller.empty() || !question.callee.empty();
-  const bool caller_side = by_edge || question.service == "gateway";
-  const std::string& caller = by_edge                         ? question.caller
-                              : question.service == "gateway" ? question.service
-                                                              : std::string();
-  const std::string callee = by_edge                         ? question.callee
-                             : question.service == "gateway" ? std::string()
-                                                             : question.service;
+  const bool caller_side = by_edge || question.service == policy::kGateway;
+  const std::string& caller = by_edge                                ? question.caller
+                              : question.service == policy::kGateway ? question.service
+                                                                     : std::string();
+  const std::string callee = by_edge                                ? question.callee
+                             : question.service == policy::kGateway ? std::string()
+                                                                    : question.service;
   const bool everything = !by_edge && question.service.empty();
   auto read = each_row(reader, question.range, kFlows, not_seen, [&](WindowReader& window, const Statement& row) {
     const bool from_caller = row.integer(1) != 0;
     const std::string_view from = window.name(row.integer(2)), to = window.name(row.integer(3));
     // The whole application's are those of its gateway; where it has none, those that each service answered.
-    if (everything ? !from_caller || from != "gateway" : from_caller != caller_side) return;
+    if (everything ? !from_caller || from != policy::kGateway : from_caller != caller_side) return;
     if (!everything && ((!caller.empty() && from != caller) || (!callee.empty() && to != callee))) return;
     add_row(point_of(row.integer(0)), row);
   });

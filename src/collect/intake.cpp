@@ -9,6 +9,7 @@
 #include "collect/flat.hpp"
 #include "collect/log_line.hpp"
 #include "collect/record_line.hpp"
+#include "policy/model.hpp"
 
 namespace bulkhead::collect {
 
@@ -45,9 +46,7 @@ std::set<std::string> current_files(const std::string& directory) {
 
 }  // namespace
 
-std::string service_of(std::string_view instance) {
-  return std::string(shown(instance.substr(0, instance.rfind('-'))));
-}
+std::string service_of(std::string_view instance) { return std::string(instance.substr(0, instance.rfind('-'))); }
 
 Intake::Intake(IntakeOptions options, Handlers handlers)
     : options_(std::move(options)), handlers_(std::move(handlers)) {}
@@ -122,7 +121,7 @@ void Intake::find_sources() {
     const std::string instance = logs ? file.substr(0, file.size() - std::string_view(".log").size()) : file;
     sources_[name] =
         std::make_unique<Source>(Tail(directory + "/" + file, kOldFiles, std::move(position)), instance, logs);
-    if (!logs && service_of(instance) != "gateway") sources_[name]->joins = std::make_unique<Joins>();
+    if (!logs && service_of(instance) != policy::kGateway) sources_[name]->joins = std::make_unique<Joins>();
   };
   for (const std::string& file : current_files(options_.records)) follow(options_.records, file, false);
   for (const std::string& file : current_files(options_.logs))

@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collect/gateway_name.hpp"
+#include "policy/model.hpp"
+
 namespace bulkhead::collect {
 
 using nlohmann::json;
@@ -69,7 +72,8 @@ void Live::add(const News& news) {
       if (is_refusal(attempt.reason)) refused_since_tick_[{attempt.caller, attempt.callee}] += attempt.count;
     }
   }
-  for (const std::string& decision : news.decisions) events_.add("decision", decision);
+  for (const std::string& decision : news.decisions)
+    events_.add("decision", with_gateway_named(decision, gateway_name_));
 }
 
 void Live::tick(std::int64_t now_ms) {
@@ -105,8 +109,9 @@ void Live::tick(std::int64_t now_ms) {
                     {"denied", count}});
   since_tick_.clear();
   refused_since_tick_.clear();
-  events_.add("tick",
-              json{{"at_ms", now_ms}, {"edges", std::move(list)}}.dump(-1, ' ', false, json::error_handler_t::replace));
+  events_.add("tick", with_gateway_named(json{{"at_ms", now_ms}, {"edges", std::move(list)}}.dump(
+                                             -1, ' ', false, json::error_handler_t::replace),
+                                         gateway_name_));
 }
 
 void Live::application_changed(std::uint64_t version) { events_.add("application", json{{"version", version}}.dump()); }
@@ -114,9 +119,12 @@ void Live::application_changed(std::uint64_t version) { events_.add("application
 std::string Live::metrics(const json& application, std::int64_t now_s, std::uint64_t lines) const {
   std::string out;
   auto at = std::back_inserter(out);
-  const auto labels = [](const EdgeName& name) {
+  const auto spoken = [&](const std::string& service) {
+    return label(service == policy::kGateway ? gateway_name_ : service);
+  };
+  const auto labels = [&](const EdgeName& name) {
     const auto& [caller_side, caller, callee, port] = name;
-    return fmt::format(R"(caller="{}",callee="{}",port="{}",side="{}")", label(caller), label(callee), port,
+    return fmt::format(R"(caller="{}",callee="{}",port="{}",side="{}")", spoken(caller), spoken(callee), port,
                        caller_side ? "caller" : "callee");
   };
   describe(out, "bulkhead_requests_total", "counter",

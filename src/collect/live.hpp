@@ -44,6 +44,8 @@ class Live {
   // Sends what came since the last one, if anything did.
   void tick(std::int64_t now_ms);
   void application_changed(std::uint64_t version);
+  // What the gateway is called to those who look on.
+  void set_gateway_name(std::string name) { gateway_name_ = std::move(name); }
   Events& events() { return events_; }
 
   // Prometheus text (version 0.0.4). `application` is that of docs/api.md, or null.
@@ -62,6 +64,7 @@ class Live {
   std::map<EdgeName, Sum> since_tick_;
   std::map<Refused, std::int64_t> refused_;
   std::map<std::pair<std::string, std::string>, std::int64_t> refused_since_tick_;
+  std::string gateway_name_ = "gateway";
   Events events_;
 };
 

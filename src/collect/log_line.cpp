@@ -12,11 +12,11 @@ namespace bulkhead::collect {
 
 namespace {
 
-constexpr std::size_t kLookAt = 4096;  // octets of a line's text in which severity and trace are looked for
-constexpr std::size_t kWords = 6;      // of a plain line, in which a severity may stand
+constexpr std::size_t kLookAt = 4096;   // octets of a line's text in which severity and trace are looked for
+constexpr std::size_t kLevelWords = 6;  // of a plain line, in which a severity may stand
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 struct Level {
   std::string_view word, meaning;
@@ -41,7 +41,7 @@ std::string_view named_level(std::string_view text) {
       const std::size_t begin = after.find_first_not_of("\":= ");
       if (begin == 0 || begin == std::string_view::npos || begin > 5) continue;
       after.remove_prefix(begin);
-      const auto end = std::ranges::find_if_not(after, is_letter);
+      const auto end = std::ranges::find_if_not(after, is_ascii_letter);
       const std::string_view level = level_of(after.substr(0, static_cast<std::size_t>(end - after.begin())));
       if (!level.empty()) return level;
     }
@@ -82,9 +82,9 @@ std::string_view severity_of(std::string_view text) {
   if (const std::string_view level = named_level(text); !level.empty()) return level;
   if (text.starts_with('{')) return {};
   std::size_t at = 0;
-  for (std::size_t word = 0; word < kWords && at < text.size(); ++word) {
-    const auto begin = std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_letter);
-    const auto end = std::find_if_not(begin, text.end(), is_letter);
+  for (std::size_t word = 0; word < kLevelWords && at < text.size(); ++word) {
+    const auto begin = std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_ascii_letter);
+    const auto end = std::find_if_not(begin, text.end(), is_ascii_letter);
     const std::string_view found(begin, end);
     // Within a sentence "error" is a word as any other; a level is in capitals, or in brackets, or ends with a colon.
     const bool capitals = std::ranges::all_of(found, [](char c) { return c >= 'A' && c <= 'Z'; });
@@ -101,8 +101,8 @@ bool find_trace(std::string_view text, telemetry::TraceId& trace, std::uint64_t&
   span = 0;
   for (std::size_t at = 0; at + 32 <= text.size();) {
     const std::size_t end = std::min(
-        static_cast<std::size_t>(std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_hex) -
-                                 text.begin()),
+        static_cast<std::size_t>(
+            std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_lower_hex) - text.begin()),
         text.size());
     if (end - at != 32) {
       at = end + 1;

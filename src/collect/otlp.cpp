@@ -116,7 +116,7 @@ json event_of(std::string_view message, bool& bad) {
   return event;
 }
 
-std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string json_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 void add_span(std::string_view message, const std::string& scope, Told& told, bool& bad) {
   ToldSpan span;
@@ -160,7 +160,7 @@ void add_span(std::string_view message, const std::string& scope, Told& told, bo
   span.us = end > start ? static_cast<std::int64_t>((end - start) / 1000) : 0;
   if (!scope.empty()) extra["scope"] = scope;
   if (span.error) extra["error"] = true;
-  span.extra = text_of(extra);
+  span.extra = json_text(extra);
   told.spans.push_back(std::move(span));
 }
 
@@ -188,8 +188,8 @@ void add_log(std::string_view message, Told& told, bool& bad) {
   bad = bad || reader.malformed();
   log.at_us = static_cast<std::int64_t>((time != 0 ? time : observed) / 1000);
   if (const std::string_view known = severity_of_number(number); !known.empty()) log.severity = known;
-  log.text = body.is_string() ? body.get<std::string>() : body.is_null() ? "" : text_of(body);
-  if (!attributes.empty()) log.text += (log.text.empty() ? "" : " ") + text_of(attributes);
+  log.text = body.is_string() ? body.get<std::string>() : body.is_null() ? "" : json_text(body);
+  if (!attributes.empty()) log.text += (log.text.empty() ? "" : " ") + json_text(attributes);
   told.logs.push_back(std::move(log));
 }
 
@@ -336,7 +336,7 @@ void add_json_span(const json& value, const std::string& scope, Told& told) {
   if (const std::string message = text_in(status, "message"); !message.empty()) extra["message"] = message;
   if (!scope.empty()) extra["scope"] = scope;
   if (span.error) extra["error"] = true;
-  span.extra = text_of(extra);
+  span.extra = json_text(extra);
   told.spans.push_back(std::move(span));
 }
 
@@ -348,9 +348,9 @@ void add_json_log(const json& value, Told& told) {
   if (const std::string_view known = severity_of_number(number_in(value, "severityNumber")); !known.empty())
     log.severity = known;
   const json body = plain_value(member(value, "body"), kMostNesting);
-  log.text = body.is_string() ? body.get<std::string>() : body.is_null() ? "" : text_of(body);
+  log.text = body.is_string() ? body.get<std::string>() : body.is_null() ? "" : json_text(body);
   const json attributes = plain_attributes(member(value, "attributes"));
-  if (!attributes.empty()) log.text += (log.text.empty() ? "" : " ") + text_of(attributes);
+  if (!attributes.empty()) log.text += (log.text.empty() ? "" : " ") + json_text(attributes);
   read_trace_id(lower(text_in(value, "traceId")), log.trace);
   read_span_id(lower(text_in(value, "spanId")), log.span);
   told.logs.push_back(std::move(log));

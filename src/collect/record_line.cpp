@@ -6,8 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "collect/counts.hpp"
-
 namespace bulkhead::collect {
 
 namespace {
@@ -76,9 +74,9 @@ bool read_span(FlatObject& members, SpanRow& row) {
     else if (key == "hop")
       row.hop = text;
     else if (key == "caller")
-      row.caller = shown(text);
+      row.caller = text;
     else if (key == "callee")
-      row.callee = shown(text);
+      row.callee = text;
     else if (key == "instance")
       row.instance = text;
     else if (key == "port")
@@ -116,9 +114,9 @@ bool read_decision(FlatObject& members, DecisionRow& row, std::string& action) {
     if (key == "time_us")
       row.at_us = members.number();
     else if (key == "subject" || key == "caller")
-      row.subject = shown(text);
+      row.subject = text;
     else if (key == "object")
-      row.object = shown(text);
+      row.object = text;
     else if (key == "owner")
       row.owner = text;
     else if (key == "action")

@@ -49,7 +49,7 @@ TEST(RecordLine, ASpanIsReadBackAsItWasWritten) {
   EXPECT_EQ(row.parent, 9U);
   EXPECT_EQ(row.start_us, 1'700'000'000'000'001);
   EXPECT_EQ(row.us, 1500);
-  EXPECT_EQ(row.caller, "gateway");
+  EXPECT_EQ(row.caller, "_gateway");
   EXPECT_EQ(row.callee, "checkout");
   EXPECT_EQ(row.path, "/shop.Orders/\"x\"");
   EXPECT_EQ(row.grpc_status, 14);

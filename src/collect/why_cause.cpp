@@ -14,13 +14,13 @@ namespace {
 using Node = SpanTree::Node;
 using Cause = Why::Cause;
 
-constexpr std::int64_t kLong = 1'000'000;  // of a request of which nothing is known
-constexpr std::int64_t kTimesUsual = 3;    // that are long
-constexpr std::uint64_t kTelling = 5;      // requests of an instance
-constexpr std::int64_t kTimesOthers = 5;   // slower than the other instances
-constexpr unsigned kStorm = 4;             // calls for what should be one
-constexpr std::size_t kMany = 10;          // calls to one callee, one after the other
-constexpr std::int64_t kSkew = 5'000;      // less is within what two clocks of a host's processors differ
+constexpr std::int64_t kLong = 1'000'000;      // of a request of which nothing is known
+constexpr std::int64_t kTimesUsual = 3;        // that are long
+constexpr std::uint64_t kTellingRequests = 5;  // requests of an instance
+constexpr std::int64_t kTimesOthers = 5;       // slower than the other instances
+constexpr unsigned kStorm = 4;                 // calls for what should be one
+constexpr std::size_t kMany = 10;              // calls to one callee, one after the other
+constexpr std::int64_t kSkew = 5'000;          // less is within what two clocks of a host's processors differ
 
 // Names of proxy::RefusalCause; {0} is the caller, {1} the callee.
 struct Words {
@@ -55,11 +55,11 @@ std::string caller_of(const SpanRecord& span) {
 }
 
 // Not only recorded, as by `mode: audit` and `learn`.
-bool is_refusal(const DenialRecord& denial) { return denial.verdict != "audited" && denial.verdict != "learned"; }
+bool was_refused(const DenialRecord& denial) { return denial.verdict != "audited" && denial.verdict != "learned"; }
 
 const DenialRecord* denial_of(const Evidence& evidence, const SpanRecord& span) {
   for (const DenialRecord& denial : evidence.denials) {
-    if (denial.kind == "request" && denial.object == span.callee && is_refusal(denial)) return &denial;
+    if (denial.kind == "request" && denial.object == span.callee && was_refused(denial)) return &denial;
   }
   return nullptr;
 }
@@ -121,7 +121,7 @@ std::optional<Cause> bad_instance(const Evidence& evidence, const SpanRecord& sp
     errors += record.errors;
     if (record.p50_us > 0) fastest_other = std::max(fastest_other, record.p50_us);
   }
-  if (one == nullptr || one->requests < kTelling || requests < kTelling) return std::nullopt;
+  if (one == nullptr || one->requests < kTellingRequests || requests < kTellingRequests) return std::nullopt;
   bool failing = failed(span) && 2 * one->errors >= one->requests && 20 * errors <= requests;
   bool slow = !failed(span) && fastest_other > 0 && one->p50_us >= kTimesOthers * fastest_other;
   if (!failing && !slow) return std::nullopt;
@@ -289,7 +289,7 @@ Cause failure(const Evidence& evidence, const Node& root, const Node& node) {
 }  // namespace
 
 std::optional<Why::Cause> cause_without_spans(const Evidence& evidence) {
-  const auto denial = std::ranges::find_if(evidence.denials, is_refusal);
+  const auto denial = std::ranges::find_if(evidence.denials, was_refused);
   if (denial == evidence.denials.end()) return std::nullopt;
   return of_denial(evidence, *denial, "");
 }
@@ -325,7 +325,7 @@ std::optional<Why::Cause> find_cause(const Evidence& evidence, const SpanTree& t
   }
   // The program went on without what it was refused.
   for (const DenialRecord& denial : evidence.denials)
-    if (is_refusal(denial)) return of_denial(evidence, denial, "");
+    if (was_refused(denial)) return of_denial(evidence, denial, "");
   return clock_skew(root);
 }
 

@@ -14,14 +14,16 @@ using nlohmann::json;
 
 namespace {
 
-std::string name_for_people(std::string_view service) {
-  return std::string(service == policy::kGateway ? "gateway" : service);
+// The gateway's is its own, where a service is called "gateway".
+std::string name_for_people(const policy::Model& model, std::string_view service) {
+  constexpr std::string_view kSpoken = "gateway";
+  return std::string(service == policy::kGateway && model.service(kSpoken) == nullptr ? kSpoken : service);
 }
 
-json edge_picture(const policy::Edge& edge) {
+json edge_picture(const policy::Model& model, const policy::Edge& edge) {
   json shown = {{"id", edge.id},
                 {"kind", to_string(edge.kind)},
-                {"from", name_for_people(edge.from)},
+                {"from", name_for_people(model, edge.from)},
                 {"to", edge.to},
                 {"port", edge.port.number},
                 {"protocol", to_string(edge.protocol)},
@@ -113,12 +115,13 @@ json Controller::picture() const {
     shown["services"].push_back(std::move(service));
   };
   if (application.gateway) {
-    add(std::string(policy::kGateway), {{"name", "gateway"}, {"kind", "gateway"}});
+    add(std::string(policy::kGateway),
+        {{"name", name_for_people(loaded_->model, policy::kGateway)}, {"kind", "gateway"}});
     shown["urls"] = gateway_urls(*application.gateway);
   }
   for (const manifest::Service& service : application.services)
     add(service.name, service_picture(service, loaded_->model.service(service.name)));
-  for (const policy::Edge& edge : loaded_->model.edges) shown["edges"].push_back(edge_picture(edge));
+  for (const policy::Edge& edge : loaded_->model.edges) shown["edges"].push_back(edge_picture(loaded_->model, edge));
   return shown;
 }
 
