@@ -71,7 +71,7 @@ class Telemetry(harness.Case):
         harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 8, what="eight calls")
         edge = self.graph(app, "web", "orders")
         self.assertEqual((edge["declared"], edge["id"], edge["errors"], edge["denied"]), (True, "web.calls.orders", 0, 1))
-        self.assertEqual(self.graph(app, "gateway", "web")["requests"], 8)
+        harness.until(lambda: self.graph(app, "gateway", "web")["requests"] == 8, what="eight requests")
 
         found = json.loads(app.run("traces", "--route", "/ask", "--json").stdout)["traces"]
         self.assertEqual(len(found), 8)
@@ -122,7 +122,7 @@ class Telemetry(harness.Case):
             self.assertNotIn("inferred", spans[("inner", "orders")], "what a header says is known")
         # Asked for by the call's own trace it is the same one.
         call_trace = self.ask(app, "/api/v1/traces?route=/items&limit=1")["traces"][0]
-        self.assertEqual({span["service"] for span in self.ask(app, f"/api/v1/traces/{call_trace['id']}")["trace"]["spans"]}, {"gateway", "web", "orders"})
+        harness.until(lambda: {span["service"] for span in self.ask(app, f"/api/v1/traces/{call_trace['id']}")["trace"]["spans"]} == {"gateway", "web", "orders"}, what="the whole trace")
 
         denied = self.ask(app, "/api/v1/traces?denied=1")["traces"][0]
         why = self.ask(app, f"/api/v1/why/{denied['id']}")

@@ -1,12 +1,14 @@
 """End users: who they are, how that travels, and what nobody can make of it."""
 
 import base64
+import contextlib
 import hmac
 import http.client
 import http.server
 import json
 import pathlib
 import socket
+import sqlite3
 import ssl
 import subprocess
 import tempfile
@@ -97,6 +99,13 @@ def fields(seen, name):
 def claims_of(token):
     part = token.split(".")[1]
     return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def stored(path):
+    """What the collector keeps, but for the lines that programs wrote."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+        tables = {name for name, in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")} - {"logs"}
+        return "\n".join(str(row) for table in sorted(tables) for row in store.execute(f"SELECT * FROM {table}"))
 
 
 class Users(harness.Case):
@@ -303,11 +312,15 @@ class Users(harness.Case):
         token = fields(app.get("/x", headers=credential).json["headers"], "txn-token")[0]
         self.ask(app, "http://open/x", say="Txn-Token:" + token[:-4])
         until(lambda: any("refused" in line.get("reason", "") for line in app.records("web")), what="the record")
+        store = app.directory / "b/state/bank/telemetry"
+        until(lambda: any("refused" in stored(path) for path in store.glob("*.db")), what="the same in the store")
         private = (app.directory / "b/state/bank/users/key.pem").read_text().splitlines()[1]
         for path in (app.directory / "b").rglob("*"):
             if not path.is_file() or path.name == "web-1.log":  # a program writes what it likes
                 continue
-            text = path.read_text(errors="replace")
+            if path.parent.name == "telemetry" and path.suffix != ".db":
+                continue  # the same as in the database that it belongs to
+            text = stored(path) if path.suffix == ".db" else path.read_text(errors="replace")
             for secret in (credential["Authorization"].split(".")[2], token.split(".")[2][:40]):
                 self.assertNotIn(secret, text, path)
             if path.name != "key.pem":
