@@ -185,7 +185,7 @@ int why(const Context& context, const std::string& id) {
   for (const json& step : (*answer)["steps"])
     say(fmt::format("{:>10} {:>9}  {}{}", "+" + duration_text(step.value("at_us", std::int64_t{0})),
                     duration_text(step.value("duration_us", std::int64_t{0})),
-                    std::string(step.value("depth", 0U) * 2, ' '), step.value("text", "")));
+                    std::string(step.value("depth", std::size_t{0}) * 2, ' '), step.value("text", "")));
   for (const json& each : (*answer)["window"].value("not_seen", json::array()))
     say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
   return kDone;

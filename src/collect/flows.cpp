@@ -116,7 +116,7 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
   if (!read) return fail(std::move(read.error()));
 
   std::map<EdgeName, Sum> edges = std::move(sums[1]);
-  for (auto& [name, sum] : sums[0]) edges.try_emplace(name, std::move(sum));
+  for (const auto& [name, sum] : sums[0]) edges.try_emplace(name, sum);
   json shown = json::array();
   const auto show = [&](const EdgeName& name, Sum sum, const json* rule) {
     const auto& [from, to, port] = name;
@@ -139,9 +139,9 @@ Result<json> graph(Reader& reader, const Question& question, const json& declare
     for (const json& edge : declared)
       rules.try_emplace(
           {edge["from"].get<std::string>(), edge["to"].get<std::string>(), edge["port"].get<std::int64_t>()}, &edge);
-  for (auto& [name, sum] : edges) {
+  for (const auto& [name, sum] : edges) {
     const auto rule = rules.find(name);
-    show(name, std::move(sum), rule == rules.end() ? nullptr : rule->second);
+    show(name, sum, rule == rules.end() ? nullptr : rule->second);
   }
   for (const auto& [name, rule] : rules)
     if (!edges.contains(name)) show(name, Sum(), rule);

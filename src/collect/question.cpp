@@ -21,9 +21,8 @@ int hex_digit(char c) {
 
 Result<std::int64_t> read_whole(std::string_view name, std::string_view text, std::int64_t most) {
   std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || at != end || value < 0 || value > most)
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || at != text.data() + text.size() || value < 0 || value > most)
     return fail(Cause::invalid, "'{}' is '{}': a whole number from 0 to {} is allowed", name, text, most);
   return value;
 }
@@ -56,9 +55,8 @@ Result<> take(Result<T> read, T& value) {
 
 Result<std::int64_t> read_duration_ms(std::string_view text) {
   std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  const std::string_view unit(at, end);
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit = text.substr(static_cast<std::size_t>(at - text.data()));
   constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {{"ms", 1},        {"s", 1000},       {"m", 60'000},
                                                                   {"h", 3'600'000}, {"d", 86'400'000}, {"", 1}};
   for (const auto& [name, millis] : kUnits)

@@ -26,7 +26,7 @@ class Visitors {
   bool accepts(std::string_view cookie, std::int64_t now_s) const;
 
   static constexpr std::int64_t kCodeSeconds = 600;
-  static constexpr std::int64_t kCookieSeconds = 12 * 3600;
+  static constexpr std::int64_t kCookieSeconds = std::int64_t{12} * 3600;
   static constexpr std::int64_t kMostDays = 366;
 
  private:

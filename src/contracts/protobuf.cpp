@@ -38,7 +38,7 @@ void append_declared(std::string& out, const ProtoModel& model, Index type, std:
       continue;
     }
     // The tag, and of a length its octets, whose number stays.
-    out.append(start, field.text.data());
+    out.append(std::string_view(start, static_cast<std::size_t>(field.text.data() - start)));
     const std::size_t inside = out.size();
     append_declared(out, model, known->of, field.text);
     const auto octets = static_cast<std::size_t>(field.text.data() - behind_tag);
