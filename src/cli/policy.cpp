@@ -102,7 +102,9 @@ std::vector<Unused> unused_rules(const policy::Model& model, const std::vector<M
   return unused;
 }
 
-std::expected<std::pair<json, std::vector<Made>>, int> recorded_calls(const Context& context, const policy::Model& model, const std::string& since) {
+std::expected<std::pair<json, std::vector<Made>>, int> recorded_calls(const Context& context,
+                                                                      const policy::Model& model,
+                                                                      const std::string& since) {
   auto answer = ask_collector(context, "GET", "/api/v1/calls" + Query().add("from", since).text());
   if (!answer) return std::unexpected(answer.error());
   std::vector<Made> calls;
