@@ -7,6 +7,7 @@
 
 #include "base/fd.hpp"
 #include "collect/calls.hpp"
+#include "collect/clock.hpp"
 #include "collect/events.hpp"
 #include "collect/evidence.hpp"
 #include "collect/flows.hpp"
@@ -28,11 +29,6 @@ constexpr std::string_view kApi = "/api/v1/";
 constexpr std::string_view kCookie = "bulkhead_console";
 constexpr auto kKeepAlive = 15s;
 constexpr std::size_t kMostAsset = 8U << 20U;
-
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -166,7 +162,7 @@ bool Api::is_own_origin(const http::Request& request) const {
 }
 
 bool Api::may_ask(const http::Request& request) const {
-  const std::int64_t now = unix_ms() / 1000;
+  const std::int64_t now = unix_millis() / 1000;
   for (const http::Field field : request.fields) {
     if (http::equal_ignoring_case(field.name, "cookie") && visitors_.accepts(cookie_in(field.value, kCookie), now))
       return true;
@@ -204,10 +200,10 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
     if (!trusted) co_return refuse(403, "a login is made over the Unix socket: bulkhead console");
     if (origin_.empty()) co_return refuse(503, "the console has no address, as no port of its range was free");
     Answer answer;
-    answer.body =
-        text_of(json{{"url", fmt::format("http://{}/login?code={}", origin_, visitors_.make_code(unix_ms() / 1000))},
-                     {"address", "http://" + origin_},
-                     {"seconds", Visitors::kCodeSeconds}});
+    answer.body = text_of(
+        json{{"url", fmt::format("http://{}/login?code={}", origin_, visitors_.make_code(unix_millis() / 1000))},
+             {"address", "http://" + origin_},
+             {"seconds", Visitors::kCodeSeconds}});
     co_return answer;
   }
   if (path == "/api/v1/token" && request.method == "POST") {
@@ -216,7 +212,7 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
     if (!asked || asked->limit < 1 || asked->limit > Visitors::kMostDays)
       co_return refuse(400, fmt::format("'limit' is for how many days: 1 to {}", Visitors::kMostDays));
     Answer answer;
-    answer.body = text_of(json{{"token", visitors_.make_token(unix_ms() / 1000, asked->limit * 86'400)},
+    answer.body = text_of(json{{"token", visitors_.make_token(unix_millis() / 1000, asked->limit * 86'400)},
                                {"address", origin_.empty() ? "" : "http://" + origin_}});
     co_return answer;
   }
@@ -236,7 +232,7 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
   if (path == "/metrics") {
     Answer answer;
     answer.type = "text/plain; version=0.0.4; charset=utf-8";
-    answer.body = live_.metrics(*application_, unix_ms() / 1000, intake_.lines());
+    answer.body = live_.metrics(*application_, unix_millis() / 1000, intake_.lines());
     co_return answer;
   }
   if (path == "/api/v1/application") {
@@ -258,7 +254,7 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
 Api::Answer Api::log_in(std::string_view query) {
   constexpr std::string_view kCode = "code=";
   const std::string cookie =
-      query.starts_with(kCode) ? visitors_.trade(query.substr(kCode.size()), unix_ms() / 1000) : "";
+      query.starts_with(kCode) ? visitors_.trade(query.substr(kCode.size()), unix_millis() / 1000) : "";
   Answer answer;
   answer.type = "text/plain; charset=utf-8";
   if (cookie.empty()) {
@@ -296,7 +292,7 @@ Api::Answer Api::asset(std::string_view path) const {
 
 Api::Answer Api::reach(std::string_view query) const {
   Answer answer;
-  const auto question = read_question(query, unix_ms(), {"service"});
+  const auto question = read_question(query, unix_millis(), {"service"});
   Result<json> reached =
       question ? reach_of(*application_, question->service) : Result<json>(std::unexpect, question.error());
   if (reached) {
@@ -310,7 +306,7 @@ Api::Answer Api::reach(std::string_view query) const {
 }
 
 net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
-  const std::int64_t now = unix_ms();
+  const std::int64_t now = unix_millis();
   Result<Question> question;
   Ask ask;
   constexpr std::int64_t kEver = 100LL * 365 * 86'400'000;

@@ -6,6 +6,7 @@
 
 #include "base/build_id.hpp"
 #include "base/log.hpp"
+#include "collect/clock.hpp"
 #include "net/instance_link.hpp"
 
 namespace bulkhead::collect {
@@ -182,9 +183,7 @@ net::Task<> Collector::accept_otlp() {
 net::Task<> Collector::tick() {
   while (!stopping_) {
     co_await net::sleep(loop_, loop_.in(kTick));
-    live_.tick(
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
+    live_.tick(unix_millis());
   }
 }
 

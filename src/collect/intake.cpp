@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collect/clock.hpp"
 #include "collect/flat.hpp"
 #include "collect/log_line.hpp"
 #include "collect/record_line.hpp"
@@ -24,11 +25,6 @@ constexpr auto kFindSources = 1s;           // between two looks for new files
 constexpr std::size_t kAtOnce = 4U << 20U;  // of one file, before it is another's turn
 constexpr unsigned kOldFiles = 8;
 constexpr std::size_t kMostWaiting = 256;
-
-std::int64_t unix_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // The names of the files that are written now: "checkout-1" of "checkout-1", "checkout-1.1", or of "checkout-1.log".
 std::set<std::string> current_files(const std::string& directory) {

@@ -5,6 +5,8 @@
 
 #include <fmt/ranges.h>
 
+#include "http/octets.hpp"
+
 namespace bulkhead::collect {
 
 namespace {
@@ -12,12 +14,6 @@ namespace {
 constexpr std::int64_t kMostMillis = 100LL * 365 * 86'400'000;
 constexpr std::int64_t kMostRows = 500;
 constexpr std::int64_t kMostPoints = 1000;
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char low = static_cast<char>(c | 0x20);
-  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
 
 Result<std::int64_t> read_whole(std::string_view name, std::string_view text, std::int64_t most) {
   std::int64_t value = 0;
@@ -71,8 +67,8 @@ bool decode_query(std::string_view text, std::string& out) {
       out.push_back(text[i] == '+' ? ' ' : text[i]);
       continue;
     }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+    const int high = i + 2 < text.size() ? http::hex_value(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? http::hex_value(text[i + 2]) : -1;
     if (high < 0 || low < 0) return false;
     out.push_back(static_cast<char>(high * 16 + low));
     i += 2;

@@ -1,27 +1,10 @@
 #include "collect/record_line.hpp"
 
 #include <algorithm>
-#include <array>
-#include <span>
 
 #include <nlohmann/json.hpp>
 
 namespace bulkhead::collect {
-
-namespace {
-
-bool read_hex(std::string_view text, std::span<std::uint8_t> octets) {
-  if (text.size() != octets.size() * 2) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    if (digit < 0) return false;
-    octets[i / 2] = static_cast<std::uint8_t>(octets[i / 2] << 4U | static_cast<unsigned>(digit));
-  }
-  return true;
-}
-
-}  // namespace
 
 // Spans are written with their type first, what nlohmann writes with its members in order.
 RecordKind kind_of(std::string_view line) {
@@ -39,11 +22,11 @@ RecordKind kind_of(std::string_view line) {
   return RecordKind::unknown;
 }
 
-bool read_trace_id(std::string_view text, telemetry::TraceId& id) { return read_hex(text, id); }
+bool read_trace_id(std::string_view text, telemetry::TraceId& id) { return telemetry::read_hex(text, id); }
 
 bool read_span_id(std::string_view text, std::uint64_t& id) {
   telemetry::SpanId octets{};
-  if (!read_hex(text, octets)) return false;
+  if (!telemetry::read_hex(text, octets)) return false;
   id = 0;
   for (const std::uint8_t octet : octets) id = id << 8U | octet;
   return true;

@@ -7,28 +7,15 @@ namespace bulkhead::telemetry {
 
 namespace {
 
-int digit_of(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool read_digits(std::string_view text, std::span<std::uint8_t> octets) {
-  if (text.size() != octets.size() * 2) return false;
-  bool any = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int digit = digit_of(text[i]);
-    if (digit < 0) return false;
-    any = any || digit != 0;
-    octets[i / 2] = static_cast<std::uint8_t>(octets[i / 2] << 4U | static_cast<unsigned>(digit));
-  }
-  return any;
+bool read_id(std::string_view text, std::span<std::uint8_t> octets) {
+  return read_hex(text, octets) && std::ranges::any_of(octets, [](std::uint8_t octet) { return octet != 0; });
 }
 
 std::optional<TraceParent> ids_of(std::string_view trace, std::string_view span) {
   TraceParent context;
   const std::span<std::uint8_t> whole(context.trace_id);
-  if (!read_digits(trace, trace.size() == 16 ? whole.subspan(8) : whole)) return std::nullopt;
-  if (!read_digits(span, context.span_id)) return std::nullopt;
+  if (!read_id(trace, trace.size() == 16 ? whole.subspan(8) : whole)) return std::nullopt;
+  if (!read_id(span, context.span_id)) return std::nullopt;
   return context;
 }
 
@@ -46,7 +33,7 @@ std::optional<TraceParent> parse_b3(std::string_view text) {
   auto context = ids_of(trace, span);
   if (!context || (!sampled.empty() && sampled != "0" && sampled != "1" && sampled != "d")) return std::nullopt;
   SpanId parent{};
-  if (!text.empty() && !read_digits(text, parent)) return std::nullopt;
+  if (!text.empty() && !read_id(text, parent)) return std::nullopt;
   context->sampled = sampled != "0";
   return context;
 }

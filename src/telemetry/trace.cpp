@@ -27,17 +27,6 @@ unsigned digit_value(char c) {
   return c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10 : 16;
 }
 
-bool read_hex(std::string_view text, std::span<std::uint8_t> bytes) {
-  unsigned wrong = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const unsigned high = digit_value(text[2 * i]);
-    const unsigned low = digit_value(text[2 * i + 1]);
-    wrong |= high | low;
-    bytes[i] = static_cast<std::uint8_t>(high << 4U | low);
-  }
-  return (wrong & 16U) == 0;
-}
-
 template <std::size_t Size>
 bool all_zero(const std::array<std::uint8_t, Size>& bytes) {
   return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
@@ -80,6 +69,18 @@ std::string_view trimmed(std::string_view text) {
 }
 
 }  // namespace
+
+bool read_hex(std::string_view text, std::span<std::uint8_t> bytes) {
+  if (text.size() != bytes.size() * 2) return false;
+  unsigned wrong = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const unsigned high = digit_value(text[2 * i]);
+    const unsigned low = digit_value(text[2 * i + 1]);
+    wrong |= high | low;
+    bytes[i] = static_cast<std::uint8_t>(high << 4U | low);
+  }
+  return (wrong & 16U) == 0;
+}
 
 void write_hex(std::span<const std::uint8_t> bytes, std::span<char> text) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {

@@ -43,6 +43,8 @@ bool is_request_id(std::string_view text);
 // A version 4 UUID (RFC 9562 §5.4) made of a trace's random id: who knows the one knows the other.
 std::string request_id_of(const TraceId& trace);
 
+// Exactly as many lower-case hexadecimal digits as `bytes` takes; false: it is something else.
+bool read_hex(std::string_view text, std::span<std::uint8_t> bytes);
 // Two digits for each byte, into the beginning of `text`.
 void write_hex(std::span<const std::uint8_t> bytes, std::span<char> text);
 std::string hex(std::span<const std::uint8_t> bytes);
