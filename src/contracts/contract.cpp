@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "contracts/checker.hpp"
+#include "contracts/path_mask.hpp"
+#include "contracts/paths.hpp"
 #include "contracts/reader.hpp"
 
 namespace bulkhead::contracts {
@@ -126,6 +128,25 @@ std::optional<Problem> Contract::check_body(const Admission& admission, std::str
 }
 
 bool Contract::is_sensitive(std::string_view name) const { return model_->sensitive.contains(name); }
+
+std::vector<std::string> Contract::hidden_paths() const {
+  std::set<std::string> found;
+  for (const Operation& operation : model_->operations) {
+    const auto segments = parse_path_template(operation.path);
+    if (!segments) continue;  // read() has taken it
+    std::string text;
+    bool any = false;
+    for (const Segment& segment : *segments) {
+      const bool hidden = segment.is_template && is_sensitive(segment.text);
+      any = any || hidden;
+      text.append("/").append(hidden ? kHiddenSegment : segment.is_template ? kShownSegment : segment.text);
+    }
+    for (const std::string& base : model_->bases)
+      if (any) found.insert(base + text);
+  }
+  return {found.begin(), found.end()};
+}
+
 const std::vector<std::string>& Contract::notes() const { return model_->notes; }
 std::string_view Contract::name(const Operation& operation) { return operation.id; }
 

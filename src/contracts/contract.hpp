@@ -127,6 +127,8 @@ class Contract {
 
   // Whether a member or parameter of that name is x-sensitive anywhere in the contract: it goes into no log or span.
   bool is_sensitive(std::string_view name) const;
+  // Of these the templates of paths that have such a parameter, as a PathMask takes them, each once.
+  std::vector<std::string> hidden_paths() const;
   // What is said and not enforced, for `bulkhead check`.
   const std::vector<std::string>& notes() const;
   // "GET /items/{id}" or the operationId.

@@ -56,18 +56,20 @@ void take_anchors(manifest::Provider& provider, const Desired& desired, manifest
 struct PointedOut {
   bool grpc = false;
   std::vector<std::string> names;
+  std::vector<std::string> hidden_paths;
 };
 
 Result<PointedOut> read_pointed_out(const proxy::ServiceContract& written) {
   if (manifest::contract_kind(written.file) == manifest::ContractKind::protobuf) {
     const auto read = proxy::read_grpc_contract(written);
     if (!read) return fail(read.error());
-    return PointedOut{.grpc = true, .names = {}};
+    return PointedOut{.grpc = true, .names = {}, .hidden_paths = {}};
   }
   const auto read = proxy::read_contract(written);
   if (!read) return fail(read.error());
   PointedOut pointed;
   for (const std::string_view name : (*read)->resources()) pointed.names.emplace_back(name);
+  pointed.hidden_paths = (*read)->hidden_paths();
   return pointed;
 }
 
@@ -80,6 +82,7 @@ std::optional<PointedOut> take_contract(manifest::Service& service, const Desire
   if (text == nullptr) return std::nullopt;
   contract.text = *text;
   auto read = read_pointed_out({.file = contract.file, .text = contract.text});
+  if (read) contract.hidden_paths = read->hidden_paths;
   if (read) return std::move(*read);
   report.add(contract.position, "contract",
              fmt::format("the contract of '{}' can not be held: {}", service.name, read.error().message));

@@ -123,6 +123,15 @@ void add_hints(proxy::Snapshot& snapshot, const manifest::Application& applicati
   }
 }
 
+// What callers may not write down either.
+void add_hidden_paths(proxy::Snapshot& snapshot, const manifest::Application& application) {
+  for (const manifest::Service& service : application.services) {
+    if (!service.contract || service.contract->hidden_paths.empty()) continue;
+    for (proxy::Upstream& upstream : snapshot.upstreams)
+      if (upstream.service == service.name) upstream.hidden_paths = service.contract->hidden_paths;
+  }
+}
+
 }  // namespace
 
 std::string spiffe_id_of(const policy::Model& model, std::string_view service) {
@@ -139,8 +148,12 @@ proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const
     if (edge.kind != policy::Edge::Kind::egress && edge.to == service.name) snapshot.inbound.edges.push_back(edge);
   snapshot.inbound.concurrency = service.concurrency;
   if (service.contract)
-    snapshot.inbound.contract = {service.contract->file, service.contract->text, service.contract->answers,
-                                 service.contract->most_body, service.mode == manifest::Mode::audit};
+    snapshot.inbound.contract = {service.contract->file,
+                                 service.contract->text,
+                                 service.contract->answers,
+                                 service.contract->most_body,
+                                 service.mode == manifest::Mode::audit,
+                                 service.contract->hidden_paths};
   snapshot.health = health_of(service);
   snapshot.user_keys = users.keys;
 
@@ -155,6 +168,7 @@ proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const
     doors.add(any ? "127.0.0.1" : wired.host, wired.answering);
     if (any) doors.add("::1", wired.answering);
   }
+  add_hidden_paths(snapshot, application);
   add_hints(snapshot, application);
   return snapshot;
 }
@@ -199,6 +213,7 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
       snapshot.upstreams.push_back(upstream_of(model, registry, *further, after_detour(route.resilience)));
     }
   }
+  add_hidden_paths(snapshot, application);
   add_hints(snapshot, application);
   return snapshot;
 }

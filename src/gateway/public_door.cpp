@@ -255,6 +255,8 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
     upstream = proxy::choose_target(snapshot, &declared, request.fields, core_.journal);
     visit.callee = upstream->service;
     visit.port = upstream->port;
+    if (const contracts::PathMask* mask = config->mask_of(*upstream))
+      visit.hide(mask, config->rewrite(*route, target->path));
   }
   core_.journal.begin(visit);
   const bool connect = request.method == "CONNECT" && request.protocol.empty();

@@ -173,8 +173,9 @@ ContractKind contract_kind(std::string_view file);
 
 // What a service promises: an OpenAPI document, or the descriptors of a gRPC service.
 struct Contract {
-  std::string file;  // relative to the manifest or absolute
-  std::string text;  // not by parse(), which looks at no file; of descriptors a set in base64url
+  std::string file;                       // relative to the manifest or absolute
+  std::string text;                       // not by parse(), which looks at no file; of descriptors a set in base64url
+  std::vector<std::string> hidden_paths;  // likewise: of its paths with a sensitive parameter, as contracts::PathMask
   AnswerMode answers = AnswerMode::filter;
   std::uint64_t most_body = 1U << 20U;  // octets of a body that is checked
   Position position;

@@ -35,6 +35,13 @@ Config::Config(SnapshotPtr snapshot) : snapshot_(std::move(snapshot)), hash_(con
     if (const auto address = net::Address::ip(name.address, 0)) names_.emplace(name.name, *address);
   }
   for (const Route& route : snapshot_->gateway.routes) gateway_.routes.push_back(compile(route));
+  for (const Upstream& upstream : snapshot_->upstreams) masks_.emplace_back(upstream.hidden_paths);
+  if (const auto& contract = snapshot_->inbound.contract) own_mask_ = contracts::PathMask(contract->hidden_paths);
+}
+
+const contracts::PathMask* Config::mask_of(const Upstream& upstream) const {
+  const contracts::PathMask& mask = masks_[static_cast<std::size_t>(&upstream - snapshot_->upstreams.data())];
+  return mask.empty() ? nullptr : &mask;
 }
 
 const Door* Config::door(const net::Address& dialled) const {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "contracts/path_mask.hpp"
 #include "manifest/gateway.hpp"
 #include "net/address.hpp"
 #include "proxy/snapshot.hpp"
@@ -30,13 +31,19 @@ class Config {
   // The path that the service sees.
   std::string rewrite(const Route& route, std::string_view path) const;
   const ServedPort* served(std::uint16_t port) const;
+  // What may not be written down of paths at a callee, at the own service; null where that is nothing. `upstream` is of
+  // this snapshot.
+  const contracts::PathMask* mask_of(const Upstream& upstream) const;
+  const contracts::PathMask* own_mask() const { return own_mask_.empty() ? nullptr : &own_mask_; }
 
  private:
   SnapshotPtr snapshot_;
   std::string hash_;
   std::unordered_map<net::Address, const Door*> doors_;
   std::unordered_map<std::string, net::Address> names_;
-  manifest::Gateway gateway_;  // its routes are parallel to the snapshot's
+  manifest::Gateway gateway_;               // its routes are parallel to the snapshot's
+  std::vector<contracts::PathMask> masks_;  // parallel to its upstreams
+  contracts::PathMask own_mask_;
 };
 
 using ConfigPtr = std::shared_ptr<const Config>;

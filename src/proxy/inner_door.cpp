@@ -170,6 +170,7 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   visit.port = config->served(wanted) != nullptr ? wanted : 0;
   visit.method = request.method;
   visit.path = request.target;
+  visit.hide(config->own_mask(), visit.path);
   visit.trace = carry_trace(request.fields, core_.journal.random(), TraceHop::last);
   tell_request_id(request.fields, visit.trace);
   core_.journal.begin(visit);

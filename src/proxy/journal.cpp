@@ -31,6 +31,17 @@ void fill_random(std::span<std::uint8_t> bytes) {
   used += bytes.size();
 }
 
+// `refusal` as it may be written down; nothing where that is all of it.
+std::optional<Refusal> without_hidden(const Visit& visit, const Refusal& refusal) {
+  if (visit.mask == nullptr) return std::nullopt;
+  const auto shown = visit.mask->hide(refusal.path);
+  if (!shown) return std::nullopt;
+  Refusal shorter = refusal;
+  for (std::string* text : {&shorter.path, &shorter.reason, &shorter.allow})
+    *text = contracts::with_path_hidden(std::move(*text), refusal.path, *shown);
+  return shorter;
+}
+
 }  // namespace
 
 Journal::Journal(net::Loop& loop, std::string own_service, std::unique_ptr<telemetry::Records> records)
@@ -42,6 +53,11 @@ void Journal::begin(Visit& visit) {
   if (paused_) return;
   visit.edge = &edges_.at({visit.side, visit.caller, visit.callee, visit.port});
   visit.edge->begin();
+}
+
+void Visit::hide(const contracts::PathMask* hiding, std::string_view seen) {
+  mask = hiding;
+  if (mask != nullptr) path_shown = mask->hide(path, seen).value_or("");
 }
 
 void Visit::answer_began() {
@@ -72,7 +88,7 @@ void Journal::finish(const Visit& visit) {
   span.port = visit.port;
   span.protocol = visit.protocol;
   span.method = visit.method;
-  span.path = visit.path;
+  span.path = visit.path_shown.empty() ? visit.path : visit.path_shown;
   span.status = visit.status;
   span.grpc_status = visit.grpc_status;
   span.cause = visit.cause;
@@ -85,8 +101,10 @@ void Journal::finish(const Visit& visit) {
   records_->append(span);
 }
 
-void Journal::denied(const Visit& visit, const Refusal& refusal, std::string_view verdict) {
+void Journal::denied(const Visit& visit, const Refusal& whole, std::string_view verdict) {
   if (paused_) return;
+  const std::optional<Refusal> shorter = without_hidden(visit, whole);
+  const Refusal& refusal = shorter ? *shorter : whole;
   const auto now = std::chrono::system_clock::now();
   const std::string_view path = std::string_view(refusal.path).substr(0, refusal.path.find('?'));
   const bool learned = verdict == kLearned;

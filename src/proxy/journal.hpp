@@ -11,6 +11,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "contracts/path_mask.hpp"
 #include "net/loop.hpp"
 #include "proxy/refusal.hpp"
 #include "proxy/request_fields.hpp"
@@ -35,12 +36,16 @@ struct Visit {
   std::string protocol = "http/1.1";
   std::string method;
   std::string path;
+  const contracts::PathMask* mask = nullptr;  // of the callee's contract; outlives this
+  std::string path_shown;                     // what may be written down; "" where that is all of it: see hide()
   RequestTrace trace;
   std::shared_ptr<const EndUser> user;  // that it is made for; null where that is nobody
   net::SteadyTime start;
   telemetry::WallTime wall_start;
 
   bool grpc() const { return protocol == "grpc"; }
+  // From now on nothing that `hiding` hides is written down. `seen` is the path as the callee is asked for it.
+  void hide(const contracts::PathMask* hiding, std::string_view seen);
   // The head of the answer came, or the raw connection stands.
   void answer_began();
 
@@ -71,7 +76,7 @@ class Journal {
 
   // Policy said no. What is learned is counted apart, with the line that would allow it, and has one line a while of
   // each kind.
-  void denied(const Visit& visit, const Refusal& refusal, std::string_view verdict);
+  void denied(const Visit& visit, const Refusal& whole, std::string_view verdict);
   // An answer of the own service has something in it that its contract's `operation` does not declare: `what` for a
   // person. Counted; one line a while.
   void undeclared_answer(const Visit& visit, std::string_view operation, std::string_view what);

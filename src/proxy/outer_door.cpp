@@ -175,6 +175,7 @@ net::Task<> OuterDoor::serve_request(ServerExchange& exchange, const net::Addres
   }
   visit.callee = target.callee;
   visit.port = target.port;
+  if (upstream != nullptr) visit.hide(config->mask_of(*upstream), visit.path);
   core_.journal.begin(visit);
   std::optional<Refusal> refusal;
   const auto user = find_user(request.fields, visit);

@@ -54,8 +54,9 @@ struct ServiceContract {
   std::string file;  // as messages name it
   std::string text;  // an OpenAPI document; descriptors of gRPC, told by the file's name, as a set in base64url
   manifest::AnswerMode response = manifest::AnswerMode::filter;
-  std::uint64_t most_body = 1U << 20U;  // octets of a body that is checked; a larger one is refused
-  bool audited = false;                 // what a request breaks is recorded, and passes
+  std::uint64_t most_body = 1U << 20U;    // octets of a body that is checked; a larger one is refused
+  bool audited = false;                   // what a request breaks is recorded, and passes
+  std::vector<std::string> hidden_paths;  // of which parts are not written down: contracts::PathMask
 
   bool operator==(const ServiceContract&) const = default;
 };
@@ -103,7 +104,8 @@ struct Upstream {
   std::string spiffe_id;  // the identity that every endpoint has to prove
   policy::Edge edge;      // this caller's edge, judged here too
   std::vector<Endpoint> endpoints;
-  manifest::Resilience resilience;  // `to` and `port` of its splits and fallback: see detour()
+  manifest::Resilience resilience;        // `to` and `port` of its splits and fallback: see detour()
+  std::vector<std::string> hidden_paths;  // of the callee's contract, as it has them
 
   bool operator==(const Upstream&) const = default;
 };

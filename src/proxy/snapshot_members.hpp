@@ -119,6 +119,7 @@ void members(Visit& visit, Struct& contract) {
   visit("response", contract.response);
   visit("most_body", contract.most_body);
   visit("audited", contract.audited);
+  visit("hidden_paths", contract.hidden_paths);
 }
 
 template <class Visit, class Struct>
@@ -163,6 +164,7 @@ void members(Visit& visit, Struct& upstream) {
   visit("edge", upstream.edge);
   visit("endpoints", upstream.endpoints);
   visit("resilience", upstream.resilience);
+  visit("hidden_paths", upstream.hidden_paths);
 }
 
 template <class Visit, class Struct>

@@ -167,6 +167,26 @@ class Contract(harness.Case):
         changes = json.loads(app.run("contract", "diff", old, new, "--json", check=False).stdout)
         self.assertEqual((changes["service"], changes["breaking"]), ("catalog", True))
 
+    def test_a_sensitive_value_in_a_path_is_written_nowhere(self):
+        document = OPENAPI.replace("name: id, in: path,", "name: id, in: path, x-sensitive: true,")
+        manifest = MANIFEST.replace("    calls: [catalog]\n", "    calls: {catalog: [POST /items]}\n")
+        app = self.application(manifest, files={"openapi.yaml": document})
+        app.up()
+        app.wait_settled()
+        self.assertEqual(app.get("/items/hush-42").status, 404)
+        self.assertEqual(app.request("DELETE", "/items/hush-42").status, 405)
+        self.assertEqual(app.get("/web/call?url=http://catalog/items/hush-42").json["status"], 403)
+        spans = lambda: [line for line in app.records("_gateway") + app.records("catalog") + app.records("web") if line.get("path") == "/items/*"]
+        until(lambda: len(spans()) >= 5, what="both hops of the first two, and the caller's of the third")
+        allow = [line for line in app.status()["denied"] if line["caller"] == "web"]
+        self.assertEqual([line["path"] for line in allow], ["/items/*"])
+        for line in app.records("_gateway") + app.records("catalog") + app.records("web"):
+            self.assertNotIn("hush", json.dumps(line))
+        self.assertIn("GET /items/*", json.dumps(app.records("web")))
+        until(lambda: "/items/*" in app.run("traces").stdout, what="the collector")
+        for asked in (("traces",), ("edges", "--denied"), ("policy", "suggest")):
+            self.assertNotIn("hush", app.run(*asked).stdout)
+
     def test_what_can_not_be_held_is_said(self):
         app = self.begin()
         (app.directory / "openapi.yaml").write_text(OPENAPI.replace("maxLength: 8", "pattern: '(?=a)'"))
