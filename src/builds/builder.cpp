@@ -59,8 +59,18 @@ std::string Builder::path_of(const Unit& unit) const {
 }
 
 Result<Record> Builder::recall(const Unit& unit) const {
+  if (const auto unsaved = unsaved_.find(path_of(unit)); unsaved != unsaved_.end()) return unsaved->second;
   auto text = read_file(path_of(unit), 256U << 20U);
   return text ? record_from_json(*text) : fail(std::move(text.error()));
+}
+
+void Builder::remember(const Unit& unit, const Record& record) {
+  const std::string path = path_of(unit);
+  const auto saved = write_file_atomically(path, to_json(record));
+  const bool was_unsaved = unsaved_.erase(path) != 0;
+  if (saved) return;
+  unsaved_[path] = record;
+  if (!was_unsaved) show_.not_remembered(saved.error());
 }
 
 Result<Now> Builder::look(const Unit& unit) {
@@ -157,7 +167,7 @@ net::Task<Result<>> Builder::build_locked(const Unit& unit, Outcome& outcome) {
   const auto after = look(unit);
   if (!after) co_return fail(after.error());
   const Record record = learn(known, unit.commands, *before, *after);
-  if (auto saved = write_file_atomically(path_of(unit), to_json(record)); !saved) show_.not_remembered(saved.error());
+  remember(unit, record);
   for (const std::string& service : unit.services) outcome.sources[service] = fingerprint(record, *after);
   add_outputs(record, outcome.outputs);
   co_return Result<>();
@@ -174,7 +184,7 @@ void Builder::note_failure(const Unit& unit, const Record* last, const Now& befo
   const auto after = look(unit);
   if (!after) return;
   const Record record = learn(last, unit.commands, before, *after, false);
-  if (auto saved = write_file_atomically(path_of(unit), to_json(record)); !saved) show_.not_remembered(saved.error());
+  remember(unit, record);
   Failed& failed = failed_[path_of(unit)];
   failed.twice = failed.files == before.files && failed.doubtful == record.doubtful;
   failed.doubtful = record.doubtful;

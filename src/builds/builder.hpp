@@ -25,7 +25,7 @@ class Builder {
     std::function<void(const Unit&, std::string_view line)> writes;  // of its standard output or error
     std::function<void(const Unit&, Millis took)> done;
     std::function<void(const Unit&)> unchanged;
-    std::function<void(const Fault&)> not_remembered;  // the next run builds again
+    std::function<void(const Fault&)> not_remembered;  // another process builds again
   };
   // `stopped` is asked often; once it is true, what runs is ended and nothing else begins.
   Builder(std::string memory, FileReader& files, Show show, std::function<bool()> stopped);
@@ -65,6 +65,7 @@ class Builder {
   void note_failure(const Unit& unit, const Record* last, const Now& before, const std::string& problem);
   Result<Now> look(const Unit& unit);
   Result<Record> recall(const Unit& unit) const;
+  void remember(const Unit& unit, const Record& record);
   std::string path_of(const Unit& unit) const;
 
   net::Loop loop_;
@@ -72,7 +73,8 @@ class Builder {
   FileReader& files_;
   Show show_;
   std::function<bool()> stopped_;
-  std::map<std::string, Failed> failed_;  // by path_of() the unit, of this process
+  std::map<std::string, Failed> failed_;   // by path_of() the unit, of this process
+  std::map<std::string, Record> unsaved_;  // likewise: what could not be written down
   int running_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <fmt/chrono.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
@@ -21,6 +22,7 @@ namespace {
 
 constexpr auto kIdle = 100ms;   // between looks at the logs
 constexpr auto kGlance = 20ms;  // between looks for edits, while something starts
+constexpr auto kAgain = 2s;     // between attempts at what the controller could not do
 
 std::string seconds(Clock::duration time) {
   return fmt::format("{:.2f} s", std::chrono::duration<double>(time).count());
@@ -97,6 +99,7 @@ int Watching::go_on(const control::Places& places, bool stays) {
     print_logs();
     const auto seen = next_.any() ? std::exchange(next_, {}) : hook_->watcher.wait(kIdle);
     if (seen.any() && is_news(seen)) hear(seen);
+    try_again();
   }
   if (!interrupted() || !control::is_running(places)) return kDone;
   if (stays) {
@@ -127,6 +130,7 @@ void Watching::hear(const builds::Watcher::Seen& seen) {
   watch_manifest();
   if (interrupted()) return;
   if (!prepared) {
+    refused_.reset();
     say(fmt::format("{}: what runs stays as it is; the next edit is tried again",
                     edits.empty() ? "nothing is replaced" : fmt::format("{} is not applied", fmt::join(edits, ", "))));
     return;
@@ -140,13 +144,29 @@ void Watching::hear(const builds::Watcher::Seen& seen) {
   apply(*prepared, seen.since);
 }
 
+// A controller that could not do it (its disk is full, it is being started again) may be able to by now.
+void Watching::try_again() {
+  if (!refused_ || Clock::now() < refused_->again) return;
+  refused_->again = Clock::now() + kAgain;
+  const auto prepared = preparation_->make();
+  if (!prepared)
+    refused_.reset();  // it has said why, and the next edit is tried again
+  else if (!interrupted())
+    apply(*prepared, refused_->edited);
+}
+
 void Watching::apply(const Preparation::Prepared& prepared, Clock::time_point edited) {
   const auto reply = control::ask(places_, preparation_->request(prepared, "apply"));
+  const auto applied = Clock::now();
   if (!reply) {
-    complain(reply.error());
+    const std::string& problem = reply.error().message;
+    const bool is_said = refused_ && refused_->problem == problem;
+    if (!is_said)
+      complain(fmt::format("{}; what runs stays as it is, and it is tried again every {}", problem, kAgain));
+    refused_ = {problem, refused_ ? refused_->edited : edited, applied + kAgain};
     return;
   }
-  const auto applied = Clock::now();
+  refused_.reset();
   if (!reply->value("changed", false)) return;
   fmt::print("{}", changes_text(without_told(*reply, prepared.reasons)));
   const auto services = touched(*reply);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -32,6 +33,7 @@ class Watching {
   void watch_manifest();
   bool is_news(const builds::Watcher::Seen& seen);
   void hear(const builds::Watcher::Seen& seen);
+  void try_again();
   void apply(const Preparation::Prepared& prepared, Clock::time_point edited);
   void follow(const std::set<std::string>& services, const Preparation::Prepared& prepared, Clock::time_point edited,
               Clock::time_point applied);
@@ -42,6 +44,12 @@ class Watching {
   std::unique_ptr<Hook> hook_;
   control::Places places_;
   builds::Watcher::Seen next_;  // what was heard while something started
+  struct Refused {              // by the controller: an edit that is not live
+    std::string problem;
+    Clock::time_point edited;
+    Clock::time_point again;  // when it is tried again
+  };
+  std::optional<Refused> refused_;
   std::unique_ptr<control::LogReader> logs_;
 };
 

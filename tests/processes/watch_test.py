@@ -87,15 +87,16 @@ class Watcher:
 
 
 class Watch(harness.Case):
-    def application_of(self, level="info", allow="GET /x"):
-        app = self.application(self.manifest(level, allow), files={"plain/server.py": SERVER, "built/server.py": SERVER, "make": MAKE, "plain.env": "A=1\n"})
+    def application_of(self, level="info", allow="GET /x", **options):
+        app = self.application(self.manifest(level, allow), files={"plain/server.py": SERVER, "built/server.py": SERVER, "make": MAKE, "plain.env": "A=1\n"},
+                               **options)
         return app
 
     def manifest(self, level="info", allow="GET /x", more=""):
         return MANIFEST.replace("@LEVEL@", level).replace("@ALLOW@", allow) + more
 
-    def begin(self, *words, environment=None):
-        app = self.application_of()
+    def begin(self, *words, environment=None, **options):
+        app = self.application_of(**options)
         app.environment.update(environment or {})
         watcher = Watcher(app, *words)
         self.addCleanup(watcher.end)
@@ -177,6 +178,28 @@ class Watch(harness.Case):
         self.edit(app, "plain/server.py", '"two"', '"last"')
         watcher.said("plain                    live", at)
         self.assertEqual(watcher.text.count("is built, as"), 4, watcher.text)  # the first, and one for each edit
+
+    @harness.needs_root
+    def test_on_a_full_disk_an_edit_is_live_or_said_and_is_taken_once_there_is_room(self):
+        app, watcher = self.begin(disk="8m")
+        self.settle(app)
+        pids = self.pids(app)
+        app.fill_disk()
+        at = len(watcher.lines)
+        for service in ("plain", "built"):
+            self.edit(app, f"{service}/server.py", '"one"', '"two"')
+        watcher.said("No space left on device; what runs stays as it is, and it is tried again every 2s", at)
+        watcher.said("the next `up` builds it again", at)
+        time.sleep(5)  # long enough for a second attempt, and for a build that took its own files for edits
+        said = "".join(watcher.lines[at:])
+        self.assertEqual(said.count("tried again every"), 1, said)
+        self.assertLessEqual(said.count("built: is built, as"), 2, said)
+        self.assertEqual((app.get("/plain").text, self.pids(app)), ("one", pids))
+        app.empty_disk()
+        self.answers(app, "plain", "two")
+        self.answers(app, "built", "two")
+        self.edit(app, "built/server.py", '"two"', '"three"')
+        self.answers(app, "built", "three")
 
     def test_an_edit_of_the_manifest_is_applied_by_the_smallest_step(self):
         app, watcher = self.begin()
