@@ -41,9 +41,8 @@ PathMask mask() {
 TEST(PathMask, IsMadeOfTheContractsSensitiveParametersBehindEachOfItsBases) {
   const auto contract = Contract::read(kCustomers, "c.yaml");
   ASSERT_TRUE(contract) << contract.error().message;
-  EXPECT_EQ(contract->hidden_paths(),
-            (std::vector<std::string>{"/old/cards/{!}", "/old/customers/{!}/orders/{}", "/v1/cards/{!}",
-                                      "/v1/customers/{!}/orders/{}"}));
+  EXPECT_EQ(contract->hidden_paths(), (std::vector<std::string>{"/old/cards/{!}", "/old/customers/{!}/orders/{}",
+                                                                "/v1/cards/{!}", "/v1/customers/{!}/orders/{}"}));
 }
 
 TEST(PathMask, HidesTheSegmentAndNothingElse) {
