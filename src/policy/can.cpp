@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <deque>
 #include <set>
 
@@ -56,13 +57,28 @@ const manifest::Provider* provider_of(const manifest::Application& application, 
   return found == application.auth.end() ? nullptr : &*found;
 }
 
-// The claims that the gateway would let travel.
-json travelling(const manifest::Provider* provider, const json& claims) {
+bool has_keys(const manifest::Provider& provider) { return provider.issuer.empty() && !provider.client_certificates; }
+
+const manifest::ApiKey* key_of(const manifest::Provider* provider, std::string_view id) {
+  if (!provider || !has_keys(*provider)) return nullptr;
+  const auto found = std::ranges::find(provider->api_keys, id, &manifest::ApiKey::id);
+  return found == provider->api_keys.end() ? nullptr : &*found;
+}
+
+// The claims that the gateway would let travel. Those of a key stand in the manifest.
+json travelling(const manifest::Provider* provider, const manifest::ApiKey* key, const json& claims) {
   json travel = json::object();
+  if (key && !key->scopes.empty()) travel[kScopes] = key->scopes;
+  if (key) return travel;
   for (const auto& [name, value] : claims.items())
     if (name == kScopes || (provider && std::ranges::find(provider->claims, name) != provider->claims.end()))
       travel[name] = value;
   return travel;
+}
+
+std::uint64_t seconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
 class Examination {
@@ -71,7 +87,8 @@ class Examination {
       : application_(application),
         model_(model),
         asking_(asking),
-        claims_(travelling(provider_of(application, asking.user.provider), asking.user.claims)) {}
+        key_(key_of(provider_of(application, asking.user.provider), asking.user.subject)),
+        claims_(travelling(provider_of(application, asking.user.provider), key_, asking.user.claims)) {}
 
   Permit run() {
     if (manifest::is_plain_path(asking_.path))
@@ -98,11 +115,12 @@ class Examination {
     follow();
   }
 
+  void note(std::string sentence) {
+    if (std::ranges::find(permit_.depends, sentence) == permit_.depends.end())
+      permit_.depends.push_back(std::move(sentence));
+  }
+
   void note_rules(const manifest::EdgeRules& rules) {
-    const auto note = [&](std::string sentence) {
-      if (std::ranges::find(permit_.depends, sentence) == permit_.depends.end())
-        permit_.depends.push_back(std::move(sentence));
-    };
     if (!rules.allow_from.empty() || !rules.deny_from.empty()) note("the client's address ('from')");
     if (!rules.limits.empty()) note("how much was asked before ('limit')");
     if (rules.most_request != 0) note("the size of the request ('max_request')");
@@ -127,6 +145,11 @@ class Examination {
           fmt::format("The route takes users of {}, not of {}: 401.", fmt::join(auth->by, " or "), user.provider);
       return false;
     }
+    if (key_ && key_->expires && *key_->expires <= seconds_now()) {
+      permit_.why = fmt::format("The key '{}' has expired: 401.", key_->id);
+      return false;
+    }
+    if (key_ && !key_->limits.empty()) note("how much was asked with the key before (its 'limit')");
     for (const std::string& scope : auth->scopes) {
       const auto scopes = claims_.json().find(kScopes);
       if (scopes != claims_.json().end() && std::ranges::find(*scopes, json(scope)) != scopes->end()) continue;
@@ -140,7 +163,9 @@ class Examination {
     if (!carries_user_) return;
     for (const auto& [name, value] : asking_.user.claims.items())
       if (!claims_.json().contains(name))
-        say(fmt::format("The claim '{}' does not travel: 'claims' of {} do not name it.", name, asking_.user.provider));
+        say(key_ ? fmt::format("The claim '{}' does not travel: a key has none but its scopes.", name)
+                 : fmt::format("The claim '{}' does not travel: 'claims' of {} do not name it.", name,
+                               asking_.user.provider));
   }
 
   void say(const std::string& sentence) {
@@ -214,6 +239,7 @@ class Examination {
   const manifest::Application& application_;
   const Model& model_;
   const Asking& asking_;
+  const manifest::ApiKey* key_;  // that the user comes with; null where it is something else
   const conditions::Document claims_;
   User user_;
   bool carries_user_ = true;
@@ -235,6 +261,11 @@ Result<Asker> read_asker(const manifest::Application& application, std::string_v
   if (named) text.remove_prefix(colon + 1);
   if (text.empty()) return fail(Cause::invalid, "a user has a name; '-' is nobody");
   if (!named && application.auth.size() == 1) named = &application.auth.front();
+  if (named && has_keys(*named) && !key_of(named, text)) {
+    std::vector<std::string> ids;
+    for (const manifest::ApiKey& key : named->api_keys) ids.push_back(key.id);
+    return fail(Cause::invalid, "{} has no key named '{}'; it has {}", named->name, text, fmt::join(ids, ", "));
+  }
   if (named) return Asker{std::string(text), named->name};
   std::vector<std::string> names;
   for (const manifest::Provider& each : application.auth) names.push_back(each.name);

@@ -144,6 +144,52 @@ What it may cause, where services hand the user on
   EXPECT_EQ(bank.json["gateway"][0]["position"], "bulkhead.yaml:23:7");
 }
 
+TEST(Can, KnowsOfAKeyWhatTheManifestSaysOfIt) {
+  const auto manifest = [](std::string_view expires) {
+    return fmt::format(R"(app: bank
+auth:
+  machines:
+    api_keys:
+      cash: {{hash: "sha256:{0}", scopes: [orders:read], limit: 5/s}}
+      till: {{hash: "sha256:{0}"{1}}}
+services: {{web: {{command: [./web], port: 8080}}}}
+gateway:
+  auth: machines
+  routes:
+    - {{match: {{path: /*}}, to: web}}
+    - {{match: {{path: /orders/*}}, to: web, auth: {{by: machines, scopes: [orders:read]}}}}
+)",
+                       std::string(64, 'a'), expires);
+  };
+  struct Bench {
+    manifest::Application application;
+    Model model = compile(application);
+    std::string ask(std::string_view user, std::string_view path, std::string_view claim = "") {
+      auto asker = read_asker(application, user);
+      if (!asker) return asker.error().message;
+      if (!claim.empty()) EXPECT_TRUE(add_claim(claim, asker->claims));
+      const Asking asking{*asker, "GET", "", std::string(path)};
+      const auto permit = can(application, model, asking);
+      return permit ? to_text(*permit, asking) : permit.error().message;
+    }
+  };
+  const auto parsed = manifest::parse(manifest(", expires: 2024-01-01"));
+  ASSERT_TRUE(parsed.application);
+  Bench bench{*parsed.application};
+  const auto says = [&](const std::string& text, std::string_view part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  says(bench.ask("cash", "/orders/7"), "cash of machines, GET /orders/7: allowed");
+  says(bench.ask("cash", "/orders/7"), "how much was asked with the key before (its 'limit')");
+  says(bench.ask("cash", "/x", R"(scopes=["all"])"), ": allowed");
+  says(bench.ask("till", "/x"), "The key 'till' has expired: 401.");
+  says(bench.ask("machines:safe", "/x"), "machines has no key named 'safe'; it has cash, till");
+  Bench valid{*manifest::parse(manifest("")).application};
+  says(valid.ask("till", "/x"), ": allowed");
+  says(valid.ask("till", "/orders/7", R"(scopes=["orders:read"])"),
+       "the scope 'orders:read', which the user lacks: 403.");
+}
+
 TEST(Can, RefusesQuestionsThatMeanNothing) {
   const Bank bank;
   EXPECT_EQ(bank.ask("ann", "GET", "/x").error().message,
