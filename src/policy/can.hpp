@@ -1,8 +1,8 @@
 #pragma once
 
 // May this user send that request? From the manifest alone, with decide(): what the gateway does with it, and what the
-// service behind can then reach for the user. What only a real request tells is said, not guessed. Pure but for the time
-// of asking, which conditions and keys that expire look at.
+// service behind can then reach for the user. What only a real request tells is said, not guessed. Pure but for the
+// time of asking, which conditions and keys that expire look at.
 
 #include <string>
 #include <string_view>
