@@ -82,12 +82,10 @@ void measure_reading(const std::string& place, std::uint64_t spans) {
       for (int octet = 0; octet < 8; ++octet)
         span.context.span_id[static_cast<std::size_t>(7 - octet)] = static_cast<std::uint8_t>(made.span >> (8 * octet));
       span.parent = telemetry::SpanId{1};
-      span.request_id = "4bf92f35-77b3-4da6-a3ce-929d0e0e4736";
       span.hop = "outer";
-      span.caller = made.caller;
-      span.callee = made.callee;
+      const std::string edge = telemetry::edge_members(made.caller, made.callee, 8080);
+      span.edge = edge;
       span.instance = "checkout-1";
-      span.port = 8080;
       span.protocol = "http/1.1";
       span.method = "GET";
       span.path = made.path;

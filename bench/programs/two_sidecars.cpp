@@ -1,7 +1,9 @@
 // Two sidecars in one process and one loop: `bench/instructions` counts with it what a request costs, `bench/profile`
-// records with it which code is hot.
+// records with it which code is hot, `bench/telemetry` compares it with and without records.
 //
-//   two_sidecars requests=N connections=N body=BYTES     warms up, then counts N requests that go through both
+//   two_sidecars requests=N connections=N body=BYTES [records=0]   warms up, then counts N requests that go through
+//   both,
+//                                                        and prints the process's CPU time of each, in microseconds
 //   two_sidecars ask PORT N CONNECTIONS BYTES            the client: keep-alive, the next request follows each answer
 //   two_sidecars answer BYTES                            the service, at the listening socket that it inherits
 //
@@ -10,6 +12,8 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -106,6 +110,12 @@ void serve(const std::string& answer) {
   }
 }
 
+double cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
 // `inherited` becomes descriptor 3.
 pid_t start_program(const std::vector<std::string>& argv, int inherited) {
   std::vector<char*> words;
@@ -121,9 +131,10 @@ pid_t start_program(const std::vector<std::string>& argv, int inherited) {
 class TwoSidecars : public MeshFixture {
  public:
   void TestBody() override {}
-  void count(const std::string& program, std::size_t requests, std::size_t connections, const std::string& body) {
-    Node& checkout = node("checkout", "checkout-1");
-    Node& payments = node("payments", "payments-1");
+  void count(const std::string& program, std::size_t requests, std::size_t connections, const std::string& body,
+             bool records) {
+    Node& checkout = node("checkout", "checkout-1", {}, records);
+    Node& payments = node("payments", "payments-1", {}, records);
     const Fd listener = net::open_listening_socket(net::Address::loopback(0)).value();
     sockaddr_storage storage{};
     socklen_t size = sizeof storage;
@@ -137,9 +148,11 @@ class TwoSidecars : public MeshFixture {
       co_await one_client({program, "ask", port, "500", std::to_string(connections), body});
       CALLGRIND_START_INSTRUMENTATION;
       CALLGRIND_ZERO_STATS;
+      const double before = cpu_seconds();
       co_await one_client({program, "ask", port, std::to_string(requests), std::to_string(connections), body});
       CALLGRIND_DUMP_STATS;
       CALLGRIND_STOP_INSTRUMENTATION;
+      std::printf("%.3f\n", (cpu_seconds() - before) * 1e6 / static_cast<double>(requests));
     }());
     ::kill(service, SIGKILL);
     ::waitpid(service, nullptr, 0);
@@ -161,11 +174,12 @@ class TwoSidecars : public MeshFixture {
   }
 };
 
-std::size_t number_of(std::string_view name, int argc, char** argv) {
+std::size_t number_of(std::string_view name, int argc, char** argv, std::optional<std::size_t> otherwise = {}) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word.starts_with(name)) return std::stoul(std::string(word.substr(name.size())));
   }
+  if (otherwise) return *otherwise;
   throw std::runtime_error("expected " + std::string(name) + "N");
 }
 
@@ -179,7 +193,7 @@ int main(int argc, char** argv) try {
     ask(argv[2], std::stoul(argv[3]), std::stoul(argv[4]), std::stoul(argv[5]));
   } else {
     TwoSidecars().count(argv[0], number_of("requests=", argc, argv), number_of("connections=", argc, argv),
-                        std::to_string(number_of("body=", argc, argv)));
+                        std::to_string(number_of("body=", argc, argv)), number_of("records=", argc, argv, 1) != 0);
   }
   return 0;
 } catch (const std::exception& error) {

@@ -19,10 +19,9 @@ telemetry::Span some_span() {
   span.request_id = "r-1";
   span.user = "ann";
   span.hop = "outer";
-  span.caller = "_gateway";
-  span.callee = "checkout";
+  static const std::string edge = telemetry::edge_members("_gateway", "checkout", 8080);
+  span.edge = edge;
   span.instance = "checkout-1";
-  span.port = 8080;
   span.protocol = "grpc";
   span.method = "POST";
   span.path = "/shop.Orders/\"x\"";
@@ -39,7 +38,7 @@ telemetry::Span some_span() {
 }
 
 TEST(RecordLine, ASpanIsReadBackAsItWasWritten) {
-  const std::string line = telemetry::to_line(some_span());
+  const std::string line(telemetry::to_line(some_span()));
   ASSERT_EQ(kind_of(line), RecordKind::span);
   FlatObject members(line);
   SpanRow row;
@@ -72,7 +71,7 @@ TEST(RecordLine, ADenialAndADialAreDecisions) {
   denied.rule_at = "bulkhead.yaml:12:5";
   denied.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736";
   denied.time = telemetry::WallTime(std::chrono::microseconds(5));
-  std::string line = telemetry::to_line(denied);
+  std::string line(telemetry::to_line(denied));
   ASSERT_EQ(kind_of(line), RecordKind::denied);
   FlatObject members(line);
   DecisionRow row;

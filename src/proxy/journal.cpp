@@ -79,13 +79,11 @@ void Journal::finish(const Visit& visit) {
   telemetry::Span span;
   span.context = visit.trace.context;
   span.parent = visit.trace.parent;
-  span.request_id = visit.trace.request_id;
+  if (!visit.trace.id_is_traces) span.request_id = visit.trace.request_id;
   if (visit.user) span.user = visit.user->user.subject;
   span.hop = visit.hop;
-  span.caller = visit.caller;
-  span.callee = visit.callee;
+  span.edge = edge.members;
   span.instance = visit.instance;
-  span.port = visit.port;
   span.protocol = visit.protocol;
   span.method = visit.method;
   span.path = visit.path_shown.empty() ? visit.path : visit.path_shown;

@@ -121,7 +121,7 @@ class FakeService {
 class Node {
  public:
   Node(net::Loop& loop, FakeController& controller, const std::string& directory, std::string service,
-       std::string instance, OutsideOptions outside = {});
+       std::string instance, OutsideOptions outside = {}, bool has_records = true);
 
   FakeCompartment& compartment() { return compartment_; }
   Sidecar& sidecar() { return *sidecar_; }
@@ -204,8 +204,10 @@ class MeshFixture : public ::testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  Node& node(const std::string& service, const std::string& instance, OutsideOptions outside = {}) {
-    nodes_.push_back(std::make_unique<Node>(loop_, *controller_, directory_, service, instance, std::move(outside)));
+  Node& node(const std::string& service, const std::string& instance, OutsideOptions outside = {},
+             bool has_records = true) {
+    nodes_.push_back(
+        std::make_unique<Node>(loop_, *controller_, directory_, service, instance, std::move(outside), has_records));
     return *nodes_.back();
   }
 

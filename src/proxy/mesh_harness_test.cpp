@@ -216,7 +216,7 @@ net::Task<> FakeService::serve_one(net::Stream stream) {
 }
 
 Node::Node(net::Loop& loop, FakeController& controller, const std::string& directory, std::string service,
-           std::string instance, OutsideOptions outside)
+           std::string instance, OutsideOptions outside, bool has_records)
     : service_(std::move(service)),
       instance_(std::move(instance)),
       inner_(fmt::format("unix:{}/{}.sock", directory, instance_)),
@@ -229,7 +229,7 @@ Node::Node(net::Loop& loop, FakeController& controller, const std::string& direc
   hello.trust_domain = kTrustDomain;
   hello.controller_socket = controller.socket();
   hello.inner = inner_;
-  hello.records = records_;
+  if (has_records) hello.records = records_;
   hello.fds[std::string(net::kVendor)] = compartment_.take_sidecar_end();
   for (const std::string_view name : {net::kDoor4, net::kDoor6}) {
     Fd door = expect_value(net::open_listening_socket(net::Address::loopback(0)));

@@ -114,6 +114,7 @@ RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random, 
   telemetry::TraceId id = trace.context.trace_id;
   if (!begins) random(id);
   trace.request_id = telemetry::request_id_of(id);
+  trace.id_is_traces = begins;
   if (!begins) tell_request_id(fields, trace);
   return trace;
 }

@@ -31,6 +31,7 @@ struct RequestTrace {
   telemetry::TraceParent context;           // of the span of this hop
   std::optional<telemetry::SpanId> parent;  // of the one before
   std::string request_id;
+  bool id_is_traces = false;  // the request's id says what the trace's does
 };
 
 // Carries on or makes traceparent and x-request-id, and writes traceparent into `fields`. Without a traceparent B3's

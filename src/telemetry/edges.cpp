@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "telemetry/records.hpp"
+
 namespace bulkhead::telemetry {
 
 namespace {
@@ -33,6 +35,12 @@ void EdgeCounts::end(std::uint16_t status, bool failed, std::string_view cause) 
     const bool known = by_cause.contains(name) || by_cause.size() < kMaxCauses;
     ++by_cause[known ? name : std::string(kOthers)];
   }
+}
+
+EdgeCounts& Edges::at(const EdgeKey& key) {
+  const auto [found, is_new] = counts_.try_emplace(key);
+  if (is_new) found->second.members = edge_members(key.caller, key.callee, key.port);
+  return found->second;
 }
 
 nlohmann::json Edges::to_json() const {

@@ -40,6 +40,7 @@ struct EdgeCounts {
   std::uint64_t bytes_received = 0;               // body bytes towards the caller
   std::uint32_t open = 0;                         // in flight now
   std::uint32_t unanswered = 0;                   // of these: those of which no answer has begun
+  std::string members;                            // edge_members() of its key
 
   // A request's life: it comes, its answer begins, it ends. Streams may last for hours, so that the end says nothing of
   // how fast a service is.
@@ -51,7 +52,7 @@ struct EdgeCounts {
 class Edges {
  public:
   // Stays where it is for the life of this object.
-  EdgeCounts& at(const EdgeKey& key) { return counts_[key]; }
+  EdgeCounts& at(const EdgeKey& key);
   const std::map<EdgeKey, EdgeCounts>& all() const { return counts_; }
 
   // [{"side","from","to","port","requests","errors","classes","causes","sent","received","open","unanswered",

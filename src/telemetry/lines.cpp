@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <iterator>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -57,97 +57,153 @@ bool is_plain(std::string_view value) {
 #endif
 }
 
-// Appends the members of one JSON object. Lines are made for each request, so room is made once and filled by hand.
+// Where a thread's lines are written.
+struct Room {
+  char* begin;
+  char* end;
+};
+std::vector<char>& own_room() {
+  static thread_local std::vector<char> room(1024);
+  return room;
+}
+[[gnu::noinline]] Room grow(std::size_t size) {
+  own_room().resize(2 * size);
+  return {own_room().data(), own_room().data() + 2 * size};
+}
+
+// Copies `text`, of which a byte may need six.
+[[gnu::noinline]] char* escape(char* at, std::string_view text) {
+  const auto put = [&](std::string_view piece) { at = std::ranges::copy(piece, at).out; };
+  while (!text.empty()) {
+    std::size_t plain = 0;
+    while (plain < text.size() && kPlain[static_cast<unsigned char>(text[plain])]) ++plain;
+    put(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const std::size_t length = sequence_length(text);
+    const char c = text.front();
+    if (length == 0) {
+      put("\\ufffd");
+    } else if (length > 1) {
+      put(text.substr(0, length));
+    } else if (c == '"' || c == '\\') {
+      put("\\");
+      put({&c, 1});
+    } else {
+      put(fmt::format("\\u{:04x}", static_cast<unsigned>(c)));
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return at;
+}
+
+// The members of one JSON object. There is one for each request: it is written by hand, and all of it is inlined so
+// that the place of writing stays in a register.
 class Line {
  public:
-  Line(std::string& out, std::string_view type) : out_(out), size_(out.size()) {
-    out_.resize(size_ + kFirst);
-    put("{\"type\":\"");
-    put(type);
-    put("\"");
+  template <std::size_t Size>
+  [[gnu::always_inline]] explicit Line(const char (&begin)[Size]) {
+    std::vector<char>& room = own_room();
+    begin_ = at_ = room.data();
+    end_ = begin_ + room.size();
+    put(begin);
   }
 
   // `key` with what stands around it: `,"hop":`.
   template <std::size_t Size>
-  void text(const char (&key)[Size], std::string_view value) {
+  [[gnu::always_inline]] void text(const char (&key)[Size], std::string_view value) {
     if (value.empty()) return;
     constexpr std::size_t kWorst = 6;  // a byte as \u001f
     make_room(Size + 2 + kWorst * value.size());
     put(key);
     put("\"");
-    quote(value);
+    if (is_plain(value)) [[likely]]
+      put(value);
+    else
+      at_ = escape(at_, value);
     put("\"");
   }
   template <std::size_t Size>
-  void number(const char (&key)[Size], std::int64_t value) {
+  [[gnu::always_inline]] void number(const char (&key)[Size], std::int64_t value) {
     const fmt::format_int digits(value);
     make_room(Size + digits.size());
     put(key);
     put({digits.data(), digits.size()});
   }
   template <std::size_t Size, std::size_t Bytes>
-  void id(const char (&key)[Size], const std::array<std::uint8_t, Bytes>& bytes) {
+  [[gnu::always_inline]] void id(const char (&key)[Size], const std::array<std::uint8_t, Bytes>& bytes) {
     make_room(Size + 2 + 2 * Bytes);
     put(key);
     put("\"");
-    write_hex(bytes, std::span(out_).subspan(size_));
-    size_ += 2 * Bytes;
+    write_hex(bytes, std::span(at_, 2 * Bytes));
+    at_ += 2 * Bytes;
     put("\"");
   }
-  void end() {
+  // Members as a Line has written them.
+  [[gnu::always_inline]] void members(std::string_view text) {
+    make_room(text.size());
+    put(text);
+  }
+  [[gnu::always_inline]] std::string_view end() {
     make_room(1);
     put("}");
-    out_.resize(size_);
+    return so_far();
   }
+  std::string_view so_far() const { return {begin_, static_cast<std::size_t>(at_ - begin_)}; }
 
  private:
-  static constexpr std::size_t kFirst = 768;
-
-  void make_room(std::size_t wanted) {
-    if (out_.size() - size_ < wanted) out_.resize(2 * out_.size() + wanted);
+  [[gnu::always_inline]] void make_room(std::size_t wanted) {
+    if (static_cast<std::size_t>(end_ - at_) >= wanted) [[likely]]
+      return;
+    const auto size = static_cast<std::size_t>(at_ - begin_);
+    const Room room = grow(size + wanted);
+    begin_ = room.begin;
+    at_ = begin_ + size;
+    end_ = room.end;
   }
   template <std::size_t Size>
-  void put(const char (&text)[Size]) {
-    std::memcpy(out_.data() + size_, text, Size - 1);
-    size_ += Size - 1;
+  [[gnu::always_inline]] void put(const char (&text)[Size]) {
+    std::memcpy(at_, text, Size - 1);
+    at_ += Size - 1;
   }
-  void put(std::string_view text) {
-    std::memcpy(out_.data() + size_, text.data(), text.size());
-    size_ += text.size();
+  // Most are short: two copies that overlap are less than a call.
+  [[gnu::always_inline]] void put(std::string_view text) {
+    const std::size_t size = text.size();
+    if (size > 16)
+      std::memcpy(at_, text.data(), size);
+    else if (size >= 8)
+      put_ends<8>(text);
+    else if (size >= 4)
+      put_ends<4>(text);
+    else if (size >= 2)
+      put_ends<2>(text);
+    else if (size == 1)
+      *at_ = text.front();
+    at_ += size;
   }
-
-  void quote(std::string_view value) {
-    if (is_plain(value)) return put(value);
-    while (true) {
-      std::size_t plain = 0;
-      while (plain < value.size() && kPlain[static_cast<unsigned char>(value[plain])]) ++plain;
-      put(value.substr(0, plain));
-      value.remove_prefix(plain);
-      if (value.empty()) return;
-      const std::size_t length = sequence_length(value);
-      const char c = value.front();
-      if (length == 0) {
-        put("\\ufffd");
-      } else if (length > 1) {
-        put(value.substr(0, length));
-      } else if (c == '"' || c == '\\') {
-        const std::array<char, 2> escaped{'\\', c};
-        put({escaped.data(), escaped.size()});
-      } else {
-        put(fmt::format("\\u{:04x}", static_cast<unsigned>(c)));
-      }
-      value.remove_prefix(length == 0 ? 1 : length);
-    }
+  template <std::size_t Size>
+  [[gnu::always_inline]] void put_ends(std::string_view text) {
+    std::memcpy(at_, text.data(), Size);
+    std::memcpy(at_ + text.size() - Size, text.data() + text.size() - Size, Size);
   }
 
-  std::string& out_;
-  std::size_t size_;  // of what is written; `out_` is longer until end()
+  char* begin_;
+  char* at_;
+  char* end_;
 };
 
 }  // namespace
 
-void append_line(const Span& span, std::string& out) {
-  Line line(out, "span");
+std::string edge_members(std::string_view caller, std::string_view callee, std::uint16_t port) {
+  Line line("");
+  line.text(",\"caller\":", caller);
+  line.text(",\"callee\":", callee);
+  if (port != 0) line.number(",\"port\":", port);
+  return std::string(line.so_far());
+}
+
+std::string_view to_line(const Span& span) {
+  Line line("{\"type\":\"span\"");
   line.number(",\"start_us\":", unix_micros(span.start));
   line.number(",\"us\":", std::chrono::duration_cast<std::chrono::microseconds>(span.duration).count());
   line.id(",\"trace\":", span.context.trace_id);
@@ -156,10 +212,8 @@ void append_line(const Span& span, std::string& out) {
   line.text(",\"request_id\":", span.request_id);
   line.text(",\"user\":", span.user);
   line.text(",\"hop\":", span.hop);
-  line.text(",\"caller\":", span.caller);
-  line.text(",\"callee\":", span.callee);
+  line.members(span.edge);
   line.text(",\"instance\":", span.instance);
-  if (span.port != 0) line.number(",\"port\":", span.port);
   line.text(",\"protocol\":", span.protocol);
   line.text(",\"method\":", span.method);
   line.text(",\"path\":", span.path.substr(0, span.path.find('?')));
@@ -167,14 +221,14 @@ void append_line(const Span& span, std::string& out) {
   if (span.grpc_status >= 0) line.number(",\"grpc_status\":", span.grpc_status);
   line.text(",\"cause\":", span.cause);
   if (!span.fell_back.empty()) line.text(",\"fell_back\":", span.fell_back);
-  line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
-  line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));
+  if (span.bytes_sent != 0) line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
+  if (span.bytes_received != 0) line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));
   if (span.attempts != 1) line.number(",\"attempts\":", span.attempts);
-  line.end();
+  return line.end();
 }
 
-void append_line(const Denied& denied, std::string& out) {
-  Line line(out, "denied");
+std::string_view to_line(const Denied& denied) {
+  Line line("{\"type\":\"denied\"");
   line.number(",\"time_us\":", unix_micros(denied.time));
   line.text(",\"subject\":", denied.subject);
   line.text(",\"object\":", denied.object);
@@ -190,18 +244,18 @@ void append_line(const Denied& denied, std::string& out) {
   line.text(",\"request_id\":", denied.request_id);
   line.text(",\"user\":", denied.user);
   if (denied.repeated != 1) line.number(",\"repeated\":", static_cast<std::int64_t>(denied.repeated));
-  line.end();
+  return line.end();
 }
 
-void append_line(const UndeclaredDial& dial, std::string& out) {
-  Line line(out, "undeclared");
+std::string_view to_line(const UndeclaredDial& dial) {
+  Line line("{\"type\":\"undeclared\"");
   line.number(",\"time_us\":", unix_micros(dial.time));
   line.text(",\"caller\":", dial.caller);
   line.text(",\"target\":", dial.target);
   line.text(",\"protocol\":", dial.protocol);
   line.text(",\"allow\":", dial.allow);
   if (dial.repeated != 1) line.number(",\"repeated\":", static_cast<std::int64_t>(dial.repeated));
-  line.end();
+  return line.end();
 }
 
 }  // namespace bulkhead::telemetry

@@ -74,7 +74,7 @@ class Records::Writer {
     struct stat status{};
     if (::fstat(file_.get(), &status) == 0) size_ = static_cast<std::size_t>(status.st_size);
     mid_line_ = ends_within_a_line(file_.get(), size_);
-    lines_ = count_lines(file_.get(), size_);
+    written_lines_ = count_lines(file_.get(), size_);
     thread_ = std::thread([this] { run(); });
   }
 
@@ -89,22 +89,24 @@ class Records::Writer {
 
   void append(std::string_view line) {
     const std::lock_guard lock(mutex_);
-    if (buffer_.size() + line.size() + 1 > options_.buffer_bytes) {
+    const std::size_t before = gathered_.size() + buffer_.size();
+    if (before + line.size() + 1 > options_.buffer_bytes) {
       ++dropped_;
       ++unreported_;
       return;
     }
-    const bool is_first = buffer_.empty();
-    buffer_.append(line).push_back('\n');
-    // The first line begins the wait for more; a half full buffer can't wait for its end.
-    if (is_first || buffer_.size() > options_.buffer_bytes / 2) wanted_.notify_one();
+    gathered_.append(line).push_back('\n');
+    ++lines_;
+    if (gathered_.size() > kGathered) pour();
+    // The first line begins the wait for more; enough of them can't wait for its end.
+    if (before == 0 || (before <= enough() && before + line.size() >= enough())) wanted_.notify_one();
   }
 
   void flush() {
     std::unique_lock lock(mutex_);
     flushing_ = true;
     wanted_.notify_one();
-    written_.wait(lock, [this] { return buffer_.empty() && !writing_; });
+    written_.wait(lock, [this] { return is_empty() && !writing_; });
     flushing_ = false;
   }
 
@@ -118,12 +120,14 @@ class Records::Writer {
     std::unique_lock lock(mutex_);
     while (true) {
       wait_for_work(lock);
-      if (buffer_.empty() && ending_) return;
+      if (is_empty() && ending_) return;
+      pour();
       const std::uint64_t unreported = unreported_;
       std::string batch = std::exchange(buffer_, std::move(spare_));
+      const std::uint64_t lines = std::exchange(lines_, 0);
       writing_ = true;
       lock.unlock();
-      batch.erase(0, write_batch(batch));
+      batch.erase(0, write_batch(batch, lines));
       const bool reported = unreported != 0 && batch.empty() && report(unreported);
       lock.lock();
       writing_ = false;
@@ -143,11 +147,13 @@ class Records::Writer {
       return;
     }
     if (ending_ || flushing_) return drop(rest);
+    pour();
     if (rest.size() + buffer_.size() > options_.buffer_bytes) {
       drop(buffer_);
       buffer_.clear();
     }
     buffer_.insert(0, rest);
+    lines_ = count_ends(buffer_);
   }
 
   void drop(std::string_view lines) {
@@ -158,37 +164,36 @@ class Records::Writer {
 
   void wait_for_work(std::unique_lock<std::mutex>& lock) {
     // An idle sidecar sleeps, and holds no buffer; with the first line begins the wait in which more of them gather.
-    const auto anything = [this] { return !buffer_.empty() || ending_; };
+    const auto anything = [this] { return !is_empty() || ending_; };
     if (!wanted_.wait_for(lock, 2 * options_.flush_every, anything)) {
-      release(buffer_);
-      release(spare_);
+      for (std::string* each : {&gathered_, &buffer_, &spare_}) release(*each);
       while (!anything()) wanted_.wait_for(lock, kIdle);
     }
     const auto urgent = [this] {
-      return ending_ || flushing_ || (!failing_ && buffer_.size() > options_.buffer_bytes / 2);
+      return ending_ || flushing_ || (!failing_ && gathered_.size() + buffer_.size() > enough());
     };
     wanted_.wait_for(lock, options_.flush_every, urgent);
   }
 
   bool report(std::uint64_t dropped) {
     const std::string line = fmt::format("{{\"type\":\"dropped\",\"lines\":{}}}\n", dropped);
-    return write_batch(line) == line.size();
+    return write_batch(line, 1) == line.size();
   }
 
-  // How many bytes could be written.
-  std::size_t write_batch(std::string_view batch) {
+  // How many bytes of a batch of so many line ends could be written.
+  std::size_t write_batch(std::string_view batch, std::uint64_t ends) {
     if (size_ >= options_.file_bytes && !rest_continues_) rotate();
     if (mid_line_ && !rest_continues_) {
-      if (write_some("\n") != 1) return 0;
+      if (write_some("\n", 1) != 1) return 0;
       mid_line_ = false;
     }
-    const std::size_t done = write_some(batch);
+    const std::size_t done = write_some(batch, ends);
     size_ += done;
     if (done > 0) mid_line_ = batch[done - 1] != '\n';
     return done;
   }
 
-  std::size_t write_some(std::string_view bytes) {
+  std::size_t write_some(std::string_view bytes, std::uint64_t ends) {
     std::size_t done = 0;
     while (done < bytes.size()) {
       const ssize_t count = ::write(file_.get(), bytes.data() + done, bytes.size() - done);
@@ -196,7 +201,7 @@ class Records::Writer {
       if (count <= 0) break;
       done += static_cast<std::size_t>(count);
     }
-    lines_ += count_ends(bytes.substr(0, done));
+    written_lines_ += done == bytes.size() ? ends : count_ends(bytes.substr(0, done));
     return done;
   }
 
@@ -209,25 +214,36 @@ class Records::Writer {
     auto fresh = open_for_append(options_.path);
     if (!fresh) return;
     file_ = std::move(*fresh);
-    const std::uint64_t before = lines_;
-    size_ = write_some(fmt::format("{}{}}}\n", kCountOf, before));
-    lines_ = before;
+    const std::uint64_t before = written_lines_;
+    size_ = write_some(fmt::format("{}{}}}\n", kCountOf, before), 1);
+    written_lines_ = before;
   }
 
   static constexpr std::chrono::hours kIdle{1};
+  bool is_empty() const { return gathered_.empty() && buffer_.empty(); }
+  void pour() {
+    buffer_.append(gathered_);
+    gathered_.clear();
+  }
+
+  static constexpr std::size_t kGathered = 8U << 10U;
+  // Worth waking the thread for.
+  std::size_t enough() const { return options_.buffer_bytes / 2; }
 
   const Options options_;
   Fd file_;
   std::size_t size_ = 0;
-  std::uint64_t lines_ = 0;      // in all files, also those that are gone
-  bool mid_line_ = false;        // the file ends within a line,
-  bool rest_continues_ = false;  // which the next batch goes on with
+  std::uint64_t written_lines_ = 0;  // in all files, also those that are gone
+  bool mid_line_ = false;            // the file ends within a line,
+  bool rest_continues_ = false;      // which the next batch goes on with
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wanted_;
   std::condition_variable written_;
-  std::string buffer_;
-  std::string spare_;  // the one that was written last, for its memory
+  std::string gathered_;     // the newest: small, so that it stays in the cache of who appends
+  std::string buffer_;       // those before, which the thread's processor has read the memory of
+  std::uint64_t lines_ = 0;  // ends of lines in both
+  std::string spare_;        // the one that was written last, for its memory
   std::uint64_t dropped_ = 0;
   std::uint64_t unreported_ = 0;
   bool writing_ = false;

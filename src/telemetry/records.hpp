@@ -27,14 +27,12 @@ inline std::int64_t unix_micros(WallTime time) {
 struct Span {
   TraceParent context;
   std::optional<SpanId> parent;
-  std::string_view request_id;
-  std::string_view user;    // that it was made for, as its provider names it; "" where that is nobody
-  std::string_view hop;     // "inner", "outer", "gateway", "egress"
-  std::string_view caller;  // service names
-  std::string_view callee;
-  std::string_view instance;  // that answered
-  std::uint16_t port = 0;
-  std::string_view protocol;  // "http/1.1", "h2", "grpc", "websocket", "tcp"
+  std::string_view request_id;  // "" where it is request_id_of() the trace
+  std::string_view user;        // that it was made for, as its provider names it; "" where that is nobody
+  std::string_view hop;         // "inner", "outer", "gateway", "egress"
+  std::string_view edge;        // edge_members()
+  std::string_view instance;    // that answered
+  std::string_view protocol;    // "http/1.1", "h2", "grpc", "websocket", "tcp"
   std::string_view method;
   std::string_view path;       // a query is cut off here
   std::uint16_t status = 0;    // 0: ended without one
@@ -77,16 +75,14 @@ struct UndeclaredDial {
   WallTime time;
 };
 
-// One line each, without the line feed. Invalid UTF-8 is replaced.
-void append_line(const Span& span, std::string& out);
-void append_line(const Denied& denied, std::string& out);
-void append_line(const UndeclaredDial& dial, std::string& out);
-template <class Record>
-std::string to_line(const Record& record) {
-  std::string line;
-  append_line(record, line);
-  return line;
-}
+// Caller and callee (service names) and port of a span, as they stand in its line: written once for all of an edge.
+std::string edge_members(std::string_view caller, std::string_view callee, std::uint16_t port);
+
+// One line each, without the line feed, in memory of the thread's that the next one overwrites. Invalid UTF-8 is
+// replaced.
+std::string_view to_line(const Span& span);
+std::string_view to_line(const Denied& denied);
+std::string_view to_line(const UndeclaredDial& dial);
 
 class Records {
  public:
@@ -106,12 +102,9 @@ class Records {
   // From any thread. `line` is one JSON object without a line feed.
   void append(std::string_view line);
   template <class Record>
-    requires requires(const Record& record, std::string& out) { append_line(record, out); }
+    requires requires(const Record& record) { to_line(record); }
   void append(const Record& record) {
-    static thread_local std::string line;
-    line.clear();
-    append_line(record, line);
-    append(std::string_view(line));
+    append(to_line(record));
   }
 
   // Waits until what was appended has been written, or dropped where it can't be. For the end of a process.

@@ -162,24 +162,41 @@ TEST_F(RecordsTest, ADirectoryThatIsMissingIsAFault) {
 TEST(Lines, ASpanIsOneJsonObjectWithoutTheQuery) {
   Span span;
   span.hop = "inner";
-  span.caller = "checkout";
-  span.callee = "payments";
+  const std::string edge = edge_members("checkout", "payments", 8080);
+  span.edge = edge;
   span.method = "POST";
   span.path = "/charges?card=4111";
   span.status = 201;
-  const std::string line = to_line(span);
+  const std::string line(to_line(span));
   EXPECT_EQ(line.find("4111"), std::string::npos);
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["type"], "span");
   EXPECT_EQ(json["path"], "/charges");
+  EXPECT_EQ(json["caller"], "checkout");
+  EXPECT_EQ(json["callee"], "payments");
+  EXPECT_EQ(json["port"], 8080);
   EXPECT_EQ(json["status"], 201);
+}
+
+TEST(Lines, TextOfAnyLengthIsWholeAndALongLineFindsRoom) {
+  for (const std::size_t size : {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 40, 900, 70'000}) {
+    std::string path = "/";
+    for (std::size_t i = 1; i < size; ++i) path.push_back(static_cast<char>('a' + i % 26));
+    path.resize(size);
+    Span span;
+    span.path = path;
+    span.fell_back = "\"";
+    const auto json = nlohmann::json::parse(to_line(span));
+    EXPECT_EQ(json.value("path", ""), path);
+    EXPECT_EQ(json["fell_back"], "\"");
+  }
 }
 
 TEST(Lines, HostileTextStaysInsideItsString) {
   UndeclaredDial dial;
   dial.caller = "a\"},{\n\\";
   dial.target = "\xff\xc0\xaf\xed\xa0\x80\xf5 \xc3\xa9";
-  const std::string line = to_line(dial);
+  const std::string line(to_line(dial));
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto json = nlohmann::json::parse(line);
   EXPECT_EQ(json["caller"], "a\"},{\n\\");
