@@ -231,8 +231,11 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
   }
   if (path == "/metrics") {
     Answer answer;
-    answer.type = "text/plain; version=0.0.4; charset=utf-8";
-    answer.body = live_.metrics(*application_, unix_millis() / 1000, intake_.lines());
+    const bool open = request.fields.joined("accept", ",").find("application/openmetrics-text") != std::string::npos;
+    answer.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                       : "text/plain; version=0.0.4; charset=utf-8";
+    answer.body = live_.metrics(*application_, unix_millis() / 1000, intake_.lines(),
+                                open ? MetricsFormat::open_metrics : MetricsFormat::prometheus);
     co_return answer;
   }
   if (path == "/api/v1/application") {

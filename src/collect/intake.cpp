@@ -228,6 +228,15 @@ Result<bool> Intake::add_joins() {
   return any;
 }
 
+// The first of what comes together, and of the slow ones more.
+void Intake::show(const SpanRow& row) {
+  constexpr std::size_t kMost = 16, kMostSlow = 256;
+  constexpr std::int64_t kSlow = 100'000;
+  if (news_.shown.size() >= (row.us < kSlow ? kMost : kMostSlow)) return;
+  news_.shown.push_back({row.hop != "inner", std::string(row.caller), std::string(row.callee), row.port, row.us,
+                         row.start_us + row.us, row.trace});
+}
+
 // A line that can't be read is counted, and nothing else: a sidecar of another build may write what is unknown here.
 Result<> Intake::take_record(Source& source, std::string_view line, std::string& state) {
   Window& window = store_->window();
@@ -237,6 +246,7 @@ Result<> Intake::take_record(Source& source, std::string_view line, std::string&
       SpanRow row;
       if (!read_span(members, row)) break;
       if (source.joins) source.joins->add(row);
+      show(row);
       return window.add(row);
     }
     case RecordKind::denied:

@@ -19,10 +19,21 @@
 
 namespace bulkhead::collect {
 
+// One request among those that a histogram counts, which a trace shows: an exemplar.
+struct Shown {
+  bool caller_side = true;
+  std::string caller, callee;
+  std::int64_t port = 0;
+  std::int64_t us = 0;
+  std::int64_t at_us = 0;  // when it ended
+  telemetry::TraceId trace{};
+};
+
 // What is new since the last call, for those who look on; from the intake's thread.
 struct News {
   std::vector<Flowed> flowed;
   std::vector<std::string> decisions;  // JSON, as docs/api.md has them
+  std::vector<Shown> shown;            // some of the spans
 };
 
 struct IntakeOptions {
@@ -63,6 +74,7 @@ class Intake {
   void find_sources();
   bool read_round();
   Result<bool> read_source(const std::string& name, Source& source);
+  void show(const SpanRow& row);
   Result<> take_record(Source& source, std::string_view line, std::string& state);
   Result<bool> add_joins();
   Result<> take_counts(std::string_view line, std::string& state);

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -46,7 +47,7 @@ class Prometheus(harness.Case):
                                           "static_configs": [{"targets": [address.removeprefix("http://")]}]}]}
             (pathlib.Path(place) / "config.yml").write_text(json.dumps(config))
             server = subprocess.Popen([shutil.which("prometheus"), f"--config.file={place}/config.yml", f"--storage.tsdb.path={place}/data",
-                                       f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                       f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             try:
                 up = harness.until(lambda: [each for each in self.query(port, 'up{job="shop"}') if each["value"][1] == "1"], 60, "a scrape")
                 self.assertEqual(len(up), 1)
@@ -55,6 +56,10 @@ class Prometheus(harness.Case):
                 slow = self.query(port, 'histogram_quantile(0.99, sum by (callee, le) (bulkhead_request_duration_seconds_bucket{side="caller"}))')
                 self.assertGreater(float(slow[0]["value"][1]), 0)
                 self.assertGreater(float(self.query(port, "bulkhead_certificate_seconds_left")[0]["value"][1]), 60)
+                # Some request of a bucket leads to its trace.
+                exemplar = harness.until(lambda: self.exemplars(port, 'bulkhead_request_duration_seconds_bucket{side="caller"}'), what="an exemplar")
+                told = json.loads(app.run("trace", exemplar[0]["labels"]["trace_id"], "--json").stdout)
+                self.assertEqual(told["trace"]["spans"][0]["callee"], "echo")
                 # Each query of the dashboard is one that Prometheus understands.
                 dashboard = json.loads((PACKAGING / "grafana/bulkhead.json").read_text())
                 for panel in dashboard["panels"]:
@@ -67,6 +72,11 @@ class Prometheus(harness.Case):
             finally:
                 server.kill()
                 server.wait()
+
+    def exemplars(self, port, text):
+        url = f"http://127.0.0.1:{port}/api/v1/query_exemplars?" + urllib.parse.urlencode({"query": text, "start": time.time() - 600, "end": time.time() + 60})
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return [each for series in json.loads(answer.read())["data"] for each in series["exemplars"]]
 
     def metrics_with(self, request, sign):
         with urllib.request.urlopen(request, timeout=10) as answer:
