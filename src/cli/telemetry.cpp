@@ -228,11 +228,34 @@ int edges(const Context& context, const EdgesOptions& options) {
   return kDone;
 }
 
+namespace {
+
+void print_usage(const json& instances) {
+  std::vector<std::vector<Cell>> rows;
+  for (const json& each : instances) {
+    const double mebibytes = static_cast<double>(each.value("memory_bytes", std::int64_t{0})) / (1U << 20U);
+    rows.push_back(
+        {{each.value("id", "")},
+         {each.contains("cpu") ? fmt::format("{:.2f}", each["cpu"].get<double>()) : "-", Tone::plain, true},
+         {each.contains("memory_bytes") ? fmt::format("{:.1f} MiB", mebibytes) : "-", Tone::plain, true},
+         {each.contains("pids") ? fmt::format("{}", each["pids"].get<std::int64_t>()) : "-", Tone::plain, true}});
+  }
+  if (!rows.empty()) fmt::print("{}\n", table({"INSTANCE", "PROCESSORS", "MEMORY", "PROCESSES"}, rows));
+}
+
+}  // namespace
+
 int metrics(const Context& context, const std::string& service, const std::string& since) {
-  const auto answer =
+  auto answer =
       ask_collector(context, "GET", "/api/v1/series" + Query().add("service", service).add("from", since).text());
   if (!answer) return answer.error();
+  const auto usage = ask_collector(context, "GET", "/api/v1/usage");
+  if (!usage) return usage.error();
+  json& instances = (*answer)["instances"] = json::array();
+  for (const json& each : usage->value("instances", json::array()))
+    if (each.value("service", "") == service) instances.push_back(each);
   if (context.json) return say(answer->dump(2)), kDone;
+  print_usage(instances);
   const double seconds = static_cast<double>(answer->value("step_ms", std::int64_t{1000})) / 1000;
   std::vector<std::vector<Cell>> rows;
   for (const json& point : (*answer)["points"]) {

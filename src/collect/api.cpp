@@ -245,7 +245,9 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
     co_return answer;
   }
   Answer answer;
-  if (path == "/api/v1/reach") {
+  if (path == "/api/v1/usage") {
+    answer.body = text_of(live_.usage());
+  } else if (path == "/api/v1/reach") {
     answer = reach(query);
   } else {
     answer = co_await ask_path(path.substr(kApi.size()), query);

@@ -148,6 +148,7 @@ void Collector::greet() {
 }
 
 void Collector::take(const std::string& type, const json& message) {
+  if (type == "usage") return live_.take_usage(message);
   if (type != "application" || !message.contains("application")) return;
   if (api_) {
     api_->set_application(message["application"]);

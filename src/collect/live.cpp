@@ -1,8 +1,11 @@
 #include "collect/live.hpp"
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "collect/gateway_name.hpp"
+#include "policy/model.hpp"
 
 namespace bulkhead::collect {
 
@@ -84,6 +87,40 @@ void Live::tick(std::int64_t now_ms) {
   events_.add("tick", with_gateway_named(json{{"at_ms", now_ms}, {"edges", std::move(list)}}.dump(
                                              -1, ' ', false, json::error_handler_t::replace),
                                          gateway_name_));
+}
+
+void Live::take_usage(const json& message) {
+  const json instances = message.value("instances", json::object());
+  const std::int64_t at_ms = message.value("at_ms", std::int64_t{0}), passed = at_ms - used_at_ms_;
+  std::map<std::string, Used> next;
+  for (const auto& [id, said] : instances.items()) {
+    if (!said.is_object()) continue;
+    Used& used = next[id];
+    used.service = said.value("service", "");
+    used.cpu_us = said.value("cpu_us", std::int64_t{-1});
+    used.memory_bytes = said.value("memory_bytes", std::int64_t{-1});
+    used.pids = said.value("pids", std::int64_t{-1});
+    const auto before = used_.find(id);
+    if (before == used_.end() || passed <= 0 || before->second.cpu_us < 0 || used.cpu_us < before->second.cpu_us)
+      continue;
+    used.cpu = static_cast<double>(used.cpu_us - before->second.cpu_us) / (static_cast<double>(passed) * 1000);
+  }
+  used_ = std::move(next);
+  used_at_ms_ = at_ms;
+  events_.add("usage", usage().dump());
+}
+
+json Live::usage() const {
+  json list = json::array();
+  for (const auto& [id, used] : used_) {
+    json shown = {{"id", id}, {"service", used.service == policy::kGateway ? gateway_name_ : used.service}};
+    if (used.cpu >= 0) shown["cpu"] = std::round(used.cpu * 1000) / 1000;
+    for (const auto& [member, value] :
+         {std::pair("cpu_us", used.cpu_us), std::pair("memory_bytes", used.memory_bytes), std::pair("pids", used.pids)})
+      if (value >= 0) shown[member] = value;
+    list.push_back(std::move(shown));
+  }
+  return {{"at_ms", used_at_ms_}, {"instances", std::move(list)}};
 }
 
 void Live::application_changed(std::uint64_t version) { events_.add("application", json{{"version", version}}.dump()); }

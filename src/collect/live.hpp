@@ -54,6 +54,11 @@ class Live {
   // Sends what came since the last one, if anything did.
   void tick(std::int64_t now_ms);
   void application_changed(std::uint64_t version);
+  // What the controller says that instances use: {"at_ms","instances":{"checkout-1":{"service","cpu_us","memory_bytes",
+  // "pids"}}}, now and then. Anything else is left out.
+  void take_usage(const nlohmann::json& message);
+  // As docs/api.md has it.
+  nlohmann::json usage() const;
   // What the gateway is called to those who look on.
   void set_gateway_name(std::string name) { gateway_name_ = std::move(name); }
   Events& events() { return events_; }
@@ -75,11 +80,18 @@ class Live {
     std::int64_t at_us = 0;
   };
   using Exemplars = std::array<Exemplar, kBuckets>;
+  struct Used {
+    std::string service;
+    std::int64_t cpu_us = -1, memory_bytes = -1, pids = -1;  // -1: nobody can tell
+    double cpu = -1;                                         // processors, since the time before
+  };
   using Refused = std::tuple<std::string, std::string, std::string>;  // caller, callee, reason
 
   std::map<EdgeName, Sum> total_;
   std::map<EdgeName, Sum> since_tick_;
   std::map<EdgeName, Exemplars> exemplars_;  // the newest of each bucket
+  std::map<std::string, Used> used_;         // by instance
+  std::int64_t used_at_ms_ = 0;
   std::map<Refused, std::int64_t> refused_;
   std::map<std::pair<std::string, std::string>, std::int64_t> refused_since_tick_;
   std::string gateway_name_ = "gateway";

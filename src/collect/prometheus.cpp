@@ -111,6 +111,23 @@ std::string Live::metrics(const json& application, std::int64_t now_s, std::uint
                    label(std::get<0>(name)), label(std::get<1>(name)), label(std::get<2>(name)), count);
   describe(out, "bulkhead_collector_lines_total", "counter", "Lines of records that this collector has read.");
   fmt::format_to(at, "bulkhead_collector_lines_total {}\n", lines);
+  const auto used = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
+    std::string samples;
+    for (const auto& [id, each] : used_)
+      if (const std::string text = value(each); !text.empty())
+        fmt::format_to(std::back_inserter(samples), "{}{{service=\"{}\",id=\"{}\"}} {}\n", name, spoken(each.service),
+                       label(id), text);
+    if (samples.empty()) return;
+    describe(out, name, type, help);
+    out += samples;
+  };
+  const auto count_of = [](std::int64_t value) { return value < 0 ? std::string() : fmt::format("{}", value); };
+  used("bulkhead_instance_cpu_seconds_total", "counter", "Processor time of an instance's processes.",
+       [](const Used& each) { return each.cpu_us < 0 ? std::string() : seconds(each.cpu_us); });
+  used("bulkhead_instance_memory_bytes", "gauge", "Memory of an instance's processes, without what could be dropped.",
+       [&](const Used& each) { return count_of(each.memory_bytes); });
+  used("bulkhead_instance_processes", "gauge", "Processes of an instance, with their threads where they have a group.",
+       [&](const Used& each) { return count_of(each.pids); });
   const auto end = [&] {
     if (open_metrics) out += "# EOF\n";
     return std::move(out);
@@ -133,6 +150,15 @@ std::string Live::metrics(const json& application, std::int64_t now_s, std::uint
     for (const auto& [state, count] : states)
       fmt::format_to(at, "bulkhead_instances{{service=\"{}\",state=\"{}\"}} {}\n", name, label(state), count);
   }
+  std::string memory;
+  for (const json& service : application.value("services", json::array()))
+    if (const std::int64_t limit = service.value("limits", json::object()).value("memory_bytes", std::int64_t{0});
+        limit > 0)
+      fmt::format_to(std::back_inserter(memory), "bulkhead_service_memory_limit_bytes{{service=\"{}\"}} {}\n",
+                     label(service.value("name", "")), limit);
+  if (!memory.empty())
+    describe(out, "bulkhead_service_memory_limit_bytes", "gauge", "What each instance of a service may use.");
+  out += memory;
   describe(out, "bulkhead_certificate_seconds_left", "gauge", "Until the certificate of an instance ends.");
   out += expiry;
   describe(out, "bulkhead_instance_restarts_total", "counter", "How often an instance was started again.");

@@ -180,6 +180,8 @@ class Controller {
   // picture.cpp
   nlohmann::json picture() const;
   nlohmann::json instances_picture(const std::string& service) const;
+  nlohmann::json usage_picture() const;
+  void tell_usage();
   void tell_collector(Runtime& runtime);
   net::Task<> keep_collector_told();
   net::Task<> refresh_stats();

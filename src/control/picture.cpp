@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/build_id.hpp"
+#include "compartments/usage.hpp"
 #include "control/controller.hpp"
 #include "control/snapshots.hpp"
 #include "policy/model.hpp"
@@ -40,6 +41,8 @@ json edge_picture(const policy::Model& model, const policy::Edge& edge) {
   if (edge.outside) shown["outside"] = fmt::format("{}://{}", to_string(edge.outside->scheme), edge.outside->host);
   return shown;
 }
+
+constexpr auto kUsageEvery = 5s;
 
 json limits_picture(const manifest::Limits& limits) {
   json shown = json::object();
@@ -133,8 +136,39 @@ void Controller::tell_collector(Runtime& runtime) {
     if (peer->channel != nullptr && peer->told != hash && peer->channel->send(text)) peer->told = hash;
 }
 
+// What instances use, for the collector to show: it sees neither groups nor processes.
+json Controller::usage_picture() const {
+  json shown = json::object();
+  for (const auto& [id, runtime] : runtimes_) {
+    if (runtime.service == policy::kCollector) continue;
+    const pid_t first = runtime.service == policy::kGateway ? runtime.sidecar.process.pid : runtime.service_pid;
+    const compartments::Usage usage = compartments::usage_of(runtime.cgroups, first);
+    json instance = {{"service", runtime.service}};
+    if (usage.cpu_us) instance["cpu_us"] = *usage.cpu_us;
+    if (usage.memory_bytes) instance["memory_bytes"] = *usage.memory_bytes;
+    if (usage.pids) instance["pids"] = *usage.pids;
+    shown[id] = std::move(instance);
+  }
+  return shown;
+}
+
+void Controller::tell_usage() {
+  const auto now = std::chrono::duration_cast<Millis>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const std::string text = json{{"type", "usage"}, {"at_ms", now}, {"instances", usage_picture()}}.dump();
+  for (auto& [id, runtime] : runtimes_) {
+    if (runtime.service != policy::kCollector) continue;
+    for (SidecarPeer* peer : {&runtime.sidecar, &runtime.other})
+      if (peer->channel != nullptr) static_cast<void>(peer->channel->send(text));  // the next one comes soon
+  }
+}
+
 net::Task<> Controller::keep_collector_told() {
+  auto usage_at = loop_.now();
   for (;;) {
+    if (loop_.now() >= usage_at) {
+      tell_usage();
+      usage_at = loop_.now() + kUsageEvery;
+    }
     const auto changed = co_await changed_.wait(loop_.in(1s));
     static_cast<void>(changed);
     for (auto& [id, runtime] : runtimes_)

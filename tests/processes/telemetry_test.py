@@ -34,7 +34,7 @@ class Telemetry(harness.Case):
         harness.until(lambda: self.ask(app, "/api/v1/graph", may_fail=True), what="the collector")
         return app
 
-    def ask(self, app, path, may_fail=False, method="GET"):
+    def ask(self, app, path, may_fail=False, method="GET", as_text=False):
         """Over the Unix socket, as the command line does."""
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(20)
@@ -53,7 +53,7 @@ class Telemetry(harness.Case):
         head, _, body = answer.partition(b"\r\n\r\n")
         if may_fail and b" 200 " not in head[:20]:
             return None
-        return json.loads(body)
+        return body.decode() if as_text else json.loads(body)
 
     def graph(self, app, start, end):
         edges = self.ask(app, "/api/v1/graph")["edges"]
@@ -91,6 +91,16 @@ class Telemetry(harness.Case):
         self.assertEqual(len(self.ask(app, "/api/v1/traces?denied=1")["traces"]), 1)
         self.assertRegex(app.run("edges").stdout, r"web +orders +8080 +8")
         self.assertRegex(app.run("metrics", "orders").stdout, r"\d\d:\d\d:\d\d +\d")
+
+        used = harness.until(lambda: {each["id"]: each for each in self.ask(app, "/api/v1/usage")["instances"] if "cpu" in each}, 30, "two reports of what is used")
+        self.assertEqual(set(used), {"_gateway-1", "orders-1", "web-1"})
+        for each in used.values():
+            self.assertGreater(each["memory_bytes"], 1 << 20, each)
+            self.assertGreaterEqual(each["pids"], 1)
+            self.assertTrue(0 <= each["cpu"] < 3 and each["cpu_us"] >= 0, each)
+        self.assertRegex(app.run("metrics", "orders").stdout, r"(?m)^orders-1 +\d\.\d\d +\d+\.\d MiB +\d+$")
+        metrics = self.ask(app, "/metrics", as_text=True)
+        self.assertRegex(metrics, r'bulkhead_instance_memory_bytes\{service="orders",id="orders-1"\} \d+\n')
 
         application = self.ask(app, "/api/v1/application")
         orders = next(service for service in application["services"] if service["name"] == "orders")

@@ -99,6 +99,7 @@ export function answers(application, began, told) {
       const denied = to > from ? attempts(application, from, to).map((each) => ({from: each.from, to: each.to, method: each.target.split(" ")[0], path: each.target.split(" ")[1] ?? "", verdict: "denied", count: each.count, first_ms: from, last_ms: each.last_ms, allow: each.allow, traces: []})) : [];
       return {window, calls: [...denied, ...calls]};
     },
+    usage: () => usage(application, Date.now()),
     reach: (parameters) => reach(application, parameters.get("service")),
   };
 
@@ -125,6 +126,17 @@ function matches(made, parameters) {
   if (parameters.get("min_ms") && made.duration_us < 1000 * Number(parameters.get("min_ms"))) return false;
   if (parameters.get("error") && made.errors === 0) return false;
   return !parameters.get("denied") || made.denied > 0;
+}
+
+// What instances use, of what they may.
+export function usage(application, at_ms) {
+  const instances = application.services.flatMap((service) =>
+    (service.instances ?? []).map(({id}, i) => {
+      const share = 0.2 + 0.75 * Math.abs(Math.sin(at_ms / 60_000 + i + id.length));
+      return {id, service: service.name, cpu: Math.round(1000 * share * (service.limits?.cpu ?? 0.4)) / 1000, cpu_us: at_ms, memory_bytes: Math.round(share * (service.limits?.memory_bytes ?? 1.2e8)), pids: 3 + i};
+    }),
+  );
+  return {at_ms, instances};
 }
 
 function reach(application, service) {

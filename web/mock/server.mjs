@@ -6,7 +6,7 @@ import {createReadStream, existsSync, statSync} from "node:fs";
 import {createServer} from "node:http";
 import {extname, join, normalize} from "node:path";
 import {parseArgs} from "node:util";
-import {answers} from "./answers.mjs";
+import {answers, usage} from "./answers.mjs";
 import {estate} from "./estate.mjs";
 import {denial, tick} from "./traffic.mjs";
 
@@ -73,6 +73,7 @@ function steer(url, response) {
   response.end("ok\n");
 }
 
+setInterval(() => mode === "normal" && tell("usage", usage(application, Date.now())), 5000).unref();
 setInterval(() => mode === "normal" && tell("tick", tick(application, Date.now())), 500).unref();
 setInterval(() => mode === "normal" && decide(denial(application, Date.now(), ++denials)), 9000).unref();
 server.listen(Number(given.port), "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}/`));

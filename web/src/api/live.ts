@@ -1,11 +1,12 @@
 // The one stream of events that all views share. It opens with the first listener, and again by itself after it broke.
 import {useEffect, useSyncExternalStore} from "react";
-import type {Decision, Tick} from "./types";
+import type {Decision, Tick, Usage} from "./types";
 
 export interface Events {
   tick: Tick;
   application: {version: number};
   decision: Decision;
+  usage: Usage;
 }
 export type State = "connecting" | "live" | "broken";
 
@@ -36,7 +37,7 @@ function open() {
     retry = window.setTimeout(open, patience);
     patience = Math.min(30_000, patience * 2);
   };
-  for (const name of ["tick", "application", "decision"] as const) {
+  for (const name of ["tick", "application", "decision", "usage"] as const) {
     source.addEventListener(name, (message) => {
       const event = JSON.parse((message as MessageEvent<string>).data) as never;
       for (const listener of listeners.get(name) ?? []) listener(event);

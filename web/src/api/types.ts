@@ -224,6 +224,19 @@ export interface Why {
   steps: {at_us: number; duration_us: number; depth: number; span?: string; text: string}[];
 }
 
+export interface Used {
+  id: string;
+  service: string;
+  cpu?: number;
+  cpu_us?: number;
+  memory_bytes?: number;
+  pids?: number;
+}
+export interface Usage {
+  at_ms: number;
+  instances: Used[];
+}
+
 export interface Call {
   from: string;
   to: string;

@@ -1,6 +1,8 @@
-import {useEffect, useState} from "react";
-import type {Instance, Service} from "../api/types";
-import {moment, span} from "../format";
+import {useCallback, useEffect, useState} from "react";
+import {ask} from "../api/ask";
+import {useEvent} from "../api/live";
+import type {Instance, Service, Usage, Used} from "../api/types";
+import {bytes, moment, span} from "../format";
 import {Command} from "../ui/controls";
 import {Dot, Pill, stateTone, words} from "../ui/marks";
 import {Empty} from "../ui/states";
@@ -9,6 +11,7 @@ import {Empty} from "../ui/states";
 export function Instances({service}: {service: Service}) {
   const instances = service.instances ?? [];
   const now = useNow();
+  const used = useUsage();
   return (
     <section className="panel" aria-label="Instances">
       <header>
@@ -28,7 +31,7 @@ export function Instances({service}: {service: Service}) {
           <table className="data">
             <thead>
               <tr>
-                {["Instance", "State", "For", "Restarts", "Certificate", "Processes"].map((name) => (
+                {["Instance", "State", "For", "Processors", "Memory", "Restarts", "Certificate", "Processes"].map((name) => (
                   <th key={name} scope="col">
                     {name}
                   </th>
@@ -37,7 +40,7 @@ export function Instances({service}: {service: Service}) {
             </thead>
             <tbody>
               {instances.map((instance) => (
-                <InstanceRow key={instance.id} instance={instance} now={now} />
+                <InstanceRow key={instance.id} instance={instance} now={now} used={used.get(instance.id)} limits={service.limits} />
               ))}
             </tbody>
           </table>
@@ -47,7 +50,7 @@ export function Instances({service}: {service: Service}) {
   );
 }
 
-function InstanceRow({instance, now}: {instance: Instance; now: number}) {
+function InstanceRow({instance, now, used, limits}: {instance: Instance; now: number; used: Used | undefined; limits: Service["limits"]}) {
   const remarks = [instance.rejected && `Configuration refused: ${instance.rejected}`, ...(instance.not_enforced ?? []).map((each) => `Not enforced: ${each.what}. ${each.reason} ${each.fix}`)].filter(Boolean);
   return (
     <>
@@ -60,17 +63,23 @@ function InstanceRow({instance, now}: {instance: Instance; now: number}) {
           </span>
         </td>
         <td className="nowrap">{instance.since_ms !== undefined ? span(now - instance.since_ms) : "–"}</td>
+        <td className="nowrap">
+          <Use value={used?.cpu} limit={limits?.cpu} text={(value) => value.toFixed(2)} />
+        </td>
+        <td className="nowrap">
+          <Use value={used?.memory_bytes} limit={limits?.memory_bytes} text={bytes} />
+        </td>
         <td>{(instance.restarts ?? 0) > 0 ? <Pill tone="warn">{instance.restarts}</Pill> : <span className="quiet">0</span>}</td>
         <td>
           <Certificate instance={instance} now={now} />
         </td>
         <td className="mono second nowrap">
-          {[instance.service_pid && `service ${instance.service_pid}`, instance.sidecar_pid && `sidecar ${instance.sidecar_pid}`].filter(Boolean).join(", ") || "–"}
+          {[used?.pids !== undefined && (limits?.pids !== undefined ? `${used.pids} of ${limits.pids}` : String(used.pids)), instance.service_pid && `service ${instance.service_pid}`, instance.sidecar_pid && `sidecar ${instance.sidecar_pid}`].filter(Boolean).join(", ") || "–"}
         </td>
       </tr>
       {remarks.length > 0 && (
         <tr>
-          <td colSpan={6}>
+          <td colSpan={8}>
             {remarks.map((remark) => (
               <p key={String(remark)} className="warn">
                 {remark}
@@ -81,6 +90,35 @@ function InstanceRow({instance, now}: {instance: Instance; now: number}) {
       )}
     </>
   );
+}
+
+// What is used of what may be.
+function Use({value, limit, text}: {value: number | undefined; limit: number | undefined; text: (value: number) => string}) {
+  if (value === undefined) return <span className="quiet">–</span>;
+  if (limit === undefined || limit <= 0) return <>{text(value)}</>;
+  const share = value / limit;
+  return (
+    <span className="life" title={`${Math.round(100 * share)} % of ${text(limit)}`}>
+      <span>
+        {text(value)} <span className="quiet">of {text(limit)}</span>
+      </span>
+      <i aria-hidden="true">
+        <b className={share > 0.9 ? "bad" : share > 0.75 ? "warn" : "good"} style={{width: `${Math.max(2, Math.min(100, 100 * share))}%`}} />
+      </i>
+    </span>
+  );
+}
+
+function useUsage(): Map<string, Used> {
+  const [used, setUsed] = useState(new Map<string, Used>());
+  const take = useCallback((usage: Usage) => setUsed(new Map(usage.instances.map((each) => [each.id, each]))), []);
+  useEvent("usage", take);
+  useEffect(() => {
+    const stop = new AbortController();
+    ask<Usage>("usage", stop.signal).then(take, () => undefined); // the next event brings it
+    return () => stop.abort();
+  }, [take]);
+  return used;
 }
 
 // An hour is what a certificate gets where nothing else is said; renewed at half of it, so below a quarter something is late.
