@@ -388,7 +388,7 @@ Result<json> whole_trace(Reader& reader, const TraceId& id, std::vector<std::str
     return trace;
   }
   settle_clocks(*spans);
-  std::ranges::sort(*spans, {}, [](const json& span) { return span["start_us"].get<std::int64_t>(); });
+  std::ranges::stable_sort(*spans, {}, [](const json& span) { return span["start_us"].get<std::int64_t>(); });
   trace["start_us"] = spans->front()["start_us"];
   std::int64_t end = 0;
   for (const json& span : *spans) end = std::max(end, end_of(span));
