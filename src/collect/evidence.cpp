@@ -35,22 +35,13 @@ SpanRecord span_record(const json& span) {
   record.grpc_status = span.value("grpc_status", -1);
   record.error = span.value("error", false);
   record.cause = text_of(span, "cause");
-  record.detail = text_of(span, "detail");
   record.fell_back = text_of(span, "fell_back");
   record.user = text_of(span, "user");
   record.start_us = span.value("start_us", std::int64_t{0});
   record.duration_us = span.value("duration_us", std::int64_t{0});
   record.attempts = span.value("attempts", 1U);
-  record.skew_us = span.value("skew_us", std::int64_t{0});
   if (span.contains("inferred")) record.confidence = span["inferred"].value("confidence", 0.0);
   return record;
-}
-
-// Of a dial or a name "dns acounts" and the like stands where requests have their method and path.
-void take_target(DenialRecord& record) {
-  const std::size_t space = record.action.find(' ');
-  if (record.kind != "request" && record.object.empty() && space != std::string::npos)
-    record.object = record.action.substr(space + 1);
 }
 
 DenialRecord denial_record(const json& denial) {
@@ -65,7 +56,6 @@ DenialRecord denial_record(const json& denial) {
   record.reason = text_of(denial, "reason");
   record.allow = text_of(denial, "allow");
   record.at_us = denial.value("at_us", std::int64_t{0});
-  take_target(record);
   return record;
 }
 
@@ -123,7 +113,6 @@ Result<> add_dials(Reader& reader, const std::set<std::string>& services, Range 
       record.action = select.text(3);
       record.allow = select.text(4);
       record.verdict = "denied";
-      take_target(record);
       if (services.contains(record.subject)) evidence.denials.push_back(std::move(record));
     }
     select.reset();

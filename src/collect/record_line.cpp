@@ -76,8 +76,6 @@ bool read_span(FlatObject& members, SpanRow& row) {
       row.grpc_status = number;
     else if (key == "cause")
       row.cause = text;
-    else if (key == "detail")
-      row.extra = text;
     else if (key == "fell_back")
       row.fell_back = text;
     else if (key == "sent")

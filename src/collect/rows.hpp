@@ -23,7 +23,7 @@ struct SpanRow {
   std::int64_t grpc_status = -1;
   std::int64_t attempts = 1;
   std::int64_t sent = 0, received = 0;
-  std::string_view extra;  // JSON of a program's span: {"name","kind","error","attributes","events"}; a hop's detail
+  std::string_view extra;  // JSON of a program's span: {"name","kind","error","attributes","events"}
 
   bool failed() const { return status >= 500 || grpc_status > 0 || !cause.empty(); }
 };

@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "collect/clocks.hpp"
 #include "collect/events.hpp"
 #include "collect/record_line.hpp"
 
@@ -64,7 +63,6 @@ json hop_span(WindowReader& window, const Statement& row) {
   span["status"] = row.integer(12);
   if (row.integer(13) >= 0) span["grpc_status"] = row.integer(13);
   put_text(span, "cause", window.name(row.integer(14)));
-  put_text(span, "detail", row.text(21));
   put_text(span, "fell_back", window.name(row.integer(15)));
   span["attempts"] = row.integer(16);
   span["sent"] = row.integer(17);
@@ -387,8 +385,6 @@ Result<json> whole_trace(Reader& reader, const TraceId& id, std::vector<std::str
     trace["spans"] = json::array();
     return trace;
   }
-  settle_clocks(*spans);
-  std::ranges::stable_sort(*spans, {}, [](const json& span) { return span["start_us"].get<std::int64_t>(); });
   trace["start_us"] = spans->front()["start_us"];
   std::int64_t end = 0;
   for (const json& span : *spans) end = std::max(end, end_of(span));

@@ -32,9 +32,6 @@ std::string span_words(const SpanRecord& span) {
   if (failed(span)) text += ": " + outcome_text(span);
   if (span.attempts > 1) text += fmt::format(", after {} tries", span.attempts);
   if (!span.fell_back.empty()) text += ", answered by the fallback";
-  if (span.skew_us != 0)
-    text += fmt::format(" (by a clock that is {} {})", duration_text(std::abs(span.skew_us)),
-                        span.skew_us < 0 ? "behind" : "ahead");
   if (span.confidence) text += fmt::format(" (joined by its times, {:.0f} % sure)", *span.confidence * 100);
   return text;
 }

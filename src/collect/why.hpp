@@ -23,14 +23,12 @@ struct SpanRecord {
   int grpc_status = -1;  // -1: not gRPC
   bool error = false;    // of a program's span
   std::string cause;     // name of a proxy::RefusalCause
-  std::string detail;    // the same in words
   std::string fell_back;
   std::string user;
   std::int64_t start_us = 0;
   std::int64_t duration_us = 0;
   unsigned attempts = 1;
   std::optional<double> confidence;  // the parent was inferred
-  std::int64_t skew_us = 0;          // its clock is so far ahead; its times are corrected
 };
 
 struct DenialRecord {

@@ -20,6 +20,7 @@ constexpr std::uint64_t kTellingRequests = 5;  // requests of an instance
 constexpr std::int64_t kTimesOthers = 5;       // slower than the other instances
 constexpr unsigned kStorm = 4;                 // calls for what should be one
 constexpr std::size_t kMany = 10;              // calls to one callee, one after the other
+constexpr std::int64_t kSkew = 5'000;          // less is within what two clocks of a host's processors differ
 
 // Names of proxy::RefusalCause; {0} is the caller, {1} the callee.
 struct Words {
@@ -28,9 +29,10 @@ struct Words {
 constexpr Words kWords[] = {
     {"overloaded", "shed", "{1} had too much to do: its queue was full, and this request was shed"},
     {"hold_full", "shed", "too many requests were waiting for an instance of {1} already, and this one was shed"},
-    {"circuit_open", "breaker_open", "{0}'s breaker for {1} was open, and nothing is sent for a while"},
+    {"circuit_open", "breaker_open",
+     "{0}'s breaker for {1} was open: most of its last requests had failed, and none is sent for a while"},
     {"contract", "contract", "what {0} sent or {1} answered is not what the contract of {1} describes"},
-    {"unauthenticated", "user_token", "the user's credential was missing or not accepted"},
+    {"unauthenticated", "user_token", "the user's token was missing or not accepted"},
     {"no_ready_instance", "", "no instance of {1} was ready"},
     {"unreachable", "", "nothing could be sent to {1}: no instance took the connection"},
     {"draining", "", "the instance of {1} was about to stop"},
@@ -63,8 +65,7 @@ const DenialRecord* denial_of(const Evidence& evidence, const SpanRecord& span) 
 }
 
 Cause of_denial(const Evidence& evidence, const DenialRecord& denial, const std::string& span) {
-  bool undeclared =
-      denial.kind != "request" || denial.verdict == "unknown" || denial.rule.empty() || !denial.allow.empty();
+  bool undeclared = denial.kind != "request" || denial.verdict == "unknown" || denial.rule.empty();
   Cause cause{.what = undeclared ? "undeclared_call" : "denied",
               .service = denial.subject,
               .text = {},
@@ -80,36 +81,15 @@ Cause of_denial(const Evidence& evidence, const DenialRecord& denial, const std:
   std::string subject = denial.subject.empty() ? "a stranger" : denial.subject;
   std::string meant = undeclared ? nearest(denial.object, evidence.declared) : "";
   if (std::ranges::find(evidence.declared, denial.object) != evidence.declared.end()) meant.clear();
-  // Words of policy::decide(), which say what would allow it, too.
-  bool in_words = denial.kind == "request" && denial.reason.starts_with(subject);
-  if (in_words)
-    cause.text = denial.reason;
-  else if (denial.kind == "request")
+  if (denial.kind == "request") {
     cause.text = fmt::format("{} may not call {}: {}", subject, denial.object, denial.action);
-  else if (denial.kind == "name")
-    cause.text = fmt::format("{} looked up the name {}, which nobody declared", subject, denial.object);
-  else
-    cause.text = fmt::format("{} dialled {}, which nobody declared", subject, denial.object);
-  if (denial.kind == "request" && !in_words && !denial.reason.empty()) cause.text += ". " + denial.reason;
+  } else {
+    cause.text = fmt::format("{} tried {}, which nobody declared", subject, denial.object);
+  }
+  if (!denial.reason.empty() && denial.kind == "request") cause.text += ". " + denial.reason;
   if (!meant.empty()) cause.text += fmt::format(". Did you mean {}?", meant);
-  if (!denial.allow.empty() && meant.empty() && !in_words)
-    cause.text += fmt::format(". This would allow it: {}", denial.allow);
+  if (!denial.allow.empty() && meant.empty()) cause.text += fmt::format(". This would allow it: {}", denial.allow);
   return cause;
-}
-
-// A request or an answer that its contract does not describe.
-Cause of_contract(const DenialRecord& denial, const SpanRecord& span) {
-  constexpr std::string_view kLead = "the contract: ";
-  std::string_view reason = denial.reason;
-  if (reason.starts_with(kLead)) reason.remove_prefix(kLead.size());
-  const std::string caller = caller_of(span);
-  return {.what = "contract",
-          .service = span.callee,
-          .text = fmt::format("{} is not as the contract of {} says: {}",
-                              caller == "gateway" ? "the request" : "what " + caller + " sent", span.callee, reason),
-          .span = span.id,
-          .rule = {},
-          .rule_at = {}};
 }
 
 // Where the failure began: down the failed calls, of several the one that ended last.
@@ -141,11 +121,8 @@ std::optional<Cause> bad_instance(const Evidence& evidence, const SpanRecord& sp
     errors += record.errors;
     if (record.p50_us > 0) fastest_other = std::max(fastest_other, record.p50_us);
   }
-  if (span.instance.empty() || one == nullptr || one->requests < kTellingRequests || requests < kTellingRequests)
-    return std::nullopt;
-  bool by_itself =
-      span.cause.empty() || span.cause == "broken_off" || span.cause == "bad_answer" || span.cause == "timed_out";
-  bool failing = failed(span) && by_itself && 2 * one->errors >= one->requests && 20 * errors <= requests;
+  if (one == nullptr || one->requests < kTellingRequests || requests < kTellingRequests) return std::nullopt;
+  bool failing = failed(span) && 2 * one->errors >= one->requests && 20 * errors <= requests;
   bool slow = !failed(span) && fastest_other > 0 && one->p50_us >= kTimesOthers * fastest_other;
   if (!failing && !slow) return std::nullopt;
   std::string text =
@@ -184,59 +161,6 @@ std::optional<Cause> retry_storm(const Node& from) {
   const SpanRecord& last = *retrying.back();
   if (retrying.size() > 1) text += fmt::format(": {} calls to {} for one request", calls, last.callee);
   return Cause{.what = "retry_storm", .service = last.callee, .text = text, .span = last.id, .rule = {}, .rule_at = {}};
-}
-
-// How often a program asked for what failed, itself trying again.
-struct Repeated {
-  unsigned times = 0;
-  std::int64_t within_us = 0;
-};
-Repeated repeated_of(const Node& root, const Node& guilty) {
-  Repeated repeated;
-  std::int64_t first = guilty.span->start_us;
-  std::int64_t last = guilty.end_us();
-  const auto look = [&](const auto& self, const Node& node) -> bool {
-    bool here = false;
-    for (const Node* child : node.children) here = self(self, *child) || child == &guilty || here;
-    if (!here || repeated.times > 0) return here;
-    // Of the guilty one's own level, or where its caller's sidecar stands between.
-    const SpanRecord& asked = *guilty.span;
-    for (const Node* child : node.children) {
-      const SpanRecord& span = *child->span;
-      if (!failed(span) || span.hop == "inner" || span.callee != asked.callee || span.method != asked.method ||
-          span.path != asked.path)
-        continue;
-      ++repeated.times;
-      first = std::min(first, span.start_us);
-      last = std::max(last, child->end_us());
-    }
-    return here;
-  };
-  look(look, root);
-  repeated.within_us = last - first;
-  return repeated;
-}
-
-// A program that tries again on its own multiplies what its sidecar tries.
-Cause with_repeated(Cause cause, const Node& root, const Node& guilty) {
-  const Repeated repeated = repeated_of(root, guilty);
-  if (repeated.times < kStorm) return cause;
-  const SpanRecord& span = *guilty.span;
-  std::string asked = fmt::format("{} asked {} for {} {} times within {}", caller_of(span), span.callee,
-                                  action_text(span), repeated.times, duration_text(repeated.within_us));
-  if (cause.what == "retry_storm") {
-    cause.text = fmt::format("{}. {}", asked, cause.text);
-    return cause;
-  }
-  const bool of_itself = cause.what == "program_error" || cause.what == "unreachable" ||
-                         cause.what == "no_ready_instance" || cause.what == "broken_off";
-  if (!of_itself) {
-    cause.text += ". " + asked;
-    return cause;
-  }
-  cause.what = "retry_storm";
-  cause.text = fmt::format("{}, and each failed: {}", asked, cause.text);
-  return cause;
 }
 
 std::optional<Cause> many_calls(const Node& node) {
@@ -301,18 +225,20 @@ Cause slow(const Node& root, const Node& node) {
           .rule_at = {}};
 }
 
-std::optional<Cause> clock_skew(const SpanTree& tree) {
-  for (const Node* node : tree.in_order()) {
-    const SpanRecord& span = *node->span;
-    if (span.skew_us == 0) continue;
-    return Cause{.what = "clock_skew",
-                 .service = span.service,
-                 .text = fmt::format("the clock of {}{} is {} {}: what it told is shown where it may have been",
-                                     span.service, span.hop == "program" ? "'s program" : "",
-                                     duration_text(std::abs(span.skew_us)), span.skew_us < 0 ? "behind" : "ahead"),
-                 .span = span.id,
-                 .rule = {},
-                 .rule_at = {}};
+std::optional<Cause> clock_skew(const Node& root) {
+  for (const Node* child : root.children) {
+    std::int64_t early = root.span->start_us - child->span->start_us;
+    if (early > kSkew && !child->span->confidence) {
+      return Cause{.what = "clock_skew",
+                   .service = child->span->service,
+                   .text = fmt::format(
+                       "{} began {} before {} called it: their clocks differ, and times between them mean little",
+                       child->span->service, duration_text(early), root.span->service),
+                   .span = child->span->id,
+                   .rule = {},
+                   .rule_at = {}};
+    }
+    if (auto below = clock_skew(*child)) return below;
   }
   return std::nullopt;
 }
@@ -348,14 +274,10 @@ Cause failure(const Evidence& evidence, const Node& root, const Node& node) {
     if (words.cause != span.cause) continue;
     if (!words.what.empty()) cause.what = words.what;
     cause.text = fmt::format(fmt::runtime(words.text), caller_of(span), span.callee);
-    if (!span.detail.empty()) cause.text += ": " + span.detail;
-    if (cause.what == "user_token" && span.detail.find("expired") != std::string::npos)
-      cause.what = "user_token_expired";
     return cause;
   }
   if (!span.cause.empty()) {
-    cause.text = fmt::format("{} to {} was refused: {}", action_text(span), span.callee,
-                             span.detail.empty() ? span.cause : span.detail);
+    cause.text = fmt::format("{} to {} was refused: {}", action_text(span), span.callee, span.cause);
     return cause;
   }
   cause.what = "program_error";
@@ -379,15 +301,14 @@ std::optional<Why::Cause> find_cause(const Evidence& evidence, const SpanTree& t
     const SpanRecord& span = *node.span;
     const DenialRecord* denial = denial_of(evidence, span);
     if (denial != nullptr && (span.cause == "denied" || span.cause == "unauthenticated"))
-      return with_repeated(of_denial(evidence, *denial, span.id), root, node);
-    if (denial != nullptr && span.cause == "contract") return of_contract(*denial, span);
+      return of_denial(evidence, *denial, span.id);
     for (const DenialRecord& attempt : evidence.denials) {  // a program that may not dial fails of it without a span
       if (span.cause.empty() && attempt.kind != "request" && attempt.subject == span.callee)
         return of_denial(evidence, attempt, span.id);
     }
-    if (auto storm = retry_storm(root)) return with_repeated(*storm, root, node);
-    if (auto bad = bad_instance(evidence, span)) return with_repeated(*bad, root, node);
-    return with_repeated(failure(evidence, root, node), root, node);
+    if (auto storm = retry_storm(root)) return storm;
+    if (auto bad = bad_instance(evidence, span)) return bad;
+    return failure(evidence, root, node);
   }
   std::int64_t most = evidence.usual_us > 0 ? kTimesUsual * evidence.usual_us : kLong;
   if (root.span->duration_us >= most) {
@@ -405,7 +326,7 @@ std::optional<Why::Cause> find_cause(const Evidence& evidence, const SpanTree& t
   // The program went on without what it was refused.
   for (const DenialRecord& denial : evidence.denials)
     if (was_refused(denial)) return of_denial(evidence, denial, "");
-  return clock_skew(tree);
+  return clock_skew(root);
 }
 
 }  // namespace bulkhead::collect

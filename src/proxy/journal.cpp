@@ -13,7 +13,6 @@ namespace bulkhead::proxy {
 
 namespace {
 
-constexpr std::size_t kMostDetail = 256;
 constexpr std::string_view kNotEnforced = "would be denied";
 
 // Ids and draws, from the operating system's generator by the page, as each request takes some. It does not fail once
@@ -91,7 +90,6 @@ void Journal::finish(const Visit& visit) {
   span.status = visit.status;
   span.grpc_status = visit.grpc_status;
   span.cause = visit.cause;
-  span.detail = std::string_view(visit.detail).substr(0, kMostDetail);
   span.fell_back = visit.fell_back;
   span.start = visit.wall_start;
   span.duration = duration;

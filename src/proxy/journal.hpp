@@ -53,7 +53,6 @@ struct Visit {
   std::uint16_t status = 0;
   int grpc_status = -1;
   std::string_view cause;      // static
-  std::string detail;          // of a refusal, for whoever asks the collector why
   std::string_view fell_back;  // static: why another answer than the callee's was given
   bool broke_off = false;
   std::uint64_t bytes_sent = 0;

@@ -185,9 +185,8 @@ net::Task<> Relay::answer_refusal(Why why) {
   co_await refuse(down_, std::move(refusal), visit_, rules_.audience, rules_.hop_name, rules_.edit_answer);
 }
 
-net::Task<> refuse(ServerExchange& down, Refusal refusal, Visit& visit, Audience audience, std::string_view hop,
+net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop,
                    const std::function<void(http::Fields&)>& edit) {
-  if (refusal.cause != RefusalCause::denied && !refusal.reason.empty()) visit.detail = refusal.reason;
   name_parties(refusal, visit);
   const bool grpc = visit.grpc();
   RefusalAnswer answer = render(refusal, audience, hop, grpc);

@@ -220,7 +220,6 @@ std::string_view to_line(const Span& span) {
   line.number(",\"status\":", span.status);
   if (span.grpc_status >= 0) line.number(",\"grpc_status\":", span.grpc_status);
   line.text(",\"cause\":", span.cause);
-  if (!span.detail.empty()) line.text(",\"detail\":", span.detail);
   if (!span.fell_back.empty()) line.text(",\"fell_back\":", span.fell_back);
   if (span.bytes_sent != 0) line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
   if (span.bytes_received != 0) line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));

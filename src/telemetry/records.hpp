@@ -38,7 +38,6 @@ struct Span {
   std::uint16_t status = 0;    // 0: ended without one
   int grpc_status = -1;        // -1: not gRPC
   std::string_view cause;      // of a refusal made here, or why it broke off
-  std::string_view detail;     // the same in words, of what no decision tells; "" where there is nothing to add
   std::string_view fell_back;  // why another answer than the callee's was given; "" where none was
   WallTime start;
   std::chrono::nanoseconds duration{};

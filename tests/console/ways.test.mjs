@@ -27,7 +27,7 @@ describe("from one thing to the next", () => {
     const {edges, services} = await collector.get("application");
     await page.goto(collector.at("map"));
     await side().getByRole("link", {name: "search → payments"}).click();
-    await side().getByText("not declared").first().waitFor();
+    await side().getByText("not declared").waitFor();
     await side().getByText("search.calls.payments: [POST /charges]").waitFor();
     await side().getByRole("link", {name: "POST /charges"}).click();
     await page.locator(".decisions summary").first().click();

@@ -161,8 +161,6 @@ export interface Span {
   status?: number;
   grpc_status?: number;
   cause?: string;
-  detail?: string;
-  skew_us?: number;
   fell_back?: boolean | string;
   start_us: number;
   duration_us: number;

@@ -22,16 +22,10 @@ export function SpanPanel({row, trace, onClose}: {row: Row; trace: Trace; onClos
           That this belongs to the call above it was inferred from time, not told by a header: {percent(span.inferred.confidence, 1)} sure.
         </p>
       )}
-      {span.skew_us !== undefined && (
-        <p className="notice">
-          Its clock is {duration(Math.abs(span.skew_us))} {span.skew_us < 0 ? "behind" : "ahead"}: it is shown where it may have been.
-        </p>
-      )}
       <dl className="facts">
         <Fact name="Answer" value={span.status !== undefined ? String(span.status) : undefined} />
         <Fact name="gRPC status" value={span.grpc_status !== undefined ? String(span.grpc_status) : undefined} />
         <Fact name="Cause" value={words(span.cause)} />
-        <Fact name="In words" value={(inner ?? span).detail ?? span.detail} />
         <Fact name="After" value={duration(row.at_us)} />
         <Fact name="Took" value={duration(span.duration_us)} />
         {inner && <Fact name="On the way" value={`${duration(row.way_us)} until its sidecar had it`} />}

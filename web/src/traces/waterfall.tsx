@@ -104,7 +104,7 @@ function SpanRow({row, total, open, chosen, tabbed, cause, onChoose, onToggle}: 
         {span.cause && <Pill tone={span.status === 403 ? "bad" : "warn"}>{words(span.cause)}</Pill>}
         {span.status !== undefined && span.status >= 400 && !span.cause && <Pill tone={span.status >= 500 ? "warn" : ""}>{span.status}</Pill>}
       </span>
-      <span className="when" role="gridcell" aria-label={`after ${duration(row.at_us)} for ${duration(span.duration_us)}${row.way_us > 0 ? `, ${duration(row.way_us)} on the way` : ""}`}>
+      <span className="when" role="gridcell" aria-label={`after ${duration(row.at_us)}, took ${duration(span.duration_us)}${row.way_us > 0 ? `, of which ${duration(row.way_us)} on the way` : ""}`}>
         <i className={`spanbar ${span.kind}${bad ? " warn" : ""}${span.status === 403 ? " bad" : ""}`} style={{left: `${left}%`, width: `${width}%`}}>
           {way > 0.5 && <i className="way" style={{width: `${way}%`}} />}
           {span.events?.map((event) => <i key={`${event.at_us} ${event.name}`} className="event" style={{left: `${(100 * (event.at_us - span.start_us)) / Math.max(1, span.duration_us)}%`}} />)}
