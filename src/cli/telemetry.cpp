@@ -168,8 +168,7 @@ int trace(const Context& context, const std::string& id) {
   for (const json& line : whole["logs"])
     say(fmt::format("{} {} | {}", tinted(time_of_day(line["at_us"].get<std::int64_t>()), Tone::dim),
                     tinted(fmt::format("{:<14}", line.value("instance", "")), Tone::dim), line.value("text", "")));
-  for (const json& each : (*answer)["window"].value("not_seen", json::array()))
-    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
+  say_window(*answer);
   return kDone;
 }
 
@@ -180,14 +179,16 @@ int why(const Context& context, const std::string& id) {
   say(tinted(answer->value("summary", ""), Tone::bold));
   if (const json& cause = (*answer)["cause"]; cause.is_object()) {
     const std::string rule = cause.value("rule_at", "");
-    say(tinted(cause.value("text", "") + (rule.empty() ? "" : " (" + rule + ")"), Tone::red));
+    const std::string text = cause.value("text", "");
+    const bool says_rule = rule.empty() || text.find(rule) != std::string::npos;
+    say(tinted(text + (says_rule ? "" : fmt::format(" ({}, {})", cause.value("rule", ""), rule)), Tone::red));
+    if (cause.contains("next")) say("What helps: " + cause["next"].get<std::string>());
   }
   for (const json& step : (*answer)["steps"])
     say(fmt::format("{:>10} {:>9}  {}{}", "+" + duration_text(step.value("at_us", std::int64_t{0})),
                     duration_text(step.value("duration_us", std::int64_t{0})),
                     std::string(step.value("depth", std::size_t{0}) * 2, ' '), step.value("text", "")));
-  for (const json& each : (*answer)["window"].value("not_seen", json::array()))
-    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
+  say_window(*answer);
   return kDone;
 }
 

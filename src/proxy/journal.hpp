@@ -53,6 +53,11 @@ struct Visit {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint32_t attempts = 1;
+  std::string detail;         // more of the cause, for a person
+  std::string rule;           // of the call; "" where no call was chosen
+  std::string_view no_retry;  // static: why what failed was not tried once more
+  net::Duration queued{};     // for a place with the own program
+  net::Duration injected{};   // delay that the manifest asks for
   bool answered = false;
   telemetry::EdgeCounts* edge = nullptr;  // the journal's, from begin() on; null while it is paused
 };

@@ -144,12 +144,19 @@ class Line {
   std::size_t size_;  // of what is written; `out_` is longer until end()
 };
 
+constexpr std::size_t kMostDetail = 400;
+constexpr std::chrono::milliseconds kQueued{1};  // less is no waiting
+
+std::int64_t micros(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
 }  // namespace
 
 void append_line(const Span& span, std::string& out) {
   Line line(out, "span");
   line.number(",\"start_us\":", unix_micros(span.start));
-  line.number(",\"us\":", std::chrono::duration_cast<std::chrono::microseconds>(span.duration).count());
+  line.number(",\"us\":", micros(span.duration));
   line.id(",\"trace\":", span.context.trace_id);
   line.id(",\"span\":", span.context.span_id);
   if (span.parent) line.id(",\"parent\":", *span.parent);
@@ -170,6 +177,11 @@ void append_line(const Span& span, std::string& out) {
   line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
   line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));
   if (span.attempts != 1) line.number(",\"attempts\":", span.attempts);
+  line.text(",\"detail\":", span.detail.substr(0, kMostDetail));
+  line.text(",\"rule\":", span.rule);
+  line.text(",\"no_retry\":", span.no_retry);
+  if (span.queued >= kQueued) line.number(",\"queued_us\":", micros(span.queued));
+  if (span.injected.count() > 0) line.number(",\"injected_us\":", micros(span.injected));
   line.end();
 }
 
