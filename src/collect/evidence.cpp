@@ -71,6 +71,10 @@ DenialRecord denial_record(const json& denial) {
   record.reason = text_of(denial, "reason");
   record.allow = text_of(denial, "allow");
   record.at_us = denial.value("at_us", std::int64_t{0});
+  // Of "dns acounts", "tcp 10.0.0.5:5432".
+  if (record.kind != "request" && record.object.empty())
+    record.object = record.action.substr(record.action.find(' ') + 1);
+  if (denial.contains("inferred")) record.confidence = denial["inferred"].value("confidence", 0.0);
   return record;
 }
 
@@ -106,72 +110,6 @@ Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::
   std::vector<InstanceRecord> records;
   for (auto& [name, record] : found) records.push_back(std::move(record));
   return records;
-}
-
-// How many requests of the service were under way, and so may have done it.
-Result<std::int64_t> under_way(WindowReader& window, const std::string& service, std::int64_t at_us) {
-  constexpr std::int64_t kLongest = 60'000'000;
-  const auto statement = window.statement(
-      "SELECT count(*) FROM spans WHERE start BETWEEN ? AND ? AND callee = ? AND hop = ? AND start + us >= ?");
-  if (!statement) return fail(statement.error());
-  Statement& select = **statement;
-  select.bind(1, at_us - kLongest);
-  select.bind(2, at_us);
-  select.bind(3, window.number(service));
-  select.bind(4, window.number("inner"));
-  select.bind(5, at_us);
-  const Result<bool> row = select.step();
-  const std::int64_t count = row && *row ? select.integer(0) : 0;
-  select.reset();
-  if (!row) return fail(row.error());
-  return count;
-}
-
-bool served_at(const Evidence& evidence, const std::string& service, std::int64_t at_us) {
-  return std::ranges::any_of(evidence.spans, [&](const SpanRecord& span) {
-    return span.hop == "inner" && span.callee == service && span.start_us <= at_us &&
-           at_us <= span.start_us + span.duration_us;
-  });
-}
-
-// A name that was looked up, or an address that was dialled, without being declared stands in no trace: what the
-// trace's services tried while they served it. Lines of one kind are written once in ten seconds, so what was tried
-// that long before may have been tried again.
-Result<> add_dials(Reader& reader, const std::set<std::string>& services, Range range, Evidence& evidence,
-                   std::vector<std::string>& not_seen) {
-  constexpr std::size_t kMost = 50;
-  constexpr std::int64_t kQuietMillis = 10'000;
-  range.from_ms -= kQuietMillis;
-  for (WindowReader* window : reader.windows(range, not_seen)) {
-    const auto statement = window->statement(
-        "SELECT at, kind, subject, action, allow FROM decisions WHERE at BETWEEN ? AND ? AND kind <> 'request'");
-    if (!statement) return fail(statement.error());
-    Statement& select = **statement;
-    select.bind(1, range.from_us());
-    select.bind(2, range.to_us());
-    Result<bool> row = select.step();
-    for (; row && *row && evidence.denials.size() < kMost; row = select.step()) {
-      DenialRecord record;
-      record.at_us = select.integer(0);
-      record.kind = select.text(1);
-      record.subject = select.text(2);
-      record.action = select.text(3);
-      record.object = record.action.substr(record.action.find(' ') + 1);  // of "dns acounts", "tcp 10.0.0.5:5432"
-      record.allow = select.text(4);
-      record.verdict = "denied";
-      if (!services.contains(record.subject)) continue;
-      record.confidence = 0;
-      if (served_at(evidence, record.subject, record.at_us)) {
-        const auto others = under_way(*window, record.subject, record.at_us);
-        if (!others) return fail(others.error());
-        record.confidence = 1.0 / static_cast<double>(std::max<std::int64_t>(*others, 1));
-      }
-      evidence.denials.push_back(std::move(record));
-    }
-    select.reset();
-    if (!row) return fail(std::move(row.error()));
-  }
-  return {};
 }
 
 // What made the breaker of a call open: the last request that it let through, which failed.
@@ -262,6 +200,7 @@ Result<json> why_trace(Reader& reader, const json& trace, const json& applicatio
       if (!name.empty()) services.insert(name);
   }
   for (const json& denial : trace["denied"]) evidence.denials.push_back(denial_record(denial));
+  for (const json& attempt : trace.value("earlier", json::array())) evidence.denials.push_back(denial_record(attempt));
   for (const json& line : trace["logs"])
     evidence.logs.push_back({text_of(line, "service"), text_of(line, "text"), text_of(line, "severity"),
                              line.value("at_us", std::int64_t{0})});
@@ -270,8 +209,6 @@ Result<json> why_trace(Reader& reader, const json& trace, const json& applicatio
   auto instances = instances_around(reader, services, {start - kAroundMillis, start + took + kAroundMillis}, not_seen);
   if (!instances) return fail(std::move(instances.error()));
   evidence.instances = std::move(*instances);
-  if (auto added = add_dials(reader, services, {start, start + took}, evidence, not_seen); !added)
-    return fail(std::move(added.error()));
   const std::string gateway = gateway_name(application);
   for (SpanRecord& span : evidence.spans) name_gateway_in(span.detail, gateway);
   for (DenialRecord& denial : evidence.denials) name_gateway_in(denial.reason, gateway);

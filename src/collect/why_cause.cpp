@@ -190,6 +190,17 @@ Cause failure(const Evidence& evidence, const Node& root, const Node& node) {
                   span);
 }
 
+// Of several tries the one that was served when it was attempted.
+const SpanRecord& serving(const SpanTree& tree, const DenialRecord& attempt, const SpanRecord& otherwise) {
+  for (const Node* node : tree.in_order()) {
+    const SpanRecord& span = *node->span;
+    if (span.hop == "inner" && span.callee == attempt.subject && span.start_us <= attempt.at_us &&
+        attempt.at_us <= node->end_us())
+      return span;
+  }
+  return otherwise;
+}
+
 std::optional<Cause> cause_of_failure(const Evidence& evidence, const SpanTree& tree) {
   const Node& root = *tree.root();
   const Node& node = first_failure(root);
@@ -198,7 +209,8 @@ std::optional<Cause> cause_of_failure(const Evidence& evidence, const SpanTree& 
   if (denial != nullptr && (span.cause == "denied" || span.cause == "unauthenticated"))
     return of_denial(evidence, *denial, span.id);
   if (span.cause.empty()) {  // a program that may not dial fails of it without a span
-    if (const DenialRecord* attempt = attempt_of(evidence, span)) return of_denial(evidence, *attempt, span.id);
+    if (const DenialRecord* attempt = attempt_of(evidence, span))
+      return of_denial(evidence, *attempt, serving(tree, *attempt, span).id);
   }
   // What was refused before it reached a program is neither its fault nor a try of it.
   const bool reached = span.cause.empty() || span.cause == "broken_off" || span.cause == "bad_answer" ||

@@ -23,6 +23,7 @@ bool leads(const SpanRecord& span) { return span.hop == "outer" || span.hop == "
 struct Calls {
   std::uint64_t calls = 0, tries = 0, failures = 0, budget_spent = 0;
   const SpanRecord* last = nullptr;
+  const SpanRecord* most = nullptr;  // that was tried most often
 };
 
 std::map<std::pair<std::string, std::string>, Calls> calls_of(const SpanTree& tree) {
@@ -35,6 +36,7 @@ std::map<std::pair<std::string, std::string>, Calls> calls_of(const SpanTree& tr
     calls.tries += span.attempts;
     calls.failures += failed(span) ? 1 : 0;
     calls.budget_spent += span.no_retry == "budget is spent" ? 1 : 0;
+    if (calls.most == nullptr || span.attempts > calls.most->attempts) calls.most = &span;
     if (calls.last == nullptr || span.start_us >= calls.last->start_us) calls.last = &span;
   }
   return all;
@@ -73,7 +75,7 @@ std::optional<Cause> storm_of_one_caller(const SpanTree& tree) {
                       outcome_text(last));
   if (worst->budget_spent == 1) text += ". The retry budget was spent then";
   if (worst->budget_spent > 1) text += fmt::format(". The retry budget was spent {} times", worst->budget_spent);
-  return storm_cause(last, text);
+  return storm_cause(*worst->most, text);
 }
 
 // Several hops try again, each for the one before it.

@@ -67,7 +67,7 @@ async function told(call) {
 async function skewed(headers) {
   const [, traceId, parentSpanId] = headers.traceparent.split('-');
   const start = BigInt(Date.now() - 300_000) * 1_000_000n;
-  const span = { traceId, parentSpanId, spanId: '00f067aa0ba902b7', name: 'read the journal', kind: 1, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 2_000_000n) };
+  const span = { traceId, parentSpanId, spanId: '00f067aa0ba902b7', name: 'read the journal', kind: 1, startTimeUnixNano: String(start), endTimeUnixNano: String(start + 200_000n) };
   await web.call('POST', 'http://localhost:4318/v1/traces', { content: { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] } });
   return [200, {}];
 }
