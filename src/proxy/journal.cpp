@@ -83,8 +83,7 @@ void Journal::finish(const Visit& visit) {
   span.bytes_received = visit.bytes_received;
   span.attempts = visit.attempts;
   span.detail = visit.detail;
-  const bool is_plain = visit.cause.empty() && visit.fell_back.empty() && visit.attempts == 1 && visit.status < 400;
-  if (!is_plain || visit.injected.count() > 0) span.rule = visit.rule;
+  span.rule = visit.rule;
   span.no_retry = visit.no_retry;
   span.queued = visit.queued;
   span.injected = visit.injected;

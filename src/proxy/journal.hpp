@@ -41,6 +41,11 @@ struct Visit {
   telemetry::WallTime wall_start;
 
   bool grpc() const { return protocol == "grpc"; }
+  // Nobody will ask why.
+  bool is_plain() const {
+    return cause.empty() && fell_back.empty() && attempts == 1 && status < 400 && grpc_status <= 0 &&
+           injected.count() == 0;
+  }
   // The head of the answer came, or the raw connection stands.
   void answer_began();
 

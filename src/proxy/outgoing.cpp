@@ -64,6 +64,14 @@ net::Task<bool> inject_fault(Core& core, Outgoing& outgoing, net::Deadline deadl
   co_return false;
 }
 
+// At the end of what has to be explained; of most requests nothing has, and no name is copied.
+struct RuleIsNamed {
+  Outgoing& outgoing;
+  ~RuleIsNamed() {
+    if (!outgoing.visit.is_plain()) outgoing.visit.rule = outgoing.declared.edge.id;
+  }
+};
+
 // The service that a split or the fallback of `declared` names.
 const Upstream* find_named(const Snapshot& snapshot, const Upstream& declared, std::string_view service,
                            manifest::Port port) {
@@ -117,7 +125,7 @@ bool leads_to(const Upstream& declared, std::string_view service) {
 }
 
 net::Task<> carry(Core& core, Outgoing& outgoing, Flight& flight, const RelayRules& rules) {
-  outgoing.visit.rule = outgoing.declared.edge.id;
+  const RuleIsNamed named{outgoing};
   bool revoked = false;
   flight.revoke = [&revoked] { revoked = true; };
   core.flights.add(flight);
