@@ -172,26 +172,6 @@ int trace(const Context& context, const std::string& id) {
   return kDone;
 }
 
-int why(const Context& context, const std::string& id) {
-  const auto answer = ask_collector(context, "GET", "/api/v1/why/" + collect::encode_query(id));
-  if (!answer) return answer.error();
-  if (context.json) return say(answer->dump(2)), kDone;
-  say(tinted(answer->value("summary", ""), Tone::bold));
-  if (const json& cause = (*answer)["cause"]; cause.is_object()) {
-    const std::string rule = cause.value("rule_at", "");
-    const std::string text = cause.value("text", "");
-    const bool says_rule = rule.empty() || text.find(rule) != std::string::npos;
-    say(tinted(text + (says_rule ? "" : fmt::format(" ({}, {})", cause.value("rule", ""), rule)), Tone::red));
-    if (cause.contains("next")) say("What helps: " + cause["next"].get<std::string>());
-  }
-  for (const json& step : (*answer)["steps"])
-    say(fmt::format("{:>10} {:>9}  {}{}", "+" + duration_text(step.value("at_us", std::int64_t{0})),
-                    duration_text(step.value("duration_us", std::int64_t{0})),
-                    std::string(step.value("depth", std::size_t{0}) * 2, ' '), step.value("text", "")));
-  say_window(*answer);
-  return kDone;
-}
-
 int edges(const Context& context, const EdgesOptions& options) {
   const auto answer = ask_collector(context, "GET", "/api/v1/graph" + Query().add("from", options.since).text());
   if (!answer) return answer.error();

@@ -113,7 +113,7 @@ Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::
 }
 
 // What made the breaker of a call open: the last request that it let through, which failed.
-Result<> add_opening(Reader& reader, Evidence& evidence, std::vector<std::string>& not_seen) {
+Result<> look_up_opening(Reader& reader, Evidence& evidence, std::vector<std::string>& not_seen) {
   const auto refused = std::ranges::find(evidence.spans, "circuit_open", &SpanRecord::cause);
   if (refused == evidence.spans.end()) return {};
   constexpr std::int64_t kLongestMillis = 600'000;
@@ -212,7 +212,7 @@ Result<json> why_trace(Reader& reader, const json& trace, const json& applicatio
   const std::string gateway = gateway_name(application);
   for (SpanRecord& span : evidence.spans) name_gateway_in(span.detail, gateway);
   for (DenialRecord& denial : evidence.denials) name_gateway_in(denial.reason, gateway);
-  if (auto added = add_opening(reader, evidence, not_seen); !added) return fail(std::move(added.error()));
+  if (auto added = look_up_opening(reader, evidence, not_seen); !added) return fail(std::move(added.error()));
   add_declared(application, evidence);
   return why_json(explain(evidence), trace);
 }

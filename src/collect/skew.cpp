@@ -15,16 +15,16 @@ namespace {
 
 constexpr std::int64_t kWithin = 5'000;  // less is within what two threads of a host may see
 
-std::int64_t number(const json& span, const char* member) { return span.value(member, std::int64_t{0}); }
+std::int64_t micros_of(const json& span, const char* member) { return span.value(member, std::int64_t{0}); }
 
 // By how much the child's clock is ahead of its parent's, as far as that is certain; 0 where nothing contradicts.
 std::int64_t ahead(const json& parent, const json& child) {
-  const std::int64_t begin = number(parent, "start_us"), end = begin + number(parent, "duration_us");
-  const std::int64_t start = number(child, "start_us");
+  const std::int64_t begin = micros_of(parent, "start_us"), end = begin + micros_of(parent, "duration_us");
+  const std::int64_t start = micros_of(child, "start_us");
   // What a request set off may begin after its end; what a callee's sidecar saw of a call may not.
   const bool is_same_call = child.value("hop", "") == "inner" && parent.value("kind", "") == "hop";
   if (start >= begin - kWithin && (!is_same_call || start <= end + kWithin)) return 0;
-  const std::int64_t room = number(parent, "duration_us") - number(child, "duration_us");
+  const std::int64_t room = micros_of(parent, "duration_us") - micros_of(child, "duration_us");
   return start - (begin + std::max<std::int64_t>(room, 0) / 2);
 }
 
@@ -51,10 +51,10 @@ void straighten(std::vector<json>& spans) {
     for (const std::size_t child : below[at]) {
       moved[child] = moved[at];
       json& span = spans[child];
-      span["start_us"] = number(span, "start_us") - moved[child];
+      span["start_us"] = micros_of(span, "start_us") - moved[child];
       if (const std::int64_t skew = ahead(spans[at], span); skew != 0) {
         span["skew_us"] = skew;
-        span["start_us"] = number(span, "start_us") - skew;
+        span["start_us"] = micros_of(span, "start_us") - skew;
         moved[child] += skew;
       }
       next.push_back(child);

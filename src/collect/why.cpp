@@ -99,6 +99,9 @@ Why explain(const Evidence& evidence) {
   }
   const SpanRecord& root = *tree.root()->span;
   why.summary = summarize(root);
+  // Its sidecar names a span above it that is not there: not read yet, or lost.
+  if (!root.parent.empty() && (root.hop == "inner" || root.hop == "outer"))
+    why.summary += " What asked for it is not recorded, or not yet.";
   why.cause = find_cause(evidence, tree);
   if (why.cause) why.cause->next = next_step(*why.cause, evidence.trace);
   for (const SpanTree::Node* node : tree.in_order()) {

@@ -108,6 +108,8 @@ Cause slow(const Node& root, const Node& node) {
                        action_text(span));
   } else {
     text = fmt::format("{} itself took {} of {}, for {}", service, duration_text(own), whole, action_text(span));
+    if (span.queued_us > 0 && 10 * span.queued_us >= own)
+      text += fmt::format("; {} of it were in the queue (`concurrency` of {})", duration_text(span.queued_us), service);
     if (!node.children.empty()) text += fmt::format("; its own calls took {}", duration_text(span.duration_us - own));
   }
   return cause_at(first ? "slow_service" : "slow_dependency", service, text, span);

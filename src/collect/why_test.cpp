@@ -321,6 +321,18 @@ TEST(Why, WaitingInAQueueAndWhatTheManifestDelaysAreNoWorkOfTheService) {
             "from checkout to payments)\n");
 }
 
+TEST(Why, WhatIsIncompleteSaysSo) {
+  Orders orders;
+  Evidence evidence = orders.evidence();
+  evidence.spans = {orders.paid};
+  evidence.spans[0].queued_us = 20'000;
+  evidence.usual_us = 1'000;
+  EXPECT_EQ(told(evidence),
+            "POST /charges took 58 ms and was answered 200. What asked for it is not recorded, or not yet.\n"
+            "slow_service [payments]: payments itself took 58 ms of 58 ms, for POST /charges; 20 ms of it were in the "
+            "queue (`concurrency` of payments)\n");
+}
+
 TEST(Why, AnAttemptThatIsJoinedByItsTimeSaysHowSurely) {
   Orders orders;
   orders.answer(500);

@@ -147,7 +147,7 @@ class Line {
 constexpr std::size_t kMostDetail = 400;
 constexpr std::chrono::milliseconds kQueued{1};  // less is no waiting
 
-std::int64_t micros(std::chrono::nanoseconds time) {
+std::int64_t whole_micros(std::chrono::nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
 }
 
@@ -156,7 +156,7 @@ std::int64_t micros(std::chrono::nanoseconds time) {
 void append_line(const Span& span, std::string& out) {
   Line line(out, "span");
   line.number(",\"start_us\":", unix_micros(span.start));
-  line.number(",\"us\":", micros(span.duration));
+  line.number(",\"us\":", whole_micros(span.duration));
   line.id(",\"trace\":", span.context.trace_id);
   line.id(",\"span\":", span.context.span_id);
   if (span.parent) line.id(",\"parent\":", *span.parent);
@@ -180,8 +180,8 @@ void append_line(const Span& span, std::string& out) {
   line.text(",\"detail\":", span.detail.substr(0, kMostDetail));
   line.text(",\"rule\":", span.rule);
   line.text(",\"no_retry\":", span.no_retry);
-  if (span.queued >= kQueued) line.number(",\"queued_us\":", micros(span.queued));
-  if (span.injected.count() > 0) line.number(",\"injected_us\":", micros(span.injected));
+  if (span.queued >= kQueued) line.number(",\"queued_us\":", whole_micros(span.queued));
+  if (span.injected.count() > 0) line.number(",\"injected_us\":", whole_micros(span.injected));
   line.end();
 }
 

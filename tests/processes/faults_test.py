@@ -179,7 +179,7 @@ class Faults(unittest.TestCase):
         def is_told():
             done = self.shop.app.run("why", self.shop.id(fault), "--json", check=False)
             said.update(json.loads(done.stdout or "{}"))
-            return (said.get("cause") or {}).get("what") == what
+            return (said.get("cause") or {}).get("what") == what and "not yet" not in said["summary"]
 
         try:
             harness.until(is_told, 15)
@@ -291,6 +291,23 @@ class Faults(unittest.TestCase):
             self.assertIn(self.shop.id(fault).replace("-", "")[:12], failed, fault)
         for fault in ("slow", "skew"):
             self.assertNotIn(self.shop.id(fault).replace("-", "")[:12], failed, f"{fault} failed nowhere")
+
+    def test_what_went_wrong_most_is_told_without_an_id(self):
+        self.why("queue", "shed", 503)
+        said = json.loads(self.shop.app.run("why", "--service", "login", "--since", "5m", "--json").stdout)
+        # Who was served waited for that as long as being served took.
+        self.assertLessEqual({cause["what"] for cause in said["causes"]}, {"shed", "queued", "slow_service"}, said)
+        cause = next(cause for cause in said["causes"] if cause["what"] == "shed")
+        self.assertEqual((cause["what"], cause["service"], cause["rule"]), ("shed", "login", "gateway.routes[0]"))
+        self.assertGreaterEqual(cause["count"], 2)
+        example = json.loads(self.shop.app.run("why", cause["trace"], "--json").stdout)
+        self.assertEqual(example["cause"]["what"], "shed")
+        text = self.shop.app.run("why", "--service", "login").stdout
+        self.assertRegex(text, r"(?m)^ +\d+  shed: login had too much to do")
+        self.assertIn(f"bulkhead why {cause['trace']}", text)
+        self.assertRegex(text, r"(?m)^from \d+ \w+ [\d:]+ to ")
+        self.assertIn("no request failed", self.shop.app.run("why", "--service", "inventory", "--since", "1ms").stdout)
+        self.assertNotEqual(self.shop.app.run("why", cause["trace"], "--since", "5m", check=False).returncode, 0, "an id needs no time")
 
 
 if __name__ == "__main__":
