@@ -94,7 +94,11 @@ services:
       accounts: {allow: [GET /customers/*], retries: {max: 4}}
 """
 
-SEARCH_ROUTE = "to: search, rewrite: /search}"
+# Routes, and what is declared of them beside.
+ROUTES = {
+    "{match: {path: /api/search, methods: [GET]}, to: search, rewrite: /search": "retries: off, breaker: {requests: 4, open: 30s}",
+    "{match: {path: /api/catalog/items, methods: [GET]}, to: catalog, rewrite: /items": 'faults: [{delay: 1100ms, headers: {x-test: slow}}]',
+}
 
 
 def patched(directory):
@@ -115,7 +119,9 @@ class Shop:
     """The shop with the faults, and the requests that meet them: an answer by each fault's name."""
 
     def __init__(self):
-        manifest = orders.manifest().replace(SEARCH_ROUTE, SEARCH_ROUTE[:-1] + ", retries: off, breaker: {requests: 4, open: 30s}}")
+        manifest = orders.manifest()
+        for route, more in ROUTES.items():
+            manifest = manifest.replace(route, f"{route}, {more}")
         self.app = harness.Application(manifest, environment=orders.environment(BUILD))
         patched(self.app.directory / "patched")
         overlay = self.app.directory / "faults.yaml"
@@ -152,11 +158,12 @@ class Shop:
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             storm = pool.submit(self.order, "c0202", "storm-1", others["c0202"])
             slow = pool.submit(self.order, "c0101", "slow-1", others["c0101"])
+            delayed = pool.submit(self.app.get, "/api/catalog/items", headers={"x-test": "slow"})
             items = list(pool.map(self.app.get, 40 * ["/api/catalog/items/lamp-storm"]))
             self.met["instance"] = next(answer for answer in items if answer.status == 500)
             self.met["opening"], *_, self.met["breaker"] = [self.app.get("/api/search?q=broken") for _ in range(6)][3:]
             self.met["queue"] = next(answer for answer in pool.map(self.log_in, 5 * ["c0303"]) if answer.status == 503)
-            self.met["slow"], self.met["storm"] = slow.result(), storm.result()
+            self.met |= {"slow": slow.result(), "storm": storm.result(), "delayed": delayed.result()}
 
     def id(self, fault):
         return self.met[fault].headers["x-request-id"]
@@ -209,6 +216,11 @@ class Faults(unittest.TestCase):
         self.assertIn("bulkhead metrics accounts", cause["next"])
         self.assertEqual(self.span(said, cause)["hop"], "inner")
         self.assertIn(said["trace"], self.shop.app.run("traces", "--min", "1s").stdout)
+
+    def test_a_delay_that_the_manifest_asks_for(self):
+        cause, _ = self.why("delayed", "fault_injected", 200)
+        self.assertRegex(cause["text"], r"^1\.1 s of 1\.\d s are a delay that the manifest asks for \(`faults` of the call from gateway to catalog\)$")
+        self.assert_at(cause, "gateway.routes[4]")
 
     def test_a_retry_storm(self):
         cause, said = self.why("storm", "retry_storm", 503)
