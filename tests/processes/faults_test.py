@@ -209,8 +209,8 @@ class Faults(unittest.TestCase):
 
     def test_a_slow_dependency(self):
         cause, said = self.why("slow", "slow_dependency", 201)
-        self.assertRegex(said["summary"], r"POST /api/checkout/orders took 1\.\d s and was answered 201")
-        self.assertRegex(cause["text"], r"^accounts itself took 1\.\d s of 1\.\d s, for GET /customers/c0101$")
+        self.assertRegex(said["summary"], r"POST /api/checkout/orders took [\d.]+ s and was answered 201")
+        self.assertRegex(cause["text"], r"^accounts itself took [\d.]+ s of [\d.]+ s, for GET /customers/c0101$")
         self.assertEqual(cause["service"], "accounts")
         self.assert_at(cause, "checkout.calls.accounts")
         self.assertIn("bulkhead metrics accounts", cause["next"])
@@ -219,7 +219,7 @@ class Faults(unittest.TestCase):
 
     def test_a_delay_that_the_manifest_asks_for(self):
         cause, _ = self.why("delayed", "fault_injected", 200)
-        self.assertRegex(cause["text"], r"^1\.1 s of 1\.\d s are a delay that the manifest asks for \(`faults` of the call from gateway to catalog\)$")
+        self.assertRegex(cause["text"], r"^1\.1 s of [\d.]+ s are a delay that the manifest asks for \(`faults` of the call from gateway to catalog\)$")
         self.assert_at(cause, "gateway.routes[4]")
 
     def test_a_retry_storm(self):
