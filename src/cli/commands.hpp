@@ -79,7 +79,12 @@ struct TracesOptions {
 };
 int traces(const Context& context, const TracesOptions& options);
 int trace(const Context& context, const std::string& id);  // a trace's or a request's
-int why(const Context& context, const std::string& id);    // the same
+struct WhyOptions {
+  std::string id;  // a trace's or a request's; empty: what went wrong most
+  std::string service;
+  std::string since = "15m";
+};
+int why(const Context& context, const WhyOptions& options);
 struct EdgesOptions {
   std::string since = "15m";
   bool denied = false;  // only those on which something was refused

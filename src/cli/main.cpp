@@ -251,11 +251,16 @@ int run(int argc, char** argv) {
   with_json(sub, context);
   sub->callback([&] { code = trace(context, name); });
 
+  WhyOptions why_options;
   sub = command(app, context, "why",
-                "Tell one request in words: where its time went, what failed first, and by which rule");
-  sub->add_option("ID", name, "a trace's id, or the x-request-id that the gateway answered with")->required();
+                "Tell one request in words: where its time went, what failed first, and by which rule; without an id, "
+                "what went wrong most");
+  CLI::Option* one =
+      sub->add_option("ID", why_options.id, "a trace's id, or the x-request-id that the gateway answered with");
+  sub->add_option("--service", why_options.service, "only requests that went through this service")->excludes(one);
+  sub->add_option("--since", why_options.since, since_text)->capture_default_str()->excludes(one);
   with_json(sub, context);
-  sub->callback([&] { code = why(context, name); });
+  sub->callback([&] { code = why(context, why_options); });
 
   EdgesOptions edges_options;
   sub = command(app, context, "edges", "Show what flowed over every edge of the trust graph, and what was refused");

@@ -168,26 +168,7 @@ int trace(const Context& context, const std::string& id) {
   for (const json& line : whole["logs"])
     say(fmt::format("{} {} | {}", tinted(time_of_day(line["at_us"].get<std::int64_t>()), Tone::dim),
                     tinted(fmt::format("{:<14}", line.value("instance", "")), Tone::dim), line.value("text", "")));
-  for (const json& each : (*answer)["window"].value("not_seen", json::array()))
-    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
-  return kDone;
-}
-
-int why(const Context& context, const std::string& id) {
-  const auto answer = ask_collector(context, "GET", "/api/v1/why/" + collect::encode_query(id));
-  if (!answer) return answer.error();
-  if (context.json) return say(answer->dump(2)), kDone;
-  say(tinted(answer->value("summary", ""), Tone::bold));
-  if (const json& cause = (*answer)["cause"]; cause.is_object()) {
-    const std::string rule = cause.value("rule_at", "");
-    say(tinted(cause.value("text", "") + (rule.empty() ? "" : " (" + rule + ")"), Tone::red));
-  }
-  for (const json& step : (*answer)["steps"])
-    say(fmt::format("{:>10} {:>9}  {}{}", "+" + duration_text(step.value("at_us", std::int64_t{0})),
-                    duration_text(step.value("duration_us", std::int64_t{0})),
-                    std::string(step.value("depth", std::size_t{0}) * 2, ' '), step.value("text", "")));
-  for (const json& each : (*answer)["window"].value("not_seen", json::array()))
-    say(tinted("not seen: " + each.get<std::string>(), Tone::yellow));
+  say_window(*answer);
   return kDone;
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
+#include "collect/attempts.hpp"
 #include "collect/calls.hpp"
 #include "collect/clock.hpp"
 #include "collect/events.hpp"
@@ -356,8 +357,10 @@ net::Task<Api::Answer> Api::ask_path(std::string path, std::string query) {
       if (!trace) return fail(trace.error());
       auto whole = whole_trace(reader, *trace, not_seen);
       if (!whole) return whole;
+      if (auto added = add_attempts(reader, *whole, not_seen); !added) return fail(std::move(added.error()));
       name_gateway(*whole, gateway_name(application));
       if (in_words) return why_trace(reader, *whole, application, not_seen);
+      whole->erase("earlier");
       return json{{"trace", std::move(*whole)}};
     };
   } else {

@@ -6,7 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collect/gateway_name.hpp"
 #include "collect/why.hpp"
+#include "policy/model.hpp"
 
 namespace bulkhead::collect {
 
@@ -18,6 +20,13 @@ namespace {
 constexpr std::int64_t kAroundMillis = 60'000;
 
 std::string text_of(const json& value, const char* member) { return value.value(member, ""); }
+
+// Sidecars write of the gateway under the name by which it is known inside.
+void name_gateway_in(std::string& text, std::string_view name) {
+  if (name == policy::kGateway) return;
+  for (std::size_t at = text.find(policy::kGateway); at != std::string::npos; at = text.find(policy::kGateway, at))
+    text.replace(at, policy::kGateway.size(), name);
+}
 
 SpanRecord span_record(const json& span) {
   SpanRecord record;
@@ -36,10 +45,16 @@ SpanRecord span_record(const json& span) {
   record.error = span.value("error", false);
   record.cause = text_of(span, "cause");
   record.fell_back = text_of(span, "fell_back");
+  record.detail = text_of(span, "detail");
+  record.rule = text_of(span, "rule");
+  record.no_retry = text_of(span, "no_retry");
   record.user = text_of(span, "user");
   record.start_us = span.value("start_us", std::int64_t{0});
   record.duration_us = span.value("duration_us", std::int64_t{0});
   record.attempts = span.value("attempts", 1U);
+  record.queued_us = span.value("queued_us", std::int64_t{0});
+  record.injected_us = span.value("injected_us", std::int64_t{0});
+  record.skew_us = span.value("skew_us", std::int64_t{0});
   if (span.contains("inferred")) record.confidence = span["inferred"].value("confidence", 0.0);
   return record;
 }
@@ -56,6 +71,10 @@ DenialRecord denial_record(const json& denial) {
   record.reason = text_of(denial, "reason");
   record.allow = text_of(denial, "allow");
   record.at_us = denial.value("at_us", std::int64_t{0});
+  // Of "dns acounts", "tcp 10.0.0.5:5432".
+  if (record.kind != "request" && record.object.empty())
+    record.object = record.action.substr(record.action.find(' ') + 1);
+  if (denial.contains("inferred")) record.confidence = denial["inferred"].value("confidence", 0.0);
   return record;
 }
 
@@ -93,32 +112,58 @@ Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::
   return records;
 }
 
-// A name that was looked up without being declared stands in no trace: what the trace's services tried about then.
-Result<> add_dials(Reader& reader, const std::set<std::string>& services, Range range, Evidence& evidence,
-                   std::vector<std::string>& not_seen) {
-  constexpr std::size_t kMost = 50;
-  for (WindowReader* window : reader.windows(range, not_seen)) {
+// What made the breaker of a call open: the last request that it let through, which failed.
+Result<> look_up_opening(Reader& reader, Evidence& evidence, std::vector<std::string>& not_seen) {
+  const auto refused = std::ranges::find(evidence.spans, "circuit_open", &SpanRecord::cause);
+  if (refused == evidence.spans.end()) return {};
+  constexpr std::int64_t kLongestMillis = 600'000;
+  const std::int64_t at_ms = refused->start_us / 1000;
+  for (WindowReader* window : reader.windows({at_ms - kLongestMillis, at_ms}, not_seen)) {
     const auto statement = window->statement(
-        "SELECT at, kind, subject, action, allow FROM decisions WHERE at BETWEEN ? AND ? AND kind <> 'request'");
+        "SELECT trace, status, grpc, start FROM spans WHERE start BETWEEN ? AND ? AND callee = ? AND caller = ? AND "
+        "hop = ? AND failed AND cause <> ? ORDER BY start DESC LIMIT 1");
     if (!statement) return fail(statement.error());
     Statement& select = **statement;
-    select.bind(1, range.from_us());
-    select.bind(2, range.to_us());
-    Result<bool> row = select.step();
-    for (; row && *row && evidence.denials.size() < kMost; row = select.step()) {
-      DenialRecord record;
-      record.at_us = select.integer(0);
-      record.kind = select.text(1);
-      record.subject = select.text(2);
-      record.action = select.text(3);
-      record.allow = select.text(4);
-      record.verdict = "denied";
-      if (services.contains(record.subject)) evidence.denials.push_back(std::move(record));
+    select.bind(1, refused->start_us - kLongestMillis * 1000);
+    select.bind(2, refused->start_us);
+    select.bind(3, window->number(refused->callee));
+    select.bind(4, window->number(refused->hop == "gateway" ? policy::kGateway : std::string_view(refused->caller)));
+    select.bind(5, window->number(refused->hop));
+    select.bind(6, window->number("circuit_open"));
+    const Result<bool> row = select.step();
+    telemetry::TraceId id{};
+    const bool found = row && *row && select.blob(0).size() == id.size();
+    if (found) {
+      std::ranges::copy(select.blob(0), id.begin());
+      evidence.opening = OpeningRecord{telemetry::hex(id),
+                                       select.integer(2) > 0    ? fmt::format("answered gRPC {}", select.integer(2))
+                                       : select.integer(1) == 0 ? "not answered"
+                                                                : fmt::format("answered {}", select.integer(1)),
+                                       select.integer(3)};
     }
     select.reset();
-    if (!row) return fail(std::move(row.error()));
+    if (!row) return fail(row.error());
+    if (found) return {};
   }
   return {};
+}
+
+void add_declared(const json& application, Evidence& evidence) {
+  if (!application.is_object()) return;
+  std::map<std::string, std::int64_t> since;
+  for (const json& service : application.value("services", json::array())) {
+    evidence.declared.push_back(text_of(service, "name"));
+    for (const json& instance : service.value("instances", json::array()))
+      since[text_of(instance, "id")] = instance.value("since_ms", std::int64_t{0}) * 1000;
+  }
+  std::map<std::pair<std::string, std::string>, int> edges;
+  for (const json& edge : application.value("edges", json::array())) {
+    const std::string id = text_of(edge, "id");
+    evidence.rules[id] = text_of(edge, "at");
+    auto& only = evidence.calls[{text_of(edge, "from"), text_of(edge, "to")}];
+    only = edges[{text_of(edge, "from"), text_of(edge, "to")}]++ == 0 ? id : "";
+  }
+  for (InstanceRecord& record : evidence.instances) record.since_us = since[record.instance];
 }
 
 json why_json(const Why& why, const json& trace) {
@@ -126,8 +171,11 @@ json why_json(const Why& why, const json& trace) {
       {"trace", trace.value("id", "")}, {"summary", why.summary}, {"cause", nullptr}, {"steps", json::array()}};
   if (why.cause) {
     shown["cause"] = {{"what", why.cause->what}, {"service", why.cause->service}, {"text", why.cause->text}};
-    const std::pair<const char*, const std::string&> more[] = {
-        {"span", why.cause->span}, {"rule", why.cause->rule}, {"rule_at", why.cause->rule_at}};
+    const std::pair<const char*, const std::string&> more[] = {{"span", why.cause->span},
+                                                               {"rule", why.cause->rule},
+                                                               {"rule_at", why.cause->rule_at},
+                                                               {"trace", why.cause->trace},
+                                                               {"next", why.cause->next}};
     for (const auto& [name, text] : more)
       if (!text.empty()) shown["cause"][name] = text;
   }
@@ -144,6 +192,7 @@ json why_json(const Why& why, const json& trace) {
 
 Result<json> why_trace(Reader& reader, const json& trace, const json& application, std::vector<std::string>& not_seen) {
   Evidence evidence;
+  evidence.trace = text_of(trace, "id");
   std::set<std::string> services;
   for (const json& span : trace["spans"]) {
     evidence.spans.push_back(span_record(span));
@@ -151,19 +200,20 @@ Result<json> why_trace(Reader& reader, const json& trace, const json& applicatio
       if (!name.empty()) services.insert(name);
   }
   for (const json& denial : trace["denied"]) evidence.denials.push_back(denial_record(denial));
+  for (const json& attempt : trace.value("earlier", json::array())) evidence.denials.push_back(denial_record(attempt));
   for (const json& line : trace["logs"])
     evidence.logs.push_back({text_of(line, "service"), text_of(line, "text"), text_of(line, "severity"),
                              line.value("at_us", std::int64_t{0})});
-  if (application.is_object())
-    for (const json& service : application.value("services", json::array()))
-      evidence.declared.push_back(text_of(service, "name"));
   const std::int64_t start = trace.value("start_us", std::int64_t{0}) / 1000,
                      took = trace.value("duration_us", std::int64_t{0}) / 1000;
   auto instances = instances_around(reader, services, {start - kAroundMillis, start + took + kAroundMillis}, not_seen);
   if (!instances) return fail(std::move(instances.error()));
   evidence.instances = std::move(*instances);
-  if (auto added = add_dials(reader, services, {start, start + took}, evidence, not_seen); !added)
-    return fail(std::move(added.error()));
+  const std::string gateway = gateway_name(application);
+  for (SpanRecord& span : evidence.spans) name_gateway_in(span.detail, gateway);
+  for (DenialRecord& denial : evidence.denials) name_gateway_in(denial.reason, gateway);
+  if (auto added = look_up_opening(reader, evidence, not_seen); !added) return fail(std::move(added.error()));
+  add_declared(application, evidence);
   return why_json(explain(evidence), trace);
 }
 

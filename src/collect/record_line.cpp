@@ -84,6 +84,16 @@ bool read_span(FlatObject& members, SpanRow& row) {
       row.received = number;
     else if (key == "attempts")
       row.attempts = number;
+    else if (key == "detail")
+      row.detail = text;
+    else if (key == "rule")
+      row.rule = text;
+    else if (key == "no_retry")
+      row.no_retry = text;
+    else if (key == "queued_us")
+      row.queued_us = number;
+    else if (key == "injected_us")
+      row.injected_us = number;
   }
   return has_trace && has_span && !members.mistaken();
 }

@@ -34,6 +34,11 @@ telemetry::Span some_span() {
   span.bytes_sent = 7;
   span.bytes_received = 9;
   span.attempts = 3;
+  span.detail = "12 of 20 requests failed";
+  span.rule = "gateway.routes[0]";
+  span.no_retry = "budget is spent";
+  span.queued = std::chrono::milliseconds(700);
+  span.injected = std::chrono::milliseconds(200);
   return span;
 }
 
@@ -59,6 +64,11 @@ TEST(RecordLine, ASpanIsReadBackAsItWasWritten) {
   EXPECT_EQ(row.fell_back, "breaker_open");
   EXPECT_EQ(row.user, "ann");
   EXPECT_EQ(row.request_id, "r-1");
+  EXPECT_EQ(row.detail, "12 of 20 requests failed");
+  EXPECT_EQ(row.rule, "gateway.routes[0]");
+  EXPECT_EQ(row.no_retry, "budget is spent");
+  EXPECT_EQ(row.queued_us, 700'000);
+  EXPECT_EQ(row.injected_us, 200'000);
   EXPECT_TRUE(row.failed());
 }
 

@@ -23,6 +23,8 @@ struct SpanRow {
   std::int64_t grpc_status = -1;
   std::int64_t attempts = 1;
   std::int64_t sent = 0, received = 0;
+  std::string_view detail, rule, no_retry;      // of a hop
+  std::int64_t queued_us = 0, injected_us = 0;  // likewise
   std::string_view extra;  // JSON of a program's span: {"name","kind","error","attributes","events"}
 
   bool failed() const { return status >= 500 || grpc_status > 0 || !cause.empty(); }

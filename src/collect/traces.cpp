@@ -8,6 +8,7 @@
 
 #include "collect/events.hpp"
 #include "collect/record_line.hpp"
+#include "collect/skew.hpp"
 
 namespace bulkhead::collect {
 
@@ -68,6 +69,8 @@ json hop_span(WindowReader& window, const Statement& row) {
   span["sent"] = row.integer(17);
   span["received"] = row.integer(18);
   put_text(span, "user", row.text(19));
+  const json more = json::parse(row.text(21), nullptr, false);
+  if (more.is_object()) span.update(more);
   return span;
 }
 
@@ -97,6 +100,7 @@ Result<std::vector<json>> spans_of(const std::vector<WindowReader*>& windows, co
     select.reset();
     if (!row) return fail(row.error());
   }
+  straighten(spans);
   std::ranges::sort(spans, {}, [](const json& span) { return span["start_us"].get<std::int64_t>(); });
   return spans;
 }

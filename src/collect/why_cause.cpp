@@ -1,11 +1,11 @@
 #include "collect/why_cause.hpp"
 
 #include <algorithm>
-#include <map>
 
 #include <fmt/format.h>
 
-#include "base/nearest.hpp"
+#include "collect/why_denial.hpp"
+#include "collect/why_patterns.hpp"
 
 namespace bulkhead::collect {
 
@@ -14,24 +14,20 @@ namespace {
 using Node = SpanTree::Node;
 using Cause = Why::Cause;
 
-constexpr std::int64_t kLong = 1'000'000;      // of a request of which nothing is known
-constexpr std::int64_t kTimesUsual = 3;        // that are long
-constexpr std::uint64_t kTellingRequests = 5;  // requests of an instance
-constexpr std::int64_t kTimesOthers = 5;       // slower than the other instances
-constexpr unsigned kStorm = 4;                 // calls for what should be one
-constexpr std::size_t kMany = 10;              // calls to one callee, one after the other
-constexpr std::int64_t kSkew = 5'000;          // less is within what two clocks of a host's processors differ
+constexpr std::int64_t kLong = 1'000'000;  // of a request of which nothing is known
+constexpr std::int64_t kTimesUsual = 3;    // that are long
+constexpr double kSureEnough = 0.5;        // that a request which went well tried what nobody declared
 
 // Names of proxy::RefusalCause; {0} is the caller, {1} the callee.
 struct Words {
   std::string_view cause, what, text;
 };
 constexpr Words kWords[] = {
-    {"overloaded", "shed", "{1} had too much to do: its queue was full, and this request was shed"},
+    {"overloaded", "shed",
+     "{1} had too much to do: its queue was full (`concurrency` of {1}), and this request was shed"},
     {"hold_full", "shed", "too many requests were waiting for an instance of {1} already, and this one was shed"},
-    {"circuit_open", "breaker_open",
-     "{0}'s breaker for {1} was open: most of its last requests had failed, and none is sent for a while"},
-    {"contract", "contract", "what {0} sent or {1} answered is not what the contract of {1} describes"},
+    {"circuit_open", "breaker_open", "{0}'s breaker for {1} was open, and nothing is sent for a while"},
+    {"contract", "contract", "what {0} sent is not what the contract of {1} describes"},
     {"unauthenticated", "user_token", "the user's token was missing or not accepted"},
     {"no_ready_instance", "", "no instance of {1} was ready"},
     {"unreachable", "", "nothing could be sent to {1}: no instance took the connection"},
@@ -50,48 +46,6 @@ constexpr Words kWords[] = {
     {"answer_too_large", "", "the answer of {1} was larger than `max_answer`"},
 };
 
-std::string caller_of(const SpanRecord& span) {
-  return !span.caller.empty() ? span.caller : span.hop == "gateway" ? "gateway" : span.service;
-}
-
-// Not only recorded, as by `mode: audit` and `learn`.
-bool was_refused(const DenialRecord& denial) { return denial.verdict != "audited" && denial.verdict != "learned"; }
-
-const DenialRecord* denial_of(const Evidence& evidence, const SpanRecord& span) {
-  for (const DenialRecord& denial : evidence.denials) {
-    if (denial.kind == "request" && denial.object == span.callee && was_refused(denial)) return &denial;
-  }
-  return nullptr;
-}
-
-Cause of_denial(const Evidence& evidence, const DenialRecord& denial, const std::string& span) {
-  bool undeclared = denial.kind != "request" || denial.verdict == "unknown" || denial.rule.empty();
-  Cause cause{.what = undeclared ? "undeclared_call" : "denied",
-              .service = denial.subject,
-              .text = {},
-              .span = span,
-              .rule = denial.rule,
-              .rule_at = denial.rule_at};
-  bool expired = denial.reason.find("expired") != std::string::npos;
-  if (expired) {
-    cause.what = "user_token_expired";
-    cause.text = fmt::format("the user's token had expired: {}", denial.reason);
-    return cause;
-  }
-  std::string subject = denial.subject.empty() ? "a stranger" : denial.subject;
-  std::string meant = undeclared ? nearest(denial.object, evidence.declared) : "";
-  if (std::ranges::find(evidence.declared, denial.object) != evidence.declared.end()) meant.clear();
-  if (denial.kind == "request") {
-    cause.text = fmt::format("{} may not call {}: {}", subject, denial.object, denial.action);
-  } else {
-    cause.text = fmt::format("{} tried {}, which nobody declared", subject, denial.object);
-  }
-  if (!denial.reason.empty() && denial.kind == "request") cause.text += ". " + denial.reason;
-  if (!meant.empty()) cause.text += fmt::format(". Did you mean {}?", meant);
-  if (!denial.allow.empty() && meant.empty()) cause.text += fmt::format(". This would allow it: {}", denial.allow);
-  return cause;
-}
-
 // Where the failure began: down the failed calls, of several the one that ended last.
 const Node& first_failure(const Node& root) {
   const Node* node = &root;
@@ -103,88 +57,6 @@ const Node& first_failure(const Node& root) {
     if (next == nullptr) return *node;
     node = next;
   }
-}
-
-// The instance that answered, if others of its service fare much better.
-std::optional<Cause> bad_instance(const Evidence& evidence, const SpanRecord& span) {
-  const InstanceRecord* one = nullptr;
-  std::uint64_t requests = 0;
-  std::uint64_t errors = 0;
-  std::int64_t fastest_other = 0;
-  for (const InstanceRecord& record : evidence.instances) {
-    if (record.service != span.callee) continue;
-    if (record.instance == span.instance) {
-      one = &record;
-      continue;
-    }
-    requests += record.requests;
-    errors += record.errors;
-    if (record.p50_us > 0) fastest_other = std::max(fastest_other, record.p50_us);
-  }
-  if (one == nullptr || one->requests < kTellingRequests || requests < kTellingRequests) return std::nullopt;
-  bool failing = failed(span) && 2 * one->errors >= one->requests && 20 * errors <= requests;
-  bool slow = !failed(span) && fastest_other > 0 && one->p50_us >= kTimesOthers * fastest_other;
-  if (!failing && !slow) return std::nullopt;
-  std::string text =
-      failing ? fmt::format("{} of the last {} requests to {} failed; of the other instances' {}, {} did", one->errors,
-                            one->requests, one->instance, requests, errors)
-              : fmt::format("{} answers in {} mostly, the other instances of {} in at most {}", one->instance,
-                            duration_text(one->p50_us), span.callee, duration_text(fastest_other));
-  return Cause{
-      .what = "bad_instance", .service = span.callee, .text = text, .span = span.id, .rule = {}, .rule_at = {}};
-}
-
-// Tries multiply where several hops try again.
-std::optional<Cause> retry_storm(const Node& from) {
-  std::vector<const SpanRecord*> retrying;
-  unsigned calls = 1;
-  for (const Node* node = &from; node != nullptr;) {
-    if (node->span->attempts > 1) {
-      retrying.push_back(node->span);
-      calls = std::min(10'000U, calls * std::min(node->span->attempts, 100U));
-    }
-    const Node* next = nullptr;
-    for (const Node* child : node->children) {
-      if (next == nullptr || child->span->attempts > next->span->attempts ||
-          (child->span->attempts == next->span->attempts && failed(*child->span) && !failed(*next->span))) {
-        next = child;
-      }
-    }
-    node = next;
-  }
-  if (calls < kStorm) return std::nullopt;
-  std::string text;
-  for (const SpanRecord* span : retrying) {
-    text += fmt::format("{}{} tried {} {} times", text.empty() ? "" : ", and each time ", caller_of(*span),
-                        span->callee, span->attempts);
-  }
-  const SpanRecord& last = *retrying.back();
-  if (retrying.size() > 1) text += fmt::format(": {} calls to {} for one request", calls, last.callee);
-  return Cause{.what = "retry_storm", .service = last.callee, .text = text, .span = last.id, .rule = {}, .rule_at = {}};
-}
-
-std::optional<Cause> many_calls(const Node& node) {
-  std::map<std::string, std::vector<const Node*>> by_callee;
-  for (const Node* child : node.children) {
-    if (child->span->hop == "outer" || child->span->hop == "egress") by_callee[child->span->callee].push_back(child);
-  }
-  for (const auto& [callee, calls] : by_callee) {
-    std::size_t in_turn = 0;
-    std::int64_t time = 0;
-    for (std::size_t i = 0; i < calls.size(); ++i) {
-      if (i == 0 || calls[i]->span->start_us >= calls[i - 1]->end_us()) ++in_turn;
-      time += calls[i]->span->duration_us;
-    }
-    if (in_turn < kMany || 2 * time < node.span->duration_us) continue;
-    return Cause{.what = "many_calls",
-                 .service = node.span->service,
-                 .text = fmt::format("{} called {} {} times, one after the other: {} of {}", node.span->service, callee,
-                                     calls.size(), duration_text(time), duration_text(node.span->duration_us)),
-                 .span = node.span->id,
-                 .rule = {},
-                 .rule_at = {}};
-  }
-  return std::nullopt;
 }
 
 // Down to where more of the time is its own than any child's.
@@ -199,46 +71,64 @@ const Node& where_time_went(const Node& root) {
   return *node;
 }
 
-Cause slow(const Node& root, const Node& node) {
-  const SpanRecord& span = *node.span;
-  std::int64_t own = SpanTree::own_time(node);
-  bool waiting = span.hop != "inner" && span.hop != "program";
-  std::string service = waiting ? span.callee : span.service;
-  bool first = service == root.span->callee || service == root.span->service;
-  std::string text;
-  if (span.hop == "program") {
-    text = fmt::format("{} of {} went into {} of {}", duration_text(own), duration_text(root.span->duration_us),
-                       span.name, service);
-  } else if (waiting) {
-    text = fmt::format("{} waited {} of {} for {}: {}", caller_of(span), duration_text(own),
-                       duration_text(root.span->duration_us), service, action_text(span));
-  } else {
-    text = fmt::format("{} itself took {} of {}, for {}", service, duration_text(own),
-                       duration_text(root.span->duration_us), action_text(span));
-    if (!node.children.empty()) text += fmt::format("; its own calls took {}", duration_text(span.duration_us - own));
-  }
-  return {.what = first ? "slow_service" : "slow_dependency",
-          .service = service,
-          .text = text,
+Cause cause_at(std::string what, std::string service, std::string text, const SpanRecord& span) {
+  return {.what = std::move(what),
+          .service = std::move(service),
+          .text = std::move(text),
           .span = span.id,
-          .rule = {},
-          .rule_at = {}};
+          .rule = span.rule,
+          .rule_at = {},
+          .trace = {},
+          .next = {}};
 }
 
-std::optional<Cause> clock_skew(const Node& root) {
-  for (const Node* child : root.children) {
-    std::int64_t early = root.span->start_us - child->span->start_us;
-    if (early > kSkew && !child->span->confidence) {
-      return Cause{.what = "clock_skew",
-                   .service = child->span->service,
-                   .text = fmt::format(
-                       "{} began {} before {} called it: their clocks differ, and times between them mean little",
-                       child->span->service, duration_text(early), root.span->service),
-                   .span = child->span->id,
-                   .rule = {},
-                   .rule_at = {}};
-    }
-    if (auto below = clock_skew(*child)) return below;
+Cause slow(const Node& root, const Node& node) {
+  const SpanRecord& span = *node.span;
+  const std::int64_t own = SpanTree::own_time(node);
+  const bool waiting = span.hop != "inner" && span.hop != "program";
+  const std::string service = waiting ? span.callee : span.service;
+  const bool first = service == root.span->callee || service == root.span->service;
+  const std::string whole = duration_text(root.span->duration_us);
+  if (2 * span.injected_us >= own && span.injected_us > 0)
+    return cause_at("fault_injected", service,
+                    fmt::format("{} of {} are a delay that the manifest asks for (`faults` of the call from {} to {})",
+                                duration_text(span.injected_us), whole, caller_of(span), service),
+                    span);
+  if (2 * span.queued_us >= own && span.queued_us > 0)
+    return cause_at("queued", service,
+                    fmt::format("{} of {} this request waited in the queue of {} (`concurrency` of {}), as it had too "
+                                "much to do, before {}",
+                                duration_text(span.queued_us), whole, service, service, action_text(span)),
+                    span);
+  std::string text;
+  if (span.hop == "program") {
+    text = fmt::format("{} of {} went into {} of {}", duration_text(own), whole, span.name, service);
+  } else if (waiting) {
+    text = fmt::format("{} waited {} of {} for {}: {}", caller_of(span), duration_text(own), whole, service,
+                       action_text(span));
+  } else {
+    text = fmt::format("{} itself took {} of {}, for {}", service, duration_text(own), whole, action_text(span));
+    if (span.queued_us > 0 && 10 * span.queued_us >= own)
+      text += fmt::format("; {} of it were in the queue (`concurrency` of {})", duration_text(span.queued_us), service);
+    if (!node.children.empty()) text += fmt::format("; its own calls took {}", duration_text(span.duration_us - own));
+  }
+  return cause_at(first ? "slow_service" : "slow_dependency", service, text, span);
+}
+
+std::optional<Cause> clock_skew(const SpanTree& tree) {
+  for (const Node* node : tree.in_order()) {
+    const SpanRecord& span = *node->span;
+    if (span.skew_us == 0) continue;
+    const bool program = span.hop == "program";
+    const std::string whose = program ? fmt::format("the clock of {}'s program", span.service)
+                                      : fmt::format("the clock of {}'s sidecar", span.service);
+    const std::string ahead =
+        fmt::format("{} {}", duration_text(std::abs(span.skew_us)), span.skew_us > 0 ? "ahead of" : "behind");
+    return cause_at("clock_skew", span.service,
+                    fmt::format("{} is {} its {}'s, by what it told of {}: this is shown where it must have been, "
+                                "within the call that caused it",
+                                whose, ahead, program ? "sidecar" : "caller", action_text(span)),
+                    span);
   }
   return std::nullopt;
 }
@@ -247,43 +137,139 @@ std::optional<Cause> clock_skew(const Node& root) {
 std::string last_words(const Evidence& evidence, const Node& node, const std::string& service) {
   const LogRecord* last = nullptr;
   for (const LogRecord& log : evidence.logs) {
-    bool meanwhile = log.at_us >= node.span->start_us && log.at_us <= node.end_us();
+    const bool meanwhile = log.at_us >= node.span->start_us && log.at_us <= node.end_us();
     if (log.service == service && meanwhile && (log.severity == "error" || log.severity == "fatal")) last = &log;
   }
   return last == nullptr ? "" : fmt::format(". It wrote: {}", last->text);
 }
 
+void add_opening(const OpeningRecord& opening, const SpanRecord& span, Cause& cause) {
+  cause.text += fmt::format(". The last request before, {} earlier, was {}: trace {}",
+                            duration_text(std::max<std::int64_t>(0, span.start_us - opening.at_us)), opening.outcome,
+                            opening.trace);
+  cause.trace = opening.trace;
+}
+
+Cause timed_out(const Node& root, const Node& node) {
+  const SpanRecord& span = *node.span;
+  const bool own_queue = span.hop == "inner" && 2 * span.queued_us >= span.duration_us && span.queued_us > 0;
+  std::string text = fmt::format("{} gave {} no answer within {}, and the call was ended", span.callee, caller_of(span),
+                                 duration_text(span.duration_us));
+  if (own_queue) text += fmt::format(", still in the queue of {} (`concurrency`)", span.callee);
+  const Node& slowest = where_time_went(node);
+  if (slowest.span != &span) text += ". " + slow(root, slowest).text;
+  return cause_at(own_queue ? "queued" : "slow_dependency", span.callee, text, span);
+}
+
 Cause failure(const Evidence& evidence, const Node& root, const Node& node) {
   const SpanRecord& span = *node.span;
-  Cause cause{.what = span.cause, .service = span.callee, .text = {}, .span = span.id, .rule = {}, .rule_at = {}};
-  if (span.hop == "program") {
-    cause.what = "program_error";
-    cause.service = span.service;
-    cause.text = fmt::format("{} failed in {}", span.name, span.service) + last_words(evidence, node, span.service);
-    return cause;
-  }
-  if (span.cause == "timed_out") {
-    cause.what = "slow_dependency";
-    cause.text = fmt::format("{} gave {} no answer within {}, and the call was ended", span.callee, caller_of(span),
-                             duration_text(span.duration_us));
-    const Node& slowest = where_time_went(node);
-    if (slowest.span != &span) cause.text += ". " + slow(root, slowest).text;
-    return cause;
-  }
+  if (span.hop == "program")
+    return cause_at("program_error", span.service,
+                    fmt::format("{} failed in {}", span.name, span.service) + last_words(evidence, node, span.service),
+                    span);
+  if (span.cause == "timed_out") return timed_out(root, node);
   for (const Words& words : kWords) {
     if (words.cause != span.cause) continue;
-    if (!words.what.empty()) cause.what = words.what;
-    cause.text = fmt::format(fmt::runtime(words.text), caller_of(span), span.callee);
+    Cause cause = cause_at(std::string(words.what.empty() ? words.cause : words.what), span.callee,
+                           fmt::format(fmt::runtime(words.text), caller_of(span), span.callee), span);
+    std::string_view detail = span.detail;
+    constexpr std::string_view kContract = "the contract: ";
+    if (detail.starts_with(kContract)) detail.remove_prefix(kContract.size());
+    if (!detail.empty()) cause.text += fmt::format(": {}", detail);
+    if (cause.what == "breaker_open" && evidence.opening) add_opening(*evidence.opening, span, cause);
+    if (cause.what == "user_token" && detail.find("expired") != std::string_view::npos) {
+      cause.what = "user_token_expired";
+      cause.text = fmt::format("the user's token had expired: {}", detail);
+    }
     return cause;
   }
-  if (!span.cause.empty()) {
-    cause.text = fmt::format("{} to {} was refused: {}", action_text(span), span.callee, span.cause);
-    return cause;
+  if (!span.cause.empty())
+    return cause_at(span.cause, span.callee,
+                    fmt::format("{} to {} was refused: {}", action_text(span), span.callee, span.cause), span);
+  return cause_at("program_error", span.callee,
+                  fmt::format("{} answered {} with {}", span.callee, action_text(span), outcome_text(span)) +
+                      last_words(evidence, node, span.callee) + earlier_attempts(evidence, span),
+                  span);
+}
+
+// Of several tries the one that was served when it was attempted.
+const SpanRecord& serving(const SpanTree& tree, const DenialRecord& attempt, const SpanRecord& otherwise) {
+  for (const Node* node : tree.in_order()) {
+    const SpanRecord& span = *node->span;
+    if (span.hop == "inner" && span.callee == attempt.subject && span.start_us <= attempt.at_us &&
+        attempt.at_us <= node->end_us())
+      return span;
   }
-  cause.what = "program_error";
-  cause.text = fmt::format("{} answered {} with {}", span.callee, action_text(span), outcome_text(span)) +
-               last_words(evidence, node, span.callee);
-  return cause;
+  return otherwise;
+}
+
+std::optional<Cause> cause_of_failure(const Evidence& evidence, const SpanTree& tree) {
+  const Node& root = *tree.root();
+  const Node& node = first_failure(root);
+  const SpanRecord& span = *node.span;
+  const DenialRecord* denial = denial_of(evidence, span);
+  if (denial != nullptr && (span.cause == "denied" || span.cause == "unauthenticated"))
+    return of_denial(evidence, *denial, span.id);
+  if (span.cause.empty()) {  // a program that may not dial fails of it without a span
+    if (const DenialRecord* attempt = attempt_of(evidence, span))
+      return of_denial(evidence, *attempt, serving(tree, *attempt, span).id);
+  }
+  // What was refused before it reached a program is neither its fault nor a try of it.
+  const bool reached = span.cause.empty() || span.cause == "broken_off" || span.cause == "bad_answer" ||
+                       span.cause == "timed_out" || span.cause == "unreachable";
+  if (reached) {
+    if (auto storm = retry_storm(tree)) return storm;
+    if (auto bad = bad_instance(evidence, span)) return bad;
+  }
+  return failure(evidence, root, node);
+}
+
+std::optional<Cause> cause_of_slowness(const Evidence& evidence, const SpanTree& tree) {
+  const Node& root = *tree.root();
+  if (auto storm = retry_storm(tree)) return storm;
+  const Node* waiting = &root;
+  for (const Node* node : tree.in_order()) {
+    if (auto many = many_calls(*node)) return many;
+    if (node->span->hop != "inner" && node->span->hop != "program" &&
+        2 * node->span->duration_us >= root.span->duration_us)
+      waiting = node;
+  }
+  const Node& node = where_time_went(root);
+  if (2 * std::max(node.span->injected_us, node.span->queued_us) < node.span->duration_us)
+    if (auto bad = bad_instance(evidence, *waiting->span)) return bad;
+  return slow(root, node);
+}
+
+std::optional<Cause> most_telling(const Evidence& evidence, const SpanTree& tree) {
+  const SpanRecord& root = *tree.root()->span;
+  if (failed(root)) return cause_of_failure(evidence, tree);
+  const std::int64_t most = evidence.usual_us > 0 ? kTimesUsual * evidence.usual_us : kLong;
+  if (root.duration_us >= most) return cause_of_slowness(evidence, tree);
+  // The program went on without what it was refused.
+  for (const DenialRecord& denial : evidence.denials)
+    if (was_refused(denial) && denial.confidence.value_or(1) >= kSureEnough) return of_denial(evidence, denial, "");
+  return clock_skew(tree);
+}
+
+// The call's own rule, or that of the one that led to it.
+void add_rule(const Evidence& evidence, const SpanTree& tree, Cause& cause) {
+  const auto span_with = [&](const std::string& id) -> const SpanRecord* {
+    for (const Node* node : tree.in_order())
+      if (node->span->id == id) return node->span;
+    return nullptr;
+  };
+  const SpanRecord* span = cause.span.empty() ? nullptr : span_with(cause.span);
+  if (span != nullptr && cause.rule.empty()) {
+    const SpanRecord* above = span_with(span->parent);
+    const auto only = evidence.calls.find({caller_of(*span), span->callee});
+    if (above != nullptr && !above->rule.empty() && above->callee == span->callee) {
+      cause.rule = above->rule;
+    } else if (only != evidence.calls.end()) {
+      cause.rule = only->second;
+    }
+  }
+  const auto found = evidence.rules.find(cause.rule);
+  if (cause.rule_at.empty() && found != evidence.rules.end()) cause.rule_at = found->second;
 }
 
 }  // namespace
@@ -295,38 +281,9 @@ std::optional<Why::Cause> cause_without_spans(const Evidence& evidence) {
 }
 
 std::optional<Why::Cause> find_cause(const Evidence& evidence, const SpanTree& tree) {
-  const Node& root = *tree.root();
-  if (failed(*root.span)) {
-    const Node& node = first_failure(root);
-    const SpanRecord& span = *node.span;
-    const DenialRecord* denial = denial_of(evidence, span);
-    if (denial != nullptr && (span.cause == "denied" || span.cause == "unauthenticated"))
-      return of_denial(evidence, *denial, span.id);
-    for (const DenialRecord& attempt : evidence.denials) {  // a program that may not dial fails of it without a span
-      if (span.cause.empty() && attempt.kind != "request" && attempt.subject == span.callee)
-        return of_denial(evidence, attempt, span.id);
-    }
-    if (auto storm = retry_storm(root)) return storm;
-    if (auto bad = bad_instance(evidence, span)) return bad;
-    return failure(evidence, root, node);
-  }
-  std::int64_t most = evidence.usual_us > 0 ? kTimesUsual * evidence.usual_us : kLong;
-  if (root.span->duration_us >= most) {
-    if (auto storm = retry_storm(root)) return storm;
-    const Node* waiting = &root;
-    for (const Node* node : tree.in_order()) {
-      if (auto many = many_calls(*node)) return many;
-      if (node->span->hop != "inner" && node->span->hop != "program" &&
-          2 * node->span->duration_us >= root.span->duration_us)
-        waiting = node;
-    }
-    if (auto bad = bad_instance(evidence, *waiting->span)) return bad;
-    return slow(root, where_time_went(root));
-  }
-  // The program went on without what it was refused.
-  for (const DenialRecord& denial : evidence.denials)
-    if (was_refused(denial)) return of_denial(evidence, denial, "");
-  return clock_skew(root);
+  auto cause = most_telling(evidence, tree);
+  if (cause && cause->what != "undeclared_call") add_rule(evidence, tree, *cause);
+  return cause;
 }
 
 }  // namespace bulkhead::collect

@@ -72,6 +72,10 @@ bool failed(const SpanRecord& span) {
          span.grpc_status > 0;
 }
 
+std::string caller_of(const SpanRecord& span) {
+  return !span.caller.empty() ? span.caller : span.hop == "gateway" ? "gateway" : span.service;
+}
+
 std::string duration_text(std::int64_t us) {
   if (us >= 10'000'000) return fmt::format("{} s", (us + 500'000) / 1'000'000);
   if (us >= 1'000'000) return fmt::format("{:.1f} s", static_cast<double>(us) / 1e6);

@@ -35,6 +35,7 @@ class SpanTree {
 };
 
 bool failed(const SpanRecord& span);
+std::string caller_of(const SpanRecord& span);
 
 // "2.1 s", "350 ms", "90 µs".
 std::string duration_text(std::int64_t us);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
 namespace bulkhead::collect {
 
 namespace {
@@ -46,6 +48,20 @@ constexpr const char* kIndexes = R"(
 std::span<const std::uint8_t> octets(const telemetry::TraceId& id) { return {id.data(), id.size()}; }
 bool is_set(const telemetry::TraceId& id) {
   return std::ranges::any_of(id, [](std::uint8_t octet) { return octet != 0; });
+}
+
+// What few hops have has no columns of its own: JSON, or "".
+std::string more_of(const SpanRow& row) {
+  if (row.detail.empty() && row.rule.empty() && row.no_retry.empty() && row.queued_us == 0 && row.injected_us == 0)
+    return "";
+  nlohmann::json more = nlohmann::json::object();
+  const std::pair<const char*, std::string_view> texts[] = {
+      {"detail", row.detail}, {"rule", row.rule}, {"no_retry", row.no_retry}};
+  for (const auto& [name, text] : texts)
+    if (!text.empty()) more[name] = text;
+  if (row.queued_us > 0) more["queued_us"] = row.queued_us;
+  if (row.injected_us > 0) more["injected_us"] = row.injected_us;
+  return more.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
@@ -163,7 +179,8 @@ Result<> Window::add(const SpanRow& row) {
   add.bind(21, row.user);
   add.bind(22, row.request_id);
   add.bind(23, static_cast<std::int64_t>(row.failed()));
-  add.bind(24, row.extra);
+  const std::string more = row.extra.empty() ? more_of(row) : "";
+  add.bind(24, row.extra.empty() ? std::string_view(more) : row.extra);
   ++spans_uncommitted_;
   return add.run();
 }

@@ -105,6 +105,14 @@ std::optional<Admission::Time> Admission::next_expiry() {
   return next;
 }
 
+Admission::Busiest Admission::busiest() const {
+  Busiest most;
+  for (const auto& [name, caller] : callers_) {
+    if (caller.running + caller.waiting > most.running + most.waiting) most = {name, caller.running, caller.waiting};
+  }
+  return most;
+}
+
 Admission::Caller& Admission::caller_of(std::string_view name) {
   const auto found = callers_.find(name);
   return found != callers_.end() ? found->second : callers_.try_emplace(std::string(name)).first->second;

@@ -69,6 +69,13 @@ class Admission {
   // When `expire` has something to do if nothing happens before; nothing while nobody waits.
   std::optional<Time> next_expiry();
 
+  // Who has most places and waiting requests together; the name lives until `configure`. O(callers).
+  struct Busiest {
+    std::string_view caller;
+    std::uint32_t running = 0, waiting = 0;
+  };
+  Busiest busiest() const;
+
   std::uint32_t running() const { return running_; }
   std::uint32_t waiting() const { return static_cast<std::uint32_t>(waiters_.size()); }
   const AdmissionLimits& limits() const { return limits_; }

@@ -149,6 +149,7 @@ std::optional<ContractedExchange::Refused> ContractedExchange::judge(std::option
 net::Task<> ContractedExchange::refuse(const Problem& problem) {
   visit_.status = problem.status;
   visit_.cause = facts(RefusalCause::contract).name;
+  visit_.detail = sentence_of(problem);
   http::Response response;
   response.status = problem.status;
   response.fields.add("content-type", "application/problem+json");

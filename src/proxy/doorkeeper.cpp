@@ -47,17 +47,23 @@ net::Task<std::optional<Why>> Doorkeeper::wait(std::string_view caller, Admissio
   arm();
   if (!waiter.expired) co_return Why{RefusalCause::timed_out, "its time was over before it had a place"};
   const AdmissionLimits& limits = admission_.limits();
-  co_return Why{RefusalCause::overloaded,
-                fmt::format("no place in time: {} of {} serve {}, of {} at most, and {} wait", admission_.running(),
-                            limits.max, caller, limits.per_caller, admission_.waiting())};
+  co_return Why{RefusalCause::overloaded, fmt::format("no place in time for {}, which may have {} at once: {}", caller,
+                                                      limits.per_caller, occupancy())};
 }
 
 Why Doorkeeper::full(Admission::Answer answer, std::string_view caller) const {
   const AdmissionLimits& limits = admission_.limits();
-  if (answer == Admission::Answer::full) {
-    return {RefusalCause::overloaded, fmt::format("{} requests wait already", admission_.waiting())};
-  }
-  return {RefusalCause::overloaded, fmt::format("{} requests of {} wait already", limits.queue_per_caller, caller)};
+  if (answer == Admission::Answer::full) return {RefusalCause::overloaded, occupancy()};
+  return {RefusalCause::overloaded,
+          fmt::format("{} requests of {} wait, as many as may: {}", limits.queue_per_caller, caller, occupancy())};
+}
+
+std::string Doorkeeper::occupancy() const {
+  const AdmissionLimits& limits = admission_.limits();
+  const auto busiest = admission_.busiest();
+  return fmt::format("{} of at most {} requests are served and {} of at most {} wait, most of them of {} ({} and {})",
+                     admission_.running(), limits.max, admission_.waiting(), limits.queue, busiest.caller,
+                     busiest.running, busiest.waiting);
 }
 
 void Doorkeeper::leave(std::string_view caller) {

@@ -50,6 +50,7 @@ class Doorkeeper {
   net::Task<std::optional<Why>> wait(std::string_view caller, Admission::Ticket ticket, ServerExchange& exchange,
                                      net::Deadline deadline);
   Why full(Admission::Answer answer, std::string_view caller) const;
+  std::string occupancy() const;  // who has the places and waits for them, for a person
   void leave(std::string_view caller);
   void admit(Admission::Ticket ticket);
   static void expire(void* self);

@@ -312,6 +312,7 @@ void GrpcContractedExchange::conclude() {
   visit_.status = visit_.grpc() ? http_status_of(broken_->status) : 415;
   if (visit_.grpc()) visit_.grpc_status = static_cast<int>(broken_->status);
   visit_.cause = facts(RefusalCause::contract).name;
+  visit_.detail = fmt::format("the contract: {}", broken_->detail);
   visit_.broke_off = false;
 }
 

@@ -289,7 +289,9 @@ net::Task<> InnerDoor::let_in(ServerExchange& exchange, Visit& visit, const Entr
   }
   Doorkeeper::Place place;
   if (exchange.request().protocol.empty()) {
+    const auto came = core_.loop.now();
     auto refused = co_await doorkeeper_.enter(place, visit.caller, exchange, entrant.deadline);
+    visit.queued = core_.loop.now() - came;
     if (refused) co_return co_await refuse_with(exchange, visit, std::move(*refused));
   }
   OpenRequests::Entry open;

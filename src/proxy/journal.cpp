@@ -96,6 +96,11 @@ void Journal::finish(const Visit& visit) {
   span.bytes_sent = visit.bytes_sent;
   span.bytes_received = visit.bytes_received;
   span.attempts = visit.attempts;
+  span.detail = visit.detail;
+  span.rule = visit.rule;
+  span.no_retry = visit.no_retry;
+  span.queued = visit.queued;
+  span.injected = visit.injected;
   records_->append(span);
 }
 

@@ -46,6 +46,11 @@ struct Visit {
   bool grpc() const { return protocol == "grpc"; }
   // From now on nothing that `hiding` hides is written down. `seen` is the path as the callee is asked for it.
   void hide(const contracts::PathMask* hiding, std::string_view seen);
+  // Nobody will ask why.
+  bool is_plain() const {
+    return cause.empty() && fell_back.empty() && attempts == 1 && status < 400 && grpc_status <= 0 &&
+           injected.count() == 0;
+  }
   // The head of the answer came, or the raw connection stands.
   void answer_began();
 
@@ -58,6 +63,11 @@ struct Visit {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint32_t attempts = 1;
+  std::string detail;         // more of the cause, for a person
+  std::string rule;           // of the call; "" where no call was chosen
+  std::string_view no_retry;  // static: why what failed was not tried once more
+  net::Duration queued{};     // for a place with the own program
+  net::Duration injected{};   // delay that the manifest asks for
   bool answered = false;
   telemetry::EdgeCounts* edge = nullptr;  // the journal's, from begin() on; null while it is paused
 };

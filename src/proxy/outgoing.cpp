@@ -45,7 +45,11 @@ net::Task<bool> inject_fault(Core& core, Outgoing& outgoing, net::Deadline deadl
                              const RelayRules& rules) {
   const DrawShare draw = [&core] { return static_cast<std::uint32_t>(core.journal.draw(kWhole)); };
   const InjectedFault fault = choose_fault(outgoing.declared.resilience.faults, outgoing.request.fields, draw);
-  if (fault.delay.count() > 0) co_await net::sleep(core.loop, std::min(deadline, core.loop.in(fault.delay)));
+  if (fault.delay.count() > 0) {
+    co_await net::sleep(core.loop, std::min(deadline, core.loop.in(fault.delay)));
+    outgoing.visit.injected = fault.delay;
+    outgoing.visit.detail = fmt::format("the manifest injects this delay into {}", outgoing.declared.edge.id);
+  }
   Refusal refusal;
   if (revoked) {
     refusal.reason = "the rule that allowed this has been withdrawn";
@@ -59,6 +63,14 @@ net::Task<bool> inject_fault(Core& core, Outgoing& outgoing, net::Deadline deadl
   co_await refuse_with(outgoing, std::move(refusal), rules);
   co_return false;
 }
+
+// At the end of what has to be explained; of most requests nothing has, and no name is copied.
+struct RuleIsNamed {
+  Outgoing& outgoing;
+  ~RuleIsNamed() {
+    if (!outgoing.visit.is_plain()) outgoing.visit.rule = outgoing.declared.edge.id;
+  }
+};
 
 // The service that a split or the fallback of `declared` names.
 const Upstream* find_named(const Snapshot& snapshot, const Upstream& declared, std::string_view service,
@@ -113,6 +125,7 @@ bool leads_to(const Upstream& declared, std::string_view service) {
 }
 
 net::Task<> carry(Core& core, Outgoing& outgoing, Flight& flight, const RelayRules& rules) {
+  const RuleIsNamed named{outgoing};
   bool revoked = false;
   flight.revoke = [&revoked] { revoked = true; };
   core.flights.add(flight);

@@ -51,7 +51,7 @@ net::Task<> relay(ServerExchange& down, http::Request& request, Destination& des
 
 // Answers a request with a refusal. Caller, callee, method and path are taken from the visit where the refusal has
 // none. `edit` changes its head before it is sent; may be empty.
-net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop,
+net::Task<> refuse(ServerExchange& down, Refusal refusal, Visit& visit, Audience audience, std::string_view hop,
                    const std::function<void(http::Fields&)>& edit = {});
 
 }  // namespace bulkhead::proxy

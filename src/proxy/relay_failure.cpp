@@ -16,6 +16,19 @@ void name_parties(Refusal& refusal, const Visit& visit) {
   if (refusal.path.empty()) refusal.path = visit.path;
 }
 
+// Of a denial the decision's own record tells. What a client is told of its credential (RFC 6750 §3) stands in the
+// answer alone.
+void note_detail(const Refusal& refusal, const http::Fields& answer, Visit& visit) {
+  if (refusal.cause == RefusalCause::denied || !visit.detail.empty()) return;
+  visit.detail = refusal.reason;
+  constexpr std::string_view kDescription = "error_description=\"";
+  const std::string_view challenge = answer.find("www-authenticate").value_or("");
+  const std::size_t at = challenge.find(kDescription);
+  if (!visit.detail.empty() || at == std::string_view::npos) return;
+  const std::string_view rest = challenge.substr(at + kDescription.size());
+  visit.detail = rest.substr(0, rest.find('"'));
+}
+
 std::string fallback_status(const RelayRules& rules, const Why& why) {
   const bool stranger = rules.audience == Audience::stranger;
   return http::format_proxy_status(
@@ -79,12 +92,19 @@ net::Task<bool> Relay::may_repeat(TryOutcome outcome) {
   if (outcome.never_sent) co_return body_.replayable();
   // Who waited for minutes in vain does not wait as long again.
   if (timed_out_ && !bounds_tries()) co_return false;
-  if (!retry_ || retry_->repetitions() >= terms_.call->settings().retries.max) co_return false;
+  if (!retry_) co_return false;
+  if (retry_->repetitions() >= terms_.call->settings().retries.max) {
+    if (retry_->repetitions() > 0) visit_.no_retry = name_of(RetryAction::Kind::tried_enough);
+    co_return false;
+  }
   if (!body_.replayable()) retry_->not_replayable();
   constexpr std::size_t kFine = std::size_t{1} << 24U;
   const double chance = static_cast<double>((*terms_.draw)(kFine)) / kFine;
   const RetryAction action = retry_->decide(outcome, chance, loop_.now());
-  if (action.kind != RetryAction::Kind::again) co_return false;
+  if (action.kind != RetryAction::Kind::again) {
+    visit_.no_retry = name_of(action.kind);
+    co_return false;
+  }
   const auto pause = loop_.in(action.pause);
   if (pause >= terms_.deadline) co_return false;
   co_await net::sleep(loop_, pause);
@@ -147,12 +167,16 @@ net::Task<Relay::Next> Relay::settle(Why why) {
 net::Task<Relay::Next> Relay::fall_back(const Why& why) {
   if (terms_.fallback == nullptr || fallback_ || is_tunnel()) co_return Next::over;
   if (terms_.fallback->status != 0) {
+    visit_.detail = why.detail;
     co_await answer_instead(why);
     co_return Next::over;
   }
   if (!body_.replayable() || past_deadline()) co_return Next::over;
   fallback_ = terms_.fall_back_to();
-  if (fallback_) visit_.fell_back = facts(why.cause).name;
+  if (fallback_) {
+    visit_.fell_back = facts(why.cause).name;
+    visit_.detail = why.detail;
+  }
   co_return fallback_ ? Next::again : Next::over;
 }
 
@@ -185,12 +209,13 @@ net::Task<> Relay::answer_refusal(Why why) {
   co_await refuse(down_, std::move(refusal), visit_, rules_.audience, rules_.hop_name, rules_.edit_answer);
 }
 
-net::Task<> refuse(ServerExchange& down, Refusal refusal, const Visit& visit, Audience audience, std::string_view hop,
+net::Task<> refuse(ServerExchange& down, Refusal refusal, Visit& visit, Audience audience, std::string_view hop,
                    const std::function<void(http::Fields&)>& edit) {
   name_parties(refusal, visit);
   const bool grpc = visit.grpc();
   RefusalAnswer answer = render(refusal, audience, hop, grpc);
   if (edit) edit(answer.head.fields);
+  note_detail(refusal, answer.head.fields, visit);
   const bool end = answer.body.empty();
   const auto sent = co_await down.send_head(std::move(answer.head), end);
   if (!sent || end) co_return;

@@ -79,9 +79,9 @@ std::chrono::nanoseconds RetryPolicy::pause(double chance) const {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(chance * std::min(doubled, most)));
 }
 
-std::string to_string(const RetryAction& action) {
+std::string_view name_of(RetryAction::Kind kind) {
   using enum RetryAction::Kind;
-  switch (action.kind) {
+  switch (kind) {
     case again: break;
     case no_failure: return "no failure";
     case not_replayable: return "not replayable";
@@ -90,6 +90,11 @@ std::string to_string(const RetryAction& action) {
     case tried_enough: return "tried enough";
     case budget_is_spent: return "budget is spent";
   }
+  return "again";
+}
+
+std::string to_string(const RetryAction& action) {
+  if (action.kind != RetryAction::Kind::again) return std::string(name_of(action.kind));
   if (action.pause.count() == 0) return "again at once";
   return "again after " + manifest::to_string(std::chrono::ceil<manifest::Duration>(action.pause));
 }

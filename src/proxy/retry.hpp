@@ -83,6 +83,7 @@ struct RetryAction {
   std::chrono::nanoseconds pause{0};
   bool operator==(const RetryAction&) const = default;
 };
+std::string_view name_of(RetryAction::Kind kind);  // "again", "budget is spent"
 std::string to_string(const RetryAction& action);  // "again at once", "again after 25ms", "not idempotent", ...
 
 // One for each request.

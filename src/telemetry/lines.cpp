@@ -192,6 +192,13 @@ class Line {
   char* end_;
 };
 
+constexpr std::size_t kMostDetail = 400;
+constexpr std::chrono::milliseconds kQueued{1};  // less is no waiting
+
+std::int64_t whole_micros(std::chrono::nanoseconds time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+}
+
 }  // namespace
 
 std::string edge_members(std::string_view caller, std::string_view callee, std::uint16_t port) {
@@ -205,7 +212,7 @@ std::string edge_members(std::string_view caller, std::string_view callee, std::
 std::string_view to_line(const Span& span) {
   Line line("{\"type\":\"span\"");
   line.number(",\"start_us\":", unix_micros(span.start));
-  line.number(",\"us\":", std::chrono::duration_cast<std::chrono::microseconds>(span.duration).count());
+  line.number(",\"us\":", whole_micros(span.duration));
   line.id(",\"trace\":", span.context.trace_id);
   line.id(",\"span\":", span.context.span_id);
   if (span.parent) line.id(",\"parent\":", *span.parent);
@@ -224,6 +231,11 @@ std::string_view to_line(const Span& span) {
   if (span.bytes_sent != 0) line.number(",\"sent\":", static_cast<std::int64_t>(span.bytes_sent));
   if (span.bytes_received != 0) line.number(",\"received\":", static_cast<std::int64_t>(span.bytes_received));
   if (span.attempts != 1) line.number(",\"attempts\":", span.attempts);
+  line.text(",\"detail\":", span.detail.substr(0, kMostDetail));
+  line.text(",\"rule\":", span.rule);
+  line.text(",\"no_retry\":", span.no_retry);
+  if (span.queued >= kQueued) line.number(",\"queued_us\":", whole_micros(span.queued));
+  if (span.injected.count() > 0) line.number(",\"injected_us\":", whole_micros(span.injected));
   return line.end();
 }
 

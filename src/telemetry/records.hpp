@@ -44,6 +44,11 @@ struct Span {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint32_t attempts = 1;
+  std::string_view detail;    // more of the cause, for a person; nothing of a header's value or a body
+  std::string_view rule;      // of the call, where something of it is to be explained: "checkout.calls.payments"
+  std::string_view no_retry;  // why what failed was not tried once more: "budget is spent"; static
+  std::chrono::nanoseconds queued{};    // of `duration`: until there was a place
+  std::chrono::nanoseconds injected{};  // of `duration`: because the manifest asks for it
 };
 
 // An attempt that policy refused, or would have.

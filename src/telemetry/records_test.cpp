@@ -176,6 +176,18 @@ TEST(Lines, ASpanIsOneJsonObjectWithoutTheQuery) {
   EXPECT_EQ(json["callee"], "payments");
   EXPECT_EQ(json["port"], 8080);
   EXPECT_EQ(json["status"], 201);
+  for (const char* member : {"detail", "rule", "no_retry", "queued_us", "injected_us"})
+    EXPECT_FALSE(json.contains(member)) << member << " is for what needs explaining";
+}
+
+TEST(Lines, WhatNeedsExplainingIsBounded) {
+  Span span;
+  const std::string detail(5'000, 'x');
+  span.detail = detail;
+  span.queued = std::chrono::microseconds(999);
+  const auto json = nlohmann::json::parse(to_line(span));
+  EXPECT_EQ(json["detail"].get<std::string>().size(), 400U);
+  EXPECT_FALSE(json.contains("queued_us")) << "less than a millisecond is no waiting";
 }
 
 TEST(Lines, TextOfAnyLengthIsWholeAndALongLineFindsRoom) {

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -211,6 +212,41 @@ class Telemetry(harness.Case):
         harness.until(lambda: self.graph(app, "web", "orders")["requests"] == 14, what="fourteen calls, each once")
         self.assertEqual(len(self.ask(app, "/api/v1/traces?route=/ask&limit=100")["traces"]), 14)
         self.assertTrue(json.loads(app.run("status", "--json").stdout)["settled"])
+
+    def test_a_clock_that_is_set_back_and_forth_loses_nothing(self):
+        app = self.begin()
+        with harness.Load(app, "/ask?url=http://orders/items/1", clients=2):
+            now, hour = time.time_ns() // 1000, 3_600_000_000
+            steps = [0, -hour, hour, 0, -3 * hour, 0]  # how far the clock of a sidecar is off, one stretch after the other
+            spans, counts = [], []
+            for stretch, off in enumerate(steps):
+                for each in range(50):
+                    at = stretch * 50 + each
+                    spans.append({"type": "span", "start_us": now + off + at, "us": 500, "trace": f"{at + 1:032x}", "span": f"{at + 1:016x}", "hop": "inner",
+                                  "caller": "web", "callee": "ghost", "instance": "ghost-1", "port": 8080, "protocol": "h2", "method": "GET", "path": f"/stepped/{at}", "status": 200})
+                so_far = len(spans)
+                counts.append({"denied": [], "edges": [{"causes": {}, "classes": [0, 0, so_far, 0, 0, 0], "errors": 0, "from": "web", "to": "ghost", "port": 8080, "side": "callee", "open": 0,
+                                                        "requests": so_far, "sent": 0, "received": 0, "unanswered": 0, "histogram": f"v1;{so_far};{5315 * so_far};5315;265:{so_far},"}],
+                               "learned": [], "since_us": now, "time_us": now + off + len(spans), "type": "counts"})
+            records = app.directory / "b/state" / app.name / "records/ghost-1"
+            with records.open("w") as file:
+                for stretch, _ in enumerate(steps):
+                    if stretch == 3:  # and another collector reads on in the middle
+                        file.flush()
+                        os.kill(self.collector_pid(app), signal.SIGKILL)
+                    file.writelines(json.dumps(line, separators=(",", ":")) + "\n" for line in [*spans[50 * stretch:][:50], counts[stretch]])
+        whole = f"from={now // 1000 - 5 * 3_600_000}&to={now // 1000 + 2 * 3_600_000}"
+
+        def edge():
+            edges = (self.ask(app, f"/api/v1/graph?{whole}", may_fail=True) or {"edges": []})["edges"]
+            return next((each for each in edges if each["to"] == "ghost"), {"requests": 0})
+
+        harness.until(lambda: edge()["requests"] == 300, what="every call of it, each once")
+        harness.until(lambda: len(self.ask(app, f"/api/v1/traces?route=/stepped&limit=500&{whole}")["traces"]) == 300, what="every span of it, each once")
+        for at in (1, 75, 125, 225, 300):
+            self.assertEqual(len(self.ask(app, f"/api/v1/traces/{at:032x}")["trace"]["spans"]), 1)
+        recent = [each["path"] for each in self.ask(app, "/api/v1/traces?route=/stepped&limit=500")["traces"]]
+        self.assertEqual(len(recent), 150, "those whose clock was right are in the last minutes")
 
     @harness.needs_root
     def test_a_full_disk_stops_no_request_and_what_it_took_is_counted(self):

@@ -161,6 +161,12 @@ export interface Span {
   status?: number;
   grpc_status?: number;
   cause?: string;
+  detail?: string; // more of the cause, for a person
+  rule?: string; // of the call, where something of it is to be explained
+  no_retry?: string; // why what failed was not tried once more
+  queued_us?: number; // of its time: until there was a place
+  injected_us?: number; // of its time: as the manifest asks
+  skew_us?: number; // its clock was ahead by so much, and it was moved to where it must have been
   fell_back?: boolean | string;
   start_us: number;
   duration_us: number;
@@ -176,6 +182,7 @@ export interface Span {
 }
 
 export interface Decision {
+  inferred?: {confidence: number}; // that it belongs to this trace follows from its time
   at_us: number;
   kind: "request" | "dial" | "name";
   subject: string;
@@ -218,7 +225,7 @@ export interface Why {
   window: Window;
   trace: string;
   summary: string;
-  cause?: {what: string; service?: string; text: string; span?: string; rule?: string; rule_at?: string};
+  cause?: {what: string; service?: string; text: string; span?: string; rule?: string; rule_at?: string; trace?: string; next?: string};
   steps: {at_us: number; duration_us: number; depth: number; span?: string; text: string}[];
 }
 

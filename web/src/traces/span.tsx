@@ -6,6 +6,7 @@ import {titleOf, type Row} from "./tree";
 
 export function SpanPanel({row, trace, onClose}: {row: Row; trace: Trace; onClose: () => void}) {
   const {span, inner} = row;
+  const skew = span.skew_us ?? inner?.skew_us;
   return (
     <aside className="spanpanel" aria-label="Span">
       <div className="title">
@@ -25,12 +26,18 @@ export function SpanPanel({row, trace, onClose}: {row: Row; trace: Trace; onClos
       <dl className="facts">
         <Fact name="Answer" value={span.status !== undefined ? String(span.status) : undefined} />
         <Fact name="gRPC status" value={span.grpc_status !== undefined ? String(span.grpc_status) : undefined} />
-        <Fact name="Cause" value={words(span.cause)} />
+        <Fact name="Cause" value={words(span.cause ?? inner?.cause)} />
+        <Fact name="In detail" value={span.detail ?? inner?.detail} />
+        <Fact name="Rule" value={span.rule} mono />
         <Fact name="After" value={duration(row.at_us)} />
         <Fact name="Took" value={duration(span.duration_us)} />
         {inner && <Fact name="On the way" value={`${duration(row.way_us)} until its sidecar had it`} />}
         {inner && <Fact name="In the callee" value={duration(inner.duration_us)} />}
         <Fact name="Attempts" value={(span.attempts ?? 1) > 1 ? String(span.attempts) : undefined} />
+        <Fact name="Not tried again" value={span.no_retry} />
+        <Fact name="In the queue" value={(inner ?? span).queued_us ? duration((inner ?? span).queued_us!) : undefined} />
+        <Fact name="Delayed" value={span.injected_us ? `${duration(span.injected_us)}, as the manifest asks` : undefined} />
+        <Fact name="Its clock" value={skew ? `${duration(Math.abs(skew))} ${skew > 0 ? "ahead" : "behind"}; it was moved to where it must have been` : undefined} />
         <Fact name="Fell back" value={span.fell_back ? (typeof span.fell_back === "string" ? span.fell_back : "yes") : undefined} />
         <Fact name="Began" value={clock(span.start_us / 1000, true)} />
         <Fact name="Protocol" value={span.protocol} />

@@ -71,7 +71,10 @@ export function Waterfall({trace, all, shown, closed, logs, chosen, cause, onCho
 
 function SpanRow({row, total, open, chosen, tabbed, cause, onChoose, onToggle}: {row: Row; total: number; open: boolean; chosen: boolean; tabbed: boolean; cause: boolean; onChoose: (id: string) => void; onToggle: (id: string) => void}) {
   const {span} = row;
-  const bad = failed(span);
+  const refused = span.cause ?? row.inner?.cause;
+  const bad = failed(span) || refused !== undefined;
+  const queued = (row.inner ?? span).queued_us ?? 0;
+  const skew = span.skew_us ?? row.inner?.skew_us ?? 0;
   const left = (100 * row.at_us) / total;
   const width = Math.max(0.25, (100 * span.duration_us) / total);
   const way = span.duration_us > 0 ? Math.min(100, (100 * row.way_us) / span.duration_us) : 0;
@@ -94,19 +97,32 @@ function SpanRow({row, total, open, chosen, tabbed, cause, onChoose, onToggle}: 
         )}
         <b className={span.kind === "program" ? "program" : ""}>{whoOf(span)}</b>
         <span className="clip second">{titleOf(span)}</span>
+        {cause && <Pill tone="bad">cause</Pill>}
         {row.attempt && (
           <Pill tone={bad ? "warn" : ""}>
             attempt {row.attempt.n} of {row.attempt.of}
           </Pill>
         )}
-        {!row.attempt && (span.attempts ?? 1) > 1 && <Pill tone="warn">{span.attempts} attempts</Pill>}
+        {!row.attempt && (span.attempts ?? 1) > 1 && (
+          <Pill tone="warn">
+            {span.attempts} attempts{span.no_retry ? `, ${span.no_retry}` : ""}
+          </Pill>
+        )}
+        {queued > 0 && <Pill tone="warn">queued {duration(queued)}</Pill>}
+        {(span.injected_us ?? 0) > 0 && <Pill>delayed {duration(span.injected_us!)} by the manifest</Pill>}
+        {skew !== 0 && (
+          <Pill tone="warn">
+            moved: clock {duration(Math.abs(skew))} {skew > 0 ? "ahead" : "behind"}
+          </Pill>
+        )}
         {span.inferred && <Pill>inferred {percent(span.inferred.confidence, 1)}</Pill>}
-        {span.cause && <Pill tone={span.status === 403 ? "bad" : "warn"}>{words(span.cause)}</Pill>}
-        {span.status !== undefined && span.status >= 400 && !span.cause && <Pill tone={span.status >= 500 ? "warn" : ""}>{span.status}</Pill>}
+        {refused && <Pill tone={span.status === 403 ? "bad" : "warn"}>{words(refused)}</Pill>}
+        {span.status !== undefined && span.status >= 400 && !refused && <Pill tone={span.status >= 500 ? "warn" : ""}>{span.status}</Pill>}
       </span>
-      <span className="when" role="gridcell" aria-label={`after ${duration(row.at_us)}, took ${duration(span.duration_us)}${row.way_us > 0 ? `, of which ${duration(row.way_us)} on the way` : ""}`}>
+      <span className="when" role="gridcell" aria-label={`took ${duration(span.duration_us)}${row.way_us > 0 ? `, ${duration(row.way_us)} on the way` : ""}, after ${duration(row.at_us)}`}>
         <i className={`spanbar ${span.kind}${bad ? " warn" : ""}${span.status === 403 ? " bad" : ""}`} style={{left: `${left}%`, width: `${width}%`}}>
           {way > 0.5 && <i className="way" style={{width: `${way}%`}} />}
+          {queued > 0 && <i className="way queue" style={{left: `${way}%`, width: `${Math.min(100 - way, (100 * queued) / Math.max(1, span.duration_us))}%`}} />}
           {span.events?.map((event) => <i key={`${event.at_us} ${event.name}`} className="event" style={{left: `${(100 * (event.at_us - span.start_us)) / Math.max(1, span.duration_us)}%`}} />)}
         </i>
         <small aria-hidden="true" className={side === "within" ? `within${bad ? " warn" : ""}` : ""} style={side === "before" ? {right: `${100 - left}%`} : side === "within" ? {right: `${100 - left - width}%`} : {left: `${left + width}%`}}>
@@ -143,6 +159,7 @@ function DenialRow({denial, depth, trace, total}: {denial: Decision; depth: numb
     <div className="spanrow line denied" role="row" aria-level={depth + 1}>
       <span className="what" role="gridcell" style={{paddingLeft: 27 + depth * 14}}>
         <Pill tone="bad">{denial.verdict}</Pill>
+        {denial.inferred && <Pill>inferred {percent(denial.inferred.confidence, 1)}</Pill>}
         <a className="clip" href={href(["access", "decisions"], {trace: trace.id, service: denial.subject})}>
           {denial.subject} → {denial.object || "unknown"} {denial.action}
         </a>

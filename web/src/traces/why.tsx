@@ -4,15 +4,19 @@ import {duration} from "../format";
 import {href} from "../route";
 import {Pill, words} from "../ui/marks";
 
+// Somebody was told no; everything else went wrong.
+const REFUSALS = new Set(["denied", "undeclared_call", "contract", "user_token", "user_token_expired"]);
+
 export function WhyCard({why, onSpan}: {why: Why; onSpan: (span: string) => void}) {
   const {cause} = why;
+  const tone = cause && (REFUSALS.has(cause.what) ? "bad" : "warn");
   return (
-    <section className={`panel why${cause ? (cause.rule || cause.what === "denied" ? " bad" : " warn") : ""}`} aria-label="Why">
+    <section className={`panel why ${tone ?? ""}`} aria-label="Why">
       <div className="body">
         <p className="summary">{why.summary}</p>
         {cause && (
           <div className="row wrap cause">
-            <Pill tone={cause.rule || cause.what === "denied" ? "bad" : "warn"}>{words(cause.what)}</Pill>
+            <Pill tone={tone}>{words(cause.what)}</Pill>
             <span>{cause.text}</span>
             {cause.span && (
               <button type="button" className="button bare" onClick={() => onSpan(cause.span!)}>
@@ -26,8 +30,10 @@ export function WhyCard({why, onSpan}: {why: Why; onSpan: (span: string) => void
               </a>
             )}
             {cause.rule_at && <code className="quiet">{cause.rule_at}</code>}
+            {cause.trace && <a href={href(["traces", cause.trace])}>The trace before it</a>}
           </div>
         )}
+        {cause?.next && <p className="second">What helps: {cause.next}</p>}
         {why.steps.length > 0 && (
           <details>
             <summary>Step by step ({why.steps.length})</summary>
