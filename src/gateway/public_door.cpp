@@ -420,6 +420,8 @@ net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& vi
   proxy::Refusal refusal;
   refusal.cause = cause;
   if (errand != nullptr) refusal.told = told(*errand);
+  if (errand != nullptr && errand->verdict.refused_by != nullptr) visit.detail = to_string(*errand->verdict.refused_by);
+  if (errand != nullptr && errand->challenge) visit.detail = errand->challenge->description;
   const auto edit = [&](http::Fields& fields) {
     if (errand == nullptr) return fields.set("x-request-id", visit.trace.request_id);
     edit_answer(*errand, fields);

@@ -16,17 +16,9 @@ void name_parties(Refusal& refusal, const Visit& visit) {
   if (refusal.path.empty()) refusal.path = visit.path;
 }
 
-// Of a denial the decision's own record tells. What a client is told of its credential (RFC 6750 §3) stands in the
-// answer alone.
-void note_detail(const Refusal& refusal, const http::Fields& answer, Visit& visit) {
-  if (refusal.cause == RefusalCause::denied || !visit.detail.empty()) return;
-  visit.detail = refusal.reason;
-  constexpr std::string_view kDescription = "error_description=\"";
-  const std::string_view challenge = answer.find("www-authenticate").value_or("");
-  const std::size_t at = challenge.find(kDescription);
-  if (!visit.detail.empty() || at == std::string_view::npos) return;
-  const std::string_view rest = challenge.substr(at + kDescription.size());
-  visit.detail = rest.substr(0, rest.find('"'));
+// Of a denial the decision's own record tells.
+void note_detail(const Refusal& refusal, Visit& visit) {
+  if (refusal.cause != RefusalCause::denied && visit.detail.empty()) visit.detail = refusal.reason;
 }
 
 std::string fallback_status(const RelayRules& rules, const Why& why) {
@@ -215,7 +207,7 @@ net::Task<> refuse(ServerExchange& down, Refusal refusal, Visit& visit, Audience
   const bool grpc = visit.grpc();
   RefusalAnswer answer = render(refusal, audience, hop, grpc);
   if (edit) edit(answer.head.fields);
-  note_detail(refusal, answer.head.fields, visit);
+  note_detail(refusal, visit);
   const bool end = answer.body.empty();
   const auto sent = co_await down.send_head(std::move(answer.head), end);
   if (!sent || end) co_return;
