@@ -72,7 +72,11 @@ struct Overview {
   std::vector<json> sorted() const {
     std::vector<json> all;
     for (const auto& [kind, cause] : causes) all.push_back(cause);
-    std::ranges::stable_sort(all, std::greater(), [](const json& cause) { return cause["count"].get<int>(); });
+    const auto by_count = [](const json& left, const json& right) {
+      const int many = left["count"].get<int>(), other = right["count"].get<int>();
+      return many != other ? many > other : left.value("text", "") < right.value("text", "");
+    };
+    std::sort(all.begin(), all.end(), by_count);
     return all;
   }
 };

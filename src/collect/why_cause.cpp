@@ -193,12 +193,12 @@ Cause failure(const Evidence& evidence, const Node& root, const Node& node) {
 }
 
 // Of several tries the one that was served when it was attempted.
-const SpanRecord& serving(const SpanTree& tree, const DenialRecord& attempt, const SpanRecord& otherwise) {
+const SpanRecord* serving(const SpanTree& tree, const DenialRecord& attempt, const SpanRecord* otherwise) {
   for (const Node* node : tree.in_order()) {
     const SpanRecord& span = *node->span;
     if (span.hop == "inner" && span.callee == attempt.subject && span.start_us <= attempt.at_us &&
         attempt.at_us <= node->end_us())
-      return span;
+      return &span;
   }
   return otherwise;
 }
@@ -212,7 +212,7 @@ std::optional<Cause> cause_of_failure(const Evidence& evidence, const SpanTree& 
     return of_denial(evidence, *denial, span.id);
   if (span.cause.empty()) {  // a program that may not dial fails of it without a span
     if (const DenialRecord* attempt = attempt_of(evidence, span))
-      return of_denial(evidence, *attempt, serving(tree, *attempt, span).id);
+      return of_denial(evidence, *attempt, serving(tree, *attempt, &span)->id);
   }
   // What was refused before it reached a program is neither its fault nor a try of it.
   const bool reached = span.cause.empty() || span.cause == "broken_off" || span.cause == "bad_answer" ||
