@@ -2,6 +2,7 @@
 
 // Reads the store's windows. One thread; each window's file is opened once and kept open while the store has it.
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,7 +27,7 @@ class WindowReader {
 
   // Compiled once. To be reset() after use.
   Result<Statement*> statement(const std::string& sql);
-  // "" for 0 and for a number that nobody gave.
+  // "" for 0 and for a number that nobody gave. Lives as long as this.
   std::string_view name(std::int64_t number);
   // 0: nothing here has it.
   std::int64_t number(std::string_view name);
@@ -39,7 +40,7 @@ class WindowReader {
   Result<std::int64_t> fact(const char* name);
   Database database_;
   std::map<std::string, Statement> statements_;
-  std::vector<std::string> names_{""};
+  std::deque<std::string> names_{""};  // which stay where they are: name() lends them
   std::map<std::string, std::int64_t, std::less<>> numbers_;
   bool sealed_ = false;
 };

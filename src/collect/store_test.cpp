@@ -115,6 +115,23 @@ TEST_F(StoreTest, TracesAreFoundByWhatTheyAre) {
   EXPECT_THAT(paths_found(store, "to=1000&from=0"), IsEmpty());
 }
 
+TEST_F(StoreTest, ANameThatWasLentStaysWhereItIsWhileOthersComeAndAreRead) {
+  const auto store = open();
+  in_transaction(store->window(), [&] { add_request(store->window(), 1, "a", 200, 1'000); });
+  Reader reader(store);
+  const auto windows = reader.windows({kNow - 1000, kNow + 1000}, not_seen_);
+  ASSERT_EQ(windows.size(), 1U);
+  const std::int64_t number = windows[0]->number("a");
+  ASSERT_NE(number, 0);
+  const std::string_view lent = windows[0]->name(number);
+  in_transaction(store->window(), [&] {
+    for (unsigned i = 0; i < 300; ++i) add_request(store->window(), 2, fmt::format("service-{}", i), 200, 1'000);
+  });
+  EXPECT_NE(windows[0]->number("service-299"), 0);
+  EXPECT_EQ(lent, "a");
+  EXPECT_EQ(lent.data(), windows[0]->name(number).data());
+}
+
 TEST_F(StoreTest, AWholeTraceHasItsSpansDecisionsAndLogs) {
   const auto store = open();
   in_transaction(store->window(), [&] {
