@@ -151,7 +151,7 @@ class Answers(harness.Case):
 
     def test_trailers_go_both_ways(self):
         answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\nX-Sum: 8\r\n\r\n"
-        got = self.send(request("GET /", answer, CLOSE, "TE: trailers\r\nConnection: close, te\r\n"))
+        got = self.send(request("GET /", answer, KEEP, "TE: trailers\r\nConnection: close, te\r\n"))
         self.assertRegex(got, rb"(?i)\r\n0\r\nx-sum: 7\r\nx-sum: 8\r\n\r\n$")
         chunked = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\nX-Sum: 7\r\n\r\n"
         seen = json.loads(answers(self.send(chunked))[0][2])
