@@ -110,8 +110,7 @@ void measure_reading(const std::string& place, std::uint64_t spans) {
 
 void fill(const std::string& place, std::uint64_t spans) {
   const StoreOptions options{.directory = place + "/store",
-                             .keep = std::chrono::hours(24 * 365),
-                             .most_bytes = ~std::uint64_t{0},
+                             .kept = {std::chrono::hours(24 * 365), ~std::uint64_t{0}},
                              .window_most_spans = ~std::uint64_t{0}};
   const std::int64_t now = unix_ms();
   auto store = *Store::open(options, now - 3'600'000);
@@ -167,8 +166,8 @@ int main(int argc, char** argv) {
   measure_reading(place, std::min<std::uint64_t>(spans, 1'000'000));
   fill(place, spans);
   const std::int64_t now = unix_ms();
-  auto store = std::shared_ptr<const Store>(*Store::open(
-      {.directory = place + "/store", .keep = std::chrono::hours(24 * 365), .most_bytes = ~std::uint64_t{0}}, now));
+  auto store = std::shared_ptr<const Store>(
+      *Store::open({.directory = place + "/store", .kept = {std::chrono::hours(24 * 365), ~std::uint64_t{0}}}, now));
   Reader reader(store);
   std::vector<std::string> not_seen;
   std::mt19937_64 random(1);

@@ -75,10 +75,12 @@ Assets read_assets(const std::string& directory) {
   return assets;
 }
 
-Api::Api(net::Loop& loop, Intake& intake, Live& live, Visitors& visitors, Assets assets, std::string origin)
+Api::Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, Visitors& visitors, Assets assets,
+         std::string origin)
     : loop_(loop),
       intake_(intake),
       live_(live),
+      exporter_(exporter),
       visitors_(visitors),
       assets_(std::move(assets)),
       origin_(std::move(origin)),
@@ -86,6 +88,12 @@ Api::Api(net::Loop& loop, Intake& intake, Live& live, Visitors& visitors, Assets
       worker_(loop) {}
 
 Api::~Api() = default;
+
+std::vector<Family> Api::families() const {
+  std::vector<Family> all = live_.families(*application_, unix_millis() / 1000, intake_.lines());
+  exporter_.add_families(all);
+  return all;
+}
 
 void Api::set_application(json application) {
   application["version"] = ++version_;
@@ -235,8 +243,7 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
     const bool open = request.fields.joined("accept", ",").find("application/openmetrics-text") != std::string::npos;
     answer.type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                        : "text/plain; version=0.0.4; charset=utf-8";
-    answer.body = live_.metrics(*application_, unix_millis() / 1000, intake_.lines(),
-                                open ? MetricsFormat::open_metrics : MetricsFormat::prometheus);
+    answer.body = prometheus_text(families(), open ? MetricsFormat::open_metrics : MetricsFormat::prometheus);
     co_return answer;
   }
   if (path == "/api/v1/application") {
@@ -248,6 +255,8 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
   Answer answer;
   if (path == "/api/v1/usage") {
     answer.body = text_of(live_.usage());
+  } else if (path == "/api/v1/export") {
+    answer.body = text_of(exporter_.state());
   } else if (path == "/api/v1/reach") {
     answer = reach(query);
   } else {

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "collect/exporter.hpp"
 #include "collect/intake.hpp"
 #include "collect/live.hpp"
 #include "collect/question.hpp"
@@ -30,14 +31,19 @@ Assets read_assets(const std::string& directory);
 
 class Api {
  public:
-  // `intake` and `live` must outlive this, and every handle(). `origin`: "localhost:9400", of the TCP door; "" without.
-  Api(net::Loop& loop, Intake& intake, Live& live, Visitors& visitors, Assets assets, std::string origin);
+  // `intake`, `live` and `exporter` must outlive this, and every handle(). `origin`: "localhost:9400", of the TCP door;
+  // "" without.
+  Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, Visitors& visitors, Assets assets,
+      std::string origin);
   ~Api();
 
   // What is declared and runs, as the controller says it; null `controller` where it is away.
   void set_application(nlohmann::json application);
   void set_controller_away();
   const nlohmann::json& application() const { return *application_; }
+  const std::string& gateway() const { return gateway_name_; }
+  // What is measured, as it is now.
+  std::vector<Family> families() const;
 
   // `trusted`: it came over the Unix socket.
   net::Task<> handle(proxy::ServerExchange& exchange, bool trusted);
@@ -68,6 +74,7 @@ class Api {
   net::Loop& loop_;
   Intake& intake_;
   Live& live_;
+  const Exporter& exporter_;
   Visitors& visitors_;
   const Assets assets_;
   const std::string origin_;

@@ -89,9 +89,13 @@ net::Task<> Collector::begin() {
                                            },
                                            [](const std::string& text) { log_line("collector: {}", text); }});
   const std::string origin = tcp_ ? fmt::format("localhost:{}", tcp_.address().port()) : "";
-  api_ = std::make_unique<Api>(loop_, *intake_, live_, *visitors_, read_assets(hello_.collect->console), origin);
+  exporter_ = make_exporter();
+  api_ = std::make_unique<Api>(loop_, *intake_, live_, *exporter_, *visitors_, read_assets(hello_.collect->console),
+                               origin);
   if (application_.is_object()) api_->set_application(std::move(application_));
+  if (settings_.is_object()) take_settings(settings_);
   intake_->start();
+  gate_.spawn(exporter_->run());
   gate_.spawn(accept(unix_, true));
   if (tcp_) gate_.spawn(accept(tcp_, false));
   otlp_door_ = std::make_unique<OtlpDoor>(loop_, *intake_);
@@ -104,6 +108,21 @@ net::Task<> Collector::begin() {
     log_line("collector: what programs tell of themselves is not taken: {}", otlp.error().message);
   }
   gate_.spawn(tick());
+}
+
+void Collector::say_export() {
+  control_.send({{"type", "export"}, {"failing", exporter_ ? exporter_->failing() : ""}});
+}
+
+std::unique_ptr<Exporter> Collector::make_exporter() {
+  return std::make_unique<Exporter>(loop_, hello_.collect->store + "/export.json",
+                                    Exporter::Sources{
+                                        [this] { return intake_ ? intake_->store() : nullptr; },
+                                        [this] { return api_ ? api_->families() : std::vector<Family>(); },
+                                        [this] { return api_ ? api_->gateway() : std::string(); },
+                                        [](const std::string& text) { log_line("collector: {}", text); },
+                                        [this](const std::string&) { say_export(); },
+                                    });
 }
 
 net::Task<bool> Collector::take_lock() {
@@ -145,16 +164,34 @@ void Collector::greet() {
                  {"build", build_id()},
                  {"not_enforced", missing}});
   control_.send({{"type", "health"}, {"state", stopping_ ? "unready" : "ready"}, {"detail", ""}});
+  say_export();
 }
 
 void Collector::take(const std::string& type, const json& message) {
   if (type == "usage") return live_.take_usage(message);
+  if (type == "telemetry") return take_settings(message);
   if (type != "application" || !message.contains("application")) return;
   if (api_) {
     api_->set_application(message["application"]);
   } else {
     application_ = message["application"];
   }
+}
+
+void Collector::take_settings(const json& message) {
+  if (!exporter_) {
+    settings_ = message;
+    return;
+  }
+  auto settings = read_export(message.value("export", json()));
+  if (!settings) return log_line("collector: the controller: {}", settings.error().message);
+  exporter_->set(std::move(*settings));
+  const auto number = [&](const char* name) {
+    const auto found = message.find(name);
+    return found != message.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+  };
+  if (number("keep_ms") > 0 && number("most_bytes") > 0)
+    intake_->set_kept({std::chrono::milliseconds(number("keep_ms")), static_cast<std::uint64_t>(number("most_bytes"))});
 }
 
 net::Task<> Collector::accept(net::Listener& listener, bool trusted) {
@@ -203,6 +240,7 @@ net::Task<> Collector::stop(std::string_view word) {
   tcp_.close();
   otlp_.close();
   if (api_) api_->close();
+  if (exporter_) exporter_->stop();
   shutdown_.set();
   // What is being answered may end; a stream of events has been told.
   const net::Deadline deadline = loop_.in(kDrain);

@@ -9,6 +9,7 @@
 
 #include "base/fd.hpp"
 #include "collect/api.hpp"
+#include "collect/exporter.hpp"
 #include "collect/otlp_door.hpp"
 #include "net/gate.hpp"
 #include "net/listener.hpp"
@@ -35,6 +36,9 @@ class Collector final : public proxy::Instance {
   net::Task<bool> take_lock();
   Result<> open_console();
   void take(const std::string& type, const nlohmann::json& message);
+  void take_settings(const nlohmann::json& message);
+  std::unique_ptr<Exporter> make_exporter();
+  void say_export();
   void greet();
   net::Task<> accept(net::Listener& listener, bool trusted);
   net::Task<> accept_otlp();
@@ -53,8 +57,10 @@ class Collector final : public proxy::Instance {
   std::unique_ptr<Intake> intake_;
   Live live_;
   std::optional<Visitors> visitors_;
+  std::unique_ptr<Exporter> exporter_;
   std::unique_ptr<Api> api_;
-  nlohmann::json application_;  // said before the API was there
+  nlohmann::json application_;  // said before the API was there, as this:
+  nlohmann::json settings_;
   proxy::ControlLink control_;
   proxy::ServerOptions options_;
   net::Event shutdown_;

@@ -72,6 +72,12 @@ bool Intake::put(std::move_only_function<Result<>(Window&)> write) {
   return true;
 }
 
+void Intake::set_kept(const Kept& kept) {
+  const std::lock_guard lock(mutex_);
+  kept_ = kept;
+  if (store_) store_->set_kept(kept);
+}
+
 void Intake::say(const std::string& text) {
   if (text == std::exchange(last_trouble_, text)) return;
   handlers_.trouble(text);
@@ -79,13 +85,19 @@ void Intake::say(const std::string& text) {
 
 bool Intake::open_store() {
   if (store_) return true;
-  auto store = Store::open(options_.store, unix_millis());
+  StoreOptions options = options_.store;
+  {
+    const std::lock_guard lock(mutex_);
+    if (kept_) options.kept = *kept_;
+  }
+  auto store = Store::open(std::move(options), unix_millis());
   if (!store) {
     say(store.error().message);
     return false;
   }
   const std::lock_guard lock(mutex_);
   store_ = std::move(*store);
+  if (kept_) store_->set_kept(*kept_);
   return true;
 }
 

@@ -56,6 +56,8 @@ class Intake {
   void start();
   // For readers; null until the store is open.
   std::shared_ptr<const Store> store() const;
+  // From now on; any thread.
+  void set_kept(const Kept& kept);
   // A span, log line or note that came another way (OTLP): `write` runs in the intake's thread, in a transaction.
   // False: too much waits already. What a failing store gave up is lost.
   bool put(std::move_only_function<Result<>(Window&)> write);
@@ -93,6 +95,7 @@ class Intake {
   mutable std::mutex mutex_;  // guards store_ and what follows
   std::condition_variable wake_;
   std::vector<std::move_only_function<Result<>(Window&)>> put_;
+  std::optional<Kept> kept_;
   bool ending_ = false;
   std::thread thread_;
 };

@@ -3,7 +3,6 @@
 // What flows now: for those who look on, and for Prometheus. Nothing here depends on the store or on sampling. Loop's
 // thread.
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -14,6 +13,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "collect/intake.hpp"
+#include "collect/metrics.hpp"
 #include "net/event.hpp"
 #include "telemetry/histogram.hpp"
 #include "telemetry/trace.hpp"
@@ -38,14 +38,6 @@ class Events {
   net::Notify news_;
 };
 
-// Upper bounds of the buckets that Prometheus is told, in microseconds: from a fast answer to a hopeless one.
-inline constexpr std::uint64_t kBounds[] = {500,     1'000,   2'500,   5'000,     10'000,    25'000,    50'000,
-                                            100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000};
-inline constexpr std::size_t kBuckets = std::size(kBounds) + 1;  // the last has no bound
-std::size_t bucket_of(std::int64_t us);
-
-enum class MetricsFormat : std::uint8_t { prometheus, open_metrics };
-
 class Live {
  public:
   explicit Live(net::Loop& loop) : events_(loop) {}
@@ -63,9 +55,8 @@ class Live {
   void set_gateway_name(std::string name) { gateway_name_ = std::move(name); }
   Events& events() { return events_; }
 
-  // Of both formats the same, and of OpenMetrics exemplars. `application` is that of docs/api.md, or null.
-  std::string metrics(const nlohmann::json& application, std::int64_t now_s, std::uint64_t lines,
-                      MetricsFormat format) const;
+  // `application` is that of docs/api.md, or null.
+  std::vector<Family> families(const nlohmann::json& application, std::int64_t now_s, std::uint64_t lines) const;
 
  private:
   using EdgeName = std::tuple<bool, std::string, std::string, std::int64_t>;  // caller's side, caller, callee, port
@@ -74,18 +65,18 @@ class Live {
     std::int64_t classes[6] = {};
     telemetry::Histogram latency;
   };
-  struct Exemplar {
-    telemetry::TraceId trace{};
-    std::int64_t us = -1;  // -1: there is none
-    std::int64_t at_us = 0;
-  };
-  using Exemplars = std::array<Exemplar, kBuckets>;
   struct Used {
     std::string service;
     std::int64_t cpu_us = -1, memory_bytes = -1, pids = -1;  // -1: nobody can tell
     double cpu = -1;                                         // processors, since the time before
   };
   using Refused = std::tuple<std::string, std::string, std::string>;  // caller, callee, reason
+
+  std::string spoken(const std::string& service) const;
+  Labels labels_of(const EdgeName& name) const;
+  Family durations() const;
+  void add_edges(std::vector<Family>& into) const;
+  void add_used(std::vector<Family>& into) const;
 
   std::map<EdgeName, Sum> total_;
   std::map<EdgeName, Sum> since_tick_;

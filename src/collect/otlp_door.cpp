@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <zlib.h>
 
+#include "collect/protobuf.hpp"
 #include "proxy/telemetry_door.hpp"
 
 namespace bulkhead::collect {
@@ -41,26 +42,16 @@ std::string field_of(const http::Request& request, std::string_view name) {
   return "";
 }
 
-void put_varint(std::string& out, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7U) out.push_back(static_cast<char>(value | 0x80U));
-  out.push_back(static_cast<char>(value));
-}
-
 // ExportTracePartialSuccess and its likes have the same two fields.
 std::string partial_success(std::size_t refused, std::string_view why, bool as_json) {
   if (refused == 0) return as_json ? "{}" : "";
   if (as_json)
     return json{{"partialSuccess", {{"rejectedSpans", fmt::format("{}", refused)}, {"errorMessage", why}}}}.dump();
-  std::string inner;
-  inner.push_back(0x08);
-  put_varint(inner, refused);
-  inner.push_back(0x12);
-  put_varint(inner, why.size());
-  inner += why;
-  std::string message;
-  message.push_back(0x0a);
-  put_varint(message, inner.size());
-  return message + inner;
+  ProtobufWriter inner, message;
+  inner.varint(1, refused);
+  inner.text(2, why);
+  message.message(1, inner);
+  return message.take();
 }
 
 }  // namespace

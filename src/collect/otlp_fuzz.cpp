@@ -1,4 +1,5 @@
-// Whatever a program says is read or refused; what was read is within its bounds, and its JSON is JSON.
+// Whatever a program says, or a backend answers, is read or refused; what was read is within its bounds, and its JSON
+// is JSON.
 
 #include <cstdlib>
 
@@ -6,6 +7,7 @@
 
 #include "collect/otlp.hpp"
 #include "collect/otlp_door.hpp"
+#include "collect/otlp_out.hpp"
 
 using namespace bulkhead::collect;
 
@@ -18,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (inflated && inflated->size() > 1U << 20U) std::abort();
     return 0;
   }
+  if (read_partial_success(text).why.size() > text.size()) std::abort();
   const auto told = (data[0] & 2U) != 0 ? read_otlp_json(signal, text) : read_otlp_protobuf(signal, text);
   if (!told) return 0;
   if (told->spans.size() + told->logs.size() > kMostTold) std::abort();

@@ -38,7 +38,7 @@ TEST(Prometheus, OpenMetricsHasExemplarsAndAnEnd) {
   net::Loop loop;
   Live live(loop);
   live.add(some_news());
-  const std::string text = live.metrics(nullptr, 0, 7, MetricsFormat::open_metrics);
+  const std::string text = prometheus_text(live.families(nullptr, 0, 7), MetricsFormat::open_metrics);
   const auto has = [&](std::string_view line) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   };
@@ -56,7 +56,7 @@ TEST(Prometheus, TheOlderFormatHasNeither) {
   net::Loop loop;
   Live live(loop);
   live.add(some_news());
-  const std::string text = live.metrics(nullptr, 0, 7, MetricsFormat::prometheus);
+  const std::string text = prometheus_text(live.families(nullptr, 0, 7), MetricsFormat::prometheus);
   EXPECT_NE(text.find("# TYPE bulkhead_requests_total counter\n"), std::string::npos);
   EXPECT_EQ(text.find("trace_id"), std::string::npos);
   EXPECT_EQ(text.find("EOF"), std::string::npos);

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "base/utf8.hpp"
+
 namespace bulkhead::collect {
 
 bool ProtobufReader::read_varint(std::uint64_t& value) {
@@ -52,5 +54,65 @@ bool ProtobufReader::next() {
 }
 
 double ProtobufReader::real() const { return std::bit_cast<double>(number_); }
+
+namespace {
+
+constexpr std::uint32_t kVarint = 0, kFixed64 = 1, kLength = 2;
+
+constexpr std::uint64_t tag(std::uint32_t field, std::uint32_t type) {
+  return static_cast<std::uint64_t>(field) << 3U | type;
+}
+
+}  // namespace
+
+void ProtobufWriter::put_varint(std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7U) out_.push_back(static_cast<char>(value | 0x80U));
+  out_.push_back(static_cast<char>(value));
+}
+
+void ProtobufWriter::put_fixed(std::uint64_t value) {
+  for (unsigned i = 0; i < 8; ++i) out_.push_back(static_cast<char>(value >> (8 * i)));
+}
+
+void ProtobufWriter::varint(std::uint32_t field, std::uint64_t value) {
+  put_varint(tag(field, kVarint));
+  put_varint(value);
+}
+
+void ProtobufWriter::fixed64(std::uint32_t field, std::uint64_t value) {
+  put_varint(tag(field, kFixed64));
+  put_fixed(value);
+}
+
+void ProtobufWriter::real(std::uint32_t field, double value) { fixed64(field, std::bit_cast<std::uint64_t>(value)); }
+
+void ProtobufWriter::bytes(std::uint32_t field, std::string_view value) {
+  put_varint(tag(field, kLength));
+  put_varint(value.size());
+  out_ += value;
+}
+
+void ProtobufWriter::text(std::uint32_t field, std::string_view value) {
+  if (first_bad_byte(value) == std::string_view::npos) return bytes(field, value);
+  std::string whole;
+  while (!value.empty()) {
+    const std::size_t length = sequence_length(value);
+    whole += length == 0 ? "\uFFFD" : value.substr(0, length);
+    value.remove_prefix(length == 0 ? 1 : length);
+  }
+  bytes(field, whole);
+}
+
+void ProtobufWriter::packed_fixed64(std::uint32_t field, std::span<const std::uint64_t> values) {
+  put_varint(tag(field, kLength));
+  put_varint(values.size() * 8);
+  for (const std::uint64_t value : values) put_fixed(value);
+}
+
+void ProtobufWriter::packed_real(std::uint32_t field, std::span<const double> values) {
+  put_varint(tag(field, kLength));
+  put_varint(values.size() * 8);
+  for (const double value : values) put_fixed(std::bit_cast<std::uint64_t>(value));
+}
 
 }  // namespace bulkhead::collect

@@ -101,17 +101,35 @@ Result<> Store::begin_window(std::int64_t now_ms) {
   return {};
 }
 
-Result<> Store::turn(std::int64_t now_ms) {
+void Store::set_kept(const Kept& kept) {
+  const std::lock_guard lock(mutex_);
+  kept_ = kept;
+}
+
+Kept Store::kept() const {
+  const std::lock_guard lock(mutex_);
+  return kept_;
+}
+
+// Where little may be kept stretches are short, so that what is dropped is a part of it.
+bool Store::is_full(std::int64_t now_ms) const {
+  constexpr std::uint64_t kParts = 4, kOctetsOfSpan = 256;
   const bool old = now_ms - opened_ms_ > options_.window_age.count();
-  if (window_->spans() >= options_.window_spans || (old && window_->spans() > 0)) {
+  const std::uint64_t most = std::min(options_.window_spans, kept().most_bytes / kParts / kOctetsOfSpan);
+  return window_->spans() >= std::max<std::uint64_t>(most, 1) || (old && window_->spans() > 0);
+}
+
+Result<> Store::turn(std::int64_t now_ms) {
+  if (is_full(now_ms)) {
     const std::string path = window_->path();
     if (auto begun = begin_window(now_ms); !begun) return begun;
     seal_behind(path);
   }
-  const std::int64_t horizon = now_ms - options_.keep.count();
+  const Kept kept = this->kept();
+  const std::int64_t horizon = now_ms - kept.age.count();
   // What a window has ends where the next one begins.
   while (windows_.size() > 1 && windows_[1].first_ms < horizon) drop(0);
-  while (windows_.size() > 1 && bytes() > options_.most_bytes) drop(0);
+  while (windows_.size() > 1 && bytes() > kept.most_bytes) drop(0);
   return {};
 }
 

@@ -16,12 +16,17 @@
 
 namespace bulkhead::collect {
 
+// What is dropped: stretches that are older, and the oldest while all are larger.
+struct Kept {
+  std::chrono::milliseconds age = std::chrono::hours(72);
+  std::uint64_t most_bytes = 1U << 30U;  // of all files; the one that is written is never dropped for it
+};
+
 struct StoreOptions {
   std::string directory;
   std::uint64_t window_spans = 1'000'000;
   std::chrono::milliseconds window_age = std::chrono::hours(1);
-  std::chrono::milliseconds keep = std::chrono::hours(72);
-  std::uint64_t most_bytes = 1U << 30U;       // of all files; the one that is written is never dropped for it
+  Kept kept;
   std::uint64_t window_most_spans = 500'000;  // of a sealed one: what is above is thinned out
   std::chrono::microseconds slow = std::chrono::milliseconds(250);
 };
@@ -40,6 +45,9 @@ class Store {
   Positions& positions() { return positions_; }
   Window& window() { return *window_; }
 
+  // From now on; any thread.
+  void set_kept(const Kept& kept);
+
   // Between transactions: begins another window where this one is full or old, drops what is past keeping.
   Result<> turn(std::int64_t now_ms);
   // The disk is full: the oldest sealed window goes. False: there is none.
@@ -51,11 +59,13 @@ class Store {
   std::vector<std::string> take_problems();
 
  private:
-  explicit Store(StoreOptions options) : options_(std::move(options)) {}
+  explicit Store(StoreOptions options) : options_(std::move(options)), kept_(options_.kept) {}
+  bool is_full(std::int64_t now_ms) const;
   Result<> begin_window(std::int64_t now_ms);
   void seal_behind(std::string path);
   void drop(std::size_t index);
   std::uint64_t bytes() const;
+  Kept kept() const;
 
   const StoreOptions options_;
   std::optional<Window> window_;
@@ -63,6 +73,7 @@ class Store {
   Positions positions_;
   std::thread sealer_;
   mutable std::mutex mutex_;  // guards what follows
+  Kept kept_;
   std::vector<WindowInfo> windows_;
   std::vector<std::string> problems_;
 };

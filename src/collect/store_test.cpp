@@ -222,7 +222,7 @@ TEST_F(StoreTest, SealingThinsOutWholeTracesButNoneThatMatters) {
 
 TEST_F(StoreTest, OldAndLargeFilesGoWholeAndTheOneThatIsWrittenStays) {
   options_.window_spans = 1;
-  options_.keep = std::chrono::seconds(10);
+  options_.kept.age = std::chrono::seconds(10);
   const auto store = open();
   for (int i = 0; i < 4; ++i) {
     in_transaction(store->window(), [&] { add_request(store->window(), 1, "catalog", 200, 1'000); });

@@ -8,9 +8,11 @@ namespace bulkhead::collect {
 
 namespace {
 
+// A row of spans and of logs keeps its number, by which who exports them remembers how far it came. Files of before
+// have no such column, and rows of them keep theirs too, as long as nothing is thinned out.
 constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS names(id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS spans(trace BLOB, span INTEGER, parent INTEGER, start INTEGER, us INTEGER, hop INTEGER,
+  CREATE TABLE IF NOT EXISTS spans(id INTEGER PRIMARY KEY, trace BLOB, span INTEGER, parent INTEGER, start INTEGER, us INTEGER, hop INTEGER,
     caller INTEGER, callee INTEGER, instance INTEGER, port INTEGER, protocol INTEGER, method INTEGER, path TEXT,
     status INTEGER, grpc INTEGER, cause INTEGER, fell_back INTEGER, attempts INTEGER, sent INTEGER, received INTEGER,
     user TEXT, request TEXT, failed INTEGER, extra TEXT);
@@ -18,7 +20,7 @@ constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS decisions(at INTEGER, kind TEXT, subject TEXT, object TEXT, owner TEXT, action TEXT,
     verdict TEXT, rule TEXT, rule_at TEXT, reason TEXT, allow TEXT, hop TEXT, user TEXT, request TEXT, trace BLOB,
     count INTEGER);
-  CREATE TABLE IF NOT EXISTS logs(at INTEGER, service INTEGER, instance INTEGER, stream INTEGER, text TEXT,
+  CREATE TABLE IF NOT EXISTS logs(id INTEGER PRIMARY KEY, at INTEGER, service INTEGER, instance INTEGER, stream INTEGER, text TEXT,
     severity INTEGER, trace BLOB, span INTEGER);
   CREATE INDEX IF NOT EXISTS logs_by_trace ON logs(trace) WHERE trace IS NOT NULL;
   CREATE TABLE IF NOT EXISTS flows(at INTEGER, caller_side INTEGER, caller INTEGER, callee INTEGER, port INTEGER,
@@ -81,9 +83,12 @@ Result<Window> Window::open(const std::string& path) {
 Result<> Window::prepare() {
   const std::pair<Statement*, const char*> all[] = {
       {&add_name_, "INSERT INTO names VALUES(?,?)"},
-      {&add_span_, "INSERT INTO spans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+      {&add_span_,
+       "INSERT INTO spans(trace,span,parent,start,us,hop,caller,callee,instance,port,protocol,method,path,status,grpc,"
+       "cause,fell_back,attempts,sent,received,user,request,failed,extra) "
+       "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {&add_decision_, "INSERT INTO decisions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-      {&add_log_, "INSERT INTO logs VALUES(?,?,?,?,?,?,?,?)"},
+      {&add_log_, "INSERT INTO logs(at,service,instance,stream,text,severity,trace,span) VALUES(?,?,?,?,?,?,?,?)"},
       {&add_flow_, "INSERT INTO flows VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
       {&add_attempt_, "INSERT INTO attempts VALUES(?,?,?,?,?,?,?)"},
       {&add_join_, "INSERT INTO joins VALUES(?,?,?,?,?)"},

@@ -182,6 +182,7 @@ class Controller {
   nlohmann::json instances_picture(const std::string& service) const;
   nlohmann::json usage_picture() const;
   void tell_usage();
+  nlohmann::json telemetry_settings() const;
   void tell_collector(Runtime& runtime);
   net::Task<> keep_collector_told();
   net::Task<> refresh_stats();

@@ -91,6 +91,7 @@ std::vector<Change> changes(const manifest::Application* before, const manifest:
     if (after.service(service.name) == nullptr) all.push_back({service.name, "", "declared", ""});
   compare_gateways(before, after, all);
   if (before != nullptr) compare(after.name, providers_of(*before), providers_of(after), all);
+  if (before != nullptr) compare(after.name, settings_of(before->telemetry), settings_of(after.telemetry), all);
   if (before != nullptr) compare(after.name, denies_of(*before), denies_of(after), all);
   if (before != nullptr) compare(after.name, roles_of(before->operators), roles_of(after.operators), all);
   if (before != nullptr && before->svid_ttl != after.svid_ttl)

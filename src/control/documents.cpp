@@ -5,6 +5,7 @@
 #include "contracts/contract.hpp"
 #include "control/desired.hpp"
 #include "control/users.hpp"
+#include "net/tls.hpp"
 #include "policy/model.hpp"
 #include "proxy/contract_desk.hpp"
 #include "proxy/provider.hpp"
@@ -50,6 +51,17 @@ void take_anchors(manifest::Provider& provider, const Desired& desired, manifest
     report.add(provider.position, "keys",
                fmt::format("the certificates of '{}' can not be used: {}: {}", provider.name, words.ca,
                            anchors.error().message));
+}
+
+void take_export_anchors(manifest::TelemetryExport& exported, const Desired& desired, manifest::Report& report) {
+  if (exported.ca.empty()) return;
+  const std::string* text =
+      text_of(desired, exported.ca, exported.position, "the authority of 'export' of 'telemetry'", report);
+  if (text == nullptr) return;
+  exported.anchors = *text;
+  if (const auto anchors = net::certificates_from_pem(*text); !anchors)
+    report.add(exported.position, "keys",
+               fmt::format("the authority of 'export' can not be used: {}: {}", exported.ca, anchors.error().message));
 }
 
 // What conditions may ask of a contract.
@@ -147,6 +159,7 @@ std::vector<std::string> documents_of(const manifest::Application& application) 
   }
   for (const manifest::Service& service : application.services)
     if (service.contract) add(service.contract->file);
+  if (application.telemetry.exported) add(application.telemetry.exported->ca);
   return paths;
 }
 
@@ -155,6 +168,7 @@ void take_documents(manifest::Application& application, const Desired& desired, 
     take_keys(provider, desired, report);
     take_anchors(provider, desired, report);
   }
+  if (application.telemetry.exported) take_export_anchors(*application.telemetry.exported, desired, report);
   Contracts contracts;
   for (manifest::Service& service : application.services)
     contracts[service.name] = take_contract(service, desired, report);

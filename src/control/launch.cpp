@@ -224,16 +224,18 @@ compartments::Spec collector_spec(const Launcher& launcher, const manifest::Appl
                       {"logs", launcher.places.logs()},
                       {"store", launcher.places.telemetry()},
                       {"otlp", launcher.places.otlp_socket()},
+                      {"exports", application.telemetry.exported.has_value()},
                       {"console", std::filesystem::exists(installed, error) ? installed.string() : built.string()}};
   compartments::Spec spec = common_spec(launcher, instance, std::move(hello));
   spec.sidecar.argv = {launcher.executable, "collector"};
   return spec;
 }
 
-Goal collector_goal() {
+Goal collector_goal(const manifest::Application& application) {
   Goal goal;
   goal.service = policy::kCollector;
-  goal.revision = "collector";  // the same in every build
+  // The same in every build. One that dials nobody is confined more closely.
+  goal.revision = application.telemetry.exported ? "collector that exports" : "collector";
   goal.update.max_surge = 0;
   goal.update.max_unavailable = 1;
   goal.aside = true;

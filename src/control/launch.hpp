@@ -59,8 +59,7 @@ std::vector<std::string> gateway_addresses(const manifest::Gateway& gateway);
 // The name of an instance's control groups: nobody else's on this host, as whoever removes a group kills what is in it.
 std::string group_name(const Launcher& launcher, const std::string& app, const std::string& instance);
 
-// The collector's, whatever the manifest says.
-Goal collector_goal();
+Goal collector_goal(const manifest::Application& application);
 
 // What the fleet keeps running: a goal for each service and one for the gateway. A goal's revision changes exactly
 // where an instance must be replaced for the change to take effect.

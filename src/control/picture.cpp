@@ -128,12 +128,43 @@ json Controller::picture() const {
   return shown;
 }
 
+// How long it keeps what it sees, and where it goes besides; null while a secret of that can't be had, which `status`
+// tells. Secrets are in it: it is written down nowhere.
+json Controller::telemetry_settings() const {
+  if (!loaded_) return nullptr;
+  json settings = {{"type", "telemetry"}, {"export", nullptr}};
+  const manifest::Telemetry& telemetry = loaded_->application.telemetry;
+  settings["keep_ms"] = telemetry.keep.count();
+  settings["most_bytes"] = telemetry.most.count;
+  if (!telemetry.exported) return settings;
+  const manifest::TelemetryExport& exported = *telemetry.exported;
+  const auto headers = export_headers(exported, launcher_.directory, contents_);
+  if (!headers) return nullptr;
+  json signals = json::array();
+  for (const auto& [name, wanted] :
+       {std::pair("traces", exported.traces), std::pair("logs", exported.logs), std::pair("metrics", exported.metrics)})
+    if (wanted) signals.push_back(name);
+  settings["export"] = {{"app", loaded_->application.name},
+                        {"url", exported.url},
+                        {"host", exported.host.host},
+                        {"port", exported.host.port.number},
+                        {"tls", exported.host.tls},
+                        {"anchors", exported.anchors},
+                        {"headers", *headers},
+                        {"signals", std::move(signals)}};
+  return settings;
+}
+
 void Controller::tell_collector(Runtime& runtime) {
-  std::string text =
+  const json said = telemetry_settings();
+  const std::string settings = said.is_null() ? "" : said.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text =
       json{{"type", "application"}, {"application", picture()}}.dump(-1, ' ', false, json::error_handler_t::replace);
-  const std::string hash = hash_of(text);
-  for (SidecarPeer* peer : {&runtime.sidecar, &runtime.other})
-    if (peer->channel != nullptr && peer->told != hash && peer->channel->send(text)) peer->told = hash;
+  const std::string hash = hash_of(settings + text);
+  for (SidecarPeer* peer : {&runtime.sidecar, &runtime.other}) {
+    if (peer->channel == nullptr || peer->told == hash) continue;
+    if ((settings.empty() || peer->channel->send(settings)) && peer->channel->send(text)) peer->told = hash;
+  }
 }
 
 // What instances use, for the collector to show: it sees neither groups nor processes.

@@ -24,6 +24,7 @@ struct SidecarPeer {
   net::ProcessIdentity process;          // pid -1: none
   net::FrameChannel* channel = nullptr;  // of the connection that stands now; its coroutine owns it
   std::string build;                     // build_id() as it told
+  std::string export_problem;            // the collector: why its export fails; "" it does not
   std::string told;                      // the collector: the hash of what it was told last
   std::string sent_hash;                 // of the last snapshot that it was sent on this connection
   nlohmann::json stats;                  // as it last sent them

@@ -26,9 +26,20 @@ bool is_file(const manifest::GrantedSecret& granted) {
 }
 
 bool has_files(const manifest::Application& application) {
-  return std::ranges::any_of(application.services, [](const manifest::Service& service) {
-    return std::ranges::any_of(service.secrets, is_file);
-  });
+  return std::ranges::any_of(application.granted_secrets(),
+                             [](const manifest::GrantedSecret* each) { return is_file(*each); });
+}
+
+// Of the services that run, and of the export.
+std::vector<const manifest::GrantedSecret*> granted_to(const Desired& desired,
+                                                       const manifest::Application& application) {
+  std::vector<const manifest::GrantedSecret*> granted;
+  for (const manifest::Service& service : application.services)
+    if (desired.selects(service.name))
+      for (const manifest::GrantedSecret& each : service.secrets) granted.push_back(&each);
+  if (const auto& exported = application.telemetry.exported)
+    for (const manifest::ExportHeader& each : exported->headers) granted.push_back(&each.value);
+  return granted;
 }
 
 }  // namespace
@@ -41,8 +52,7 @@ Variables Controller::variables_with(const json& request, const Loaded& loaded) 
     for (const auto& [name, value] : given->items()) all[name] = value.get<std::string>();
   std::set<std::string> wanted;
   for (const manifest::Secret& secret : loaded.application.secrets) wanted.insert(secret.from);
-  for (const manifest::Service& service : loaded.application.services)
-    for (const manifest::GrantedSecret& each : service.secrets) wanted.insert(each.secret.from);
+  for (const manifest::GrantedSecret* each : loaded.application.granted_secrets()) wanted.insert(each->secret.from);
   std::erase_if(all, [&](const auto& each) { return !wanted.contains(each.first); });
   return all;
 }
@@ -56,7 +66,7 @@ Result<> Controller::check_secrets(const Desired& desired, const Loaded& loaded,
   std::vector<const manifest::Service*> selected;
   for (const manifest::Service& service : loaded.application.services)
     if (desired.selects(service.name)) selected.push_back(&service);
-  auto problems = control::secret_problems(selected, desired.directory, contents);
+  auto problems = control::secret_problems(granted_to(desired, loaded.application), desired.directory, contents);
   for (const manifest::Service* service : selected) {
     if (!problems.empty()) break;
     const auto files = secret_files(*service, desired.directory, contents);
@@ -65,6 +75,10 @@ Result<> Controller::check_secrets(const Desired& desired, const Loaded& loaded,
     problems.push_back(fmt::format("{}: service '{}': {}", manifest::to_string(service->position), service->name,
                                    (files ? variables.error() : files.error()).message));
   }
+  if (const auto& exported = loaded.application.telemetry.exported; exported && problems.empty())
+    if (const auto headers = export_headers(*exported, desired.directory, contents); !headers)
+      problems.push_back(fmt::format("{}: 'export' of 'telemetry': {}", manifest::to_string(exported->position),
+                                     headers.error().message));
   if (problems.empty()) return {};
   return fail(Cause::invalid, "nothing was started:\n{}", fmt::join(problems, "\n"));
 }
@@ -140,15 +154,13 @@ void Controller::publish_secrets(Runtime& runtime) {
 bool Controller::is_rewritten(std::map<std::string, std::string>& seen) const {
   bool rewritten = false;
   std::map<std::string, std::string> now;
-  for (const manifest::Service& service : loaded_->application.services) {
-    for (const manifest::GrantedSecret& each : service.secrets) {
-      if (!is_file(each)) continue;
-      const std::string key = content_key(each.secret, launcher_.directory);
-      const auto known = contents_.find(key);
-      std::string print = fingerprint_of(each.secret, launcher_.directory);
-      if (known != contents_.end() && print != known->second.fingerprint) rewritten = rewritten || seen[key] == print;
-      now[key] = std::move(print);
-    }
+  for (const manifest::GrantedSecret* each : loaded_->application.granted_secrets()) {
+    if (!is_file(*each)) continue;
+    const std::string key = content_key(each->secret, launcher_.directory);
+    const auto known = contents_.find(key);
+    std::string print = fingerprint_of(each->secret, launcher_.directory);
+    if (known != contents_.end() && print != known->second.fingerprint) rewritten = rewritten || seen[key] == print;
+    now[key] = std::move(print);
   }
   seen = std::move(now);
   return rewritten;
@@ -190,10 +202,8 @@ void Controller::rotate() {
 json Controller::secret_problems() const {
   json list = json::array();
   if (!loaded_) return list;
-  std::vector<const manifest::Service*> services;
-  for (const manifest::Service& service : loaded_->application.services)
-    if (desired_.selects(service.name)) services.push_back(&service);
-  for (const std::string& problem : control::secret_problems(services, launcher_.directory, contents_))
+  const auto granted = granted_to(desired_, loaded_->application);
+  for (const std::string& problem : control::secret_problems(granted, launcher_.directory, contents_))
     list.push_back(problem + " (what runs keeps what it has)");
   return list;
 }

@@ -117,19 +117,37 @@ std::set<std::string> changed_secrets(const Service& service, const std::string&
   return names;
 }
 
-std::vector<std::string> secret_problems(const std::vector<const Service*>& services, const std::string& directory,
+std::vector<std::string> secret_problems(const std::vector<const GrantedSecret*>& granted, const std::string& directory,
                                          const SecretContents& contents) {
   std::vector<std::string> problems;
-  for (const Service* service : services) {
-    for (const GrantedSecret& each : service->secrets) {
-      const SecretContent* content = find(each, directory, contents);
-      if (content == nullptr || content->problem.empty()) continue;
-      std::string text = fmt::format("{}: secret '{}': {}", manifest::to_string(each.secret.position), each.secret.name,
-                                     content->problem);
-      if (std::ranges::find(problems, text) == problems.end()) problems.push_back(std::move(text));
-    }
+  for (const GrantedSecret* each : granted) {
+    const SecretContent* content = find(*each, directory, contents);
+    if (content == nullptr || content->problem.empty()) continue;
+    std::string text = fmt::format("{}: secret '{}': {}", manifest::to_string(each->secret.position), each->secret.name,
+                                   content->problem);
+    if (std::ranges::find(problems, text) == problems.end()) problems.push_back(std::move(text));
   }
   return problems;
+}
+
+Result<std::map<std::string, std::string>> export_headers(const manifest::TelemetryExport& exported,
+                                                          const std::string& directory,
+                                                          const SecretContents& contents) {
+  std::map<std::string, std::string> headers;
+  for (const manifest::ExportHeader& each : exported.headers) {
+    const auto content = content_of(each.value, directory, contents);
+    if (!content) return fail(content.error());
+    std::string value = (*content)->files.front().content;
+    while (value.ends_with('\n') || value.ends_with('\r')) value.pop_back();
+    const auto fits = [](char c) {
+      return c == '\t' || (c >= ' ' && c != 0x7f && static_cast<unsigned char>(c) < 0x80);
+    };
+    if (value.empty() || !std::ranges::all_of(value, fits))
+      return fail(Cause::invalid, "secret '{}' is no line of ASCII text, which a header's value must be",
+                  each.value.secret.name);
+    headers[each.name] = std::move(value);
+  }
+  return headers;
 }
 
 std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,
@@ -137,11 +155,10 @@ std::shared_ptr<const Redactor> redactor_of(const manifest::Application& applica
   std::vector<std::string> names{application.name};
   for (const Service& service : application.services) names.push_back(service.name);
   auto redactor = std::make_shared<Redactor>(std::move(names));
-  for (const Service& service : application.services)
-    for (const GrantedSecret& each : service.secrets)
-      for (const SecretContents* version : contents)
-        if (const SecretContent* content = find(each, directory, *version))
-          for (const SecretFile& file : content->files) redactor->add(each.secret.name, file.content);
+  for (const GrantedSecret* each : application.granted_secrets())
+    for (const SecretContents* version : contents)
+      if (const SecretContent* content = find(*each, directory, *version))
+        for (const SecretFile& file : content->files) redactor->add(each->secret.name, file.content);
   return redactor;
 }
 
@@ -180,24 +197,22 @@ std::string SecretReader::digest_of(const std::vector<SecretFile>& files) const 
 SecretContents SecretReader::read(const manifest::Application& application, const std::string& directory,
                                   const Variables& variables, const SecretContents& before) const {
   SecretContents contents;
-  for (const Service& service : application.services) {
-    for (const GrantedSecret& each : service.secrets) {
-      const std::string key = content_key(each.secret, directory);
-      if (contents.contains(key)) continue;
-      SecretContent& content = contents[key];
-      if (const auto known = before.find(key); known != before.end()) content = known->second;
-      content.fingerprint = fingerprint_of(each.secret, directory);  // first: what is written meanwhile is another one
-      auto files = read_secret(each.secret, directory, variables);
-      if (files && fingerprint_of(each.secret, directory) != content.fingerprint)
-        files = fail(Cause::conflict, "{} changes while it is read", path_of(each.secret, directory));
-      content.problem = files ? "" : files.error().message;
-      if (!files) {
-        if (content.fingerprint != kNoFile) content.fingerprint.clear();  // it is tried again
-        continue;
-      }
-      content.digest = digest_of(*files);
-      content.files = std::move(*files);
+  for (const GrantedSecret* each : application.granted_secrets()) {
+    const std::string key = content_key(each->secret, directory);
+    if (contents.contains(key)) continue;
+    SecretContent& content = contents[key];
+    if (const auto known = before.find(key); known != before.end()) content = known->second;
+    content.fingerprint = fingerprint_of(each->secret, directory);  // first: what is written meanwhile is another one
+    auto files = read_secret(each->secret, directory, variables);
+    if (files && fingerprint_of(each->secret, directory) != content.fingerprint)
+      files = fail(Cause::conflict, "{} changes while it is read", path_of(each->secret, directory));
+    content.problem = files ? "" : files.error().message;
+    if (!files) {
+      if (content.fingerprint != kNoFile) content.fingerprint.clear();  // it is tried again
+      continue;
     }
+    content.digest = digest_of(*files);
+    content.files = std::move(*files);
   }
   return contents;
 }

@@ -46,9 +46,13 @@ Result<std::map<std::string, std::string>> secret_variables(const manifest::Serv
 std::set<std::string> changed_secrets(const manifest::Service& service, const std::string& directory,
                                       const SecretContents& before, const SecretContents& after);
 
-// Why a secret that a service of these has can't be read, each with its place in the manifest; none where all can.
-std::vector<std::string> secret_problems(const std::vector<const manifest::Service*>& services,
+// Why one of these can't be read, each with its place in the manifest; none where all can.
+std::vector<std::string> secret_problems(const std::vector<const manifest::GrantedSecret*>& granted,
                                          const std::string& directory, const SecretContents& contents);
+
+// The header fields that an export sends, by name.
+Result<std::map<std::string, std::string>> export_headers(const manifest::TelemetryExport& exported,
+                                                          const std::string& directory, const SecretContents& contents);
 
 // Every value of theirs but those that stand in the name of the application or of a service.
 std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,

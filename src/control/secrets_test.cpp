@@ -60,7 +60,7 @@ class SecretsTest : public testing::Test {
   }
   const manifest::Service& web() const { return application_.services.front(); }
   std::vector<std::string> problems(const SecretContents& contents) const {
-    return secret_problems({&web()}, root_.string(), contents);
+    return secret_problems(application_.granted_secrets(), root_.string(), contents);
   }
   fs::path root_;
   manifest::Application application_;

@@ -104,6 +104,22 @@ class Describer {
         add(fmt::format("{}.api_keys.{}.limit[{}]", key, each.id, i), to_string(each.limits[i]));
   }
 
+  void telemetry(const manifest::Telemetry& telemetry) {
+    add("telemetry.keep", to_string(telemetry.keep));
+    add("telemetry.max_size", to_string(telemetry.most));
+    if (!telemetry.exported) return;
+    const manifest::TelemetryExport& exported = *telemetry.exported;
+    add("telemetry.export.url", exported.url);
+    add("telemetry.export.ca", exported.ca);
+    for (const manifest::ExportHeader& each : exported.headers)
+      add("telemetry.export.headers." + each.name, "secret " + each.value.secret.name);
+    std::vector<std::string> signals;
+    for (const auto& [name, wanted] : {std::pair("traces", exported.traces), std::pair("logs", exported.logs),
+                                       std::pair("metrics", exported.metrics)})
+      if (wanted) signals.emplace_back(name);
+    add("telemetry.export.signals", text_of(signals));
+  }
+
   void deny(const manifest::DenyRule& rule) {
     std::vector<std::string> requests;
     for (const manifest::Permission& each : rule.requests) requests.push_back(each.text);
@@ -262,6 +278,12 @@ Settings settings_of(const manifest::Provider& provider) {
 Settings settings_of(const manifest::DenyRule& rule) {
   Settings settings;
   Describer(settings).deny(rule);
+  return settings;
+}
+
+Settings settings_of(const manifest::Telemetry& telemetry) {
+  Settings settings;
+  Describer(settings).telemetry(telemetry);
   return settings;
 }
 

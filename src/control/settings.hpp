@@ -15,5 +15,6 @@ Settings settings_of(const manifest::Service& service);
 Settings settings_of(const manifest::Gateway& gateway);
 Settings settings_of(const manifest::Provider& provider);
 Settings settings_of(const manifest::DenyRule& rule);
+Settings settings_of(const manifest::Telemetry& telemetry);
 
 }  // namespace bulkhead::control

@@ -99,6 +99,8 @@ Result<> Controller::hear_sidecar(Runtime& runtime, SidecarPeer& peer, const jso
     fleet_.on_health(runtime.id, runtime.epoch, ready, message.value("detail", ""), now());
     registry_.set_ready(runtime.id, ready && !stopping);
     reconcile_soon();
+  } else if (type == "export") {
+    peer.export_problem = message.value("failing", "");
   } else if (type == "stats") {
     peer.stats = message;
     stats_news_.notify_all();

@@ -95,6 +95,9 @@ json Controller::problems() const {
         fmt::format("the audit log could not be written, so exec, run and forward are refused: {}", audit_problem_));
   for (const std::string& problem : role_problems_) list.push_back(problem);
   for (json& problem : secret_problems()) list.push_back(std::move(problem));
+  for (const auto& [id, runtime] : runtimes_)
+    if (const std::string& problem = runtime.sidecar.export_problem; !problem.empty())
+      list.push_back(fmt::format("telemetry is not exported (it is kept, and sent later): {}", problem));
   const std::string build = build_id();
   const auto is_other = [&](const std::string& each) { return !each.empty() && each != build; };
   const auto others = std::ranges::count_if(runtimes_, [&](const auto& entry) {

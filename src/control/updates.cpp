@@ -166,7 +166,7 @@ std::vector<Goal> Controller::goals() const {
     for (const auto& [instance, run] : runs_)
       if (run.service == goal.service && !run.beside) goal.scale = 0;
   }
-  all.push_back(collector_goal());
+  all.push_back(collector_goal(loaded_->application));
   return all;
 }
 

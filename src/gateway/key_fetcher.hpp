@@ -11,6 +11,7 @@
 
 #include "jose/key_set.hpp"
 #include "jose/key_source.hpp"
+#include "proxy/core.hpp"
 #include "proxy/outside.hpp"
 
 namespace bulkhead::gateway {

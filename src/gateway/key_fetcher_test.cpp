@@ -65,7 +65,7 @@ class KeyFetcherTest : public MeshFixture {
       return std::vector{net::Address::loopback(0)};
     };
     options.trust_anchors_pem = std::move(anchors);
-    Outside outside(core_, std::move(options));
+    Outside outside(core_.loop, std::move(options));
     provider_.hosts = {fmt::format("{}:{}", egress.host, egress.port)};
     net::Gate gate(loop_);
     const auto fetcher = std::make_shared<KeyFetcher>(core_, outside, provider_, std::vector{egress},

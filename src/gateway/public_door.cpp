@@ -80,7 +80,7 @@ PublicDoor::PublicDoor(proxy::Core& core, proxy::OutsideOptions outside)
     : core_(core),
       shutdown_(core.loop),
       limits_(draw_seed(core.journal.random())),
-      outside_(core, std::move(outside)),
+      outside_(core.loop, std::move(outside)),
       fetching_(core.loop),
       gate_(core.loop) {
   plain_.scheme = "http";

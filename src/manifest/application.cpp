@@ -20,6 +20,15 @@ const Service* Application::service(std::string_view wanted) const {
   return found == services.end() ? nullptr : &*found;
 }
 
+std::vector<const GrantedSecret*> Application::granted_secrets() const {
+  std::vector<const GrantedSecret*> all;
+  for (const Service& service : services)
+    for (const GrantedSecret& each : service.secrets) all.push_back(&each);
+  if (telemetry.exported)
+    for (const ExportHeader& each : telemetry.exported->headers) all.push_back(&each.value);
+  return all;
+}
+
 std::string to_string(const Position& position) {
   if (position.line == 0) return position.file;
   return fmt::format("{}:{}:{}", position.file, position.line, position.column);

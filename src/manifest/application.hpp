@@ -18,6 +18,7 @@
 #include "manifest/protocol.hpp"
 #include "manifest/resilience.hpp"
 #include "manifest/secret.hpp"
+#include "manifest/telemetry.hpp"
 #include "manifest/units.hpp"
 #include "manifest/update.hpp"
 
@@ -232,10 +233,13 @@ struct Application {
   std::vector<Provider> auth;    // in the manifest's order
   std::vector<DenyRule> denies;  // in the manifest's order
   Operators operators;
+  Telemetry telemetry;
   Debug debug;
   Mode mode = Mode::enforce;
 
   const Service* service(std::string_view name) const;
+  // Of its services and of its export; they live as long as this is not changed.
+  std::vector<const GrantedSecret*> granted_secrets() const;
   bool operator==(const Application&) const = default;
 };
 

@@ -111,10 +111,11 @@ void read_detours(Context& context, const Fields& fields, ResilienceDraft& draft
 std::optional<Mode> read_mode(Context& context, const Fields& fields);
 void read_one_line(Context& context, const Fields& fields, std::string_view key, std::string& into);
 void read_concurrency(Context& context, const Fields& fields, ServiceDraft& draft);
-void read_contract(Context& context, const Fields& fields, Service& service);  // once its ports are read
-void read_job(Context& context, const Fields& fields, Service& service);       // once its type is read
-void read_build(Context& context, const Fields& fields, Service& service);     // once its dir is read
-void read_update(Context& context, const Fields& fields, Service& service);    // once its ports are read
+void read_contract(Context& context, const Fields& fields, Service& service);       // once its ports are read
+void read_job(Context& context, const Fields& fields, Service& service);            // once its type is read
+void read_build(Context& context, const Fields& fields, Service& service);          // once its dir is read
+void read_update(Context& context, const Fields& fields, Service& service);         // once its ports are read
+void read_telemetry(Context& context, const Node& node, Application& application);  // once the secrets are read
 void read_operators(Context& context, const Node& node, Application& application);
 void read_debug(Context& context, const Node& node, std::string owner, Debug& debug);
 void read_denies(Context& context, const Node& node, Draft& draft);
@@ -167,6 +168,8 @@ struct HostPort {
   Port port;
 };
 std::optional<HostPort> split_host_port(std::string_view text);
+// The host of "https://id.example/keys"; of http a loopback address alone. Port 443 or 80 where it names none.
+std::optional<KeyHost> host_of_url(std::string_view url);
 bool is_ipv4(std::string_view text);  // four decimal numbers without leading zeros
 bool is_ipv6(std::string_view text);
 bool is_host_name(std::string_view text);  // lower-case DNS name whose last label is no number

@@ -16,13 +16,12 @@ constexpr std::string_view kSplitKey = "write a share inside 'split': split: [{t
 constexpr std::string_view kFaultsKey = "write it inside 'faults': faults: [{delay: 200ms, share: 5%}]";
 constexpr std::string_view kRetryOnKey = "the key is 'on', statuses such as [429, 500]; 502, 503 and 504 always count";
 
-constexpr Known kManifest[] = {"app",       "trust_domain", "svid_ttl", "services", "gateway",
-                               "operators", "debug",        "include",  "owner",    "mode",
-                               "auth",      "secrets",      "deny",     "groups",   "roles"};
+constexpr Known kManifest[] = {"app",   "trust_domain", "svid_ttl", "services", "gateway", "operators",
+                               "debug", "include",      "owner",    "mode",     "auth",    "secrets",
+                               "deny",  "groups",       "roles",    "telemetry"};
 constexpr Advice kManifestLater[] = {
     {"events", "the event log"},
     {"resources", "databases and volumes that services share"},
-    {"telemetry", "export of traces and metrics"},
 };
 constexpr Advice kManifestForeign[] = {
     {"name", "the application's name is 'app'"},
@@ -435,6 +434,33 @@ constexpr Advice kGrantedSecretForeign[] = {
     {"on_change", "the key is 'signal'"},
 };
 
+constexpr Known kTelemetry[] = {"keep", "max_size", "export"};
+constexpr Advice kTelemetryForeign[] = {
+    {"retention", "the key is 'keep'"},
+    {"max_age", "the key is 'keep'"},
+    {"size", "the key is 'max_size'"},
+    {"otlp", "the key is 'export'"},
+    {"exporter", "the key is 'export'"},
+    {"exporters", "the key is 'export': one backend, which may be a collector that hands on to several"},
+    {"endpoint", "write it as 'url' inside 'export': export: {url: https://otlp.example}"},
+    {"sampling", "every call is kept until its stretch is sealed, and every error, refusal and slow call after that"},
+    {"prometheus", "Prometheus asks the console's address: `bulkhead console --token 90` prints it a token"},
+};
+
+constexpr Known kTelemetryExport[] = {"url", "headers", "ca", "signals"};
+constexpr Advice kTelemetryExportForeign[] = {
+    {"endpoint", "the key is 'url'"},
+    {"to", "the key is 'url'"},
+    {"protocol", "it is OTLP over HTTP, in protobuf: remove the key"},
+    {"insecure", "https is verified; on this machine alone http is possible: url: http://localhost:4318"},
+    {"insecure_skip_verify", "https is verified: name whom it chains to, ca: FILE"},
+    {"tls", "an https 'url' is TLS; an authority of your own is 'ca'"},
+    {"ca_file", "the key is 'ca'"},
+    {"compression", "it is gzip always: remove the key"},
+    {"token", "write it as a header: headers: {authorization: NAME_OF_A_SECRET}"},
+    {"api_key", "write it as a header: headers: {x-api-key: NAME_OF_A_SECRET}"},
+};
+
 constexpr Keys kKeys[] = {
     {"manifest", kManifest, kManifestLater, kManifestForeign},
     {"service", kService, kServiceLater, kServiceForeign},
@@ -472,6 +498,8 @@ constexpr Keys kKeys[] = {
     {"secret", kSecret, {}, kSecretForeign},
     {"secret of a service", kGrantedSecret, {}, kGrantedSecretForeign},
     {"deny rule", kDeny, {}, kDenyForeign},
+    {"telemetry", kTelemetry, {}, kTelemetryForeign},
+    {"export of telemetry", kTelemetryExport, {}, kTelemetryExportForeign},
 };
 static_assert(std::size(kKeys) == kSections.size());
 

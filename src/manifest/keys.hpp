@@ -48,18 +48,29 @@ enum class Section : std::uint8_t {
   secret,
   granted_secret,
   deny,
+  telemetry,
+  telemetry_export,
 };
 
-inline constexpr std::array kSections{
-    Section::manifest,      Section::service,  Section::port,           Section::call,
-    Section::mount,         Section::limits,   Section::healthcheck,    Section::dependency,
-    Section::gateway,       Section::tls,      Section::route,          Section::match,
-    Section::retries,       Section::breaker,  Section::outliers,       Section::fallback,
-    Section::fault,         Section::split,    Section::concurrency,    Section::update,
-    Section::auto_rollback, Section::job,      Section::operators,      Section::debug,
-    Section::include,       Section::build,    Section::from,           Section::cors,
-    Section::auth,          Section::provider, Section::api_key,        Section::client_certificates,
-    Section::contract,      Section::secret,   Section::granted_secret, Section::deny};
+inline constexpr std::array kSections{Section::manifest,       Section::service,
+                                      Section::port,           Section::call,
+                                      Section::mount,          Section::limits,
+                                      Section::healthcheck,    Section::dependency,
+                                      Section::gateway,        Section::tls,
+                                      Section::route,          Section::match,
+                                      Section::retries,        Section::breaker,
+                                      Section::outliers,       Section::fallback,
+                                      Section::fault,          Section::split,
+                                      Section::concurrency,    Section::update,
+                                      Section::auto_rollback,  Section::job,
+                                      Section::operators,      Section::debug,
+                                      Section::include,        Section::build,
+                                      Section::from,           Section::cors,
+                                      Section::auth,           Section::provider,
+                                      Section::api_key,        Section::client_certificates,
+                                      Section::contract,       Section::secret,
+                                      Section::granted_secret, Section::deny,
+                                      Section::telemetry,      Section::telemetry_export};
 
 struct Advice {
   std::string_view key;

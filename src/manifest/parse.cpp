@@ -103,6 +103,7 @@ void read_root(Context& context, const Node& root, Draft& draft) {
   if (const Node* node = fields.find("roles")) read_roles(context, *node);
   if (const Node* node = fields.find("secrets")) read_secrets(context, *node, draft);
   read_services(context, fields, draft);
+  if (const Node* node = fields.find("telemetry")) read_telemetry(context, *node, draft.application);
   if (const Node* node = fields.find("operators")) read_operators(context, *node, draft.application);
   if (const Node* node = fields.find("debug"))
     read_debug(context, *node, "'debug' of the manifest", draft.application.debug);

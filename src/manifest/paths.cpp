@@ -29,6 +29,7 @@ class Placing {
       if (entry.key == "gateway") entry.value = gateway(entry.value);
       if (entry.key == "auth") entry.value = providers(entry.value);
       if (entry.key == "secrets") entry.value = secrets(entry.value);
+      if (entry.key == "telemetry") entry.value = telemetry(entry.value);
     }
     return shared(std::move(result));
   }
@@ -85,6 +86,16 @@ class Placing {
         certificates->value = shared(std::move(words));
       }
       entry.value = shared(std::move(provider));
+    }
+    return shared(std::move(result));
+  }
+
+  NodePtr telemetry(const NodePtr& node) {
+    Node result = *node;
+    if (Entry* exported = find_entry(result, "export")) {
+      Node words = *exported->value;
+      if (Entry* ca = find_entry(words, "ca")) ca->value = paths(ca->value);
+      exported->value = shared(std::move(words));
     }
     return shared(std::move(result));
   }

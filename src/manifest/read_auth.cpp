@@ -72,8 +72,8 @@ void read_words(Context& context, const Fields& fields, std::string_view key, st
   }
 }
 
-std::optional<KeyHost> key_host_of(std::string_view text) {
-  KeyHost host{.port = {443}};
+std::optional<KeyHost> key_host_of(std::string_view text, Port usual = {443}) {
+  KeyHost host{.port = usual};
   if (const auto pair = split_host_port(text)) {
     host.host = lower_case(pair->host);
     host.port = pair->port;
@@ -84,20 +84,6 @@ std::optional<KeyHost> key_host_of(std::string_view text) {
   host.is_address = is_ipv4(host.host) || is_ipv6(host.host);
   if (!host.is_address && !is_host_name(host.host)) return std::nullopt;
   return host;
-}
-
-// The host of "https://id.example/keys"; of http, for somebody who tries it out, a loopback address alone.
-std::optional<KeyHost> host_of_url(std::string_view url) {
-  constexpr std::string_view kHttps = "https://";
-  constexpr std::string_view kHttp = "http://";
-  const bool tls = url.starts_with(kHttps);
-  if (!tls && !url.starts_with(kHttp)) return std::nullopt;
-  const std::string_view rest = url.substr(tls ? kHttps.size() : kHttp.size());
-  auto host = key_host_of(rest.substr(0, rest.find_first_of("/?#")));
-  if (!host || url.find('#') != std::string_view::npos || !is_plain_value(url)) return std::nullopt;
-  host->tls = tls;
-  const bool loopback = host->host == "::1" || (host->is_address && host->host.starts_with("127."));
-  return tls || loopback ? host : std::nullopt;
 }
 
 class ProviderReader {
@@ -278,6 +264,19 @@ bool all_by_certificate(const Auth& auth, const std::vector<Provider>& providers
 }
 
 }  // namespace
+
+std::optional<KeyHost> host_of_url(std::string_view url) {
+  constexpr std::string_view kHttps = "https://";
+  constexpr std::string_view kHttp = "http://";
+  const bool tls = url.starts_with(kHttps);
+  if (!tls && !url.starts_with(kHttp)) return std::nullopt;
+  const std::string_view rest = url.substr(tls ? kHttps.size() : kHttp.size());
+  auto host = key_host_of(rest.substr(0, rest.find_first_of("/?#")), Port{static_cast<std::uint16_t>(tls ? 443 : 80)});
+  if (!host || url.find('#') != std::string_view::npos || !is_plain_value(url)) return std::nullopt;
+  host->tls = tls;
+  const bool loopback = host->host == "::1" || (host->is_address && host->host.starts_with("127."));
+  return tls || loopback ? host : std::nullopt;
+}
 
 void read_providers(Context& context, const Node& node, Application& application) {
   if (node.kind != Node::Kind::map || node.entries.empty() || node.entries.size() > kMostProviders) {

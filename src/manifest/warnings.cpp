@@ -40,10 +40,8 @@ void warn_uncalled(const Application& application, Report& report) {
 void warn_unused_secrets(const Application& application, Report& report) {
   if (!application.inactive.empty()) return;  // those may be whom it is for
   for (const Secret& secret : application.secrets) {
-    bool used = std::ranges::any_of(application.services, [&](const Service& service) {
-      return std::ranges::any_of(service.secrets,
-                                 [&](const GrantedSecret& each) { return each.secret.name == secret.name; });
-    });
+    bool used = std::ranges::any_of(application.granted_secrets(),
+                                    [&](const GrantedSecret* each) { return each->secret.name == secret.name; });
     if (used) continue;
     report.warn(secret.position, "unused-secret", fmt::format("no service names the secret '{}'", secret.name))
         .help.push_back(fmt::format("write it under whoever needs it: secrets: [{}]", secret.name));

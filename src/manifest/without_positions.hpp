@@ -33,6 +33,13 @@ inline Application without_positions(Application application) {
   for (auto* groups : {&application.operators.viewer, &application.operators.operate, &application.operators.admin})
     for (Operators::Group& each : *groups) forget(each.position);
   for (Provider& each : application.auth) forget(each.position);
+  if (auto& exported = application.telemetry.exported) {
+    forget(exported->position);
+    for (ExportHeader& each : exported->headers) {
+      forget(each.value.position);
+      forget(each.value.secret.position);
+    }
+  }
   for (DenyRule& each : application.denies) {
     forget(each.position);
     for (Permission& request : each.requests) forget(request.position);

@@ -15,6 +15,11 @@ std::string text_of(const json& message, const char* key) {
   return found != message.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+bool is_true(const json& message, const char* key) {
+  const auto found = message.find(key);
+  return found != message.end() && found->is_boolean() && found->get<bool>();
+}
+
 }  // namespace
 
 Result<Hello> parse_hello(net::Frame frame) {
@@ -36,7 +41,7 @@ Result<Hello> parse_hello(net::Frame frame) {
   hello.role = role == "gateway" ? Role::gateway : Role::sidecar;
   if (const auto places = message->find("collect"); role == "collector" && places != message->end())
     hello.collect = {text_of(*places, "records"), text_of(*places, "logs"), text_of(*places, "store"),
-                     text_of(*places, "console"), text_of(*places, "otlp")};
+                     text_of(*places, "console"), text_of(*places, "otlp"), is_true(*places, "exports")};
   for (const std::string* needed :
        {&hello.instance, &hello.app, &hello.service, &hello.trust_domain, &hello.controller_socket}) {
     if (needed->empty()) return fail(Cause::invalid, "hello: a member is missing");

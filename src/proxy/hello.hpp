@@ -13,11 +13,12 @@ namespace bulkhead::proxy {
 
 // Directories of the collector, which has no part in the data plane but lives as a gateway does.
 struct CollectPlaces {
-  std::string records;  // what sidecars wrote
-  std::string logs;     // what services wrote
-  std::string store;    // its own
-  std::string console;  // pages; need not be there
-  std::string otlp;     // socket that it makes, for what programs tell of themselves
+  std::string records;   // what sidecars wrote
+  std::string logs;      // what services wrote
+  std::string store;     // its own
+  std::string console;   // pages; need not be there
+  std::string otlp;      // socket that it makes, for what programs tell of themselves
+  bool exports = false;  // it dials a backend
 };
 
 // What a keeper tells its sidecar or gateway first, with the descriptors that it opened for it.

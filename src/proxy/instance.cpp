@@ -45,10 +45,11 @@ Footprint footprint_of(const Hello& hello) {
   if (hello.collect) {
     footprint.read_write.push_back(hello.collect->store);
     footprint.read_only = {hello.collect->records, hello.collect->logs, hello.collect->console};
-    return footprint;
   }
   // For egress: the roots of trust, and the resolver's configuration and modules.
-  footprint.read_only = {"/etc", "/usr/lib", "/usr/share/ca-certificates", "/lib", "/run/systemd/resolve"};
+  if (!hello.collect || hello.collect->exports)
+    for (const char* path : {"/etc", "/usr/lib", "/usr/share/ca-certificates", "/lib", "/run/systemd/resolve"})
+      footprint.read_only.emplace_back(path);
   return footprint;
 }
 

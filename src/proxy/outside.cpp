@@ -8,10 +8,10 @@ bool may_leave_to(const net::Address& address, bool allow_private) {
   return address.is_ip() && (allow_private || address.scope() == net::Scope::global);
 }
 
-Outside::Outside(Core& core, OutsideOptions options)
-    : core_(core),
-      resolver_(core.loop, std::move(options.lookup)),
-      pool_(core.loop, PoolOptions{}),
+Outside::Outside(net::Loop& loop, OutsideOptions options)
+    : loop_(loop),
+      resolver_(loop, std::move(options.lookup)),
+      pool_(loop, PoolOptions{}),
       trust_anchors_pem_(std::move(options.trust_anchors_pem)) {}
 
 Result<std::shared_ptr<net::TlsContext>> Outside::client_context() {
@@ -30,12 +30,12 @@ Result<std::shared_ptr<net::TlsContext>> Outside::client_context() {
 }
 
 net::Task<std::expected<net::Stream, Why>> Outside::connect(const Egress& egress, net::Deadline deadline) {
-  const auto resolved = co_await resolver_.resolve(egress.host, core_.loop.in(defaults::kResolve));
+  const auto resolved = co_await resolver_.resolve(egress.host, loop_.in(defaults::kResolve));
   if (!resolved) co_return std::unexpected(Why{RefusalCause::name_not_resolved, resolved.error().message});
   Why why{RefusalCause::prohibited_address, egress.host + " leads to an address inside, which was not declared"};
   for (const net::Address& address : *resolved) {
     if (!may_leave_to(address, egress.allow_private)) continue;
-    auto stream = co_await net::connect(core_.loop, address.with_port(egress.port), deadline);
+    auto stream = co_await net::connect(loop_, address.with_port(egress.port), deadline);
     if (stream) co_return std::move(*stream);
     why = {RefusalCause::unreachable, fmt::format("{}: {}", egress.host, stream.error().message)};
   }

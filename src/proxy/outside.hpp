@@ -5,8 +5,11 @@
 
 #include <memory>
 
-#include "proxy/core.hpp"
+#include "net/tls.hpp"
+#include "proxy/destination.hpp"
+#include "proxy/pool.hpp"
 #include "proxy/resolver.hpp"
+#include "proxy/snapshot.hpp"
 
 namespace bulkhead::proxy {
 
@@ -22,7 +25,7 @@ struct OutsideOptions {
 
 class Outside {
  public:
-  Outside(Core& core, OutsideOptions options);
+  Outside(net::Loop& loop, OutsideOptions options);
 
   // A connection to the declared host and port, to the first of its permitted addresses that takes it. Nothing was
   // sent.
@@ -31,13 +34,13 @@ class Outside {
   net::Task<std::expected<net::Stream, Why>> connect_tls(const Egress& egress, net::Deadline deadline);
 
   Pool& pool() { return pool_; }
-  net::Loop& loop() { return core_.loop; }
+  net::Loop& loop() { return loop_; }
   net::Task<> close() { return pool_.close(); }
 
  private:
   Result<std::shared_ptr<net::TlsContext>> client_context();
 
-  Core& core_;
+  net::Loop& loop_;
   Resolver resolver_;
   Pool pool_;
   const std::string trust_anchors_pem_;

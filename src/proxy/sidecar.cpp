@@ -46,7 +46,7 @@ Result<> Sidecar::open(Hello hello, OutsideOptions outside) {
     vendor = std::move(*adopted);
   }
   service_ = std::make_unique<LocalService>(loop_, std::move(vendor));
-  outside_ = std::make_unique<Outside>(*core_, std::move(outside));
+  outside_ = std::make_unique<Outside>(core_->loop, std::move(outside));
   inner_ = std::make_unique<InnerDoor>(*core_, *service_);
   outer_ = std::make_unique<OuterDoor>(*core_, *outside_);
   dns_ = std::make_unique<DnsResponder>(*core_);

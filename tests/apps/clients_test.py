@@ -71,7 +71,7 @@ class Clients(harness.Case):
         app = self.application(MANIFEST)
         app.up()
         said = lambda: app.run("logs", "asker", "--lines", "1000", check=False).stdout
-        until(lambda: "finished" in said(), 120, "the end of all questions")
+        until(lambda: "finished" in said(), 240, "the end of all questions")
         answers = dict(line.split(": ", 1) for line in (line.partition(" | ")[2] for line in said().splitlines()) if ": " in line)
         for name, expected in EXPECTED.items():
             with self.subTest(name):

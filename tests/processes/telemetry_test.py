@@ -35,26 +35,8 @@ class Telemetry(harness.Case):
         harness.until(lambda: self.ask(app, "/api/v1/graph", may_fail=True), what="the collector")
         return app
 
-    def ask(self, app, path, may_fail=False, method="GET", as_text=False):
-        """Over the Unix socket, as the command line does."""
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(20)
-        try:
-            connection.connect(str(app.directory / "b/run" / app.name / "d/collector"))
-            connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-            answer = b""
-            while block := connection.recv(65536):
-                answer += block
-        except OSError:
-            if may_fail:
-                return None
-            raise
-        finally:
-            connection.close()
-        head, _, body = answer.partition(b"\r\n\r\n")
-        if may_fail and b" 200 " not in head[:20]:
-            return None
-        return body.decode() if as_text else json.loads(body)
+    def ask(self, app, path, **more):
+        return app.ask_collector(path, **more)
 
     def graph(self, app, start, end):
         edges = self.ask(app, "/api/v1/graph")["edges"]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Asks in the ways that programs ask. Each line of output is "NAME: what came back".
-ask() { name=$1; shift; printf '%s: %s\n' "$name" "$(timeout 20 "$@" 2>&1 | tr -d '\r' | tr '\n' ' ')"; }
+ask() { name=$1; shift; printf '%s: %s\n' "$name" "$(timeout 90 "$@" 2>&1 | tr -d '\r' | tr '\n' ' ')"; }
 get() { ask "$1" curl -sS --write-out 'v%{http_version}' "$2"; }
 
 get port-80 http://peer/a
@@ -32,5 +32,5 @@ ask closed-port curl -sS http://peer:9/
 ask unknown curl -sS http://island:8080/
 echo 'streams: opened by their names' >/dev/stdout
 echo 'to stderr' >/dev/stderr
-[ -x /usr/bin/java ] && ask java timeout 20 /usr/bin/java Ask.java
+[ -x /usr/bin/java ] && ask java /usr/bin/java Ask.java
 echo finished
