@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include "base/build_id.hpp"
 #include "base/log.hpp"
@@ -222,6 +223,7 @@ net::Task<> Collector::tick() {
   while (!stopping_) {
     co_await net::sleep(loop_, loop_.in(kTick));
     live_.tick(unix_millis());
+    if (otlp_door_) otlp_door_->tick();
   }
 }
 
@@ -257,6 +259,9 @@ net::Task<> Collector::finish() {
 }
 
 int collector_main(int link_fd, const proxy::Confine& confine) {
+  // Who serves requests goes first, whatever there is to be read.
+  constexpr int kNicer = 10;
+  ::setpriority(PRIO_PROCESS, 0, kNicer);  // NOLINT(cert-err33-c): then it is as all others
   const proxy::MakeInstance make = [](net::Loop& loop, proxy::Hello hello,
                                       proxy::KeeperLink keeper) -> Result<std::unique_ptr<proxy::Instance>> {
     auto collector = Collector::make(loop, std::move(hello), std::move(keeper));

@@ -225,13 +225,15 @@ Fault too_many() {
 
 }  // namespace
 
-Result<Told> read_otlp_protobuf(Signal signal, std::string_view message) {
+Result<Told> read_otlp_protobuf(Signal signal, std::string_view message, std::size_t most) {
   Told told;
   bool bad = false;
   std::size_t count = 0;
   const bool whole = walk(message, [&](std::string_view item, const std::string& scope) {
     if (++count > kMostTold || bad) return false;
-    if (signal == Signal::traces)
+    if (told.spans.size() + told.logs.size() >= most)
+      ++told.left_out;
+    else if (signal == Signal::traces)
       add_span(item, scope, told, bad);
     else
       add_log(item, told, bad);
@@ -358,7 +360,7 @@ void add_json_log(const json& value, Told& told) {
 
 }  // namespace
 
-Result<Told> read_otlp_json(Signal signal, std::string_view text) {
+Result<Told> read_otlp_json(Signal signal, std::string_view text, std::size_t most) {
   const auto message = read_json(text);
   if (!message) return fail(within("OTLP", message.error()));
   if (!message->is_object()) return fail(Cause::invalid, "OTLP: the export is no JSON object");
@@ -368,8 +370,10 @@ Result<Told> read_otlp_json(Signal signal, std::string_view text) {
     for (const json& scope : member(resource, traces ? "scopeSpans" : "scopeLogs")) {
       const std::string name = text_in(member(scope, "scope"), "name");
       for (const json& item : member(scope, traces ? "spans" : "logRecords")) {
-        if (told.spans.size() + told.logs.size() + told.refused >= kMostTold) return fail(too_many());
-        if (traces)
+        if (told.spans.size() + told.logs.size() + told.refused + told.left_out >= kMostTold) return fail(too_many());
+        if (told.spans.size() + told.logs.size() >= most)
+          ++told.left_out;
+        else if (traces)
           add_json_span(item, name, told);
         else
           add_json_log(item, told);

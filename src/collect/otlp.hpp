@@ -35,14 +35,16 @@ struct ToldLog {
 struct Told {
   std::vector<ToldSpan> spans;
   std::vector<ToldLog> logs;
-  std::size_t refused = 0;  // spans without their ids
+  std::size_t refused = 0;   // spans without their ids
+  std::size_t left_out = 0;  // beyond `most`; they are counted, and not looked at
 };
 
 enum class Signal : std::uint8_t { traces, logs };
 
-// An Export…ServiceRequest. Cause::invalid says what is wrong with it; Cause::exhausted: more than kMostTold at once.
+// An Export…ServiceRequest, the first `most` of what it has. Cause::invalid says what is wrong with it;
+// Cause::exhausted: more than kMostTold at once.
 inline constexpr std::size_t kMostTold = 50'000;
-Result<Told> read_otlp_protobuf(Signal signal, std::string_view message);
-Result<Told> read_otlp_json(Signal signal, std::string_view text);
+Result<Told> read_otlp_protobuf(Signal signal, std::string_view message, std::size_t most = kMostTold);
+Result<Told> read_otlp_json(Signal signal, std::string_view text, std::size_t most = kMostTold);
 
 }  // namespace bulkhead::collect

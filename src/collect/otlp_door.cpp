@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <zlib.h>
 
+#include "collect/clock.hpp"
 #include "collect/protobuf.hpp"
 #include "proxy/telemetry_door.hpp"
 
@@ -22,6 +23,7 @@ constexpr auto kPatience = 20s;
 // Spans and log records a second of one service, and how many at once.
 constexpr double kEverySecond = 5'000;
 constexpr double kBurst = 50'000;
+constexpr auto kWriteEvery = 1s;
 
 struct Place {
   std::string_view path;
@@ -145,29 +147,39 @@ net::Task<Result<std::string>> OtlpDoor::read_body(proxy::ServerExchange& exchan
   co_return gunzip(body, kMostInflated);
 }
 
-std::size_t OtlpDoor::allow(const std::string& service, std::size_t wanted) {
-  Bucket& bucket = buckets_.try_emplace(service, Bucket{kBurst, loop_.now()}).first->second;
+OtlpDoor::Bucket& OtlpDoor::bucket_of(const std::string& service) {
+  Bucket& bucket = buckets_.try_emplace(service, Bucket{.tokens = kBurst, .filled = loop_.now()}).first->second;
   const double seconds = std::chrono::duration<double>(loop_.now() - bucket.filled).count();
   bucket.tokens = std::min(kBurst, bucket.tokens + seconds * kEverySecond);
   bucket.filled = loop_.now();
-  const auto allowed = std::min(wanted, static_cast<std::size_t>(bucket.tokens));
-  bucket.tokens -= static_cast<double>(allowed);
-  return allowed;
+  return bucket;
+}
+
+void OtlpDoor::tick() {
+  for (auto& [service, bucket] : buckets_) {
+    if (bucket.left_out == 0 || loop_.now() - bucket.written < kWriteEvery) continue;
+    const bool put = intake_.put([name = service, count = bucket.left_out](Window& window) {
+      return window.add_loss(unix_millis(), name, count, "told by its program above its limit");
+    });
+    if (put) bucket.left_out = 0;
+    bucket.written = loop_.now();
+  }
 }
 
 OtlpDoor::Reply OtlpDoor::take(Signal signal, bool as_json, const std::string& body, const std::string& instance) {
-  auto told = as_json ? read_otlp_json(signal, body) : read_otlp_protobuf(signal, body);
-  if (!told) return {400, 3, told.error().message};
   const std::string service = service_of(instance);
-  const std::size_t wanted = told->spans.size() + told->logs.size();
-  const std::size_t allowed = allow(service, wanted);
+  Bucket& bucket = bucket_of(service);
+  const auto most = static_cast<std::size_t>(bucket.tokens);
+  auto told = as_json ? read_otlp_json(signal, body, most) : read_otlp_protobuf(signal, body, most);
+  if (!told) return {400, 3, told.error().message};
+  const std::size_t items = told->spans.size() + told->logs.size();
   Reply reply;
-  reply.refused = told->refused + (wanted - allowed);
+  reply.refused = told->refused + told->left_out;
   reply.refused_why =
-      wanted > allowed ? "a service brings at most 5,000 a second" : "a span has no valid trace_id or span_id";
-  if (allowed == 0) return reply;
-  told->spans.resize(std::min(told->spans.size(), allowed));
-  told->logs.resize(std::min(told->logs.size(), allowed));
+      told->left_out > 0 ? "a service brings at most 5,000 a second" : "a span has no valid trace_id or span_id";
+  bucket.tokens -= static_cast<double>(items);
+  bucket.left_out += told->left_out;
+  if (items == 0) return reply;
   const bool taken = intake_.put([told = std::move(*told), service, instance](Window& window) -> Result<> {
     for (const ToldSpan& span : told.spans) {
       SpanRow row;

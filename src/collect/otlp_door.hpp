@@ -20,6 +20,8 @@ class OtlpDoor {
   // `intake` and `loop` must outlive this.
   OtlpDoor(net::Loop& loop, Intake& intake);
 
+  // Now and then: what was above a service's limit is written down.
+  void tick();
   // Until it is closed, and its connections have ended.
   net::Task<> serve(net::Stream stream, net::Event& shutdown);
 
@@ -35,13 +37,14 @@ class OtlpDoor {
   net::Task<Result<std::string>> read_body(proxy::ServerExchange& exchange, bool grpc, bool gzip);
   Reply take(Signal signal, bool as_json, const std::string& body, const std::string& instance);
   static net::Task<> answer(proxy::ServerExchange& exchange, const Reply& reply, bool grpc, bool as_json);
-  // How many of `wanted` this service may bring now.
-  std::size_t allow(const std::string& service, std::size_t wanted);
 
   struct Bucket {
-    double tokens = 0;
+    double tokens = 0;  // spans and records that it may bring now
     net::SteadyTime filled{};
+    std::uint64_t left_out = 0;  // not written down yet
+    net::SteadyTime written{};
   };
+  Bucket& bucket_of(const std::string& service);
   net::Loop& loop_;
   Intake& intake_;
   proxy::ServerOptions options_;

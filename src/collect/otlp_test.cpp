@@ -138,6 +138,19 @@ TEST(Otlp, NestingIsBounded) {
   EXPECT_EQ(told->spans.size(), 1U);
 }
 
+TEST(Otlp, WhatIsBeyondTheMostIsCountedAndNotLookedAt) {
+  const std::string broken = field(2, some_span() + "\x4a\x05z");
+  const std::string message = field(1, field(2, field(2, some_span()) + broken + broken));
+  const auto told = read_otlp_protobuf(Signal::traces, message, 1);
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->spans.size(), 1U);
+  EXPECT_EQ(told->left_out, 2U);
+  EXPECT_FALSE(read_otlp_protobuf(Signal::traces, message, 2).has_value());
+  const auto none = read_otlp_json(Signal::logs, R"({"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{}]}]}]})", 0);
+  ASSERT_TRUE(none.has_value());
+  EXPECT_EQ(none->left_out, 2U);
+}
+
 TEST(Otlp, TooManyAtOnceAreAFault) {
   std::string spans;
   for (std::size_t i = 0; i <= kMostTold; ++i) spans += field(2, "");

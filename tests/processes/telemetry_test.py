@@ -230,6 +230,26 @@ class Telemetry(harness.Case):
         recent = [each["path"] for each in self.ask(app, "/api/v1/traces?route=/stepped&limit=500")["traces"]]
         self.assertEqual(len(recent), 150, "those whose clock was right are in the last minutes")
 
+    def test_a_flood_of_what_a_program_tells_stops_no_request_and_is_counted(self):
+        app = self.begin(MANIFEST.replace("command: [/usr/bin/python3, forwarder.py], port: 8080, owner", "command: [/usr/bin/python3, flooder.py], port: 8080, owner")
+                         .replace("- {match: {path: /*}, to: web}", "- {match: {path: /flood}, to: orders, timeout: 60s}\n    - {match: {path: /*}, to: web}"))
+        with harness.Load(app, "/", clients=2) as load:
+            flood = json.loads(app.get("/flood?seconds=4&rate=200000").text)
+            load.goes_on()
+        self.assertEqual((load.failed, load.problems), (0, []))
+        self.assertGreater(flood["told"], 55_000, "more than a service may bring at once")
+        self.assertEqual(flood["other"], {}, "it is answered, and told what was left out")
+        kept = flood["told"] - flood["refused"]
+        self.assertLess(kept, 50_000 + 5_000 * (flood["seconds"] + 2))
+
+        def left_out():
+            words = [each for each in self.ask(app, "/api/v1/graph")["window"]["not_seen"] if "of orders: told by its program above its limit" in each]
+            return sum(int(each.split()[0]) for each in words)
+
+        harness.until(lambda: left_out() == flood["refused"], what="each span that was left out, counted")
+        # Afterwards it is heard again.
+        harness.until(lambda: json.loads(app.get("/flood?seconds=0.01&rate=200000").text)["refused"] == 0, 30, "its spans to be taken again")
+
     @harness.needs_root
     def test_a_full_disk_stops_no_request_and_what_it_took_is_counted(self):
         app = self.begin(disk="64m")
