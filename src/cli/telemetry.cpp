@@ -10,18 +10,40 @@
 #include "cli/table.hpp"
 #include "collect/client.hpp"
 #include "collect/question.hpp"
+#include "control/client.hpp"
 
 namespace bulkhead::cli {
 
 using nlohmann::json;
 
+namespace {
+
+std::expected<json, int> ask_by_controller(const control::Places& places, const std::string& method,
+                                           const std::string& target) {
+  auto reply = control::ask(places, {{"verb", "collector"}, {"method", method}, {"target", target}});
+  if (!reply) {
+    complain(reply.error());
+    return std::unexpected(kFailed);
+  }
+  const int status = reply->value("status", 0);
+  json answer = std::move((*reply)["answer"]);
+  if (status == 200) return answer;
+  complain(answer.value("detail", fmt::format("the collector answered {}", status)));
+  return std::unexpected(status == 400 ? kUsage : kFailed);
+}
+
+}  // namespace
+
 std::expected<json, int> ask_collector(const Context& context, const std::string& method, const std::string& target) {
   const auto places = open_places(context);
   if (!places) return std::unexpected(places.error());
+  // Its socket is the launcher's alone; who has a role asks by the controller.
+  const std::string control = control::socket_to_reach(*places);
+  if (!control.empty() && control != places->control_socket()) return ask_by_controller(*places, method, target);
   auto answer = collect::ask_collector(places->collector_socket(), method, target);
   if (answer) return std::move(*answer);
   if (answer.error().cause == Cause::unreachable) {
-    if (control::socket_to_reach(*places).empty()) return std::unexpected(not_running(context));
+    if (control.empty()) return std::unexpected(not_running(context));
     return std::unexpected(
         complain("the collector is not there right now; it is started again by itself: bulkhead status"));
   }

@@ -106,7 +106,10 @@ net::Task<bool> Controller::serve_request(net::FrameChannel& channel, const Peer
     if (verb == "exec") co_return co_await serve_exec(channel, who, request);
     if (verb == "run") co_return co_await serve_run(channel, who, request);
     if (verb == "forward") co_return co_await serve_forward(channel, who, request);
-    reply = redact(answer(without_guesses(who, request), name_of(who)));
+    if (verb == "collector")
+      reply = co_await serve_collector(who, request);
+    else
+      reply = redact(answer(without_guesses(who, request), name_of(who)));
   } catch (const json::exception& error) {
     reply = {{"ok", false}, {"error", fmt::format("the request is not as expected: {}", error.what())}};
   }

@@ -182,6 +182,7 @@ class Controller {
   nlohmann::json instances_picture(const std::string& service) const;
   nlohmann::json usage_picture() const;
   void tell_usage();
+  net::Task<nlohmann::json> serve_collector(const Peer& who, const nlohmann::json& asked);
   nlohmann::json telemetry_settings() const;
   void tell_collector(Runtime& runtime);
   net::Task<> keep_collector_told();

@@ -16,12 +16,12 @@ namespace {
 constexpr std::size_t kMostNameBytes = 64U << 10U;  // of what the host's database says about a user or group
 
 constexpr Verb kVerbs[] = {
-    {"status", Role::viewer, false},    {"watch", Role::viewer, false},    {"identity", Role::viewer, false},
-    {"audit", Role::viewer, false},     {"history", Role::viewer, false},  {"logs", Role::viewer, false},
-    {"plan", Role::operate, false},     {"rollback", Role::operate, true}, {"restart", Role::operate, true},
-    {"scale", Role::operate, true},     {"exec", Role::operate, false},    {"run", Role::operate, false},
-    {"forward", Role::operate, false},  {"apply", Role::admin, true},      {"down", Role::admin, true},
-    {"upgrade", Role::launcher, false},
+    {"status", Role::viewer, false},    {"watch", Role::viewer, false},     {"identity", Role::viewer, false},
+    {"audit", Role::viewer, false},     {"history", Role::viewer, false},   {"logs", Role::viewer, false},
+    {"collector", Role::viewer, false}, {"plan", Role::operate, false},     {"rollback", Role::operate, true},
+    {"restart", Role::operate, true},   {"scale", Role::operate, true},     {"exec", Role::operate, false},
+    {"run", Role::operate, false},      {"forward", Role::operate, false},  {"apply", Role::admin, true},
+    {"down", Role::admin, true},        {"upgrade", Role::launcher, false},
 };
 
 // The number of a group: as written, or what the host's database says.

@@ -30,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using compartments::IdMapping;
 
-constexpr int kPatienceMs = 10'000;
+constexpr int kPatienceMs = 30'000;
 
 std::string make_directory() {
   std::string path = "/tmp/bulkhead-hostile-XXXXXX";

@@ -30,7 +30,7 @@ services:
 """
 
 VERBS = {"status": 1, "identity": 1, "audit": 1, "restart": 2, "scale": 2, "exec": 2, "run": 2, "forward": 2, "apply": 3, "down": 3, "watch": 1,
-         "history": 1, "logs": 1, "plan": 2, "rollback": 2, "upgrade": 4}
+         "history": 1, "logs": 1, "collector": 1, "plan": 2, "rollback": 2, "upgrade": 4}
 ROLES = ["none", "viewer", "operator", "admin", "launcher"]
 
 
@@ -149,6 +149,34 @@ class Roles(harness.Case):
         self.assertEqual(code, 0)
         self.assertIn("refused: 'scale' takes the role operator", out)
         self.assertIn(f"uid {BEN} (operator)", out)
+
+    def test_who_has_a_role_asks_the_collector_and_makes_no_token_that_outlives_it(self):
+        app = self.up()
+        harness.until(lambda: app.ask_collector("/api/v1/graph", may_fail=True), what="the collector")
+        harness.until(lambda: app.ask_collector("/api/v1/logs")["lines"], what="a line")
+        place = app.run_directory / "d/collector"
+        self.assertIn("PermissionError", as_user(ANN, [VIEWERS], lambda: request(place, {}))["raised"])
+        program = harness.shutil.copy(harness.BULKHEAD, app.directory / "bulkhead")
+
+        def typed(*words):
+            file = "--file" if words[0] == "logs" else "-f"
+            done = subprocess.run([program, *words, file, str(app.manifest)], env=app.environment, capture_output=True, text=True, timeout=60)
+            return [done.returncode, done.stdout, done.stderr]
+
+        code, out, errors = as_user(ANN, [VIEWERS], lambda: typed("traces", "--json"))
+        self.assertEqual((code, json.loads(out)["traces"]), (0, []), errors)
+        code, _, errors = as_user(ANN, [VIEWERS], lambda: typed("trace", "0" * 31 + "1"))
+        self.assertEqual(code, 1)
+        self.assertIn("nothing is kept of the trace", errors)
+        self.assertIn("edges", as_user(ANN, [VIEWERS], lambda: typed("edges", "--json"))[1])
+        self.assertIn("/login?code=", as_user(ANN, [VIEWERS], lambda: typed("console"))[1])
+        code, out, errors = as_user(BEN, [OPERATORS], lambda: typed("console", "--token", "3"))
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn(f"a token for the console takes the role admin, and uid {BEN} has the role operator", errors)
+        self.assertEqual(as_user(CAT, [ADMINS], lambda: typed("console", "--token", "3"))[0], 0)
+        for bad in ({"target": "/metrics"}, {"target": "/api/v1/graph HTTP/1.1\r\nX: y"}, {"target": "/api/v1/graph", "method": "PUT"}, {"target": "/api/v1/events"}, {"target": 7}):
+            self.assertFalse(as_user(ANN, [VIEWERS], lambda: request(self.socket_of(app, VIEWERS), {"verb": "collector", **bad}))["ok"], bad)
+        self.assertIn("PermissionError", as_user(DAN, [STRANGERS], lambda: request(self.socket_of(app, VIEWERS), {"verb": "collector", "target": "/api/v1/graph"}))["raised"])
 
     def test_a_group_that_is_not_there_is_a_mistake(self):
         app = self.application(MANIFEST.replace(f'["{VIEWERS}"]', "[no-such-group-here]"))
