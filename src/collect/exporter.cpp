@@ -66,8 +66,9 @@ std::optional<net::Duration> wait_of(const http::Response& response) {
   return std::min<net::Duration>(std::chrono::seconds(seconds), kMostWait);
 }
 
-// OTLP/HTTP, "Retryable Response Codes". What a proxy between says (500) may pass as well.
-bool may_pass(int status) { return status == 0 || status == 429 || status >= 500; }
+// OTLP/HTTP, "Retryable Response Codes". Anything else would come again for the same batch, and hold up what is behind
+// it.
+bool may_pass(int status) { return status == 0 || status == 429 || status == 502 || status == 503 || status == 504; }
 
 }  // namespace
 
