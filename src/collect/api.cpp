@@ -75,12 +75,13 @@ Assets read_assets(const std::string& directory) {
   return assets;
 }
 
-Api::Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, Visitors& visitors, Assets assets,
-         std::string origin)
+Api::Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, const ProgramMetrics& programs,
+         Visitors& visitors, Assets assets, std::string origin)
     : loop_(loop),
       intake_(intake),
       live_(live),
       exporter_(exporter),
+      programs_(programs),
       visitors_(visitors),
       assets_(std::move(assets)),
       origin_(std::move(origin)),
@@ -90,6 +91,12 @@ Api::Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, 
 Api::~Api() = default;
 
 std::vector<Family> Api::families() const {
+  std::vector<Family> all = own_families();
+  programs_.add_families(all);
+  return all;
+}
+
+std::vector<Family> Api::own_families() const {
   std::vector<Family> all = live_.families(*application_, unix_millis() / 1000, intake_.lines());
   exporter_.add_families(all);
   return all;

@@ -12,6 +12,7 @@
 #include "collect/exporter.hpp"
 #include "collect/intake.hpp"
 #include "collect/live.hpp"
+#include "collect/program_metrics.hpp"
 #include "collect/question.hpp"
 #include "collect/reader.hpp"
 #include "collect/visitors.hpp"
@@ -31,10 +32,11 @@ Assets read_assets(const std::string& directory);
 
 class Api {
  public:
-  // `intake`, `live` and `exporter` must outlive this, and every handle(). `origin`: "localhost:9400", of the TCP door;
+  // `intake`, `live`, `exporter` and `programs` must outlive this, and every handle(). `origin`: "localhost:9400", of
+  // the TCP door;
   // "" without.
-  Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, Visitors& visitors, Assets assets,
-      std::string origin);
+  Api(net::Loop& loop, Intake& intake, Live& live, const Exporter& exporter, const ProgramMetrics& programs,
+      Visitors& visitors, Assets assets, std::string origin);
   ~Api();
 
   // What is declared and runs, as the controller says it; null `controller` where it is away.
@@ -44,6 +46,8 @@ class Api {
   const std::string& gateway() const { return gateway_name_; }
   // What is measured, as it is now.
   std::vector<Family> families() const;
+  // Without what programs told.
+  std::vector<Family> own_families() const;
 
   // `trusted`: it came over the Unix socket.
   net::Task<> handle(proxy::ServerExchange& exchange, bool trusted);
@@ -75,6 +79,7 @@ class Api {
   Intake& intake_;
   Live& live_;
   const Exporter& exporter_;
+  const ProgramMetrics& programs_;
   Visitors& visitors_;
   const Assets assets_;
   const std::string origin_;

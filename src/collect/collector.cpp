@@ -91,15 +91,15 @@ net::Task<> Collector::begin() {
                                            [](const std::string& text) { log_line("collector: {}", text); }});
   const std::string origin = tcp_ ? fmt::format("localhost:{}", tcp_.address().port()) : "";
   exporter_ = make_exporter();
-  api_ = std::make_unique<Api>(loop_, *intake_, live_, *exporter_, *visitors_, read_assets(hello_.collect->console),
-                               origin);
+  api_ = std::make_unique<Api>(loop_, *intake_, live_, *exporter_, program_metrics_, *visitors_,
+                               read_assets(hello_.collect->console), origin);
   if (application_.is_object()) api_->set_application(std::move(application_));
   if (settings_.is_object()) take_settings(settings_);
   intake_->start();
   gate_.spawn(exporter_->run());
   gate_.spawn(accept(unix_, true));
   if (tcp_) gate_.spawn(accept(tcp_, false));
-  otlp_door_ = std::make_unique<OtlpDoor>(loop_, *intake_);
+  otlp_door_ = std::make_unique<OtlpDoor>(loop_, *intake_, program_metrics_);
   const auto told = net::Address::unix_socket(hello_.collect->otlp);
   auto otlp = told ? net::Listener::open(loop_, *told) : Result<net::Listener>(std::unexpect, told.error());
   if (otlp) {
@@ -119,7 +119,8 @@ std::unique_ptr<Exporter> Collector::make_exporter() {
   return std::make_unique<Exporter>(loop_, hello_.collect->store + "/export.json",
                                     Exporter::Sources{
                                         [this] { return intake_ ? intake_->store() : nullptr; },
-                                        [this] { return api_ ? api_->families() : std::vector<Family>(); },
+                                        [this] { return api_ ? api_->own_families() : std::vector<Family>(); },
+                                        [this](const std::string& app) { return program_metrics_.otlp(app); },
                                         [this] { return api_ ? api_->gateway() : std::string(); },
                                         [](const std::string& text) { log_line("collector: {}", text); },
                                         [this](const std::string&) { say_export(); },

@@ -53,6 +53,7 @@ class Collector final : public proxy::Instance {
   net::Listener unix_;
   net::Listener tcp_;
   net::Listener otlp_;
+  ProgramMetrics program_metrics_;
   std::unique_ptr<OtlpDoor> otlp_door_;
   std::unique_ptr<Intake> intake_;
   Live live_;

@@ -268,8 +268,10 @@ net::Task<> Exporter::send_metrics() {
   const std::vector<Family> families = sources_.metrics();
   std::size_t points = 0;
   for (const Family& family : families) points += family.samples.size() + family.histograms.size();
-  const bool taken =
-      co_await deliver(Exported::metrics, metrics_request(families, used_->app, since_ms_, unix_millis()), points);
+  // Messages of one kind, one behind the other, are one that has all of theirs.
+  std::string message =
+      metrics_request(families, used_->app, since_ms_, unix_millis()) + sources_.program_metrics(used_->app);
+  const bool taken = co_await deliver(Exported::metrics, std::move(message), points);
   static_cast<void>(taken);  // sums only grow: the next time says what this one did
 }
 

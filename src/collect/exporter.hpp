@@ -62,9 +62,10 @@ class Exporter {
   struct Sources {
     std::function<std::shared_ptr<const Store>()> store;  // null: not open yet
     std::function<std::vector<Family>()> metrics;         // as they are now
-    std::function<std::string()> gateway;                 // what the gateway is called
-    std::function<void(const std::string&)> trouble;      // for the log
-    std::function<void(const std::string&)> failing;      // what fails now; "" nothing does
+    std::function<std::string(const std::string& app)> program_metrics;
+    std::function<std::string()> gateway;             // what the gateway is called
+    std::function<void(const std::string&)> trouble;  // for the log
+    std::function<void(const std::string&)> failing;  // what fails now; "" nothing does
   };
   // `file`: where it remembers how far it came.
   Exporter(net::Loop& loop, std::string file, Sources sources,

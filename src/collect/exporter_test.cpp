@@ -22,7 +22,10 @@ class ExportReaderTest : public ::testing::Test {
     directory_ = ::mkdtemp(name);
     open();
   }
-  ~ExportReaderTest() override { fs::remove_all(directory_); }
+  ~ExportReaderTest() override {
+    store_.reset();  // which waits for a sealing
+    fs::remove_all(directory_);
+  }
   void open() {
     auto store = Store::open({.directory = directory_, .window_spans = 10}, 1'000);
     ASSERT_TRUE(store) << store.error().message;

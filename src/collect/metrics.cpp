@@ -42,10 +42,14 @@ Family Live::durations() const {
                 .help = "Time until the answer began; until the end where none did."};
   for (const auto& [name, sum] : total_) {
     HistogramSample sample{.labels = labels_of(name)};
-    for (std::size_t i = 0; i + 1 < kBuckets; ++i) sample.up_to[i] = sum.latency.count_up_to(kBounds[i]);
-    sample.up_to.back() = sum.latency.count();
-    sample.sum_us = static_cast<std::int64_t>(sum.latency.sum_micros());
+    for (const std::uint64_t bound : kBounds) {
+      sample.bounds.push_back(static_cast<double>(bound) / 1e6);
+      sample.up_to.push_back(sum.latency.count_up_to(bound));
+    }
+    sample.up_to.push_back(sum.latency.count());
+    sample.sum = static_cast<double>(sum.latency.sum_micros()) / 1e6;
     if (const auto exemplars = exemplars_.find(name); exemplars != exemplars_.end()) {
+      sample.exemplars.resize(kBuckets);
       for (std::size_t i = 0; i < kBuckets; ++i)
         if (sample.up_to[i] > (i == 0 ? 0 : sample.up_to[i - 1])) sample.exemplars[i] = exemplars->second[i];
     }
@@ -65,7 +69,7 @@ void Live::add_edges(std::vector<Family>& into) const {
       requests.samples.push_back({std::move(labels), sum.classes[i]});
     }
   }
-  const auto each = [&](std::string_view name, Family::Kind kind, std::string_view help, std::int64_t Sum::* value) {
+  const auto each = [&](const char* name, Family::Kind kind, const char* help, std::int64_t Sum::* value) {
     Family family{.name = name, .kind = kind, .help = help};
     for (const auto& [edge, sum] : total_) family.samples.push_back({labels_of(edge), sum.*value});
     return family;
@@ -88,7 +92,7 @@ void Live::add_edges(std::vector<Family>& into) const {
 }
 
 void Live::add_used(std::vector<Family>& into) const {
-  const auto each = [&](std::string_view name, Family::Kind kind, std::string_view help, std::int64_t Used::* value) {
+  const auto each = [&](const char* name, Family::Kind kind, const char* help, std::int64_t Used::* value) {
     Family family{.name = name, .kind = kind, .help = help};
     for (const auto& [id, used] : used_)
       if (used.*value >= 0) family.samples.push_back({{{"service", spoken(used.service)}, {"id", id}}, used.*value});

@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,18 +26,20 @@ struct Exemplar {
 };
 using Exemplars = std::array<Exemplar, kBuckets>;
 
-using Labels = std::vector<std::pair<std::string_view, std::string>>;  // names are constants
+using Labels = std::vector<std::pair<std::string, std::string>>;
 
 struct Sample {
   Labels labels;
   std::int64_t value = 0;
+  double real = 0;  // of a family of real numbers
 };
 
 struct HistogramSample {
   Labels labels;
-  std::array<std::uint64_t, kBuckets> up_to{};  // how many are not above each bound; the last: all
-  std::int64_t sum_us = 0;
-  Exemplars exemplars{};  // of what the bucket itself counted
+  std::vector<double> bounds;        // in the family's unit, ascending
+  std::vector<std::uint64_t> up_to;  // how many are not above each bound, and all
+  double sum = 0;
+  std::vector<Exemplar> exemplars;  // none, or for each of up_to the one of what the bucket itself counted
 };
 
 struct Family {
@@ -47,10 +48,11 @@ struct Family {
     gauge,
     histogram,  // in seconds
   };
-  std::string_view name;
+  std::string name;
   Kind kind = Kind::counter;
-  std::string_view help;
+  std::string help;
   bool micros = false;  // values are microseconds, to be told as seconds
+  bool reals = false;
   std::vector<Sample> samples;
   std::vector<HistogramSample> histograms;
 };

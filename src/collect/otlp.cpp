@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "collect/otlp_values.hpp"
 #include "collect/protobuf.hpp"
 #include "collect/record_line.hpp"
 
@@ -16,10 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kMostNesting = 16;
-constexpr std::size_t kMostAttributes = 128;  // of one span or event
 constexpr std::size_t kMostEvents = 128;
-constexpr std::size_t kMostText = 4096;  // of one value; what is longer is cut
 
 constexpr std::array<std::string_view, 6> kKinds = {"", "internal", "server", "client", "producer", "consumer"};
 // SeverityNumber: four steps each.
@@ -27,11 +24,6 @@ constexpr std::array<std::string_view, 6> kSeverities = {"trace", "debug", "info
 
 std::string_view severity_of_number(std::uint64_t number) {
   return number >= 1 && number <= 24 ? kSeverities[(number - 1) / 4] : std::string_view();
-}
-
-std::string cut(std::string_view text) {
-  if (text.size() > kMostText) text = text.substr(0, kMostText);
-  return std::string(text);
 }
 
 bool read_ids(std::string_view trace, std::string_view span, ToldSpan& into) {
@@ -48,62 +40,6 @@ std::uint64_t number_of(std::string_view octets) {
   return value;
 }
 
-// What is malformed somewhere inside shows in `bad`.
-json any_value(std::string_view message, int depth, bool& bad) {
-  ProtobufReader reader(message);
-  json value;
-  while (reader.next()) {
-    switch (reader.field()) {
-      case 1: value = cut(reader.bytes()); break;
-      case 2: value = reader.number() != 0; break;
-      case 3: value = reader.signed_number(); break;
-      case 4: value = reader.real(); break;
-      case 5:
-      case 6: {
-        const bool list = reader.field() == 5;
-        value = list ? json::array() : json::object();
-        if (depth == 0) break;
-        ProtobufReader values(reader.bytes());
-        while (values.next() && value.size() < kMostAttributes) {
-          if (values.field() != 1) continue;
-          if (list) {
-            value.push_back(any_value(values.bytes(), depth - 1, bad));
-            continue;
-          }
-          ProtobufReader pair(values.bytes());
-          std::string key;
-          json inner;
-          while (pair.next()) {
-            if (pair.field() == 1) key = cut(pair.bytes());
-            if (pair.field() == 2) inner = any_value(pair.bytes(), depth - 1, bad);
-          }
-          bad = bad || pair.malformed();
-          value[key] = std::move(inner);
-        }
-        bad = bad || values.malformed();
-        break;
-      }
-      case 7: value = fmt::format("{} octets", reader.bytes().size()); break;
-      default: break;
-    }
-  }
-  bad = bad || reader.malformed();
-  return value;
-}
-
-void add_attribute(std::string_view message, json& attributes, bool& bad) {
-  if (attributes.size() >= kMostAttributes) return;
-  ProtobufReader pair(message);
-  std::string key;
-  json value;
-  while (pair.next()) {
-    if (pair.field() == 1) key = cut(pair.bytes());
-    if (pair.field() == 2) value = any_value(pair.bytes(), kMostNesting, bad);
-  }
-  bad = bad || pair.malformed();
-  if (!key.empty()) attributes[key] = std::move(value);
-}
-
 json event_of(std::string_view message, bool& bad) {
   json event = {{"at_us", 0}, {"name", ""}, {"attributes", json::object()}};
   ProtobufReader reader(message);
@@ -115,8 +51,6 @@ json event_of(std::string_view message, bool& bad) {
   bad = bad || reader.malformed();
   return event;
 }
-
-std::string json_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 void add_span(std::string_view message, const std::string& scope, Told& told, bool& bad) {
   ToldSpan span;
@@ -193,32 +127,6 @@ void add_log(std::string_view message, Told& told, bool& bad) {
   told.logs.push_back(std::move(log));
 }
 
-// Resource…[] (1) → Scope…[] (2) → items (2); a scope's name is (1).name (1).
-template <class Add>
-bool walk(std::string_view message, const Add& add) {
-  ProtobufReader resources(message);
-  while (resources.next()) {
-    if (resources.field() != 1) continue;
-    ProtobufReader scopes(resources.bytes());
-    while (scopes.next()) {
-      if (scopes.field() != 2) continue;
-      std::string name;
-      ProtobufReader scope(scopes.bytes());
-      while (scope.next()) {
-        if (scope.field() == 1) {
-          ProtobufReader named(scope.bytes());
-          while (named.next())
-            if (named.field() == 1) name = cut(named.bytes());
-        }
-        if (scope.field() == 2 && !add(scope.bytes(), name)) return true;
-      }
-      if (scope.malformed()) return false;
-    }
-    if (scopes.malformed()) return false;
-  }
-  return !resources.malformed();
-}
-
 Fault too_many() {
   return {Cause::exhausted, fmt::format("more than {} spans or log records in one request", kMostTold)};
 }
@@ -245,64 +153,6 @@ Result<Told> read_otlp_protobuf(Signal signal, std::string_view message, std::si
 }
 
 namespace {
-
-const json& member(const json& value, const char* name) {
-  static const json none;
-  if (!value.is_object()) return none;
-  const auto found = value.find(name);
-  return found == value.end() ? none : *found;
-}
-
-std::string text_in(const json& value, const char* name) {
-  const json& found = member(value, name);
-  return found.is_string() ? cut(found.get_ref<const std::string&>()) : "";
-}
-
-// 64-bit integers are strings in protobuf's JSON, and numbers are taken too.
-std::uint64_t number_in(const json& value, const char* name) {
-  const json& found = member(value, name);
-  if (found.is_number_unsigned()) return found.get<std::uint64_t>();
-  if (!found.is_string()) return 0;
-  std::uint64_t number = 0;
-  const std::string& text = found.get_ref<const std::string&>();
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-json plain_value(const json& value, int depth) {
-  if (const json& text = member(value, "stringValue"); text.is_string()) return cut(text.get_ref<const std::string&>());
-  if (const json& truth = member(value, "boolValue"); truth.is_boolean()) return truth;
-  if (const json& whole = member(value, "intValue"); !whole.is_null())
-    return whole.is_string() ? json(static_cast<std::int64_t>(number_in(value, "intValue"))) : whole;
-  if (const json& real = member(value, "doubleValue"); real.is_number()) return real;
-  if (member(value, "bytesValue").is_string()) return "octets";
-  json made;
-  for (const char* kind : {"arrayValue", "kvlistValue"}) {
-    const json& values = member(member(value, kind), "values");
-    if (!values.is_array() || depth == 0) continue;
-    const bool list = kind == std::string_view("arrayValue");
-    made = list ? json::array() : json::object();
-    for (const json& each : values) {
-      if (made.size() >= kMostAttributes) break;
-      if (list)
-        made.push_back(plain_value(each, depth - 1));
-      else
-        made[text_in(each, "key")] = plain_value(member(each, "value"), depth - 1);
-    }
-  }
-  return made;
-}
-
-json plain_attributes(const json& list) {
-  json attributes = json::object();
-  if (!list.is_array()) return attributes;
-  for (const json& each : list) {
-    if (attributes.size() >= kMostAttributes) break;
-    if (const std::string key = text_in(each, "key"); !key.empty())
-      attributes[key] = plain_value(member(each, "value"), kMostNesting);
-  }
-  return attributes;
-}
 
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(),

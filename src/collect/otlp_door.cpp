@@ -44,11 +44,13 @@ std::string field_of(const http::Request& request, std::string_view name) {
   return "";
 }
 
-// ExportTracePartialSuccess and its likes have the same two fields.
-std::string partial_success(std::size_t refused, std::string_view why, bool as_json) {
+// ExportTracePartialSuccess and its likes have the same two fields, whose first has another name in JSON.
+std::string partial_success(std::size_t refused, std::string_view why, bool as_json, const char* what) {
   if (refused == 0) return as_json ? "{}" : "";
   if (as_json)
-    return json{{"partialSuccess", {{"rejectedSpans", fmt::format("{}", refused)}, {"errorMessage", why}}}}.dump();
+    return json{
+        {"partialSuccess", {{fmt::format("rejected{}", what), fmt::format("{}", refused)}, {"errorMessage", why}}}}
+        .dump();
   ProtobufWriter inner, message;
   inner.varint(1, refused);
   inner.text(2, why);
@@ -81,7 +83,8 @@ Result<std::string> gunzip(std::string_view compressed, std::size_t most) {
   return out;
 }
 
-OtlpDoor::OtlpDoor(net::Loop& loop, Intake& intake) : loop_(loop), intake_(intake) {}
+OtlpDoor::OtlpDoor(net::Loop& loop, Intake& intake, ProgramMetrics& metrics)
+    : loop_(loop), intake_(intake), metrics_(metrics) {}
 
 net::Task<> OtlpDoor::serve(net::Stream stream, net::Event& shutdown) {
   const auto instance = co_await proxy::read_telemetry_preamble(stream, loop_.in(5s));
@@ -115,7 +118,7 @@ net::Task<> OtlpDoor::handle(proxy::ServerExchange& exchange, const std::string&
         const bool large = body.error().cause == Cause::exhausted;
         reply = {static_cast<std::uint16_t>(large ? 413 : 400), large ? 8 : 3, body.error().message};
       } else if (place->kind == "metrics") {
-        reply = {200, 0, "", 1, "metrics of programs are not kept yet; Prometheus can scrape them where they are"};
+        reply = take_metrics(as_json, *body, instance);
       } else {
         reply = take(place->kind == "traces" ? Signal::traces : Signal::logs, as_json, *body, instance);
       }
@@ -156,6 +159,7 @@ OtlpDoor::Bucket& OtlpDoor::bucket_of(const std::string& service) {
 }
 
 void OtlpDoor::tick() {
+  metrics_.forget(loop_.now());
   for (auto& [service, bucket] : buckets_) {
     if (bucket.left_out == 0 || loop_.now() - bucket.written < kWriteEvery) continue;
     const bool put = intake_.put([name = service, count = bucket.left_out](Window& window) {
@@ -174,6 +178,7 @@ OtlpDoor::Reply OtlpDoor::take(Signal signal, bool as_json, const std::string& b
   if (!told) return {400, 3, told.error().message};
   const std::size_t items = told->spans.size() + told->logs.size();
   Reply reply;
+  if (signal == Signal::logs) reply.what = "LogRecords";
   reply.refused = told->refused + told->left_out;
   reply.refused_why =
       told->left_out > 0 ? "a service brings at most 5,000 a second" : "a span has no valid trace_id or span_id";
@@ -213,12 +218,31 @@ OtlpDoor::Reply OtlpDoor::take(Signal signal, bool as_json, const std::string& b
   return reply;
 }
 
+OtlpDoor::Reply OtlpDoor::take_metrics(bool as_json, const std::string& body, const std::string& instance) {
+  const std::string service = service_of(instance);
+  Bucket& bucket = bucket_of(service);
+  const auto most = static_cast<std::size_t>(bucket.tokens);
+  auto told = as_json ? read_otlp_metrics_json(body, most) : read_otlp_metrics_protobuf(body, most);
+  if (!told) return {400, 3, told.error().message};
+  bucket.tokens -= static_cast<double>(told->points.size());
+  bucket.left_out += told->left_out;
+  const std::size_t untaken = metrics_.take(service, instance, std::move(told->points), loop_.now());
+  Reply reply;
+  reply.what = "DataPoints";
+  reply.refused = told->refused + told->left_out + untaken;
+  reply.refused_why = told->left_out > 0 ? "a service brings at most 5,000 a second"
+                      : untaken > 0      ? "a service has at most 2,000 series, and no name that begins with bulkhead"
+                                    : "sums and histograms are taken as they are since the start (cumulative), with "
+                                      "explicit buckets; no summaries";
+  return reply;
+}
+
 net::Task<> OtlpDoor::answer(proxy::ServerExchange& exchange, const Reply& reply, bool grpc, bool as_json) {
   http::Response response;
   std::string body;
   if (grpc) {
     response.fields.add("content-type", "application/grpc");
-    const std::string message = partial_success(reply.refused, reply.refused_why, false);
+    const std::string message = partial_success(reply.refused, reply.refused_why, false, reply.what);
     body = std::string("\0", 1);
     for (int shift = 24; shift >= 0; shift -= 8)
       body.push_back(static_cast<char>(message.size() >> static_cast<unsigned>(shift)));
@@ -228,7 +252,8 @@ net::Task<> OtlpDoor::answer(proxy::ServerExchange& exchange, const Reply& reply
     response.fields.add("content-type", reply.status != 200 ? "text/plain; charset=utf-8"
                                         : as_json           ? "application/json"
                                                             : "application/x-protobuf");
-    body = reply.status != 200 ? reply.detail + "\n" : partial_success(reply.refused, reply.refused_why, as_json);
+    body = reply.status != 200 ? reply.detail + "\n"
+                               : partial_success(reply.refused, reply.refused_why, as_json, reply.what);
     response.content_length = body.size();
   }
   const net::Deadline deadline = net::Deadline::never();

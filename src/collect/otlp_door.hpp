@@ -10,6 +10,7 @@
 
 #include "collect/intake.hpp"
 #include "collect/otlp.hpp"
+#include "collect/program_metrics.hpp"
 #include "net/listener.hpp"
 #include "proxy/server.hpp"
 
@@ -17,8 +18,8 @@ namespace bulkhead::collect {
 
 class OtlpDoor {
  public:
-  // `intake` and `loop` must outlive this.
-  OtlpDoor(net::Loop& loop, Intake& intake);
+  // All of them must outlive this.
+  OtlpDoor(net::Loop& loop, Intake& intake, ProgramMetrics& metrics);
 
   // Now and then: what was above a service's limit is written down.
   void tick();
@@ -32,10 +33,12 @@ class OtlpDoor {
     std::string detail;       // of a refusal
     std::size_t refused = 0;  // of what else was taken
     std::string_view refused_why;
+    const char* what = "Spans";
   };
   net::Task<> handle(proxy::ServerExchange& exchange, const std::string& instance);
   net::Task<Result<std::string>> read_body(proxy::ServerExchange& exchange, bool grpc, bool gzip);
   Reply take(Signal signal, bool as_json, const std::string& body, const std::string& instance);
+  Reply take_metrics(bool as_json, const std::string& body, const std::string& instance);
   static net::Task<> answer(proxy::ServerExchange& exchange, const Reply& reply, bool grpc, bool as_json);
 
   struct Bucket {
@@ -47,6 +50,7 @@ class OtlpDoor {
   Bucket& bucket_of(const std::string& service);
   net::Loop& loop_;
   Intake& intake_;
+  ProgramMetrics& metrics_;
   proxy::ServerOptions options_;
   std::map<std::string, Bucket> buckets_;
 };

@@ -8,6 +8,7 @@
 #include "collect/otlp.hpp"
 #include "collect/otlp_door.hpp"
 #include "collect/otlp_out.hpp"
+#include "collect/program_metrics.hpp"
 
 using namespace bulkhead::collect;
 
@@ -18,6 +19,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((data[0] & 4U) != 0) {
     const auto inflated = gunzip(text, 1U << 20U);
     if (inflated && inflated->size() > 1U << 20U) std::abort();
+    return 0;
+  }
+  if ((data[0] & 8U) != 0) {
+    auto metrics = (data[0] & 2U) != 0 ? read_otlp_metrics_json(text, 100) : read_otlp_metrics_protobuf(text, 100);
+    if (!metrics) return 0;
+    if (metrics->points.size() > 100) std::abort();
+    ProgramMetrics kept;
+    static_cast<void>(kept.take("web", "web-1", std::move(metrics->points), {}));
+    std::vector<Family> families;
+    kept.add_families(families);
+    if (prometheus_text(families, MetricsFormat::open_metrics).empty()) std::abort();
+    const auto again = read_otlp_metrics_protobuf(kept.otlp("shop"), 200);
+    if (!again || again->points.size() != kept.size()) std::abort();
     return 0;
   }
   if (read_partial_success(text).why.size() > text.size()) std::abort();

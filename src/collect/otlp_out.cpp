@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collect/infer_paths.hpp"
+#include "collect/otlp_values.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::collect {
@@ -15,9 +16,8 @@ using nlohmann::json;
 namespace {
 
 constexpr std::string_view kScope = "bulkhead";
-constexpr int kMostNesting = 16;
 
-ProtobufWriter any_value(const json& value, int depth);
+ProtobufWriter value_message(const json& value, int depth);
 
 ProtobufWriter key_value(std::string_view key, const ProtobufWriter& value) {
   ProtobufWriter pair;
@@ -26,7 +26,7 @@ ProtobufWriter key_value(std::string_view key, const ProtobufWriter& value) {
   return pair;
 }
 
-ProtobufWriter any_value(const json& value, int depth) {
+ProtobufWriter value_message(const json& value, int depth) {
   ProtobufWriter any;
   if (value.is_string()) {
     any.text(1, value.get_ref<const std::string&>());
@@ -39,7 +39,7 @@ ProtobufWriter any_value(const json& value, int depth) {
   } else if (value.is_structured() && depth > 0) {
     ProtobufWriter list;
     for (const auto& [key, each] : value.items()) {
-      const ProtobufWriter inner = any_value(each, depth - 1);
+      const ProtobufWriter inner = value_message(each, depth - 1);
       list.message(1, value.is_array() ? inner : key_value(key, inner));
     }
     any.message(value.is_array() ? 5 : 6, list);
@@ -66,7 +66,7 @@ class Attributes {
   void all(const json& values) {
     if (!values.is_object()) return;
     for (const auto& [key, value] : values.items())
-      into_.message(field_, key_value(key, any_value(value, kMostNesting)));
+      into_.message(field_, key_value(key, value_message(value, kMostNesting)));
   }
 
  private:
@@ -74,13 +74,13 @@ class Attributes {
   std::uint32_t field_;
 };
 
-std::string octets(std::uint64_t id) {
+std::string id_octets(std::uint64_t id) {
   std::string text(8, '\0');
   for (std::size_t i = 0; i < text.size(); ++i) text[7 - i] = static_cast<char>(id >> (8 * i));
   return text;
 }
 
-std::string_view octets(std::span<const std::uint8_t> blob) {
+std::string_view blob_octets(std::span<const std::uint8_t> blob) {
   return {reinterpret_cast<const char*>(blob.data()), blob.size()};
 }
 
@@ -142,9 +142,9 @@ void put_status(ProtobufWriter& span, bool failed, std::string_view message) {
 }
 
 void put_ids(ProtobufWriter& span, const Statement& row) {
-  span.bytes(1, octets(row.blob(kTrace)));
-  span.bytes(2, octets(static_cast<std::uint64_t>(row.integer(kSpan))));
-  if (row.integer(kParent) != 0) span.bytes(4, octets(static_cast<std::uint64_t>(row.integer(kParent))));
+  span.bytes(1, blob_octets(row.blob(kTrace)));
+  span.bytes(2, id_octets(static_cast<std::uint64_t>(row.integer(kSpan))));
+  if (row.integer(kParent) != 0) span.bytes(4, id_octets(static_cast<std::uint64_t>(row.integer(kParent))));
 }
 
 void put_times(ProtobufWriter& span, const Statement& row) {
@@ -281,8 +281,8 @@ void add_log(OtlpRequest& request, WindowReader& window, const Statement& row, s
   body.text(1, row.text(5));
   record.message(5, body);
   Attributes(record, 6).text("log.iostream", window.name(row.integer(4)));
-  if (!row.is_null(7)) record.bytes(9, octets(row.blob(7)));
-  if (row.integer(8) != 0) record.bytes(10, octets(static_cast<std::uint64_t>(row.integer(8))));
+  if (!row.is_null(7)) record.bytes(9, blob_octets(row.blob(7)));
+  if (row.integer(8) != 0) record.bytes(10, id_octets(static_cast<std::uint64_t>(row.integer(8))));
   record.fixed64(11, nanoseconds(row.integer(1)));
   const std::string_view service = window.name(row.integer(2));
   request.add(service == policy::kGateway ? gateway : service, window.name(row.integer(3)), record);
@@ -307,8 +307,8 @@ ProtobufWriter number_points(const Family& family, const Times& times) {
     ProtobufWriter point;
     if (family.kind == Family::Kind::counter) point.fixed64(2, times.since);
     point.fixed64(3, times.now);
-    if (family.micros) {
-      point.real(4, static_cast<double>(sample.value) / 1e6);
+    if (family.micros || family.reals) {
+      point.real(4, family.reals ? sample.real : static_cast<double>(sample.value) / 1e6);
     } else {
       point.fixed64(6, static_cast<std::uint64_t>(sample.value));
     }
@@ -323,25 +323,23 @@ ProtobufWriter number_points(const Family& family, const Times& times) {
 }
 
 ProtobufWriter histogram_points(const Family& family, const Times& times) {
-  std::array<double, kBuckets - 1> bounds{};
-  for (std::size_t i = 0; i < bounds.size(); ++i) bounds[i] = static_cast<double>(kBounds[i]) / 1e6;
   ProtobufWriter data;
   for (const HistogramSample& sample : family.histograms) {
-    std::array<std::uint64_t, kBuckets> counts{};
-    for (std::size_t i = 0; i < kBuckets; ++i) counts[i] = sample.up_to[i] - (i == 0 ? 0 : sample.up_to[i - 1]);
+    std::vector<std::uint64_t> counts(sample.up_to.size());
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] = sample.up_to[i] - (i == 0 ? 0 : sample.up_to[i - 1]);
     ProtobufWriter point;
     point.fixed64(2, times.since);
     point.fixed64(3, times.now);
     point.fixed64(4, sample.up_to.back());
-    point.real(5, static_cast<double>(sample.sum_us) / 1e6);
+    point.real(5, sample.sum);
     point.packed_fixed64(6, counts);
-    point.packed_real(7, bounds);
+    point.packed_real(7, sample.bounds);
     for (const Exemplar& exemplar : sample.exemplars) {
       if (exemplar.us < 0) continue;
       ProtobufWriter shown;
       shown.fixed64(2, nanoseconds(exemplar.at_us));
       shown.real(3, static_cast<double>(exemplar.us) / 1e6);
-      shown.bytes(5, octets(exemplar.trace));
+      shown.bytes(5, blob_octets(exemplar.trace));
       point.message(8, shown);
     }
     put_labels(point, 9, sample.labels);
@@ -374,6 +372,51 @@ std::string metrics_request(const std::vector<Family>& families, std::string_vie
     scope.message(2, metric);
   }
   of_resource.message(1, resource_of(app, kScope, ""));
+  of_resource.message(2, scope);
+  request.message(1, of_resource);
+  return request.take();
+}
+
+namespace {
+
+ProtobufWriter told_point(const ToldPoint& point) {
+  ProtobufWriter written;
+  if (point.kind != Family::Kind::gauge) written.fixed64(2, nanoseconds(point.since_us));
+  written.fixed64(3, nanoseconds(point.at_us));
+  const bool histogram = point.kind == Family::Kind::histogram;
+  if (histogram) {
+    std::uint64_t count = 0;
+    for (const std::uint64_t each : point.counts) count += each;
+    written.fixed64(4, count);
+    written.real(5, point.sum);
+    written.packed_fixed64(6, point.counts);
+    written.packed_real(7, point.bounds);
+  } else {
+    written.real(4, point.value);
+  }
+  put_labels(written, histogram ? 9 : 7, point.attributes);
+  return written;
+}
+
+}  // namespace
+
+std::string told_metrics_request(std::span<const ToldPoint* const> points, std::string_view app,
+                                 std::string_view service, std::string_view instance) {
+  ProtobufWriter named, scope, of_resource, request;
+  named.text(1, kScope);
+  scope.message(1, named);
+  for (const ToldPoint* point : points) {
+    ProtobufWriter metric, data;
+    metric.text(1, point->name);
+    if (!point->help.empty()) metric.text(2, point->help);
+    if (!point->unit.empty()) metric.text(3, point->unit);
+    data.message(1, told_point(*point));
+    if (point->kind != Family::Kind::gauge) data.varint(2, kCumulative);
+    if (point->kind == Family::Kind::counter) data.varint(3, 1);  // is_monotonic
+    metric.message(point->kind == Family::Kind::gauge ? 5 : point->kind == Family::Kind::counter ? 7 : 9, data);
+    scope.message(2, metric);
+  }
+  of_resource.message(1, resource_of(app, service, instance));
   of_resource.message(2, scope);
   request.message(1, of_resource);
   return request.take();

@@ -14,6 +14,7 @@
 #include "collect/metrics.hpp"
 #include "collect/protobuf.hpp"
 #include "collect/reader.hpp"
+#include "collect/told_metrics.hpp"
 
 namespace bulkhead::collect {
 
@@ -49,6 +50,10 @@ void add_log(OtlpRequest& request, WindowReader& window, const Statement& row, s
 // ExportMetricsServiceRequest: sums since `since_ms`, as they were at `now_ms`.
 std::string metrics_request(const std::vector<Family>& families, std::string_view app, std::int64_t since_ms,
                             std::int64_t now_ms);
+
+// The same of what one program told, as it told it.
+std::string told_metrics_request(std::span<const ToldPoint* const> points, std::string_view app,
+                                 std::string_view service, std::string_view instance);
 
 // What a backend says of a request that it took: ExportTracePartialSuccess and its likes, which have the same fields.
 struct PartialSuccess {

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -22,11 +23,34 @@ std::string escaped(std::string_view value) {
   return text;
 }
 
-// Seconds, with a point: so both formats, and all versions of Prometheus, call a bucket the same.
-std::string seconds(std::int64_t micros) {
-  std::string text = fmt::format("{}", static_cast<double>(micros) / 1e6);
+// With a point: so both formats, and all versions of Prometheus, call a bucket the same.
+std::string real_text(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
+  std::string text = fmt::format("{}", value);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
+}
+
+std::string seconds(std::int64_t micros) { return real_text(static_cast<double>(micros) / 1e6); }
+
+std::string value_text(const Family& family, const Sample& sample) {
+  if (family.reals) return real_text(sample.real);
+  return family.micros ? seconds(sample.value) : fmt::format("{}", sample.value);
+}
+
+// The help of a family, which is one line.
+std::string line_of(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\\') line += '\\';
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      line += c;
+    }
+  }
+  return line;
 }
 
 std::string_view word_of(Family::Kind kind) {
@@ -49,18 +73,19 @@ std::string in_braces(const Labels& labels, std::string_view last = "") {
 
 void add_histogram(std::string& out, const Family& family, const HistogramSample& sample, bool exemplars) {
   const auto at = std::back_inserter(out);
-  for (std::size_t i = 0; i < kBuckets; ++i) {
+  for (std::size_t i = 0; i < sample.up_to.size(); ++i) {
     const std::string bound =
-        i + 1 == kBuckets ? "le=\"+Inf\"" : fmt::format("le=\"{}\"", seconds(static_cast<std::int64_t>(kBounds[i])));
+        fmt::format("le=\"{}\"", i == sample.bounds.size() ? "+Inf" : real_text(sample.bounds[i]));
     fmt::format_to(at, "{}_bucket{} {}", family.name, in_braces(sample.labels, bound), sample.up_to[i]);
-    const Exemplar& exemplar = sample.exemplars[i];
-    if (exemplars && exemplar.us >= 0)
+    if (exemplars && i < sample.exemplars.size() && sample.exemplars[i].us >= 0) {
+      const Exemplar& exemplar = sample.exemplars[i];
       fmt::format_to(at, " # {{trace_id=\"{}\"}} {} {}", telemetry::hex(exemplar.trace), seconds(exemplar.us),
                      seconds(exemplar.at_us));
+    }
     out += '\n';
   }
   const std::string labels = in_braces(sample.labels);
-  fmt::format_to(at, "{}_sum{} {}\n", family.name, labels, seconds(sample.sum_us));
+  fmt::format_to(at, "{}_sum{} {}\n", family.name, labels, real_text(sample.sum));
   fmt::format_to(at, "{}_count{} {}\n", family.name, labels, sample.up_to.back());
 }
 
@@ -75,10 +100,9 @@ std::string prometheus_text(const std::vector<Family>& families, MetricsFormat f
     // OpenMetrics names a counter's family without what its samples end in.
     std::string_view name = family.name;
     if (open_metrics && family.kind == Family::Kind::counter) name.remove_suffix(std::string_view("_total").size());
-    fmt::format_to(at, "# HELP {0} {1}\n# TYPE {0} {2}\n", name, family.help, word_of(family.kind));
+    fmt::format_to(at, "# HELP {0} {1}\n# TYPE {0} {2}\n", name, line_of(family.help), word_of(family.kind));
     for (const Sample& sample : family.samples)
-      fmt::format_to(at, "{}{} {}\n", family.name, in_braces(sample.labels),
-                     family.micros ? seconds(sample.value) : fmt::format("{}", sample.value));
+      fmt::format_to(at, "{}{} {}\n", family.name, in_braces(sample.labels), value_text(family, sample));
     for (const HistogramSample& sample : family.histograms) add_histogram(out, family, sample, open_metrics);
   }
   if (open_metrics) out += "# EOF\n";

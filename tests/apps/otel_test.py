@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 import harness
 import installed
@@ -63,6 +64,20 @@ class Otel(harness.Case):
                 line = trace["logs"][0]
                 self.assertEqual((line["severity"], line["text"], line["span"]), ("warn", f'few are left {{"item":"{exporter}"}}', inner["id"]))
         self.assertIn("look it up, which failed", app.run("why", trace["id"]).stdout)
+        # What it measures is there for Prometheus.
+        address = json.loads(app.run("console", "--json").stdout)["address"]
+        token = app.run("console", "--token", "1").stdout.strip()
+        asked = urllib.request.Request(address + "/metrics", headers={"authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            text = answer.read().decode()
+        for exporter in ("json", "proto", "grpc"):
+            with self.subTest(exporter):
+                self.assertIn(f'orders_{exporter}_total{{service="service",id="service-1",shop_kind="books"}} 2.0\n', text)
+                self.assertIn(f'took_{exporter}_milliseconds_bucket{{service="service",id="service-1",le="100.0"}} 1\n', text)
+                self.assertIn(f'took_{exporter}_milliseconds_sum{{service="service",id="service-1"}} 42.5\n', text)
+                self.assertIn(f'left_{exporter}{{service="service",id="service-1"}} -3.0\n', text)
+        checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True)
+        self.assertNotIn("error", checked.stderr, text)
 
 
 class Export(harness.Case):
@@ -175,6 +190,10 @@ class Export(harness.Case):
         durations = metrics["bulkhead_request_duration_seconds"]["histogram"]["dataPoints"][0]
         self.assertEqual(sum(map(int, durations["bucketCounts"])), int(durations["count"]))
         self.assertEqual(len(durations["bucketCounts"]), len(durations["explicitBounds"]) + 1)
+        # So does what the program measures, below its own resource and as it told it.
+        told = harness.until(lambda: [(values(resource["resource"]["attributes"])["service.name"], metric) for request in self.requests(seen, "/v1/metrics")
+                                      for resource in request["message"]["resourceMetrics"] for metric in resource["scopeMetrics"][0]["metrics"] if metric["name"] == "took.json"], 40, "the program's")
+        self.assertEqual((told[-1][0], told[-1][1]["unit"], told[-1][1]["histogram"]["dataPoints"][0]["explicitBounds"]), ("service", "ms", [10, 100]))
         # The secret stands in no file and no answer.
         self.assertNotIn("very-secret", app.run("status", "--json").stdout + app.run("logs", check=False).stdout + str(self.exported(app)))
         for path in (app.directory / "b").rglob("*"):

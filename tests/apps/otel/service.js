@@ -12,6 +12,25 @@ const exporters = {
   grpc: new (require("@opentelemetry/exporter-trace-otlp-grpc").OTLPTraceExporter)(),
 };
 
+const {MeterProvider, PeriodicExportingMetricReader} = require("@opentelemetry/sdk-metrics");
+const meters = {
+  json: new (require("@opentelemetry/exporter-metrics-otlp-http").OTLPMetricExporter)(),
+  proto: new (require("@opentelemetry/exporter-metrics-otlp-proto").OTLPMetricExporter)(),
+  grpc: new (require("@opentelemetry/exporter-metrics-otlp-grpc").OTLPMetricExporter)(),
+};
+for (const [name, exporter] of Object.entries(meters)) {
+  meters[name] = new MeterProvider({readers: [new PeriodicExportingMetricReader({exporter, exportIntervalMillis: 3600000})]});
+}
+const measures = {};
+for (const [name, provider] of Object.entries(meters)) {
+  const meter = provider.getMeter("service");
+  measures[name] = {
+    orders: meter.createCounter(`orders.${name}`, {description: "Orders that were taken"}),
+    took: meter.createHistogram(`took.${name}`, {unit: "ms", advice: {explicitBucketBoundaries: [10, 100]}}),
+    left: meter.createUpDownCounter(`left.${name}`),
+  };
+}
+
 const providers = {};
 for (const [name, exporter] of Object.entries(exporters)) {
   providers[name] = new NodeTracerProvider({spanProcessors: [new BatchSpanProcessor(exporter)]});
@@ -35,7 +54,10 @@ http
         inner.end();
       });
       span.end();
-      await providers[name].forceFlush().then(() => response.end("told\n"), (error) => response.end(`not told: ${error}\n`));
+      measures[name].orders.add(2, {"shop.kind": "books"});
+      measures[name].took.record(42.5);
+      measures[name].left.add(-3);
+      await Promise.all([providers[name].forceFlush(), meters[name].forceFlush()]).then(() => response.end("told\n"), (error) => response.end(`not told: ${error}\n`));
     });
   })
   .listen(process.env.PORT);
