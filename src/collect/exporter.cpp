@@ -116,7 +116,7 @@ Result<ExportBatch> ExportReader::next(const Store& store, Exported signal, cons
       continue;
     }
     const auto statement = (*window)->statement(fmt::format("SELECT {} FROM {} WHERE rowid > ? ORDER BY rowid LIMIT ?",
-                                                            traces ? kSpanColumns : kLogColumns, table));
+                                                            traces ? kExportedSpan : kExportedLog, table));
     if (!statement) return fail(statement.error());
     Statement& select = **statement;
     select.bind(1, batch.next->row);

@@ -86,7 +86,7 @@ std::string_view blob_octets(std::span<const std::uint8_t> blob) {
 
 constexpr std::uint64_t nanoseconds(std::int64_t us) { return static_cast<std::uint64_t>(us) * 1000; }
 
-// Columns of kSpanColumns.
+// Columns of kExportedSpan.
 enum Column : std::uint8_t {
   kRow,
   kTrace,

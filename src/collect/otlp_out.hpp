@@ -38,10 +38,10 @@ class OtlpRequest {
 };
 
 // What is read of a window for each: columns in this order, after the number of the row.
-inline constexpr const char* kSpanColumns =
+inline constexpr const char* kExportedSpan =
     "rowid, trace, span, parent, start, us, hop, caller, callee, instance, port, protocol, method, path, status, grpc, "
     "cause, fell_back, attempts, sent, received, user, request, extra";
-inline constexpr const char* kLogColumns = "rowid, at, service, instance, stream, text, severity, trace, span";
+inline constexpr const char* kExportedLog = "rowid, at, service, instance, stream, text, severity, trace, span";
 
 // Adds the row that `row` stands at. `gateway`: what the gateway is called.
 void add_span(OtlpRequest& request, WindowReader& window, const Statement& row, std::string_view gateway);

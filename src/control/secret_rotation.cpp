@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kLook = 1s;
+constexpr auto kLookAtFiles = 1s;
 
 bool is_file(const manifest::GrantedSecret& granted) {
   return granted.secret.source != manifest::Secret::Source::environment;
@@ -174,7 +174,7 @@ net::Task<> Controller::watch_secrets() {
       if (!changed && changed.error().cause == Cause::closed) co_return;
       continue;
     }
-    co_await net::sleep(loop_, loop_.in(kLook));
+    co_await net::sleep(loop_, loop_.in(kLookAtFiles));
     if (loaded_ && !fleet_.going_down() && is_rewritten(seen)) rotate();
   }
 }
