@@ -8,6 +8,7 @@
 
 #include "collect/gateway_name.hpp"
 #include "collect/why.hpp"
+#include "collect/why_tree.hpp"
 #include "policy/model.hpp"
 
 namespace bulkhead::collect {
@@ -78,26 +79,37 @@ DenialRecord denial_record(const json& denial) {
   return record;
 }
 
-Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::set<std::string>& services, Range range,
+// Requests of one kind: who sent them, to whom, by which method. Of the gateway's what it is called to people.
+struct Kind {
+  std::string caller, callee, method;
+  auto operator<=>(const Kind&) const = default;
+};
+
+// How the instances answered requests of these kinds.
+Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::set<Kind>& kinds,
+                                                     std::string_view gateway, Range range,
                                                      std::vector<std::string>& not_seen) {
-  std::map<std::pair<std::string, std::string>, InstanceRecord> found;
+  std::map<std::pair<Kind, std::string>, InstanceRecord> found;
   for (WindowReader* window : reader.windows(range, not_seen)) {
     const auto statement = window->statement(
         "SELECT instance, count(*), sum(failed), avg(us) FROM spans WHERE start BETWEEN ? AND ? AND callee = ? AND hop "
-        "= ? "
-        "GROUP BY instance");
+        "= ? AND caller = ? AND method = ? GROUP BY instance");
     if (!statement) return fail(statement.error());
     Statement& select = **statement;
-    for (const std::string& service : services) {
+    for (const Kind& kind : kinds) {
       select.bind(1, range.from_us());
       select.bind(2, range.to_us());
-      select.bind(3, window->number(service));
+      select.bind(3, window->number(kind.callee));
       select.bind(4, window->number("inner"));
+      select.bind(5, window->number(kind.caller == gateway ? policy::kGateway : std::string_view(kind.caller)));
+      select.bind(6, window->number(kind.method));
       Result<bool> row = select.step();
       for (; row && *row; row = select.step()) {
         const std::string instance(window->name(select.integer(0)));
-        InstanceRecord& record = found[{service, instance}];
-        record.service = service;
+        InstanceRecord& record = found[{kind, instance}];
+        record.service = kind.callee;
+        record.caller = kind.caller;
+        record.method = kind.method;
         record.instance = instance;
         record.requests += static_cast<std::uint64_t>(select.integer(1));
         record.errors += static_cast<std::uint64_t>(select.integer(2));
@@ -193,11 +205,11 @@ json why_json(const Why& why, const json& trace) {
 Result<json> why_trace(Reader& reader, const json& trace, const json& application, std::vector<std::string>& not_seen) {
   Evidence evidence;
   evidence.trace = text_of(trace, "id");
-  std::set<std::string> services;
+  std::set<Kind> kinds;
   for (const json& span : trace["spans"]) {
     evidence.spans.push_back(span_record(span));
-    for (const std::string& name : {evidence.spans.back().caller, evidence.spans.back().callee})
-      if (!name.empty()) services.insert(name);
+    const SpanRecord& last = evidence.spans.back();
+    if (!last.callee.empty()) kinds.insert({caller_of(last), last.callee, last.method});
   }
   for (const json& denial : trace["denied"]) evidence.denials.push_back(denial_record(denial));
   for (const json& attempt : trace.value("earlier", json::array())) evidence.denials.push_back(denial_record(attempt));
@@ -206,10 +218,11 @@ Result<json> why_trace(Reader& reader, const json& trace, const json& applicatio
                              line.value("at_us", std::int64_t{0})});
   const std::int64_t start = trace.value("start_us", std::int64_t{0}) / 1000,
                      took = trace.value("duration_us", std::int64_t{0}) / 1000;
-  auto instances = instances_around(reader, services, {start - kAroundMillis, start + took + kAroundMillis}, not_seen);
+  const std::string gateway = gateway_name(application);
+  auto instances =
+      instances_around(reader, kinds, gateway, {start - kAroundMillis, start + took + kAroundMillis}, not_seen);
   if (!instances) return fail(std::move(instances.error()));
   evidence.instances = std::move(*instances);
-  const std::string gateway = gateway_name(application);
   for (SpanRecord& span : evidence.spans) name_gateway_in(span.detail, gateway);
   for (DenialRecord& denial : evidence.denials) name_gateway_in(denial.reason, gateway);
   if (auto added = look_up_opening(reader, evidence, not_seen); !added) return fail(std::move(added.error()));

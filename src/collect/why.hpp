@@ -56,7 +56,8 @@ struct InstanceRecord {
   std::string service, instance;
   std::uint64_t requests = 0, errors = 0;
   std::int64_t p50_us = 0;
-  std::int64_t since_us = 0;  // it runs; 0: not known
+  std::int64_t since_us = 0;   // it runs; 0: not known
+  std::string caller, method;  // of whose requests, and of which
 };
 
 // The request after which a breaker was open.

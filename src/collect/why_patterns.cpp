@@ -114,8 +114,9 @@ std::optional<Cause> bad_instance(const Evidence& evidence, const SpanRecord& sp
   std::size_t others = 0;
   std::int64_t fastest_other = 0, newest_other = 0;
   for (const InstanceRecord& record : evidence.instances) {
-    // What was refused before it reached any is nobody's.
-    if (record.service != span.callee || record.instance.empty()) continue;
+    // What was refused before it reached any is nobody's. Others may ask for what does not fail.
+    const bool same = record.service == span.callee && record.caller == caller_of(span) && record.method == span.method;
+    if (!same || record.instance.empty()) continue;
     if (record.instance == span.instance) {
       one = &record;
       continue;

@@ -241,7 +241,9 @@ TEST(Why, ABadInstanceIsToldFromABadService) {
   orders.out.status = 500;
   Evidence evidence = orders.evidence();
   std::erase_if(evidence.spans, [](const SpanRecord& record) { return record.id == "4"; });
-  evidence.instances = {{"payments", "payments-1", 20, 18, 0}, {"payments", "payments-2", 40, 1, 0}};
+  evidence.instances = {{"payments", "payments-1", 20, 18, 0, 0, "checkout", "POST"},
+                        {"payments", "payments-2", 40, 1, 0, 0, "checkout", "POST"},
+                        {"payments", "payments-1", 90, 0, 0, 0, "invoices", "GET"}};  // others, of what does not fail
   EXPECT_EQ(told(evidence),
             "POST /orders took 100 ms and was answered 502.\n"
             "bad_instance [payments]: of payments's 2 instances only payments-1 fails: 18 of its 20 requests around "
