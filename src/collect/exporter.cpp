@@ -189,6 +189,8 @@ void Exporter::set(std::optional<ExportSettings> settings) {
 void Exporter::stop() {
   stopping_ = true;
   wake_.notify_all();
+  // Nobody waits for a backend that takes its time: what it does not answer is sent again.
+  if (outside_) outside_->pool().close_all_if([](std::string_view) { return true; });
 }
 
 net::Task<> Exporter::pause(net::Duration duration) {
