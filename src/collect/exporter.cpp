@@ -89,16 +89,7 @@ Result<ExportBatch> ExportReader::next(const Store& store, Exported signal, cons
   ExportBatch batch;
   batch.next = cursor;
   if (windows.empty()) return batch;
-  if (!cursor) {
-    const auto window = open(windows.back());
-    if (!window) return fail(window.error());
-    const auto last = (*window)->statement(fmt::format("SELECT coalesce(max(rowid), 0) FROM {}", table));
-    if (!last) return fail(last.error());
-    if (const auto row = (*last)->step(); !row) return fail(row.error());
-    batch.next = ExportCursor{file_name(windows.back().path), (*last)->integer(0)};
-    (*last)->reset();
-    return batch;
-  }
+  if (!cursor) batch.next = ExportCursor{file_name(windows.back().path), 0};
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const std::string name = file_name(windows[i].path);
     if (name < batch.next->window) continue;
