@@ -41,7 +41,7 @@ struct ExportBatch {
   std::uint64_t skipped = 0;  // windows that were dropped before they were read to their end
 };
 
-// The next batch behind `cursor`; without one it begins at the end of what is there. Keeps a window open. Any one
+// The next batch behind `cursor`; without one it begins with the window that is written. Keeps a window open. Any one
 // thread.
 class ExportReader {
  public:

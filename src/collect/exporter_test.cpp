@@ -79,9 +79,11 @@ class ExportReaderTest : public ::testing::Test {
 
 using Ids = std::vector<std::uint64_t>;
 
-TEST_F(ExportReaderTest, BeginsAtTheEndAndGoesOnWhereItWas) {
+TEST_F(ExportReaderTest, BeginsWithTheWindowThatIsWrittenAndGoesOnWhereItWas) {
+  for (std::uint64_t id = 100; id < 110; ++id) add(id);
+  EXPECT_EQ(store_->windows().size(), 2U);
   add(1);
-  EXPECT_EQ(next(), Ids{});
+  EXPECT_EQ(next(), Ids{1});
   EXPECT_EQ(next(), Ids{});
   add(2);
   add(3);
