@@ -116,15 +116,16 @@ void Collector::say_export() {
 }
 
 std::unique_ptr<Exporter> Collector::make_exporter() {
-  return std::make_unique<Exporter>(loop_, hello_.collect->store + "/export.json",
-                                    Exporter::Sources{
-                                        [this] { return intake_ ? intake_->store() : nullptr; },
-                                        [this] { return api_ ? api_->own_families() : std::vector<Family>(); },
-                                        [this](const std::string& app) { return program_metrics_.otlp(app); },
-                                        [this] { return api_ ? api_->gateway() : std::string(); },
-                                        [](const std::string& text) { log_line("collector: {}", text); },
-                                        [this](const std::string&) { say_export(); },
-                                    });
+  return std::make_unique<Exporter>(
+      loop_, hello_.collect->store + "/export.json",
+      Exporter::Sources{
+          [this] { return intake_ ? intake_->store() : nullptr; },
+          [this] { return api_ ? api_->own_families() : std::vector<Family>(); },
+          [this](const std::string& app, net::SteadyTime since) { return program_metrics_.otlp(app, since); },
+          [this] { return api_ ? api_->gateway() : std::string(); },
+          [](const std::string& text) { log_line("collector: {}", text); },
+          [this](const std::string&) { say_export(); },
+      });
 }
 
 net::Task<bool> Collector::take_lock() {

@@ -257,15 +257,16 @@ net::Task<bool> Exporter::send_next(Exported exported) {
 }
 
 net::Task<> Exporter::send_metrics() {
-  metrics_at_ = loop_.now() + kMetricsEvery;
+  const net::SteadyTime until = loop_.now();
+  metrics_at_ = until + kMetricsEvery;
   const std::vector<Family> families = sources_.metrics();
   std::size_t points = 0;
   for (const Family& family : families) points += family.samples.size() + family.histograms.size();
   // Messages of one kind, one behind the other, are one that has all of theirs.
-  std::string message =
-      metrics_request(families, used_->app, since_ms_, unix_millis()) + sources_.program_metrics(used_->app);
+  std::string message = metrics_request(families, used_->app, since_ms_, unix_millis()) +
+                        sources_.program_metrics(used_->app, told_until_);
   const bool taken = co_await deliver(Exported::metrics, std::move(message), points);
-  static_cast<void>(taken);  // sums only grow: the next time says what this one did
+  if (taken) told_until_ = until;  // else the next time says what this one did: sums only grow
 }
 
 // False: it is to be tried again. What a backend refuses for good is given up.

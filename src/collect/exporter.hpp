@@ -62,7 +62,7 @@ class Exporter {
   struct Sources {
     std::function<std::shared_ptr<const Store>()> store;  // null: not open yet
     std::function<std::vector<Family>()> metrics;         // as they are now
-    std::function<std::string(const std::string& app)> program_metrics;
+    std::function<std::string(const std::string& app, net::SteadyTime since)> program_metrics;
     std::function<std::string()> gateway;             // what the gateway is called
     std::function<void(const std::string&)> trouble;  // for the log
     std::function<void(const std::string&)> failing;  // what fails now; "" nothing does
@@ -121,6 +121,7 @@ class Exporter {
   std::map<Exported, Signal> signals_;
   const std::int64_t since_ms_;
   net::SteadyTime metrics_at_{};
+  net::SteadyTime told_until_{};  // what programs told until then was taken
   net::Duration backoff_{};
   bool stopping_ = false;
   net::Notify wake_;

@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<Family> families;
     kept.add_families(families);
     if (prometheus_text(families, MetricsFormat::open_metrics).empty()) std::abort();
-    const auto again = read_otlp_metrics_protobuf(kept.otlp("shop"), 200);
+    const auto again =
+        read_otlp_metrics_protobuf(kept.otlp("shop", bulkhead::net::SteadyTime(std::chrono::seconds(-1))), 200);
     if (!again || again->points.size() != kept.size()) std::abort();
     return 0;
   }

@@ -130,9 +130,10 @@ void ProgramMetrics::add_families(std::vector<Family>& into) const {
   for (auto& [name, family] : families) into.push_back(std::move(family));
 }
 
-std::string ProgramMetrics::otlp(const std::string& app) const {
+std::string ProgramMetrics::otlp(const std::string& app, net::SteadyTime since) const {
   std::map<std::pair<std::string, std::string>, std::vector<const ToldPoint*>> by_instance;
-  for (const auto& [key, series] : series_) by_instance[{series.service, series.instance}].push_back(&series.point);
+  for (const auto& [key, series] : series_)
+    if (series.told > since) by_instance[{series.service, series.instance}].push_back(&series.point);
   std::string message;
   for (const auto& [whose, points] : by_instance)
     message += told_metrics_request(points, app, whose.first, whose.second);

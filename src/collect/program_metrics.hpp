@@ -28,8 +28,9 @@ class ProgramMetrics {
   // Under names that Prometheus can have (OpenTelemetry's "Compatibility: Prometheus"), each with its `service` and the
   // instance's `id`. Where two programs mean different things by one name, the first one's are shown.
   void add_families(std::vector<Family>& into) const;
-  // To be appended to an ExportMetricsServiceRequest: as they were told, below the resource of their instance.
-  std::string otlp(const std::string& app) const;
+  // To be appended to an ExportMetricsServiceRequest: those that were told after `since`, as they were told, below the
+  // resource of their instance.
+  std::string otlp(const std::string& app, net::SteadyTime since) const;
   std::size_t size() const { return series_.size(); }
 
  private:

@@ -48,7 +48,7 @@ TEST(ToldMetrics, ThatWereWrittenAsProtobufAreReadAsTheyWere) {
   ASSERT_TRUE(told);
   ProgramMetrics metrics;
   EXPECT_EQ(metrics.take("web", "web-1", std::move(told->points), {}), 0U);
-  const auto again = read_otlp_metrics_protobuf(metrics.otlp("shop"), 100);
+  const auto again = read_otlp_metrics_protobuf(metrics.otlp("shop", net::SteadyTime(-1s)), 100);
   ASSERT_TRUE(again) << again.error().message;
   ASSERT_EQ(again->points.size(), 4U);
   EXPECT_EQ(again->refused, 0U);
@@ -59,13 +59,13 @@ TEST(ToldMetrics, ThatWereWrittenAsProtobufAreReadAsTheyWere) {
   EXPECT_EQ(histogram->counts, (std::vector<std::uint64_t>{1, 2, 0}));
   EXPECT_EQ(histogram->bounds, (std::vector<double>{5, 10}));
   EXPECT_EQ(histogram->sum, 12.5);
-  EXPECT_EQ(read_otlp_metrics_protobuf(metrics.otlp("shop"), 1)->left_out, 3U);
+  EXPECT_EQ(read_otlp_metrics_protobuf(metrics.otlp("shop", net::SteadyTime(-1s)), 1)->left_out, 3U);
 }
 
 TEST(ToldMetrics, ThatAreBrokenAreRefused) {
   ProgramMetrics metrics;
   static_cast<void>(metrics.take("web", "web-1", {point("a", Kind::gauge, 1)}, {}));
-  const std::string whole = metrics.otlp("shop");
+  const std::string whole = metrics.otlp("shop", net::SteadyTime(-1s));
   for (std::size_t size = 1; size < whole.size(); ++size) {
     const auto told = read_otlp_metrics_protobuf(whole.substr(0, size), 100);
     EXPECT_TRUE(!told || told->points.empty()) << size;
@@ -79,6 +79,29 @@ TEST(ToldMetrics, ThatAreBrokenAreRefused) {
   EXPECT_EQ(unsorted->refused, 2U);
   ASSERT_EQ(unsorted->points.size(), 1U);
   EXPECT_EQ(unsorted->points[0].counts, (std::vector<std::uint64_t>{4}));
+}
+
+TEST(ToldMetrics, ThatAreNoUtf8AreTextAllTheSame) {
+  ProgramMetrics metrics;
+  static_cast<void>(metrics.take("web", "web-1", {point("a", Kind::gauge, 1, "R")}, {}));
+  std::string message = metrics.otlp("shop", net::SteadyTime(-1s));
+  message[message.rfind('R')] = '\xe9';
+  const auto told = read_otlp_metrics_protobuf(message, 10);
+  ASSERT_TRUE(told);
+  ASSERT_EQ(told->points.size(), 1U);
+  EXPECT_EQ(told->points[0].attributes.at(0).second, "\uFFFD");
+}
+
+TEST(ProgramMetrics, AreSentOnceEachTimeThatTheyAreTold) {
+  ProgramMetrics metrics;
+  static_cast<void>(
+      metrics.take("web", "web-1", {point("a", Kind::gauge, 1), point("b", Kind::gauge, 1)}, net::SteadyTime(1s)));
+  static_cast<void>(metrics.take("web", "web-1", {point("a", Kind::gauge, 2)}, net::SteadyTime(3s)));
+  const auto told = read_otlp_metrics_protobuf(metrics.otlp("shop", net::SteadyTime(2s)), 10);
+  ASSERT_TRUE(told);
+  ASSERT_EQ(told->points.size(), 1U);
+  EXPECT_EQ(told->points[0].value, 2);
+  EXPECT_EQ(metrics.otlp("shop", net::SteadyTime(3s)), "");
 }
 
 TEST(ProgramMetrics, HaveNamesThatPrometheusCanHave) {

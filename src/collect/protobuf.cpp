@@ -94,13 +94,7 @@ void ProtobufWriter::bytes(std::uint32_t field, std::string_view value) {
 
 void ProtobufWriter::text(std::uint32_t field, std::string_view value) {
   if (first_bad_byte(value) == std::string_view::npos) return bytes(field, value);
-  std::string whole;
-  while (!value.empty()) {
-    const std::size_t length = sequence_length(value);
-    whole += length == 0 ? "\uFFFD" : value.substr(0, length);
-    value.remove_prefix(length == 0 ? 1 : length);
-  }
-  bytes(field, whole);
+  bytes(field, valid_utf8(value));
 }
 
 void ProtobufWriter::packed_fixed64(std::uint32_t field, std::span<const std::uint64_t> values) {

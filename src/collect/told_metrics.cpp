@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 #include "collect/otlp_values.hpp"
 
 namespace bulkhead::collect {
@@ -46,8 +47,11 @@ class Taker {
       ++told_.refused;
       return;
     }
+    // One text that is no UTF-8 would make all that Prometheus is told unreadable.
+    for (std::string* text : {&point.name, &point.unit, &point.help}) *text = valid_utf8(*text);
     for (const auto& [key, value] : attributes.items())
-      point.attributes.emplace_back(key, value.is_string() ? value.get<std::string>() : json_text(value));
+      point.attributes.emplace_back(valid_utf8(key),
+                                    valid_utf8(value.is_string() ? value.get<std::string>() : json_text(value)));
     told_.points.push_back(std::move(point));
   }
 
@@ -56,7 +60,7 @@ class Taker {
     if (point.name.empty()) return false;
     if (point.kind != Family::Kind::histogram) return true;
     const bool sorted = std::ranges::is_sorted(point.bounds, std::less_equal<>()) || point.bounds.size() < 2;
-    return sorted && std::ranges::none_of(point.bounds, [](double each) { return std::isnan(each); }) &&
+    return sorted && std::ranges::all_of(point.bounds, [](double each) { return std::isfinite(each); }) &&
            point.counts.size() == point.bounds.size() + 1 && point.counts.size() <= kMostBuckets;
   }
   ToldMetrics& told_;
