@@ -89,7 +89,9 @@ Result<ExportBatch> ExportReader::next(const Store& store, Exported signal, cons
   ExportBatch batch;
   batch.next = cursor;
   if (windows.empty()) return batch;
-  if (!cursor) batch.next = ExportCursor{file_name(windows.back().path), 0};
+  // A window that is not there yet is one of a store that was put away.
+  const std::string newest = file_name(windows.back().path);
+  if (!cursor || cursor->window > newest) batch.next = ExportCursor{newest, 0};
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const std::string name = file_name(windows[i].path);
     if (name < batch.next->window) continue;

@@ -95,6 +95,14 @@ TEST_F(ExportReaderTest, BeginsWithTheWindowThatIsWrittenAndGoesOnWhereItWas) {
   EXPECT_EQ(skipped_, 0U);
 }
 
+TEST_F(ExportReaderTest, BeginsAnewWhereTheStoreIsAnotherOne) {
+  add(1);
+  EXPECT_EQ(next(), Ids{1});
+  cursor_->window = "9999" + cursor_->window;
+  add(2);
+  EXPECT_EQ(next(), (Ids{1, 2}));
+}
+
 TEST_F(ExportReaderTest, ReadsOnFromWindowToWindow) {
   next();
   for (std::uint64_t id = 1; id <= 25; ++id) add(id);
@@ -202,11 +210,11 @@ TEST(ExportSettings, AreReadAsTheControllerSaysThem) {
 TEST(PartialSuccess, IsWhatABackendSaysOfAPart) {
   ProtobufWriter inner, outer;
   inner.varint(1, 3);
-  inner.text(2, "too old");
+  inner.text(2, "too\x1b[2J old");
   outer.message(1, inner);
   const PartialSuccess said = read_partial_success(outer.encoded());
   EXPECT_EQ(said.refused, 3U);
-  EXPECT_EQ(said.why, "too old");
+  EXPECT_EQ(said.why, "too [2J old");
   EXPECT_EQ(read_partial_success("").refused, 0U);
   EXPECT_EQ(read_partial_success("\x0a\xff").refused, 0U);
 }

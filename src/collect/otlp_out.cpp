@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.hpp"
 #include "collect/infer_paths.hpp"
 #include "collect/otlp_values.hpp"
 #include "policy/model.hpp"
@@ -422,6 +423,19 @@ std::string told_metrics_request(std::span<const ToldPoint* const> points, std::
   return request.take();
 }
 
+namespace {
+
+// What a backend says, as it may be shown on a terminal.
+std::string one_line(std::string_view text) {
+  constexpr std::size_t kMostShown = 300;
+  std::string line = valid_utf8(text.substr(0, kMostShown));
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return line;
+}
+
+}  // namespace
+
 PartialSuccess read_partial_success(std::string_view message) {
   PartialSuccess said;
   ProtobufReader outer(message);
@@ -430,7 +444,7 @@ PartialSuccess read_partial_success(std::string_view message) {
     ProtobufReader inner(outer.bytes());
     while (inner.next()) {
       if (inner.field() == 1) said.refused = inner.number();
-      if (inner.field() == 2) said.why = inner.bytes();
+      if (inner.field() == 2) said.why = one_line(inner.bytes());
     }
   }
   return said;
