@@ -182,6 +182,7 @@ void Collector::take(const std::string& type, const json& message) {
 }
 
 void Collector::take_settings(const json& message) {
+  if (stopping_) return;  // the store is another one's by now
   if (!exporter_) {
     settings_ = message;
     return;
@@ -224,6 +225,7 @@ net::Task<> Collector::accept_otlp() {
 net::Task<> Collector::tick() {
   while (!stopping_) {
     co_await net::sleep(loop_, loop_.in(kTick));
+    if (stopping_) co_return;
     live_.tick(unix_millis());
     if (otlp_door_) otlp_door_->tick();
   }
