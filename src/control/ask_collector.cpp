@@ -1,8 +1,8 @@
 // collector: what the collector answers, for those who can not reach its socket, which is the launcher's.
 //
-//   collector {method?, target} → {"ok", "status", "answer"}: a JSON answer of docs/api.md. Questions take the role
-//   viewer, as
-//                                 does a login to the console; a token for it, which outlives a role, takes admin
+//   collector {method?, target} → {"ok", "status", "answer"}: a JSON answer of docs/api.md
+//
+// Questions take the role viewer, as does a login to the console; a token for it, which outlives a role, takes admin.
 
 #include "control/controller.hpp"
 #include "control/reply.hpp"
