@@ -205,6 +205,7 @@ net::Task<Api::Answer> Api::answer(const http::Request& request, bool trusted) {
     answer.body = text_of(problem(status, detail));
     return answer;
   };
+  if (ended_) co_return refuse(503, "the collector is ending, and another one comes: ask again in a moment");
   const std::size_t question = query_at(request.target);
   std::string path = request.target.substr(0, question);
   std::string query = request.target.substr(std::min(question + 1, request.target.size()));

@@ -53,6 +53,8 @@ class Api {
   net::Task<> handle(proxy::ServerExchange& exchange, bool trusted);
   // Ends the streams of events.
   void close();
+  // Nothing is answered any more, and the intake may go.
+  void end() { ended_ = true; }
 
  private:
   struct Answer {
@@ -86,7 +88,7 @@ class Api {
   std::shared_ptr<const nlohmann::json> application_;
   std::string gateway_name_ = "gateway";
   std::uint64_t version_ = 0;
-  bool closing_ = false;
+  bool closing_ = false, ended_ = false;
   std::unique_ptr<Reader> reader_;  // the worker's
   std::shared_ptr<const Store> reader_of_;
   Worker worker_;  // last: it uses what is above

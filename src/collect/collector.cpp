@@ -251,6 +251,8 @@ net::Task<> Collector::stop(std::string_view word) {
   // What is being answered may end; a stream of events has been told.
   const net::Deadline deadline = loop_.in(kDrain);
   while (gate_.inside() > 1 && loop_.now() < deadline.time()) co_await net::sleep(loop_, loop_.in(kLockAgain));
+  if (otlp_door_) otlp_door_->close();
+  if (api_) api_->end();
   // Reads what there is, and closes the store: the next one may have it.
   intake_.reset();
   lock_.reset();

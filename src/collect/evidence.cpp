@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "collect/gateway_name.hpp"
+#include "collect/infer_paths.hpp"
 #include "collect/why.hpp"
 #include "collect/why_tree.hpp"
 #include "policy/model.hpp"
@@ -19,6 +20,8 @@ namespace {
 
 // Around a request, what others saw of the same services.
 constexpr std::int64_t kAroundMillis = 60'000;
+// How many of its kind tell what is usual, and how many are enough to know.
+constexpr std::size_t kFewest = 20, kMost = 1'000;
 
 std::string text_of(const json& value, const char* member) { return value.value(member, ""); }
 
@@ -124,6 +127,38 @@ Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::
   return records;
 }
 
+// How long requests of the trace's kind took that were answered: their median; 0: too few.
+Result<std::int64_t> usual_micros(Reader& reader, const SpanRecord& root, std::string_view gateway, Range range,
+                                  std::vector<std::string>& not_seen) {
+  if (root.hop == "program") return 0;
+  const std::string kind = without_ids(root.path), caller = caller_of(root);
+  std::vector<std::int64_t> took;
+  for (WindowReader* window : reader.windows(range, not_seen)) {
+    const auto statement = window->statement(
+        "SELECT path, us FROM spans WHERE start BETWEEN ? AND ? AND callee = ? AND hop = ? AND caller = ? AND "
+        "method = ? AND NOT failed");
+    if (!statement) return fail(statement.error());
+    Statement& select = **statement;
+    select.bind(1, range.from_us());
+    select.bind(2, range.to_us());
+    select.bind(3, window->number(root.callee));
+    select.bind(4, window->number(root.hop));
+    select.bind(5, window->number(caller == gateway ? policy::kGateway : std::string_view(caller)));
+    select.bind(6, window->number(root.method));
+    Result<bool> row = select.step();
+    for (; row && *row && took.size() < kMost; row = select.step()) {
+      const bool itself = select.integer(1) == root.duration_us && select.text(0) == root.path;
+      if (!itself && without_ids(select.text(0)) == kind) took.push_back(select.integer(1));
+    }
+    select.reset();
+    if (!row) return fail(std::move(row.error()));
+  }
+  if (took.size() < kFewest) return 0;
+  const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
+  std::ranges::nth_element(took, middle);
+  return *middle;
+}
+
 // What made the breaker of a call open: the last request that it let through, which failed.
 Result<> look_up_opening(Reader& reader, Evidence& evidence, std::vector<std::string>& not_seen) {
   const auto refused = std::ranges::find(evidence.spans, "circuit_open", &SpanRecord::cause);
@@ -223,6 +258,12 @@ Result<json> why_trace(Reader& reader, const json& trace, const json& applicatio
       instances_around(reader, kinds, gateway, {start - kAroundMillis, start + took + kAroundMillis}, not_seen);
   if (!instances) return fail(std::move(instances.error()));
   evidence.instances = std::move(*instances);
+  if (const SpanTree tree(evidence.spans); tree.root() != nullptr) {
+    const auto usual =
+        usual_micros(reader, *tree.root()->span, gateway, {start - kAroundMillis, start + kAroundMillis}, not_seen);
+    if (!usual) return fail(usual.error());
+    evidence.usual_us = *usual;
+  }
   for (SpanRecord& span : evidence.spans) name_gateway_in(span.detail, gateway);
   for (DenialRecord& denial : evidence.denials) name_gateway_in(denial.reason, gateway);
   if (auto added = look_up_opening(reader, evidence, not_seen); !added) return fail(std::move(added.error()));

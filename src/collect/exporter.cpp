@@ -12,6 +12,7 @@
 #include "base/fd.hpp"
 #include "base/json.hpp"
 #include "collect/clock.hpp"
+#include "proxy/whole_answer.hpp"
 
 namespace bulkhead::collect {
 
@@ -351,19 +352,13 @@ net::Task<Result<Exporter::Reply>> Exporter::ask(const std::string& target, cons
   if (auto sent = co_await (*exchange)->send_head(request, false, deadline); !sent)
     co_return fail(std::move(sent.error()));
   if (auto sent = co_await (*exchange)->send_body(body, true, deadline); !sent) co_return fail(std::move(sent.error()));
-  auto head = co_await (*exchange)->read_head(deadline);
-  while (head && head->interim()) head = co_await (*exchange)->read_head(deadline);
-  if (!head) co_return fail(std::move(head.error()));
+  const auto head = co_await proxy::read_final_head(**exchange, deadline);
+  if (!head) co_return fail(head.error());
   Reply reply{.status = head->status, .text = {}, .wait = wait_of(*head)};
   const bool protobuf = head->fields.joined("content-type", ",").starts_with("application/x-protobuf");
-  for (bool end = !head->body; !end;) {
-    const auto part = co_await (*exchange)->read_body(deadline);
-    if (!part) co_return fail(part.error());
-    if (reply.text.size() + part->data.size() > kMostAnswer)
-      co_return fail(Cause::exhausted, "its answer has more than {} octets", kMostAnswer);
-    reply.text.append(part->data);
-    end = part->end;
-  }
+  auto text = co_await proxy::read_whole_body(**exchange, *head, kMostAnswer, deadline);
+  if (!text) co_return fail(std::move(text.error()));
+  reply.text = std::move(*text);
   if (!protobuf) reply.text.clear();
   co_return reply;
 }

@@ -37,6 +37,19 @@ bool looks_like_id(std::string_view segment) {
 
 PathPatterns::PathPatterns(PathLimits limits) : limits_(limits) {}
 
+std::string without_ids(std::string_view path) {
+  std::string shown;
+  path = path.substr(0, path.find('?'));
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string_view segment = path.substr(at, end - at);
+    shown += !segment.empty() && looks_like_id(segment) ? "*" : segment;
+    if (end < path.size()) shown += '/';
+    at = end + 1;
+  }
+  return shown;
+}
+
 // nullptr: no room for another.
 PathPatterns::Place* PathPatterns::next(Place& place, std::string_view segment, std::string& name) {
   auto room = [this] {

@@ -46,5 +46,7 @@ class PathPatterns {
 
 // Whether a segment of a path is an id by its looks.
 bool looks_like_id(std::string_view segment);
+// "/orders/*" of "/orders/o-17?all": each segment that looks like an id is a star, and the query is left out.
+std::string without_ids(std::string_view path);
 
 }  // namespace bulkhead::collect

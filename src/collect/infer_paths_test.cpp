@@ -56,5 +56,11 @@ TEST(PathPatterns, AreBoundedWhateverIsAskedFor) {
   EXPECT_EQ(patterns.name(patterns.number("NEW", "/new")), "other");
 }
 
+TEST(WithoutIds, WritesAStarForEach) {
+  EXPECT_EQ(without_ids("/orders/17/lines/3f2a9c1e7d?all=1"), "/orders/*/lines/*");
+  EXPECT_EQ(without_ids("/v1/orders/"), "/v1/orders/");
+  EXPECT_EQ(without_ids(""), "");
+}
+
 }  // namespace
 }  // namespace bulkhead::collect

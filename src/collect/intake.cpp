@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLook = 50ms;                // between two looks at files that had nothing new
 constexpr auto kRetry = 1s;                 // after a store that failed
-constexpr auto kJoin = 1s;                  // between two looks at what can be joined by now
+constexpr auto kJoin = 1s;                  // between two looks at which calls can be joined by now
 constexpr auto kFindSources = 1s;           // between two looks for new files
 constexpr std::size_t kAtOnce = 4U << 20U;  // of one file, before it is another's turn
 constexpr unsigned kOldFiles = 8;
@@ -129,7 +129,7 @@ void Intake::find_sources() {
     const std::string instance = logs ? file.substr(0, file.size() - std::string_view(".log").size()) : file;
     sources_[name] =
         std::make_unique<Source>(Tail(directory + "/" + file, kOldFiles, std::move(position)), instance, logs);
-    if (!logs && service_of(instance) != policy::kGateway) sources_[name]->joins = std::make_unique<Joins>();
+    sources_[name]->sidecar = !logs && service_of(instance) != policy::kGateway;
   };
   for (const std::string& file : current_files(options_.records)) follow(options_.records, file, false);
   for (const std::string& file : current_files(options_.logs))
@@ -148,9 +148,9 @@ bool Intake::read_round() {
     const std::lock_guard lock(mutex_);
     put.swap(put_);
   }
-  const bool joins_are_due = std::chrono::steady_clock::now() - joined_ >= kJoin;
+  look_at_joins();
   const auto has_news = [](const auto& entry) { return entry.second->tail.has_news(); };
-  if (put.empty() && !joins_are_due && std::ranges::none_of(sources_, has_news)) {
+  if (put.empty() && settled_.empty() && std::ranges::none_of(sources_, has_news)) {
     last_trouble_.clear();
     return false;
   }
@@ -159,7 +159,7 @@ bool Intake::read_round() {
     give_up_round(begun.error());
     return false;
   }
-  bool more = false, anything = !put.empty();
+  bool more = false, anything = !put.empty() || !settled_.empty();
   Result<> written;
   for (auto& write : put)
     if (written) written = write(window);
@@ -173,13 +173,10 @@ bool Intake::read_round() {
     more = more || *read;
     anything = anything || source->tail.position() != store_->positions()[name];
   }
-  if (written) {
-    auto joined = add_joins();
-    if (joined) anything = anything || *joined;
-    if (!joined) written = fail(std::move(joined.error()));
-  }
+  if (written) written = add_settled();
   if (written && !anything) {
     window.roll_back();
+    joiner_.go_back();
     last_trouble_.clear();
     return false;
   }
@@ -190,6 +187,8 @@ bool Intake::read_round() {
     return false;
   }
   for (auto& [name, source] : sources_) store_->positions()[name] = source->tail.position();
+  settled_ = {};
+  joiner_.keep();
   last_trouble_.clear();
   handlers_.news(std::exchange(news_, {}));
   return more;
@@ -198,6 +197,7 @@ bool Intake::read_round() {
 // Nothing of this round was kept: everything is read again.
 void Intake::give_up_round(const Fault& fault) {
   news_ = {};
+  joiner_.go_back();
   for (auto& [name, source] : sources_) source->tail.go_back(store_->positions()[name]);
   if (fault.cause == Cause::exhausted && store_->make_room())
     return say(fault.message + ": the oldest window was dropped");
@@ -224,20 +224,28 @@ Result<bool> Intake::read_source(const std::string& name, Source& source) {
   return more;
 }
 
-// What no header joins, once what could still change it has ended.
-Result<bool> Intake::add_joins() {
+// What no header joins is settled once what could still change it has ended.
+void Intake::look_at_joins() {
   const auto now = std::chrono::steady_clock::now();
-  if (now - joined_ < kJoin) return false;
-  joined_ = now;
-  bool any = false;
-  for (auto& [name, source] : sources_) {
-    if (!source->joins) continue;
-    for (const TraceJoin& join : source->joins->settle(unix_millis() * 1000)) {
-      if (auto added = store_->window().add(join); !added) return fail(std::move(added.error()));
-      any = true;
-    }
+  if (now - looked_ >= kJoin) {
+    looked_ = now;
+    joiner_.look(unix_millis() * 1000);
   }
-  return any;
+  auto [joins, left_out] = joiner_.take();
+  settled_.joins.insert(settled_.joins.end(), joins.begin(), joins.end());
+  for (const auto& [instance, hops] : left_out) settled_.left_out[instance] += hops;
+}
+
+Result<> Intake::add_settled() {
+  Window& window = store_->window();
+  for (const TraceJoin& join : settled_.joins)
+    if (auto added = window.add(join); !added) return added;
+  for (const auto& [instance, hops] : settled_.left_out)
+    if (auto added =
+            window.add_loss(unix_millis(), instance, hops, "no header joins them, and too many came to infer it");
+        !added)
+      return added;
+  return {};
 }
 
 // The first of what comes together, and of the slow ones more.
@@ -257,7 +265,7 @@ Result<> Intake::take_record(Source& source, std::string_view line, std::string&
       FlatObject members(line);
       SpanRow row;
       if (!read_span(members, row)) break;
-      if (source.joins) source.joins->add(row);
+      if (source.sidecar) joiner_.add(source.instance, row);
       show(row);
       return window.add(row);
     }

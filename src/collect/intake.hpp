@@ -69,7 +69,7 @@ class Intake {
     Tail tail;
     std::string instance;
     bool logs = false;
-    std::unique_ptr<Joins> joins;  // of a sidecar
+    bool sidecar = false;  // its spans show which requests made which calls
   };
   void run();
   bool open_store();
@@ -78,7 +78,8 @@ class Intake {
   Result<bool> read_source(const std::string& name, Source& source);
   void show(const SpanRow& row);
   Result<> take_record(Source& source, std::string_view line, std::string& state);
-  Result<bool> add_joins();
+  void look_at_joins();
+  Result<> add_settled();
   Result<> take_counts(std::string_view line, std::string& state);
   Result<> take_log(const Source& source, std::string_view line);
   void give_up_round(const Fault& fault);
@@ -90,7 +91,9 @@ class Intake {
   std::map<std::string, std::unique_ptr<Source>> sources_;
   News news_;
   std::string last_trouble_;
-  std::chrono::steady_clock::time_point joined_{};
+  Joiner joiner_;
+  Joiner::Settled settled_;  // not in the store yet
+  std::chrono::steady_clock::time_point looked_{};
   std::atomic<std::uint64_t> lines_{0};
   mutable std::mutex mutex_;  // guards store_ and what follows
   std::condition_variable wake_;

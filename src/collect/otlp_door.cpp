@@ -117,6 +117,8 @@ net::Task<> OtlpDoor::handle(proxy::ServerExchange& exchange, const std::string&
       if (!body) {
         const bool large = body.error().cause == Cause::exhausted;
         reply = {static_cast<std::uint16_t>(large ? 413 : 400), large ? 8 : 3, body.error().message};
+      } else if (closed_) {
+        reply = {503, 14, "the collector is ending, and another one comes"};
       } else if (place->kind == "metrics") {
         reply = take_metrics(as_json, *body, instance);
       } else {
@@ -159,6 +161,7 @@ OtlpDoor::Bucket& OtlpDoor::bucket_of(const std::string& service) {
 }
 
 void OtlpDoor::tick() {
+  if (closed_) return;
   metrics_.forget(loop_.now());
   for (auto& [service, bucket] : buckets_) {
     if (bucket.left_out == 0 || loop_.now() - bucket.written < kWriteEvery) continue;

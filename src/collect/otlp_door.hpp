@@ -21,6 +21,8 @@ class OtlpDoor {
   // All of them must outlive this.
   OtlpDoor(net::Loop& loop, Intake& intake, ProgramMetrics& metrics);
 
+  // What comes from now on is told to come again later, and nothing is put into the intake any more.
+  void close() { closed_ = true; }
   // Now and then: what was above a service's limit is written down.
   void tick();
   // Until it is closed, and its connections have ended.
@@ -53,6 +55,7 @@ class OtlpDoor {
   ProgramMetrics& metrics_;
   proxy::ServerOptions options_;
   std::map<std::string, Bucket> buckets_;
+  bool closed_ = false;
 };
 
 // What is inside gzip (RFC 1952), at most `most` octets.

@@ -120,20 +120,6 @@ constexpr std::uint64_t kServer = 2, kClient = 3;
 // Status.StatusCode
 constexpr std::uint64_t kError = 2;
 
-// A path without its ids: few names for many requests, as a backend needs them.
-std::string without_ids(std::string_view path) {
-  std::string shown;
-  path = path.substr(0, path.find('?'));
-  for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find('/', at), path.size());
-    const std::string_view segment = path.substr(at, end - at);
-    shown += !segment.empty() && looks_like_id(segment) ? "*" : segment;
-    if (end < path.size()) shown += '/';
-    at = end + 1;
-  }
-  return shown;
-}
-
 void put_status(ProtobufWriter& span, bool failed, std::string_view message) {
   if (!failed) return;
   ProtobufWriter status;

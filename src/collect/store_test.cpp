@@ -8,9 +8,11 @@
 #include <nlohmann/json.hpp>
 
 #include "collect/events.hpp"
+#include "collect/evidence.hpp"
 #include "collect/flows.hpp"
 #include "collect/record_line.hpp"
 #include "collect/traces.hpp"
+#include "policy/model.hpp"
 #include "telemetry/histogram.hpp"
 
 namespace bulkhead::collect {
@@ -54,7 +56,7 @@ class StoreTest : public testing::Test {
     row.start_us = at_ms * 1000;
     row.us = us;
     row.hop = "gateway";
-    row.caller = "gateway";
+    row.caller = policy::kGateway;
     row.callee = callee;
     row.method = "GET";
     const std::string path = fmt::format("/items/{}", number);
@@ -113,6 +115,29 @@ TEST_F(StoreTest, TracesAreFoundByWhatTheyAre) {
   EXPECT_THAT(paths_found(store, "route=/items/1"), ElementsAre("/items/1"));
   EXPECT_THAT(paths_found(store, "limit=1"), ElementsAre("/items/3"));
   EXPECT_THAT(paths_found(store, "to=1000&from=0"), IsEmpty());
+}
+
+// What others of its kind took says whether a request took long, by their path without ids.
+TEST_F(StoreTest, WhatIsUsualIsLookedUpAroundATrace) {
+  const auto store = open();
+  const auto why = [&](unsigned number) {
+    Reader reader(store);
+    const auto trace = find_trace_id(reader, telemetry::hex(trace_id(number)), not_seen_);
+    const auto whole = whole_trace(reader, trace.value(), not_seen_);
+    return why_trace(reader, whole.value(), {}, not_seen_).value();
+  };
+  in_transaction(store->window(), [&] {
+    for (unsigned i = 0; i < 19; ++i) add_request(store->window(), i, "catalog", 200, 10'000 + i, kNow - 1000 + i);
+    add_request(store->window(), 100, "catalog", 200, 200'000);
+    for (unsigned i = 0; i < 30; ++i) add_request(store->window(), 300 + i, "search", 200, 1'000, kNow + i);
+    for (unsigned i = 0; i < 30; ++i) add_request(store->window(), 400 + i, "catalog", 503, 1'000, kNow + i);
+  });
+  EXPECT_EQ(why(100)["summary"], "GET /items/100 took 200 ms and was answered 200.") << "19 are too few to know";
+  EXPECT_TRUE(why(100)["cause"].is_null());
+  in_transaction(store->window(), [&] { add_request(store->window(), 19, "catalog", 200, 10'019, kNow); });
+  EXPECT_EQ(why(100)["summary"], "GET /items/100 took 200 ms (usually 10 ms) and was answered 200.");
+  EXPECT_EQ(why(100)["cause"]["what"], "slow_service");
+  EXPECT_TRUE(why(5)["cause"].is_null());
 }
 
 TEST_F(StoreTest, ANameThatWasLentStaysWhereItIsWhileOthersComeAndAreRead) {

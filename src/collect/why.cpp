@@ -56,8 +56,9 @@ std::string denial_words(const DenialRecord& denial) {
          inference_text(denial);
 }
 
-std::string summarize(const SpanRecord& root) {
+std::string summarize(const Evidence& evidence, const SpanRecord& root) {
   std::string text = fmt::format("{} took {}", action_text(root), duration_text(root.duration_us));
+  if (is_unusual(evidence, root)) text += fmt::format(" (usually {})", duration_text(evidence.usual_us));
   if (root.hop == "program") return text + (root.error ? " and failed." : ".");
   if (root.status == 0 && root.grpc_status < 0) return text + " and was not answered.";
   if (root.grpc_status > 0) return text + fmt::format(" and was answered with gRPC status {}.", root.grpc_status);
@@ -98,7 +99,7 @@ Why explain(const Evidence& evidence) {
     return why;
   }
   const SpanRecord& root = *tree.root()->span;
-  why.summary = summarize(root);
+  why.summary = summarize(evidence, root);
   // Its sidecar names a span above it that is not there: not read yet, or lost.
   if (!root.parent.empty() && (root.hop == "inner" || root.hop == "outer"))
     why.summary += " What asked for it is not recorded, or not yet.";

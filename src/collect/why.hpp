@@ -76,7 +76,7 @@ struct Evidence {
   std::map<std::pair<std::string, std::string>, std::string> calls;  // the rule from one service to another, if one
   std::map<std::string, std::string> rules;                          // where the manifest has each call and route
   std::vector<std::string> declared;  // names of services, for what was meant by another name
-  std::int64_t usual_us = 0;          // that such a request takes; 0: not known, and a second is long
+  std::int64_t usual_us = 0;          // that requests of the trace's kind took; 0: not known, and a second is long
 };
 
 struct Why {

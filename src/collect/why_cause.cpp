@@ -14,8 +14,7 @@ namespace {
 using Node = SpanTree::Node;
 using Cause = Why::Cause;
 
-constexpr std::int64_t kLong = 1'000'000;  // of a request of which nothing is known
-constexpr std::int64_t kTimesUsual = 3;    // that are long
+constexpr std::int64_t kLong = 1'000'000;  // of any request
 constexpr double kSureEnough = 0.5;        // that a request which went well tried what nobody declared
 
 // Names of proxy::RefusalCause; {0} is the caller, {1} the callee.
@@ -243,8 +242,7 @@ std::optional<Cause> cause_of_slowness(const Evidence& evidence, const SpanTree&
 std::optional<Cause> most_telling(const Evidence& evidence, const SpanTree& tree) {
   const SpanRecord& root = *tree.root()->span;
   if (failed(root)) return cause_of_failure(evidence, tree);
-  const std::int64_t most = evidence.usual_us > 0 ? kTimesUsual * evidence.usual_us : kLong;
-  if (root.duration_us >= most) return cause_of_slowness(evidence, tree);
+  if (root.duration_us >= kLong || is_unusual(evidence, root)) return cause_of_slowness(evidence, tree);
   // The program went on without what it was refused.
   for (const DenialRecord& denial : evidence.denials)
     if (was_refused(denial) && denial.confidence.value_or(1) >= kSureEnough) return of_denial(evidence, denial, "");

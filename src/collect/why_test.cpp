@@ -99,8 +99,19 @@ TEST(Why, WhatIsLongIsWhatIsUnusual) {
   Evidence evidence = orders.evidence();
   evidence.usual_us = 20'000;
   EXPECT_EQ(explain(evidence).cause.value().what, "slow_dependency");
+  EXPECT_EQ(explain(evidence).summary, "POST /orders took 100 ms (usually 20 ms) and was answered 200.");
   evidence.usual_us = 50'000;
   EXPECT_FALSE(explain(evidence).cause);
+  EXPECT_EQ(explain(evidence).summary, "POST /orders took 100 ms and was answered 200.");
+  // What nobody would notice needs no cause, and what is long has one, however usual it is.
+  orders.gateway.duration_us = orders.in.duration_us = 40'000;
+  evidence = orders.evidence();
+  evidence.usual_us = 1'000;
+  EXPECT_FALSE(explain(evidence).cause);
+  orders.gateway.duration_us = orders.in.duration_us = 2'000'000;
+  evidence = orders.evidence();
+  evidence.usual_us = 1'900'000;
+  EXPECT_EQ(explain(evidence).cause.value().what, "slow_service");
 }
 
 TEST(Why, AProgramsOwnSpanIsNamed) {
@@ -329,10 +340,11 @@ TEST(Why, WhatIsIncompleteSaysSo) {
   evidence.spans = {orders.paid};
   evidence.spans[0].queued_us = 20'000;
   evidence.usual_us = 1'000;
-  EXPECT_EQ(told(evidence),
-            "POST /charges took 58 ms and was answered 200. What asked for it is not recorded, or not yet.\n"
-            "slow_service [payments]: payments itself took 58 ms of 58 ms, for POST /charges; 20 ms of it were in the "
-            "queue (`concurrency` of payments)\n");
+  EXPECT_EQ(
+      told(evidence),
+      "POST /charges took 58 ms (usually 1 ms) and was answered 200. What asked for it is not recorded, or not yet.\n"
+      "slow_service [payments]: payments itself took 58 ms of 58 ms, for POST /charges; 20 ms of it were in the "
+      "queue (`concurrency` of payments)\n");
 }
 
 TEST(Why, AnAttemptThatIsJoinedByItsTimeSaysHowSurely) {

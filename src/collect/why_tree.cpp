@@ -10,6 +10,8 @@ namespace bulkhead::collect {
 namespace {
 
 constexpr unsigned kDeepest = 64;
+constexpr std::int64_t kTimesUsual = 3;
+constexpr std::int64_t kNoticed = 50'000;
 
 }  // namespace
 
@@ -64,6 +66,10 @@ std::int64_t SpanTree::own_time(const Node& node) {
     until = to;
   }
   return std::max<std::int64_t>(0, node.span->duration_us - covered);
+}
+
+bool is_unusual(const Evidence& evidence, const SpanRecord& root) {
+  return evidence.usual_us > 0 && root.duration_us >= std::max(kTimesUsual * evidence.usual_us, kNoticed);
 }
 
 bool failed(const SpanRecord& span) {

@@ -35,6 +35,8 @@ class SpanTree {
 };
 
 bool failed(const SpanRecord& span);
+// Took three times as long as others of its kind, and long enough for somebody to care.
+bool is_unusual(const Evidence& evidence, const SpanRecord& root);
 std::string caller_of(const SpanRecord& span);
 
 // "2.1 s", "350 ms", "90 µs".

@@ -8,6 +8,7 @@
 #include "control/reply.hpp"
 #include "policy/model.hpp"
 #include "proxy/h1_client.hpp"
+#include "proxy/whole_answer.hpp"
 
 namespace bulkhead::control {
 
@@ -29,18 +30,13 @@ net::Task<Result<std::pair<int, std::string>>> ask(net::Loop& loop, const std::s
   const auto give_back = [](proxy::H1ClientExchange*, std::unique_ptr<proxy::H1ClientConnection>) {};
   proxy::H1ClientExchange exchange(std::move(connection), kPatience, give_back);
   if (auto sent = co_await exchange.send_head(request, true, deadline); !sent) co_return fail(std::move(sent.error()));
-  auto head = co_await exchange.read_head(deadline);
-  if (!head) co_return fail(std::move(head.error()));
-  std::string body;
-  for (bool end = !head->body; !end;) {
-    const auto part = co_await exchange.read_body(deadline);
-    if (!part) co_return fail(part.error());
-    if (body.size() + part->data.size() > kMostAnswer)
-      co_return fail(Cause::exhausted, "the answer has more than {} MiB: ask for less", kMostAnswer >> 20U);
-    body.append(part->data);
-    end = part->end;
-  }
-  co_return std::pair<int, std::string>(head->status, std::move(body));
+  const auto head = co_await proxy::read_final_head(exchange, deadline);
+  if (!head) co_return fail(head.error());
+  auto body = co_await proxy::read_whole_body(exchange, *head, kMostAnswer, deadline);
+  if (!body && body.error().cause == Cause::exhausted)
+    co_return fail(Cause::exhausted, "the answer has more than {} MiB: ask for less", kMostAnswer >> 20U);
+  if (!body) co_return fail(std::move(body.error()));
+  co_return std::pair<int, std::string>(head->status, std::move(*body));
 }
 
 // What stands in a request's first line goes no further than that.

@@ -6,6 +6,7 @@
 #include "jose/provider.hpp"
 #include "proxy/defaults.hpp"
 #include "proxy/provider.hpp"
+#include "proxy/whole_answer.hpp"
 
 namespace bulkhead::gateway {
 
@@ -167,22 +168,16 @@ net::Task<Result<KeyFetcher::Answer>> KeyFetcher::ask(proxy::Visit& visit, const
   request.fields.add("accept", "application/json");
   if (auto sent = co_await (*exchange)->send_head(request, true, deadline); !sent)
     co_return fail(std::move(sent.error()));
-  auto head = co_await (*exchange)->read_head(deadline);
-  while (head && head->interim()) head = co_await (*exchange)->read_head(deadline);
-  if (!head) co_return fail(std::move(head.error()));
+  const auto head = co_await proxy::read_final_head(**exchange, deadline);
+  if (!head) co_return fail(head.error());
   visit.status = head->status;
   visit.answer_began();
   if (head->status != 200) co_return fail(Cause::protocol, "it answered {}", head->status);
   Answer answer;
   if (head->fields.has("cache-control")) answer.fresh = jose::max_age(head->fields.joined("cache-control", ","));
-  for (bool end = !head->body; !end;) {
-    const auto part = co_await (*exchange)->read_body(deadline);
-    if (!part) co_return fail(part.error());
-    if (answer.body.size() + part->data.size() > most)
-      co_return fail(Cause::exhausted, "it has more than {} octets", most);
-    answer.body.append(part->data);
-    end = part->end;
-  }
+  auto body = co_await proxy::read_whole_body(**exchange, *head, most, deadline);
+  if (!body) co_return fail(std::move(body.error()));
+  answer.body = std::move(*body);
   visit.bytes_received = answer.body.size();
   co_return answer;
 }

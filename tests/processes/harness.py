@@ -232,7 +232,8 @@ class Application:
         lines = []
         for path in sorted(directory.parent.glob(instance + "*")):
             for each in [path] if path.is_file() else sorted(path.iterdir()):
-                lines += [json.loads(line) for line in each.read_text().splitlines() if line]
+                whole = each.read_text().rpartition("\n")[0]  # a line may be half written
+                lines += [json.loads(line) for line in whole.splitlines() if line]
         return lines
 
     def tls(self):
