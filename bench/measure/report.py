@@ -88,6 +88,15 @@ def added(results):
     return markdown(["who", "added to p50, µs", "added to p99, µs", "goal", "reached"], rows) if rows else ""
 
 
+def telemetry(results):
+    records = results["telemetry"]
+    if not records:
+        return ""
+    made, what, whole, part, reached = verdicts.telemetry(records, results["cases"])
+    row = [spread(records["on"], 2), spread(records["off"], 2), spread(made, 2), f"{part:.1%} {what} ({whole:.1f})", f"at most {verdicts.TELEMETRY:.0%}", reached]
+    return markdown(["with, µs a request", "without", "difference", "is", "goal", "reached"], [row])
+
+
 def memory(results):
     rows = []
     for each in results["memory"]:
@@ -109,6 +118,7 @@ def text(results):
         ("Everything; median (min … max)", everything(results)),
         ("CPU of a request with the number of connections (8)", growth(results)),
         ("What a proxy adds to a direct connection at 2,000 requests/s (10)", added(results)),
+        ("Telemetry, on against off: spans, access records and counts of two sidecars in one loop (12)", telemetry(results)),
         ("Memory, PSS (9)", memory(results)),
         ("Remarks", remarks(results["cases"]))]
     head = f"{results['machine']}; {results['rounds']} rounds of {results['seconds']:g} s"

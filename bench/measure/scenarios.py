@@ -61,7 +61,7 @@ CASES = [
     *(Case(11, f"2, with a user, a contract, a condition and a limit{title}", kind, {**bytes_of(128), "connections": 64, "tls": 1}, goals)
       for kind, title, goals in (("locks", "", {"nginx": 1.00}), ("locks-both", ", the service's sidecar as well", {}))),
 ]
-SCENARIOS = {*(case.scenario for case in CASES), 9, 10}  # 9: memory; 10: the latency that the mesh adds
+SCENARIOS = {*(case.scenario for case in CASES), 9, 10, 12}  # 9: memory; 10: the latency that the mesh adds; 12: what telemetry costs
 
 
 def wanted(case, scenarios):

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import statistics
 
-from . import cost, latency, machine, memory
+from . import cost, latency, machine, memory, telemetry
 from .rounds import Failed, interleaved, patiently
 from .scenarios import MANY, bytes_of
 
@@ -22,10 +22,10 @@ def plain(figures):
 class Session:
     def __init__(self, rounds, seconds, say):
         self.rounds, self.seconds, self.say = rounds, seconds, say
-        self.cases, self.memories, self.adds = [], [], {}
+        self.cases, self.memories, self.adds, self.records = [], [], {}, {}
 
     def results(self):
-        return {"cases": self.cases, "memory": self.memories, "added": self.adds}
+        return {"cases": self.cases, "memory": self.memories, "added": self.adds, "telemetry": self.records}
 
     def case(self, case, contenders):
         self.say(f"{case.scenario} {case.title}")
@@ -53,6 +53,12 @@ class Session:
     def added(self, contenders):
         self.say(f"10 what two sidecars add at {ADDED_RATE}/s")
         self.adds = self.latencies(ADDED_RATE, contenders, ADDED)
+
+    def telemetry(self, program):
+        self.say("12 what telemetry costs two sidecars")
+        on, off = telemetry.rounds(5 * self.rounds, functools.partial(telemetry.cost, program))
+        self.records = {"on": on, "off": off}
+        self.say(f"  with records {statistics.median(on):.2f} µs, without {statistics.median(off):.2f} µs each")
 
     def memory(self, kind, contenders):
         if kind not in MEMORY:
