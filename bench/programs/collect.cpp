@@ -62,7 +62,7 @@ Made span_of(std::uint64_t number) {
   const std::uint64_t trace = number / 8, place = number % 8;
   return {trace_of(trace),
           number + 1,
-          fmt::format("/items/{}", trace % 5000),
+          trace % 2 == 0 ? fmt::format("/items/{}", trace / 2 % 5000) : fmt::format("/carts/{}/lines", trace),
           kServices[place],
           kServices[(place + 1) % 8],
           static_cast<std::uint16_t>(trace % 50 == 49 ? 503 : 200),
@@ -171,12 +171,12 @@ int main(int argc, char** argv) {
   Reader reader(store);
   std::vector<std::string> not_seen;
   std::mt19937_64 random(1);
-  const auto search = [&](std::string_view query) {
-    return [&, query](int) {
+  const auto search = [&](std::string_view query, bool nothing = false) {
+    return [&, query, nothing](int) {
       const auto question =
           read_question(query, now, {"from", "to", "service", "route", "min_ms", "error", "denied", "q", "limit"});
       const auto found = search_traces(reader, *question, not_seen);
-      if (!found || (*found)["traces"].empty()) fmt::print("nothing was found by {}\n", query);
+      if (!found || (*found)["traces"].empty() != nothing) fmt::print("not what was to be found by {}\n", query);
     };
   };
   measure("a trace by its id, among all", 200,
@@ -186,6 +186,11 @@ int main(int argc, char** argv) {
   measure("the newest 50 that failed", 20, search("from=2h&error=1"));
   measure("the newest 50 above 800 ms", 20, search("from=2h&min_ms=800"));
   measure("50 by the middle of a path", 20, search("from=2h&q=items/4711"));
+  measure("50 by the start of a path", 20, search("from=2h&route=/items/4711"));
+  measure("one by an id in its path", 20, search("from=2h&q=/100001/"));
+  measure("by a text that nothing has", 20, search("from=2h&q=o-8841237", true));
+  measure("by a path that nothing has", 20, search("from=2h&route=/orders", true));
+  measure("above 800 ms, by the start of a path", 20, search("from=2h&min_ms=800&route=/carts/1"));
   std::filesystem::remove_all(place);
   return 0;
 }

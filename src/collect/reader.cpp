@@ -74,6 +74,14 @@ bool WindowReader::sealed() {
   return sealed_;
 }
 
+bool WindowReader::has_blocks() {
+  if (!blocks_ && sealed()) {
+    const auto blocks = fact("blocks");
+    blocks_ = blocks && *blocks == 1;
+  }
+  return blocks_;
+}
+
 std::int64_t WindowReader::thinned() {
   const auto thinned = fact("thinned");
   return thinned ? *thinned : 0;

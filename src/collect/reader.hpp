@@ -32,6 +32,8 @@ class WindowReader {
   // 0: nothing here has it.
   std::int64_t number(std::string_view name);
   bool sealed();
+  // Sealed, and by a build that writes them (blocks.hpp).
+  bool has_blocks();
   // How many spans sealing has thinned out.
   std::int64_t thinned();
 
@@ -42,7 +44,7 @@ class WindowReader {
   std::map<std::string, Statement> statements_;
   std::deque<std::string> names_{""};  // which stay where they are: name() lends them
   std::map<std::string, std::int64_t, std::less<>> numbers_;
-  bool sealed_ = false;
+  bool sealed_ = false, blocks_ = false;
 };
 
 class Reader {

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, std::int64_t no
       store->positions_ = std::move(*positions);
       store->opened_ms_ = last.first_ms;
       last.open = true;
+      store->seal_left_over();
       return store;
     }
     const Fault fault = window ? positions.error() : window.error();
@@ -77,6 +78,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, std::int64_t no
     if (positions) store->positions_ = std::move(*positions);
   }
   if (auto begun = store->begin_window(now_ms); !begun) return fail(std::move(begun.error()));
+  store->seal_left_over();
   return store;
 }
 
@@ -123,7 +125,7 @@ Result<> Store::turn(std::int64_t now_ms) {
   if (is_full(now_ms)) {
     const std::string path = window_->path();
     if (auto begun = begin_window(now_ms); !begun) return begun;
-    seal_behind(path);
+    seal_behind({path});
   }
   const Kept kept = this->kept();
   const std::int64_t horizon = now_ms - kept.age.count();
@@ -133,13 +135,23 @@ Result<> Store::turn(std::int64_t now_ms) {
   return {};
 }
 
-void Store::seal_behind(std::string path) {
+// Whoever was sealing them was ended, or had no room.
+void Store::seal_left_over() {
+  std::vector<std::string> paths;
+  for (const WindowInfo& each : windows_)
+    if (!each.open && !is_sealed(each.path)) paths.push_back(each.path);
+  if (!paths.empty()) seal_behind(std::move(paths));
+}
+
+void Store::seal_behind(std::vector<std::string> paths) {
   if (sealer_.joinable()) sealer_.join();
-  sealer_ = std::thread([this, path = std::move(path)] {
-    const auto sealed = seal(path, options_.window_most_spans, options_.slow.count());
-    if (sealed) return;
-    const std::lock_guard lock(mutex_);
-    problems_.push_back(fmt::format("sealing {}: {}", path, sealed.error().message));
+  sealer_ = std::thread([this, paths = std::move(paths)] {
+    for (const std::string& path : paths) {
+      const auto sealed = seal(path, options_.window_most_spans, options_.slow.count());
+      if (sealed) continue;
+      const std::lock_guard lock(mutex_);
+      problems_.push_back(fmt::format("sealing {}: {}", path, sealed.error().message));
+    }
   });
 }
 

@@ -62,7 +62,8 @@ class Store {
   explicit Store(StoreOptions options) : options_(std::move(options)), kept_(options_.kept) {}
   bool is_full(std::int64_t now_ms) const;
   Result<> begin_window(std::int64_t now_ms);
-  void seal_behind(std::string path);
+  void seal_left_over();
+  void seal_behind(std::vector<std::string> paths);
   void drop(std::size_t index);
   std::uint64_t bytes() const;
   Kept kept() const;

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -243,6 +245,76 @@ TEST_F(StoreTest, SealingThinsOutWholeTracesButNoneThatMatters) {
   EXPECT_GT((*found)["traces"].size(), 20U);
   tell_losses(reader, {0, kNow + 1000}, not_seen);
   EXPECT_THAT(not_seen, ElementsAre(HasSubstr("thinned out")));
+}
+
+// 12,000 requests of which many were read late: whatever is asked for, the newest are found, and no other.
+TEST_F(StoreTest, ASealedWindowFindsWhatIsThere) {
+  struct Made {
+    unsigned number;
+    std::string service;
+    bool failed;
+    std::int64_t us, at_ms;
+  };
+  std::vector<Made> made;
+  std::mt19937 random(1);
+  for (unsigned number = 0; number < 12'000; ++number)
+    made.push_back({number,
+                    random() % 3000 == 0 ? "rare"
+                    : random() % 2 == 0  ? "catalog"
+                                         : "checkout",
+                    random() % 2000 == 0, random() % 1000 == 0 ? 700'000 : 1'000, kNow - 600'000 + 50 * number});
+  std::vector<Made> read = made;
+  std::rotate(read.begin() + 1'000, read.begin() + 9'000, read.begin() + 11'000);  // late
+  const auto store = open();
+  in_transaction(store->window(), [&] {
+    for (const Made& each : read)
+      add_request(store->window(), each.number, each.service, each.failed ? 503 : 200, each.us, each.at_ms);
+  });
+  ASSERT_TRUE(seal(store->window().path(), 100'000, 250'000).has_value());
+  const auto expect = [&](const std::string& query, std::size_t limit, const std::function<bool(const Made&)>& is) {
+    std::vector<std::string> expected;
+    for (auto each = made.rbegin(); each != made.rend() && expected.size() < limit; ++each)
+      if (is(*each)) expected.push_back(fmt::format("/items/{}", each->number));
+    EXPECT_EQ(paths_found(store, fmt::format("from=0&limit={}&{}", limit, query)), expected) << query;
+  };
+  const auto any = [](const Made&) { return true; };
+  expect("q=items", 50, any);
+  expect("route=/items", 500, any);
+  expect("service=catalog", 200, [](const Made& each) { return each.service == "catalog"; });
+  expect("service=rare", 100, [](const Made& each) { return each.service == "rare"; });
+  expect("error=1", 100, [](const Made& each) { return each.failed; });
+  expect("min_ms=500", 100, [](const Made& each) { return each.us >= 500'000; });
+  expect("q=777", 100, [](const Made& each) { return std::to_string(each.number).contains("777"); });
+  expect("route=/items/77", 100, [](const Made& each) { return std::to_string(each.number).starts_with("77"); });
+  expect("error=1&service=catalog&route=/items/1", 100, [](const Made& each) {
+    return each.failed && each.service == "catalog" && std::to_string(each.number).starts_with("1");
+  });
+  expect("q=nothing", 10, [](const Made&) { return false; });
+  expect("route=items", 10, [](const Made&) { return false; });
+  const std::int64_t from = kNow - 300'000, to = kNow - 200'000;
+  EXPECT_EQ(paths_found(store, fmt::format("from={}&to={}&limit=500&q=items/8", from, to)).size(),
+            static_cast<std::size_t>(std::ranges::count_if(made, [&](const Made& each) {
+              return each.at_ms >= from && each.at_ms <= to && std::to_string(each.number).starts_with("8");
+            })));
+}
+
+TEST_F(StoreTest, WhatWasNotSealedIsSealedByTheNext) {
+  options_.window_spans = 1;
+  std::string first;
+  {
+    const auto store = open();
+    in_transaction(store->window(), [&] { add_request(store->window(), 1, "catalog", 200, 1'000); });
+    first = store->window().path();
+    ASSERT_TRUE(store->turn(kNow + 4000).has_value());
+  }
+  auto database = Database::open(first, Database::Mode::write);
+  ASSERT_TRUE(database->run("DELETE FROM facts WHERE name IN ('sealed', 'blocks'); DROP TABLE blocks").has_value());
+  const auto store = open(kNow + 5000);
+  Reader reader(store);
+  for (int i = 0; i < 3000 && !reader.all(not_seen_).back()->has_blocks(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(reader.all(not_seen_).back()->has_blocks());
+  EXPECT_THAT(paths_found(store, "q=items/1"), ElementsAre("/items/1"));
 }
 
 TEST_F(StoreTest, OldAndLargeFilesGoWholeAndTheOneThatIsWrittenStays) {

@@ -1,11 +1,13 @@
 #include "collect/traces.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
+#include "collect/blocks.hpp"
 #include "collect/events.hpp"
 #include "collect/record_line.hpp"
 #include "collect/skew.hpp"
@@ -150,27 +152,53 @@ json summary_of(const TraceId& id, const std::vector<json>& spans, std::int64_t 
   return summary;
 }
 
-// The SQL that finds spans of interest in one window, newest first, and what is bound to it.
+// SQL that finds traces, and what is bound to it.
 struct Search {
   std::string sql;
   std::vector<std::int64_t> numbers;
   std::vector<std::string> texts;  // bound after them
 };
 
-// Nothing where this window can't have any.
-std::optional<Search> search_in(WindowReader& window, const Question& question) {
-  Search search{
-      "SELECT trace FROM spans WHERE start BETWEEN ? AND ?", {question.range.from_us(), question.range.to_us()}, {}};
+// False: it is enough.
+using Take = std::function<Result<bool>(const TraceId& id)>;
+
+Result<Statement*> bound(WindowReader& window, const Search& search) {
+  const auto statement = window.statement(search.sql);
+  if (!statement) return statement;
+  int parameter = 1;
+  for (const std::int64_t number : search.numbers) (*statement)->bind(parameter++, number);
+  for (const std::string& text : search.texts) (*statement)->bind(parameter++, std::string_view(text));
+  return statement;
+}
+
+// False: it was enough.
+Result<bool> each_row(WindowReader& window, const Search& search, const Take& take) {
+  const auto statement = bound(window, search);
+  if (!statement) return fail(statement.error());
+  Statement& select = **statement;
+  Result<bool> row = select.step();
+  Result<bool> go_on = true;
+  for (; row && *row && go_on && *go_on; row = select.step())
+    if (const auto id = trace_in(select.blob(0))) go_on = take(*id);
+  select.reset();
+  if (!row) return fail(std::move(row.error()));
+  return go_on;
+}
+
+// What a span must be; the plus signs keep SQLite from walking an index where rows that are next to each other are
+// read. Nothing where this window can't have any.
+std::optional<Search> conditions_in(WindowReader& window, const Question& question) {
+  Search search{" AND +start BETWEEN ? AND ?", {question.range.from_us(), question.range.to_us()}, {}};
   if (!question.service.empty()) {
     const std::int64_t service = window.number(question.service);
     if (service == 0) return std::nullopt;
-    search.sql += " AND (callee = ? OR caller = ?)";
+    search.sql += " AND (+callee = ? OR caller = ?)";
     search.numbers.insert(search.numbers.end(), {service, service});
   }
   if (question.error) search.sql += " AND failed";
   if (question.min_us > 0) {
-    // Said as a constant, so that the index of slow ones serves.
-    search.sql += fmt::format(" AND us >= {}", question.min_us);
+    search.sql += " AND us >= ?";
+    search.numbers.push_back(question.min_us);
   }
   if (!question.route.empty()) {
     search.sql += " AND instr(path, ?) = 1";
@@ -180,24 +208,55 @@ std::optional<Search> search_in(WindowReader& window, const Question& question) 
     search.sql += " AND (instr(path, ?) OR request = ? OR user = ? OR instr(extra, ?))";
     search.texts.insert(search.texts.end(), 4, question.q);
   }
-  // What is written now has no index by time, but comes in the order of time.
-  search.sql += window.sealed() ? " ORDER BY start DESC" : " ORDER BY rowid DESC";
   return search;
 }
 
-Search denied_in(const Question& question) {
-  return {"SELECT trace FROM decisions WHERE trace IS NOT NULL AND at BETWEEN ? AND ? ORDER BY rowid DESC",
-          {question.range.from_us(), question.range.to_us()},
-          {}};
-}
-
-Result<Statement*> bound(WindowReader& window, const Search& search) {
-  const auto statement = window.statement(search.sql);
-  if (!statement) return statement;
-  int parameter = 1;
-  for (const std::int64_t number : search.numbers) (*statement)->bind(parameter++, number);
-  for (const std::string& text : search.texts) (*statement)->bind(parameter++, std::string_view(text));
-  return statement;
+// The traces of spans of one window, the latest first; one may come more than once.
+Result<bool> each_hit(WindowReader& window, const Question& question, const Take& take) {
+  if (question.denied)
+    return each_row(window,
+                    {"SELECT trace FROM decisions WHERE trace IS NOT NULL AND at BETWEEN ? AND ? ORDER BY rowid DESC",
+                     {question.range.from_us(), question.range.to_us()},
+                     {}},
+                    take);
+  auto search = conditions_in(window, question);
+  if (!search) return true;
+  if (!window.has_blocks()) {
+    // What is written now comes in the order of time.
+    search->sql = "SELECT trace FROM spans WHERE true" + search->sql + " ORDER BY rowid DESC";
+    return each_row(window, *search, take);
+  }
+  const auto blocks = blocks_with(window, {.range = question.range,
+                                           .service = window.number(question.service),
+                                           .failed = question.error,
+                                           .min_us = question.min_us,
+                                           .path = question.route,
+                                           .text = question.q});
+  if (!blocks) return fail(blocks.error());
+  search->sql = "SELECT trace, start FROM spans WHERE rowid BETWEEN ? AND ?" + search->sql;
+  search->numbers.insert(search->numbers.begin(), {0, 0});
+  // Blocks overlap where records were read late: a hit is the latest once no further block can have a later one.
+  std::vector<std::pair<std::int64_t, TraceId>> waiting;
+  const auto pass_on = [&](std::int64_t later_than) -> Result<bool> {
+    std::ranges::sort(waiting);
+    for (; !waiting.empty() && waiting.back().first > later_than; waiting.pop_back())
+      if (auto go_on = take(waiting.back().second); !go_on || !*go_on) return go_on;
+    return true;
+  };
+  for (const Block& block : *blocks) {
+    if (auto go_on = pass_on(block.ends_us); !go_on || !*go_on) return go_on;
+    search->numbers[0] = block.first;
+    search->numbers[1] = block.last;
+    const auto statement = bound(window, *search);
+    if (!statement) return fail(statement.error());
+    Statement& select = **statement;
+    Result<bool> row = select.step();
+    for (; row && *row; row = select.step())
+      if (const auto id = trace_in(select.blob(0))) waiting.emplace_back(select.integer(1), *id);
+    select.reset();
+    if (!row) return fail(std::move(row.error()));
+  }
+  return pass_on(INT64_MIN);
 }
 
 Result<std::int64_t> denials_of(const std::vector<WindowReader*>& windows, const TraceId& id) {
@@ -226,37 +285,28 @@ Result<json> search_traces(Reader& reader, const Question& question, std::vector
   json found = json::array();
   bool more = false;
   std::size_t looked = 0;
-  for (WindowReader* window : windows) {
-    auto search = question.denied ? std::optional(denied_in(question)) : search_in(*window, question);
-    if (!search) continue;
-    auto statement = bound(*window, *search);
-    if (!statement) return fail(statement.error());
-    Statement& select = **statement;
-    Result<bool> row = select.step();
-    for (; row && *row && !more; row = select.step()) {
-      if (++looked > kMostLooked) {
-        not_seen.emplace_back(
-            "the search ended early, as very many spans had to be looked at: a shorter range sees all of it");
-        break;
-      }
-      const auto id = trace_in(select.blob(0));
-      if (!id || !seen.insert(*id).second) continue;
-      const auto spans = spans_of(all, *id);
-      if (!spans) return fail(spans.error());
-      if (spans->empty()) continue;
-      const auto denied = denials_of(all, *id);
-      if (!denied) return fail(denied.error());
-      json summary = summary_of(*id, *spans, *denied);
-      if (summary["duration_us"].get<std::int64_t>() < question.min_us) continue;
-      if (found.size() == limit) {
-        more = true;
-        break;
-      }
-      found.push_back(std::move(summary));
+  const Take take = [&](const TraceId& id) -> Result<bool> {
+    if (++looked > kMostLooked) {
+      not_seen.emplace_back(
+          "the search ended early, as very many spans had to be looked at: a shorter range sees all of it");
+      return false;
     }
-    select.reset();
-    if (!row) return fail(row.error());
-    if (more || looked > kMostLooked) break;
+    if (!seen.insert(id).second) return true;
+    const auto spans = spans_of(all, id);
+    if (!spans) return fail(spans.error());
+    if (spans->empty()) return true;
+    const auto denied = denials_of(all, id);
+    if (!denied) return fail(denied.error());
+    json summary = summary_of(id, *spans, *denied);
+    if (summary["duration_us"].get<std::int64_t>() < question.min_us) return true;
+    more = found.size() == limit;
+    if (!more) found.push_back(std::move(summary));
+    return !more;
+  };
+  for (WindowReader* window : windows) {
+    const auto go_on = each_hit(*window, question, take);
+    if (!go_on) return fail(go_on.error());
+    if (!*go_on) break;
   }
   std::sort(found.begin(), found.end(),
             [](const json& left, const json& right) { return left["start_us"] > right["start_us"]; });

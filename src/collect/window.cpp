@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collect/blocks.hpp"
+
 namespace bulkhead::collect {
 
 namespace {
@@ -40,8 +42,6 @@ constexpr const char* kSchema = R"(
 constexpr const char* kIndexes = R"(
   CREATE INDEX IF NOT EXISTS spans_by_start ON spans(start);
   CREATE INDEX IF NOT EXISTS spans_by_callee ON spans(callee, start);
-  CREATE INDEX IF NOT EXISTS spans_failed ON spans(start) WHERE failed;
-  CREATE INDEX IF NOT EXISTS spans_slow ON spans(start) WHERE us > 100000;
   CREATE INDEX IF NOT EXISTS spans_by_request ON spans(request) WHERE request IS NOT NULL;
   CREATE INDEX IF NOT EXISTS decisions_by_trace ON decisions(trace) WHERE trace IS NOT NULL;
   CREATE INDEX IF NOT EXISTS logs_by_service ON logs(service, at);
@@ -324,23 +324,26 @@ Result<> seal(const std::string& path, std::uint64_t most, std::int64_t slow_us)
   const auto spans = database->ask("SELECT count(*) FROM spans");
   if (!spans) return fail(spans.error());
   const auto count = static_cast<std::uint64_t>(*spans);
-  std::string sql = "BEGIN;";
   if (count > most) {
     // A trace's last octet is random (W3C trace context, level 2): it goes or stays as one, in every window alike.
     const std::uint64_t share = most * 256 / count;
-    sql += fmt::format(R"(
+    auto thinned = database->run(fmt::format(R"(
+      BEGIN;
       CREATE TEMP TABLE kept AS SELECT DISTINCT trace FROM spans WHERE failed OR us >= {}
         UNION SELECT trace FROM decisions WHERE trace IS NOT NULL;
       CREATE INDEX temp.kept_by_trace ON kept(trace);
       DELETE FROM spans WHERE substr(trace,16,1) >= X'{:02x}' AND trace NOT IN (SELECT trace FROM kept);
-      INSERT OR REPLACE INTO facts SELECT 'thinned', {} - count(*) FROM spans;)",
-                       slow_us, std::min<std::uint64_t>(share, 255), count);
+      INSERT OR REPLACE INTO facts SELECT 'thinned', {} - count(*) FROM spans;
+      COMMIT;
+      VACUUM;)",
+                                             slow_us, std::min<std::uint64_t>(share, 255), count));
+    if (!thinned) return thinned;
   }
-  sql += kIndexes;
-  sql += "INSERT OR REPLACE INTO facts VALUES('sealed',1); COMMIT;";
-  if (count > most) sql += "VACUUM;";
-  sql += "ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);";
-  return database->run(sql);
+  if (auto begun = database->run("BEGIN"); !begun) return begun;
+  if (auto written = write_blocks(*database); !written) return written;
+  return database->run(std::string(kIndexes) +
+                       "INSERT OR REPLACE INTO facts VALUES('sealed',1); COMMIT;"
+                       "ANALYZE; PRAGMA wal_checkpoint(TRUNCATE);");
 }
 
 }  // namespace bulkhead::collect
