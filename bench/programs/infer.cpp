@@ -1,12 +1,19 @@
 // bench/infer [SHAPE|all [REQUESTS [SPREAD]]]: how well calls are joined to requests without a header, and how fast, on
 // simulated services whose truth is known. Every row is an Inference that knows nothing at first.
+//
+// bench/infer records NAME FROM_US FILE...: the same on what a sidecar recorded of a program that hands its trace on
+// (the parents of its calls are the truth, and kept from the Inference); of requests from FROM_US on. Used by
+// `bench/joins`.
 
 #include <cstdio>
 #include <ctime>
+#include <fstream>
 
 #include <fmt/format.h>
 
 #include "collect/infer_service_test.hpp"
+#include "collect/joins.hpp"
+#include "collect/record_line.hpp"
 
 namespace {
 
@@ -41,20 +48,53 @@ void print(const Bands& bands) {
   }
 }
 
+// What a sidecar's record files have.
+simulated::Traffic recorded(std::span<char*> files, std::int64_t from_us) {
+  simulated::Traffic traffic;
+  PathPatterns requests, calls;
+  std::int64_t first = INT64_MAX, last = 0, busy = 0;
+  for (const char* file : files) {
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+      FlatObject members(line);
+      SpanRow row;
+      if (kind_of(line) != RecordKind::span || !read_span(members, row) || row.start_us < from_us) continue;
+      const Hop hop(row);
+      if (hop.request) {
+        traffic.requests.push_back({hop.span, requests.number(hop.kind, hop.path), hop.start_us, hop.end_us});
+        first = std::min(first, hop.start_us);
+        last = std::max(last, hop.end_us);
+        busy += hop.end_us - hop.start_us;
+      } else {
+        traffic.calls.push_back({hop.span, calls.number(hop.kind, hop.path), hop.start_us, hop.end_us, {}});
+        if (hop.parent != 0) traffic.parents[hop.span] = hop.parent;
+      }
+    }
+  }
+  traffic.busy = static_cast<double>(busy) / static_cast<double>(std::max<std::int64_t>(last - first, 1));
+  return traffic;
+}
+
+struct Judged {
+  simulated::Score score;
+  double seconds = 0;
+};
+Judged judge(Inference& inference, const simulated::Traffic& traffic) {
+  const double begin = processor_seconds();
+  const auto joins = simulated::infer(inference, traffic);
+  const double seconds = processor_seconds() - begin;
+  return {simulated::score(traffic, joins), seconds};
+}
+
 void run(simulated::Load load, Bands& bands) {
   auto traffic = simulated::simulate(load);
   Inference inference;
-  double begin = processor_seconds();
-  auto joins = simulated::infer(inference, traffic);
-  double first = processor_seconds() - begin;
-  auto score = simulated::score(traffic, joins);
+  const auto [score, first] = judge(inference, traffic);
   bands.add(score);
   load.seed = 2;
   load.begin_us = 100'000'000'000;
   auto more = simulated::simulate(load);
-  begin = processor_seconds();
-  simulated::infer(inference, more);
-  double later = processor_seconds() - begin;
+  const double later = judge(inference, more).seconds;
   fmt::print("{:<10}{:>8}{:>7.1f}{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.2f} s{:>11.0f}\n", load.shape, load.clients,
              traffic.busy, percent(score.whole, score.requests), percent(score.right, score.calls),
              percent(score.right, score.joins), 100 * score.expected_error, first,
@@ -65,6 +105,16 @@ void run(simulated::Load load, Bands& bands) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 4 && std::string_view(argv[1]) == "records") {
+    Inference inference;
+    const auto traffic =
+        recorded(std::span(argv, static_cast<std::size_t>(argc)).subspan(4), std::strtoll(argv[3], nullptr, 10));
+    const auto [score, seconds] = judge(inference, traffic);
+    fmt::print("{:<10}{:>8.1f}{:>10}{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.2f} s\n", argv[2], traffic.busy,
+               score.requests, percent(score.whole, score.requests), percent(score.right, score.calls),
+               percent(score.right, score.joins), 100 * score.expected_error, seconds);
+    return score.requests > 0 && score.calls > 0 ? 0 : 1;
+  }
   std::string only = argc > 1 ? argv[1] : "all";
   std::size_t requests = argc > 2 ? std::stoul(argv[2]) : 10'000;
   double spread = argc > 3 ? std::stod(argv[3]) : 0.4;
