@@ -49,6 +49,9 @@ void say_moved(const json& told) {
     say(fmt::format("{} serves with this program", instance));
   if (told.contains("keeper_stays"))
     say(fmt::format("  its keeper is of the former one until its next start: {}", told.value("keeper_stays", "")));
+  if (told.contains("init_stays"))
+    say(fmt::format("  process 1 of its compartment is of the former one until its next start: {}",
+                    told.value("init_stays", "")));
 }
 
 // True when there is no more to ask; else the controller becomes another one first.

@@ -60,6 +60,7 @@ void ControllerLink::disconnect(Millis now) {
   socket_.reset();
   outgoing_.clear();
   incoming_.clear();
+  rights_.clear();
   next_try_ = now + backoff_;
   backoff_ = std::min(backoff_ * 2, kLongestBackoff);
 }
@@ -111,10 +112,11 @@ bool ControllerLink::write_some() {
 
 bool ControllerLink::read_some() {
   std::array<std::byte, 4096> chunk{};
-  const auto got = receive_with_rights(socket_.get(), chunk);
+  auto got = receive_with_rights(socket_.get(), chunk);
   if (!got) return got.error().cause == Cause::exhausted;
   if (got->size == 0) return false;
   incoming_.append(reinterpret_cast<const char*>(chunk.data()), got->size);
+  if (!got->rights.empty()) rights_ = std::move(got->rights);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -34,6 +35,9 @@ class ControllerLink {
   // After poll said something about fd(): the payloads that arrived.
   std::vector<std::string> on_ready(Millis now, short revents);
 
+  // What came beside them and was not taken yet.
+  std::vector<Fd> take_rights() { return std::exchange(rights_, {}); }
+
   // Queued if connected, else dropped: the next greeting says how things stand. `rights` must live until it is sent.
   void send(const std::string& payload, std::vector<int> rights = {});
   // Descriptors that are given away: closed once sent, or dropped.
@@ -58,6 +62,7 @@ class ControllerLink {
   Fd socket_;
   std::deque<Outgoing> outgoing_;
   std::string incoming_;
+  std::vector<Fd> rights_;
   Millis next_try_ = 0;
   Millis backoff_ = 50;
 };

@@ -42,6 +42,7 @@ class Guests {
   Result<std::vector<Fd>> start(std::uint32_t session, const std::vector<std::string>& command,
                                 const std::optional<std::string>& term, WindowSize size,
                                 const std::vector<Fd>& cgroup_procs);
+  bool any() const { return !sessions_.empty(); }
   // To the guest's process group.
   void signal(std::uint32_t session, int number) const;
   // Whose process that was, if a guest's.

@@ -18,6 +18,8 @@
 
 #include "compartments/door_sets.hpp"
 #include "compartments/guests.hpp"
+#include "compartments/init_state.hpp"
+#include "compartments/memory.hpp"
 #include "compartments/network.hpp"
 #include "compartments/privileges.hpp"
 #include "compartments/rights.hpp"
@@ -73,11 +75,24 @@ class Init {
   void run() {
     if (!wait_for_maps()) return;
     if (auto sealed = seal(); !sealed) return say_failed(sealed.error());
+    serve();
+  }
+
+  void go_on(const InitState& state) {
+    service_ = state.service;
+    for (std::size_t i = 0; i < desks_.size(); ++i) desks_[i].go_on(Fd(state.desks[i]));
+    secrets_ = SecretFiles(Fd(state.secrets), state.secrets_version);
+    const auto watched = watch_children();
+    say({InitMessage::Kind::became}, watched ? "" : watched.error().message);
+    if (watched && reap()) serve();
+  }
+
+ private:
+  void serve() {
     while (serve_once()) {
     }
   }
 
- private:
   bool wait_for_maps() {
     const auto message = receive();
     return message && message->kind == InitMessage::Kind::mapped;
@@ -139,11 +154,7 @@ class Init {
     auto vendor = desks_.front().open();
     if (!vendor) return fail(vendor.error());
     sockets.push_back({std::string(net::kVendor), std::move(*vendor)});
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    children_ = Fd(signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC));
-    if (!children_) return os_fail("watch children");
+    if (const auto done = watch_children(); !done) return done;
     std::string names;
     std::vector<int> numbers;
     for (const auto& socket : sockets) {
@@ -152,6 +163,14 @@ class Init {
     }
     say({InitMessage::Kind::sealed}, names, numbers);
     return {};
+  }
+
+  Result<> watch_children() {
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    children_ = Fd(signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC));
+    return children_ ? Result<>() : os_fail("watch children");
   }
 
   // False when the keeper or the service is gone, and this namespace with it.
@@ -179,7 +198,39 @@ class Init {
     if (message->kind == InitMessage::Kind::guest && service_ > 0) start_guest(*message);
     if (message->kind == InitMessage::Kind::signal) guests_.signal(message->session, message->value);
     if (message->kind == InitMessage::Kind::connect && service_ > 0) connect_for(*message);
+    if (message->kind == InitMessage::Kind::become) say({InitMessage::Kind::became}, become().error().message);
     return true;
+  }
+
+  // Comes back only with a fault, and then nothing has changed.
+  Result<> become() {
+    if (rights_.size() != 2) return fail(Cause::protocol, "no program came along");
+    if (service_ <= 0) return fail(Cause::conflict, "the service does not run");
+    if (guests_.any()) return fail(Cause::conflict, "an operator is inside");
+    if (std::ranges::any_of(desks_, &VendorDesk::owes_a_reply))
+      return fail(Cause::conflict, "its sidecar does not take the sockets that it asked for");
+    const Fd program = std::move(rights_.front());
+    const Fd spec = std::move(rights_.back());
+    InitState state{.spec = spec.get(),
+                    .keeper = options_.keeper.get(),
+                    .service = service_,
+                    .cgroup_procs = {},
+                    .desks = {desks_.front().fd(), desks_.back().fd()},
+                    .secrets = secrets_.fd(),
+                    .secrets_version = secrets_.version()};
+    for (const auto& each : options_.cgroup_procs) state.cgroup_procs.push_back(each.get());
+    const auto memory = put_in_memory(to_json(state));
+    if (!memory) return fail(memory.error());
+    std::vector<int> kept = state.descriptors();
+    kept.push_back(memory->get());
+    for (const int fd : kept) fcntl(fd, F_SETFD, 0);
+    const std::string number = std::to_string(memory->get());
+    const char* argv[] = {"bulkhead", "init", number.c_str(), nullptr};
+    char* environment[] = {nullptr};
+    execveat(program.get(), "", const_cast<char* const*>(argv), environment, AT_EMPTY_PATH);
+    const auto failed = os_fail("run the new program");
+    for (const int fd : kept) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return failed;
   }
 
   void change_doors() {
@@ -294,6 +345,29 @@ class Init {
 void run_init(const Compartment& compartment, const RootPlan& plan, InitOptions options) {
   if (!forget_the_host(options)) _exit(1);
   Init(compartment, plan, std::move(options)).run();
+  _exit(0);
+}
+
+// Exec has given it every right over its namespaces once more. It is not dumpable, as it may not read its program; but
+// its memory belongs to the compartment's user namespace now (execve(2)), so that a process outside of the launcher's
+// own uid, which owns that, could trace it, as it can the service.
+void init_goes_on(int state_fd) {
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || !keep_init_capabilities() ||
+      prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+    _exit(1);
+  prctl(PR_SET_NAME, "bulkhead", 0, 0, 0);
+  const auto text = read_to_end(Fd(state_fd));
+  const auto state = text ? parse_init_state(*text) : fail(text.error());
+  if (!state) _exit(1);
+  std::vector<int> keep = state->descriptors();
+  for (const int fd : keep) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  close_others(keep);
+  const auto told = read_to_end(Fd(state->spec));
+  const auto spec = told ? parse_spec(*told) : fail(told.error());
+  if (!spec || !spec->compartment) _exit(1);
+  InitOptions options{Fd(state->keeper), {}, {}, {}, {}};
+  for (const int fd : state->cgroup_procs) options.cgroup_procs.emplace_back(fd);
+  Init(*spec->compartment, RootPlan(), std::move(options)).go_on(*state);
   _exit(0);
 }
 

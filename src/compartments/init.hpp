@@ -43,6 +43,8 @@ struct InitMessage {
     secrets,      // keeper → init: with a descriptor of packed secrets (secret_files.hpp), instead of the present ones;
                   // then the signals of the bits of `value` to the service
     secrets_set,  // init → keeper: the answer to secrets; `text` says why not, empty if they are there
+    become,       // keeper → init: with the program (init_program.hpp) and memory with the Spec: go on as that program
+    became,       // init → keeper: the answer to become; `text` says why not, and then it is what it was
   };
   Kind kind = Kind::mapped;
   bool signalled = false;
@@ -64,5 +66,8 @@ struct InitOptions {
 
 // The body of the new process; `options.keeper` at end of file ends it. Never returns.
 [[noreturn]] void run_init(const Compartment& compartment, const RootPlan& plan, InitOptions options);
+
+// What a `become` leads to, in the new program: `state` is memory with an InitState. Never returns.
+[[noreturn]] void init_goes_on(int state);
 
 }  // namespace bulkhead::compartments

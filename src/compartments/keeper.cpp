@@ -14,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/build_id.hpp"
 #include "base/log.hpp"
 #include "compartments/host_check.hpp"
 #include "compartments/keeper_process.hpp"
+#include "compartments/memory.hpp"
 #include "compartments/namespaces.hpp"
 #include "compartments/pairs.hpp"
 #include "compartments/root.hpp"
@@ -48,6 +50,7 @@ int Keeper::go_on(const KeeperState& state) {
   lifetime_.go_on();
   init_ = Fd(state.init);
   init_pid_ = state.init_pid;
+  init_build_ = state.init_build;
   service_pid_ = state.service_pid;
   sidecar_ = Sidecar(Fd(state.sidecar), state.sidecar_pid);
   for (const auto& each : state.sockets) sockets_.emplace_back(each.name, Fd(each.fd));
@@ -144,6 +147,7 @@ Result<> Keeper::launch_compartment() {
   if (!pid) return fail(pid.error());
   if (*pid == 0) run_init(compartment, plan, std::move(options));
   init_pid_ = *pid;
+  init_build_ = build_id();
   init_ = std::move(link->ours);
   output_.add(Output::Source::service_output, std::move(output->ours));
   output_.add(Output::Source::service_errors, std::move(errors->ours));
@@ -277,17 +281,6 @@ void Keeper::reap() {
 }
 
 namespace {
-
-Result<std::string> read_to_end(Fd fd) {
-  std::string text;
-  std::array<char, 16384> bytes{};
-  for (ssize_t size = 0; (size = read(fd.get(), bytes.data(), bytes.size())) != 0;) {
-    if (size < 0) return os_fail("read the spec");
-    text.append(bytes.data(), static_cast<std::size_t>(size));
-    if (text.size() > (16U << 20U)) return fail(Cause::exhausted, "the spec is above 16 MiB");
-  }
-  return text;
-}
 
 Result<Spec> read_spec(int fd) {
   const auto text = read_to_end(Fd(fd));

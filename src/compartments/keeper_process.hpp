@@ -81,6 +81,7 @@ class Keeper {
   Succession::Keeper succession_parts();
   void report_sidecar(std::string_view what, std::string_view problem);
   Result<> become(const std::string& executable);
+  Result<> move_init(const std::string& build, std::vector<Fd> program);
   static Millis now_ms();
   // Where guests are asked for; -1 while there is no service.
   int guests_of() const { return lifetime_.phase() == Phase::running ? init_.get() : -1; }
@@ -95,6 +96,7 @@ class Keeper {
   Fd signals_, init_;
   Sidecar sidecar_;
   pid_t init_pid_ = -1;
+  std::string init_build_, init_becomes_;  // of which it is, and of which it was told to be
   pid_t service_pid_ = -1;
   Cgroups cgroups_;
   std::vector<NotEnforced> not_enforced_;

@@ -29,6 +29,7 @@ std::string to_json(const KeeperState& state) {
               {"spec", to_json(state.spec)},
               {"init", state.init},
               {"init_pid", state.init_pid},
+              {"init_build", state.init_build},
               {"service_pid", state.service_pid},
               {"sidecar", state.sidecar},
               {"sidecar_pid", state.sidecar_pid},
@@ -49,6 +50,7 @@ Result<KeeperState> parse_keeper_state(std::string_view text) {
     state.spec = std::move(*spec);
     state.init = value.at("init");
     state.init_pid = value.at("init_pid");
+    state.init_build = value.value("init_build", "");
     state.service_pid = value.at("service_pid");
     state.sidecar = value.at("sidecar");
     state.sidecar_pid = value.at("sidecar_pid");

@@ -35,7 +35,8 @@ struct KeeperState {
   };
   Spec spec;  // as it is now: doors and the sidecar's program
   int init = -1;
-  pid_t init_pid = -1;  // none for a gateway
+  pid_t init_pid = -1;     // none for a gateway
+  std::string init_build;  // "": not known, and it is not to be asked to become another
   pid_t service_pid = -1;
   int sidecar = -1;
   pid_t sidecar_pid = -1;

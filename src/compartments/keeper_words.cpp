@@ -5,12 +5,12 @@
 #include <sstream>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/build_id.hpp"
 #include "compartments/door_sets.hpp"
 #include "compartments/keeper_process.hpp"
+#include "compartments/memory.hpp"
 #include "compartments/secret_files.hpp"
 #include "net/instance_link.hpp"
 
@@ -84,6 +84,11 @@ void Keeper::on_init_message(const InitMessage& message, Received& received) {
       return controller_.send(dump({{"type", "doors"}, {"problem", message.text.data()}}));
     case InitMessage::Kind::secrets_set:
       return controller_.send(dump({{"type", "secrets"}, {"problem", message.text.data()}}));
+    case InitMessage::Kind::became: {
+      const std::string problem = message.text.data();
+      if (problem.empty()) init_build_ = init_becomes_;
+      return controller_.send(dump({{"type", "init"}, {"build", init_build_}, {"problem", problem}}));
+    }
     case InitMessage::Kind::vendor_opened:
       return succession_.on_vendor(received.rights.size() == 1
                                        ? Result<Fd>(std::move(received.rights.front()))
@@ -193,10 +198,31 @@ void Keeper::obey(const Json& message) {
                            : become(message["executable"]);
     controller_.send(dump({{"type", "stays"}, {"problem", stays.error().message}}));
   }
+  if (type == "become_init" && message.value("build", Json()).is_string()) {
+    const auto asked = move_init(message["build"], controller_.take_rights());
+    if (!asked) controller_.send(dump({{"type", "init"}, {"build", init_build_}, {"problem", asked.error().message}}));
+  }
   if (type == "replace_sidecar" && message.value("executable", Json()).is_string()) {
     if (lifetime_.phase() != Phase::running) return report_sidecar("failed", "the instance does not run");
     succession_.begin(message["executable"], spec_.compartment.has_value(), now_ms());
   }
+}
+
+// The answer is init's own.
+Result<> Keeper::move_init(const std::string& build, std::vector<Fd> program) {
+  if (program.size() != 1) return fail(Cause::protocol, "no program came along");
+  if (lifetime_.phase() != Phase::running || !init_) return fail(Cause::conflict, "the instance does not run");
+  if (succession_.is_under_way()) return fail(Cause::conflict, "a sidecar is being replaced");
+  if (sessions_.any()) return fail(Cause::conflict, "an operator is inside");
+  if (init_build_.empty()) return fail(Cause::unsupported, "it is of a build that can't");
+  auto spec = put_in_memory(to_json(spec_));
+  if (!spec) return fail(spec.error());
+  const InitMessage message{InitMessage::Kind::become};
+  const std::array rights{program.front().get(), spec->get()};
+  const auto sent = send_with_rights(init_.get(), std::as_bytes(std::span(&message, 1)), rights);
+  if (!sent) return fail(sent.error());
+  init_becomes_ = build;
+  return {};
 }
 
 // Comes back only with a fault, and then nothing has changed.
@@ -207,6 +233,7 @@ Result<> Keeper::become(const std::string& executable) {
   KeeperState state{.spec = spec_,
                     .init = init_.get(),
                     .init_pid = init_pid_,
+                    .init_build = init_build_,
                     .service_pid = service_pid_,
                     .sidecar = sidecar_.link(),
                     .sidecar_pid = sidecar_.pid(),
@@ -219,15 +246,12 @@ Result<> Keeper::become(const std::string& executable) {
     const auto open = output_.open_at(i);
     state.output[i] = {open.fd, open.rest};
   }
-  const std::string text = to_json(state);
-  const Fd memory(memfd_create("bulkhead-keeper", MFD_CLOEXEC));
-  if (!memory || write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      lseek(memory.get(), 0, SEEK_SET) != 0)
-    return os_fail("write down the keeper's state");
+  const auto memory = put_in_memory(to_json(state));
+  if (!memory) return fail(memory.error());
   std::vector<int> kept = state.descriptors();
-  kept.push_back(memory.get());
+  kept.push_back(memory->get());
   for (const int fd : kept) fcntl(fd, F_SETFD, 0);
-  const std::string number = std::to_string(memory.get());
+  const std::string number = std::to_string(memory->get());
   execl(executable.c_str(), executable.c_str(), "keeper", "--state", number.c_str(), nullptr);
   const auto failed = os_fail("run " + executable);
   for (const int fd : kept) fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -259,6 +283,7 @@ std::string Keeper::greeting() const {
                {"other_pid", succession_.other().pid()},
                {"succession", succession_.state()},
                {"service_pid", service_pid_},
+               {"init", spec_.compartment ? Json{{"build", init_build_}} : Json()},
                {"state", to_string(lifetime_.phase())},
                {"not_enforced", std::move(missing)}});
 }

@@ -20,7 +20,10 @@ class SecretFiles {
  public:
   SecretFiles() = default;
   // `directory` is that of a tmpfs which this process may write, and the service not: it sees it by another mount.
-  explicit SecretFiles(Fd directory) : directory_(std::move(directory)) {}
+  // `version`: of what is there.
+  explicit SecretFiles(Fd directory, unsigned version = 0) : directory_(std::move(directory)), version_(version) {}
+  int fd() const { return directory_.get(); }
+  unsigned version() const { return version_; }
 
   // Every file belongs to the service. What was there stays as it was where this fails. Needs CAP_CHOWN where the
   // service has a uid of its own.

@@ -162,6 +162,7 @@ class Controller {
   net::Task<nlohmann::json> move_instance(std::string id, std::uint64_t epoch);
   net::Task<Runtime*> heard_of(std::string id, std::uint64_t epoch, net::Deadline deadline);
   net::Task<Result<>> move_keeper(std::string id, std::uint64_t epoch, net::Deadline deadline);
+  net::Task<Result<>> move_init(std::string id, std::uint64_t epoch, net::Deadline deadline);
   net::Task<Result<>> move_sidecar(std::string id, std::uint64_t epoch, net::Deadline deadline);
   net::Task<> until_retired(net::Deadline deadline);
   void become(const std::string& executable);
@@ -281,6 +282,7 @@ class Controller {
   net::Listener sidecars_;
   net::Deferred reconcile_;
   net::Notify changed_;      // something that status shows
+  Fd init_program_;          // which process 1 of a compartment becomes at an upgrade, once there was one
   net::Notify keeper_news_;  // a keeper has told who its sidecar is
   net::Notify stats_news_;
   net::Event finished_;

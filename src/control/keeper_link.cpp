@@ -46,6 +46,10 @@ Runtime* Controller::greet_keeper(const json& hello, pid_t pid) {
   const auto identity = net::identify_process(pid);
   if (!identity || *identity != runtime.keeper) return nullptr;
   runtime.keeper_build = hello.value("build", "");
+  if (const auto init = hello.find("init"); init != hello.end() && init->is_object()) {
+    runtime.has_init = true;
+    runtime.init_build = init->value("build", "");
+  }
   runtime.succession = hello.value("succession", "");
   runtime.add_not_enforced(hello);
   return &runtime;
@@ -157,6 +161,10 @@ void Controller::hear_keeper(Runtime& runtime, const json& message, std::vector<
     keeper_news_.notify_all();
   } else if (type == "stays") {
     runtime.keeper_stays = message.value("problem", "");
+    keeper_news_.notify_all();
+  } else if (type == "init") {
+    runtime.init_build = message.value("build", "");
+    runtime.init_told = message.value("problem", "");
     keeper_news_.notify_all();
   } else if (type == "sidecar") {
     hear_of_sidecars(runtime, message);

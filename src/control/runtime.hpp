@@ -39,8 +39,11 @@ struct Runtime {
   std::uint64_t epoch = 0;
   net::ProcessIdentity keeper;
   std::string keeper_build;
-  std::string keeper_stays;  // why it did not become another build when it was told to
-  SidecarPeer sidecar;       // none until the keeper has told
+  std::string keeper_stays;              // why it did not become another build when it was told to
+  bool has_init = false;                 // a compartment, with a process 1
+  std::string init_build;                // "": not known, of a keeper of a former build
+  std::optional<std::string> init_told;  // what its keeper said last of its becoming another; "" where it did
+  SidecarPeer sidecar;                   // none until the keeper has told
   SidecarPeer other;
   std::string succession;          // what the keeper said last of it: "starting", "serving", "retired", "failed"
   std::string succession_problem;  // why it failed

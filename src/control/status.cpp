@@ -24,6 +24,7 @@ json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time
   if (runtime == nullptr) return result;
   result["keeper_pid"] = runtime->keeper.pid;
   result["keeper_build"] = runtime->keeper_build;
+  if (runtime->has_init) result["init_build"] = runtime->init_build;
   result["sidecar_pid"] = runtime->sidecar.process.pid;
   result["sidecar_build"] = runtime->sidecar.build;
   result["service_pid"] = runtime->service_pid;
@@ -101,7 +102,8 @@ json Controller::problems() const {
   const std::string build = build_id();
   const auto is_other = [&](const std::string& each) { return !each.empty() && each != build; };
   const auto others = std::ranges::count_if(runtimes_, [&](const auto& entry) {
-    return is_other(entry.second.keeper_build) || is_other(entry.second.sidecar.build);
+    return is_other(entry.second.keeper_build) || is_other(entry.second.init_build) ||
+           is_other(entry.second.sidecar.build);
   });
   if (others > 0)
     list.push_back(

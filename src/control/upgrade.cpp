@@ -2,12 +2,15 @@
 //
 //   upgrade {executable, build} → {"ok", "becomes": true}: it is of another build than this controller, which becomes
 //                                 that program; the same request to what it became does the rest
-//                               → {"moved": INSTANCE, "error"?, "keeper_stays"?} for each instance in turn, then {"ok"}
+//                               → {"moved": INSTANCE, "error"?, "keeper_stays"?, "init_stays"?} for each instance in
+//                                 turn, then {"ok"}
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/build_id.hpp"
 #include "base/log.hpp"
+#include "compartments/init_program.hpp"
 #include "compartments/keeper_state.hpp"
 #include "control/controller.hpp"
 #include "control/reply.hpp"
@@ -58,8 +61,8 @@ net::Task<bool> Controller::serve_upgrade(net::FrameChannel& channel, const Peer
   co_return static_cast<bool>(channel.send(text_of(reply)));
 }
 
-// First its keeper, then the process that serves. Null where there is nothing to do: it is of this build, or no longer
-// there.
+// First its keeper, then process 1 of its compartment, then the process that serves. Null where there is nothing to do:
+// it is of this build, or no longer there.
 net::Task<json> Controller::move_instance(std::string id, std::uint64_t epoch) {
   const net::Deadline deadline = loop_.in(kMoved);
   const json lost = {{"moved", id}, {"error", "it did not find this controller"}};
@@ -74,7 +77,13 @@ net::Task<json> Controller::move_instance(std::string id, std::uint64_t epoch) {
     runtime = co_await heard_of(id, epoch, deadline);
     if (runtime == nullptr) co_return find(id, epoch) == nullptr ? json(nullptr) : lost;
   }
-  if (runtime->sidecar.build == build_id()) co_return outcome.contains("keeper_stays") ? outcome : json(nullptr);
+  if (runtime->has_init && runtime->init_build != build_id() && !outcome.contains("keeper_stays")) {
+    const auto moved = co_await move_init(id, epoch, deadline);
+    if (!moved) outcome["init_stays"] = moved.error().message;
+    runtime = find(id, epoch);
+    if (runtime == nullptr) co_return nullptr;
+  }
+  if (runtime->sidecar.build == build_id()) co_return outcome.size() > 1 ? outcome : json(nullptr);
   const auto moved = co_await move_sidecar(id, epoch, deadline);
   if (!moved && moved.error().cause == Cause::not_found) co_return nullptr;
   if (!moved) outcome["error"] = moved.error().message;
@@ -105,6 +114,31 @@ net::Task<Result<>> Controller::move_keeper(std::string id, std::uint64_t epoch,
     runtime = find(id, epoch);
     if (runtime == nullptr || runtime->keeper_build == build_id()) co_return Result<>{};
     if (!runtime->keeper_stays.empty()) co_return fail(Cause::conflict, "{}", runtime->keeper_stays);
+    if (!news) co_return fail(Cause::timeout, "it gave no answer");
+  }
+}
+
+// One program in memory for all of them.
+net::Task<Result<>> Controller::move_init(std::string id, std::uint64_t epoch, net::Deadline deadline) {
+  if (!init_program_) {
+    auto made = compartments::make_init_program();
+    if (!made) co_return fail(std::move(made.error()));
+    init_program_ = std::move(*made);
+  }
+  std::vector<Fd> program;
+  program.emplace_back(::fcntl(init_program_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!program.front()) co_return os_fail("hand over process 1's program");
+  Runtime* runtime = find(id, epoch);
+  runtime->init_told.reset();
+  const json wanted = {{"type", "become_init"}, {"build", build_id()}};
+  if (auto sent = runtime->keeper_channel->send(wanted.dump(), std::move(program)); !sent) co_return sent;
+  const net::Deadline answer = std::min(deadline, loop_.in(kAnswer));
+  for (;;) {
+    const auto news = co_await keeper_news_.wait(answer);
+    runtime = find(id, epoch);
+    if (runtime == nullptr) co_return Result<>{};
+    if (runtime->init_told && runtime->init_told->empty()) co_return Result<>{};
+    if (runtime->init_told) co_return fail(Cause::conflict, "{}", *runtime->init_told);
     if (!news) co_return fail(Cause::timeout, "it gave no answer");
   }
 }

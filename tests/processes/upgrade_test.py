@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import pathlib
+import re
 import subprocess
 import threading
 import unittest
@@ -81,9 +83,21 @@ class Upgrade(harness.Case):
     def instances(self, app):
         return {i["id"]: i for s in app.status()["services"] for i in s["instances"]}
 
+    def init_of(self, instance):
+        """Process 1 of its compartment, which is the parent of the service."""
+        return int(pathlib.Path(f"/proc/{instance['service_pid']}/stat").read_text().rpartition(")")[2].split()[1])
+
+    def standing(self, instance):
+        """What process 1 may do, and what it holds."""
+        process = pathlib.Path(f"/proc/{self.init_of(instance)}")
+        fields = [line for line in (process / "status").read_text().splitlines() if line.startswith(("Uid", "Cap", "NoNewPrivs", "Seccomp", "SigBlk", "Name"))]
+        held = [re.sub(r"\d+", "N", os.readlink(each)) for each in (process / "fd").iterdir()]
+        return fields, sorted(held)
+
     def upgrade(self, **more):
         app = self.begin(**more)
         before, controller, warden = self.instances(app), app.status()["controller"], app.lock_holder("warden")
+        standing = {name: self.standing(instance) for name, instance in before.items() if not name.startswith("_")}
         next_program = self.other_build(app)
         talk = Talk(app)
         slow = []
@@ -122,18 +136,44 @@ class Upgrade(harness.Case):
             self.assertEqual(instance["sidecar_build"], build, name)
             self.assertNotEqual(instance["sidecar_pid"], before[name]["sidecar_pid"], name)
             self.assertEqual(instance["keeper_build"], build, name)
+            self.assertNotIn("of the former one", moved[0].stdout if not harness.is_sanitized() else "")
+            if not name.startswith("_") and not harness.is_sanitized():
+                self.assertEqual(instance["init_build"], build, name)
+                self.assertIn("/memfd:bulkhead-init", os.readlink(f"/proc/{self.init_of(instance)}/exe"), name)
             self.assertEqual((instance["keeper_pid"], instance["service_pid"]), (before[name]["keeper_pid"], before[name]["service_pid"]), name)
             self.assertIn(f"{name.lstrip('_')} serves with this program", moved[0].stdout)
+        for name, expected in standing.items():
+            try:
+                until(lambda: self.standing(before[name]) == expected)
+            except AssertionError:
+                self.assertEqual(self.standing(before[name]), expected, f"process 1 of {name}")
         for name, instance in before.items():
             self.assertFalse(harness.alive(instance["sidecar_pid"]), f"the former sidecar of {name}")
         self.assertEqual(len(app.run("history", "web").stdout.strip().splitlines()), 2, "no revision is new")
         return app
 
     def test_everything_that_serves_moves_and_nothing_is_lost(self):
+        former = os.path.abspath(harness.BULKHEAD)
         app = self.upgrade()
         again = app.run("upgrade").stdout
         self.assertNotIn("serves with this program", again)
         # The keepers that became another program still do all that a keeper does.
+        self.assertIn("VERSION=one", app.run("exec", "web", "--", "env").stdout)
+        pids = {name: instance["service_pid"] for name, instance in self.instances(app).items()}
+        app.manifest.write_text(app.manifest.read_text().replace("calls: {web: [POST /]}", "calls: {web: [POST /], talk: [GET /]}"))
+        app.run("up", "--detach")
+        self.assertEqual({name: instance["service_pid"] for name, instance in self.instances(app).items()}, pids)
+        until(lambda: "198." in app.run("exec", "caller", "--", "getent", "hosts", "talk").stdout, what="the new door")
+        self.assertNotIn("rejected", self.instances(app)["caller-1"])
+        # Nobody inside sees it: who may not trace it does not find it (hidepid).
+        self.assertNotEqual(app.run("exec", "caller", "--", "cat", "/proc/1/environ", check=False).returncode, 0)
+        self.assertEqual(app.run("exec", "caller", "--", "cat", "/proc/self/comm").stdout, "cat\n")
+        # And once more, to what they were.
+        app.program = former
+        self.assertIn("serves with this program", app.run("upgrade").stdout)
+        self.assertEqual({name: instance["service_pid"] for name, instance in self.instances(app).items()}, pids)
+        if not harness.is_sanitized():
+            self.assertEqual(self.instances(app)["web-1"]["init_build"], build_of(former))
         self.assertIn("VERSION=one", app.run("exec", "web", "--", "env").stdout)
         before = self.instances(app)["web-1"]
         harness.kill(before["service_pid"])
