@@ -49,7 +49,7 @@ void print(const Bands& bands) {
 }
 
 // What a sidecar's record files have.
-simulated::Traffic recorded(std::span<char*> files, std::int64_t from_us) {
+simulated::Traffic recorded(std::span<char*> files, std::int64_t learn_us, std::int64_t from_us) {
   simulated::Traffic traffic;
   PathPatterns requests, calls;
   std::int64_t first = INT64_MAX, last = 0, busy = 0;
@@ -58,10 +58,11 @@ simulated::Traffic recorded(std::span<char*> files, std::int64_t from_us) {
     for (std::string line; std::getline(lines, line);) {
       FlatObject members(line);
       SpanRow row;
-      if (kind_of(line) != RecordKind::span || !read_span(members, row) || row.start_us < from_us) continue;
+      if (kind_of(line) != RecordKind::span || !read_span(members, row) || row.start_us < learn_us) continue;
       const Hop hop(row);
       if (hop.request) {
         traffic.requests.push_back({hop.span, requests.number(hop.kind, hop.path), hop.start_us, hop.end_us});
+        if (hop.start_us < from_us) continue;
         first = std::min(first, hop.start_us);
         last = std::max(last, hop.end_us);
         busy += hop.end_us - hop.start_us;
@@ -79,11 +80,11 @@ struct Judged {
   simulated::Score score;
   double seconds = 0;
 };
-Judged judge(Inference& inference, const simulated::Traffic& traffic) {
+Judged judge(Inference& inference, const simulated::Traffic& traffic, std::int64_t from_us = 0) {
   const double begin = processor_seconds();
   const auto joins = simulated::infer(inference, traffic);
   const double seconds = processor_seconds() - begin;
-  return {simulated::score(traffic, joins), seconds};
+  return {simulated::score(traffic, joins, from_us), seconds};
 }
 
 void run(simulated::Load load, Bands& bands) {
@@ -105,11 +106,11 @@ void run(simulated::Load load, Bands& bands) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 4 && std::string_view(argv[1]) == "records") {
+  if (argc > 5 && std::string_view(argv[1]) == "records") {
     Inference inference;
-    const auto traffic =
-        recorded(std::span(argv, static_cast<std::size_t>(argc)).subspan(4), std::strtoll(argv[3], nullptr, 10));
-    const auto [score, seconds] = judge(inference, traffic);
+    const std::int64_t learn_us = std::strtoll(argv[3], nullptr, 10), from_us = std::strtoll(argv[4], nullptr, 10);
+    const auto traffic = recorded(std::span(argv, static_cast<std::size_t>(argc)).subspan(5), learn_us, from_us);
+    const auto [score, seconds] = judge(inference, traffic, from_us);
     fmt::print("{:<10}{:>8.1f}{:>10}{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.1f}%{:>8.2f} s\n", argv[2], traffic.busy,
                score.requests, percent(score.whole, score.requests), percent(score.right, score.calls),
                percent(score.right, score.joins), 100 * score.expected_error, seconds);

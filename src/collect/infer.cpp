@@ -7,6 +7,7 @@
 #include "collect/infer_background.hpp"
 #include "collect/infer_batch.hpp"
 #include "collect/infer_first.hpp"
+#include "collect/infer_waiting.hpp"
 
 namespace bulkhead::collect {
 
@@ -17,6 +18,8 @@ constexpr std::int64_t kLatest = std::int64_t{1} << 60;  // µs: sums of times s
 constexpr std::int64_t kShortestWait = 250'000;
 constexpr int kRounds = 5;
 constexpr int kRoundsWhileLearning = 3;
+constexpr int kOrderings = 2;  // the second from what the first found
+constexpr double kSlower = 2;  // than usual, where requests wait
 
 constexpr std::size_t kLesson = 1'000;  // requests, from which the model is learned anew
 constexpr double kLessonGrowth = 1.3;   // until then again, whenever there are so many times more
@@ -76,7 +79,7 @@ class Inference::State {
   void tell(const std::vector<Competition::Claim>& claims, std::int64_t until_us, std::vector<Join>& joins);
   void study(const Batch& batch);
   void learn(const Batch& batch, const Competition::Made& made, std::int64_t until_us);
-  void notice_change(const Batch& batch, const std::vector<Competition::Claim>& claims, std::int64_t until_us);
+  void notice_change(double lost);
   void drop(std::int64_t until_us);
 
   double uniform() {  // splitmix64
@@ -223,7 +226,7 @@ void Inference::State::study(const Batch& now) {
   learn(batch, made, INT64_MAX);
   for (int i = 0; i < kDraws; ++i) {
     background_.weigh(batch);
-    Competition competition(model_, batch, limits_for(batch, i == 0 ? kAtFirst : kWhileLearning));
+    Competition competition(model_, batch, Order(), limits_for(batch, i == 0 ? kAtFirst : kWhileLearning));
     competition.run(kRoundsWhileLearning);
     made = competition.draw([this] { return uniform(); });
     model_ = Model();
@@ -244,31 +247,41 @@ void Inference::State::tell(const std::vector<Competition::Claim>& claims, std::
   }
 }
 
-// A service whose calls are no longer explained by what was learned is learned anew.
-void Inference::State::notice_change(const Batch& batch, const std::vector<Competition::Claim>& claims,
-                                     std::int64_t until_us) {
+namespace {
+
+// The share of the calls within requests that no request has; nothing where they are too few to tell.
+std::optional<double> lost_share(const Batch& batch, const Competition::Made& made, std::int64_t until_us) {
+  std::vector<bool> has(batch.calls.all.size(), false);
+  for (const auto& calls : made)
+    for (const std::uint32_t call : calls) has[call] = true;
   std::size_t within = 0;
   std::size_t lost = 0;
   std::size_t next = 0;
   std::int64_t latest = INT64_MIN;
-  for (std::uint32_t call = 0; call < claims.size(); ++call) {
+  for (std::uint32_t call = 0; call < has.size(); ++call) {
     const Interval& interval = batch.calls.all[call];
     for (; next < batch.requests.size() && batch.requests[next].start_us <= interval.start_us; ++next) {
       latest = std::max(latest, batch.requests[next].end_us);
     }
     if (interval.end_us > until_us || interval.end_us > latest || batch.calls.taken[call]) continue;
     ++within;
-    if (claims[call].request == kNone) ++lost;
+    if (!has[call]) ++lost;
   }
-  if (within < kTelling) return;
-  double share = static_cast<double>(lost) / static_cast<double>(within);
-  if (mature_ && share > usually_lost_ + kChanged) {
+  if (within < kTelling) return std::nullopt;
+  return static_cast<double>(lost) / static_cast<double>(within);
+}
+
+}  // namespace
+
+// A service whose calls are no longer explained by what was learned is learned anew.
+void Inference::State::notice_change(double lost) {
+  if (mature_ && lost > usually_lost_ + kChanged) {
     mature_ = false;
     studied_ = 0;
-    usually_lost_ = share;  // what is lost even then is nobody's
+    usually_lost_ = lost;  // what is lost even then is nobody's
     return;
   }
-  usually_lost_ += 0.2 * (share - usually_lost_);
+  usually_lost_ += 0.2 * (lost - usually_lost_);
 }
 
 void Inference::State::drop(std::int64_t until_us) {
@@ -302,14 +315,31 @@ void Inference::State::settle_chunk(std::int64_t until_us, std::vector<Join>& jo
   Batch batch = batch_until(until_us);
   if (!mature_) study(batch);
   background_.weigh(batch);
-  Competition competition(model_, batch, limits_for(batch, mature_ ? LatticeLimits{} : kWhileLearning));
+  const LatticeLimits limits = limits_for(batch, mature_ ? LatticeLimits{} : kWhileLearning);
+  Competition competition(model_, batch, Order(), limits);
   competition.run(kRounds);
   auto claims = competition.decide();
-  std::vector<double> nobodys;
-  for (std::uint32_t call = 0; call < claims.size(); ++call) nobodys.push_back(competition.nobodys(call));
-  background_.learn(batch, nobodys, until_us);
-  learn(batch, competition.made(claims), until_us);
-  notice_change(batch, claims, until_us);
+  const auto lost = lost_share(batch, competition.made(claims), until_us);
+  // What its own times no longer tell, its order may: the program has more to do than it had. Then nothing is learned,
+  // as what comes of it is less sure, and no other service.
+  bool ordered = false;
+  if (mature_ && lost && *lost > usually_lost_ + kChanged) {
+    auto [made, slower] = first_come(model_, batch);
+    ordered = slower >= kSlower && lost_share(batch, made, until_us).value_or(1) <= usually_lost_ + kChanged;
+    for (int i = 0; ordered && i < kOrderings; ++i) {
+      Competition again(model_, batch, order_of(model_, batch, made), limits);
+      again.run(kRounds);
+      claims = again.decide();
+      made = again.made(claims);
+    }
+  }
+  if (!ordered) {
+    std::vector<double> nobodys;
+    for (std::uint32_t call = 0; call < claims.size(); ++call) nobodys.push_back(competition.nobodys(call));
+    background_.learn(batch, nobodys, until_us);
+    learn(batch, competition.made(claims), until_us);
+    if (lost) notice_change(*lost);
+  }
   tell(claims, until_us, joins);
   drop(until_us);
 }

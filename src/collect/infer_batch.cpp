@@ -16,14 +16,14 @@ constexpr double kKnownWeight = 1e3;  // any: there is no way without it
 
 }  // namespace
 
-Competition::Competition(Model& model, const Batch& batch, LatticeLimits limits)
+Competition::Competition(Model& model, const Batch& batch, const Order& order, LatticeLimits limits)
     : batch_(batch), lattices_(model, batch.calls, limits), odds_of_call_(batch.calls.all.size(), 0.0) {
   std::vector<std::vector<std::uint32_t>> known(batch.requests.size());
   for (std::uint32_t call = 0; call < batch.calls.all.size(); ++call) {
     if (batch.calls.parent[call] != kNone) known[batch.calls.parent[call]].push_back(call);
   }
   for (std::uint32_t i = 0; i < batch.requests.size(); ++i) {
-    lattices_.add(batch.requests[i], model.root(batch.requests[i].kind), known[i]);
+    lattices_.add(batch.requests[i], model.root(batch.requests[i].kind), known[i], order);
     first_use_.push_back(static_cast<std::uint32_t>(odds_.size()));
     odds_.resize(odds_.size() + lattices_.uses(i).size(), 0.0);
   }

@@ -22,7 +22,8 @@ struct Batch {
 
 class Competition {
  public:
-  Competition(Model& model, const Batch& batch, LatticeLimits limits = {});
+  // Model and batch must outlive it.
+  Competition(Model& model, const Batch& batch, const Order& order, LatticeLimits limits = {});
   void run(int rounds);
 
   struct Claim {

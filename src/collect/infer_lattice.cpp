@@ -54,8 +54,9 @@ double Lattices::end_weight(const Building& building, const Node& node) const {
   if (next_known(building, node) != kNone) return 0;
   const History& history = model_.at(node.progress.history);
   std::int64_t gap = building.request.end_us - node.progress.latest;
-  return passed(node, Since::all_ended) * history.end_chance() * history.end_gaps.density(gap) +
-         history.novelty() * Gaps::stray(gap);
+  const auto now = building.order.at(node.progress.history, kEnding, Since::all_ended, node.progress.latest);
+  const double density = now ? now->density(gap) : history.end_gaps.density(gap);
+  return passed(node, Since::all_ended) * history.end_chance() * density + history.novelty() * Gaps::stray(gap);
 }
 
 void Lattices::connect(std::uint32_t from, std::uint32_t call, std::uint32_t history, double weight) {
@@ -92,8 +93,9 @@ void Lattices::reach(const Building& building, std::uint32_t node, const Step& s
   if (gaps == nullptr || step.target >= calls_.of_target.size()) return;
   const Progress progress = nodes_[node].progress;
   std::int64_t reference = progress.reference(since);
-  std::int64_t from = reference + gaps->least();
-  std::int64_t to = reference + gaps->most();
+  const auto now = building.order.at(progress.history, step.target, since, reference);
+  std::int64_t from = reference + (now ? now->least() : gaps->least());
+  std::int64_t to = reference + (now ? now->most() : gaps->most());
   if (since == Since::one_opened)
     to = std::min(to, (progress.passes_one_ended() ? progress.other : progress.latest) - 1);
   if (since == Since::one_ended) to = std::min(to, progress.latest - 1);
@@ -103,7 +105,7 @@ void Lattices::reach(const Building& building, std::uint32_t node, const Step& s
   auto begin = std::ranges::lower_bound(positions, from, {}, starts);
   auto end = std::ranges::upper_bound(begin, positions.end(), to, {}, starts);
   if (static_cast<std::size_t>(end - begin) > 2 * limits_.successors) {  // those around the usual gap
-    auto middle = std::ranges::lower_bound(begin, end, reference + gaps->usual(), {}, starts);
+    auto middle = std::ranges::lower_bound(begin, end, reference + (now ? now->usual() : gaps->usual()), {}, starts);
     auto half = static_cast<std::ptrdiff_t>(limits_.successors);
     begin = middle - std::min(half, middle - begin);
     end = middle + std::min(half, end - middle);
@@ -115,11 +117,12 @@ void Lattices::reach(const Building& building, std::uint32_t node, const Step& s
     if (last != kNone && *at <= last) continue;
     if (known != kNone && *at >= known) break;  // reach_known()
     if (call.end_us > building.request.end_us || calls_.parent[*at] != kNone) continue;
-    connect(node, *at, step.next, chance * gaps->density(call.start_us - reference));
+    const std::int64_t gap = call.start_us - reference;
+    connect(node, *at, step.next, chance * (now ? now->density(gap) : gaps->density(gap)));
   }
 }
 
-void Lattices::reach_known(std::uint32_t node, std::uint32_t call) {
+void Lattices::reach_known(const Building& building, std::uint32_t node, std::uint32_t call) {
   const Progress& progress = nodes_[node].progress;
   const Interval& interval = calls_.all[call];
   const History& history = model_.at(progress.history);
@@ -131,7 +134,10 @@ void Lattices::reach_known(std::uint32_t node, std::uint32_t call) {
     if (step.target != interval.kind) continue;
     next = step.next;
     const Gaps* gaps = step.gaps[static_cast<std::size_t>(since)].get();
-    if (gaps != nullptr) weight += passed(nodes_[node], since) * history.chance(step, since) * gaps->density(gap);
+    if (gaps == nullptr) continue;
+    const auto now = building.order.at(progress.history, step.target, since, progress.reference(since));
+    weight +=
+        passed(nodes_[node], since) * history.chance(step, since) * (now ? now->density(gap) : gaps->density(gap));
   }
   connect(node, call, next, weight);
 }
@@ -169,7 +175,7 @@ void Lattices::extend(const Building& building, std::uint32_t node) {
   }
   if (building.few) reach_new(building, node);
   std::uint32_t known = next_known(building, nodes_[node]);
-  if (known != kNone) reach_known(node, known);
+  if (known != kNone) reach_known(building, node, known);
   nodes_[node].edges = static_cast<std::uint32_t>(edges_.size());
 }
 
@@ -224,12 +230,17 @@ void Lattices::collect_uses(Lattice& lattice) {
   lattice.uses_end = static_cast<std::uint32_t>(uses_.size());
 }
 
-void Lattices::add(const Interval& request, std::uint32_t root, std::span<const std::uint32_t> known) {
+void Lattices::add(const Interval& request, std::uint32_t root, std::span<const std::uint32_t> known,
+                   const Order& order) {
   newest_node_.resize(calls_.all.size(), kNone);
   auto starts = [](const Interval& call) { return call.start_us; };
   auto first = std::ranges::lower_bound(calls_.all, request.start_us, {}, starts) - calls_.all.begin();
   auto past = std::ranges::upper_bound(calls_.all, request.end_us, {}, starts) - calls_.all.begin();
-  Building building{request, known, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(past),
+  Building building{request,
+                    known,
+                    order,
+                    static_cast<std::uint32_t>(first),
+                    static_cast<std::uint32_t>(past),
                     static_cast<std::size_t>(past - first) <= limits_.few};
   Lattice lattice{};
   lattice.nodes = static_cast<std::uint32_t>(nodes_.size());

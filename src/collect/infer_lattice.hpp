@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "collect/infer_model.hpp"
+#include "collect/infer_order.hpp"
 
 namespace bulkhead::collect {
 
@@ -41,7 +42,7 @@ class Lattices {
       : model_(model), calls_(calls), limits_(limits) {}
 
   // `root`: the model's, of its endpoint. `known`: positions of calls that it made for certain, sorted.
-  void add(const Interval& request, std::uint32_t root, std::span<const std::uint32_t> known);
+  void add(const Interval& request, std::uint32_t root, std::span<const std::uint32_t> known, const Order& order);
   std::size_t size() const { return lattices_.size(); }
 
   // The calls that it may have made.
@@ -82,13 +83,14 @@ class Lattices {
   struct Building {
     const Interval& request;
     std::span<const std::uint32_t> known;
+    const Order& order;
     std::uint32_t first, past;  // calls that begin within it
     bool few;
   };
 
   void extend(const Building& building, std::uint32_t node);
   void reach(const Building& building, std::uint32_t node, const Step& step, Since since, double chance);
-  void reach_known(std::uint32_t node, std::uint32_t call);
+  void reach_known(const Building& building, std::uint32_t node, std::uint32_t call);
   void reach_new(const Building& building, std::uint32_t node);
   void connect(std::uint32_t from, std::uint32_t call, std::uint32_t history, double weight);
   void prune(std::uint32_t nodes_begin, std::uint32_t edges_begin);

@@ -71,6 +71,11 @@ std::uint32_t Model::intern(Key key) {
 
 std::uint32_t Model::root(std::uint32_t endpoint) { return intern({endpoint, {}}); }
 
+std::optional<std::uint32_t> Model::known_root(std::uint32_t endpoint) const {
+  const auto found = ids_.find(Key{endpoint, {}});
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
 std::uint32_t Model::next(std::uint32_t history, std::uint32_t target) {
   if (history == kBeyond) return kBeyond;
   for (const Step& step : histories_[history]->steps) {

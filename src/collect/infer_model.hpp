@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@
 #include "collect/infer_gaps.hpp"
 
 namespace bulkhead::collect {
+
+inline constexpr std::uint32_t kEnding = UINT32_MAX;  // in place of a target: the request's end
 
 struct Interval {
   std::uint32_t kind;  // endpoint or target
@@ -73,6 +76,7 @@ class Model {
   explicit Model(std::size_t most_histories = 1'024);
 
   std::uint32_t root(std::uint32_t endpoint);
+  std::optional<std::uint32_t> known_root(std::uint32_t endpoint) const;  // none of one that was never seen
   std::uint32_t next(std::uint32_t history, std::uint32_t target);
   const History& at(std::uint32_t history) const { return *histories_[history]; }
 

@@ -1,5 +1,7 @@
 #include "collect/infer.hpp"
 
+#include <cmath>
+#include <queue>
 #include <random>
 #include <unordered_map>
 #include <unordered_set>
@@ -159,6 +161,59 @@ TEST(Inference, FollowsAServiceThatChanges) {
       simulated::simulate({.shape = "mixed", .clients = 40, .requests = 4'000, .seed = 2, .begin_us = 6'000'000'000});
   Score score = simulated::score(after, simulated::infer(inference, after));
   EXPECT_GE(share(score.whole, score.requests), 0.9);
+}
+
+// A program of one thread, which does what comes in the order in which it comes: three calls, the last of them not
+// always.
+Traffic one_thread(int clients, std::size_t requests, std::int64_t begin_us, std::uint64_t first_id) {
+  std::mt19937_64 random(first_id);
+  const auto lognormal = [&](double median_us, double sigma) {
+    return std::llround(median_us * std::exp(std::normal_distribution(0.0, sigma)(random)));
+  };
+  struct Event {
+    std::int64_t at_us;
+    std::size_t request;
+    int step;  // calls made so far
+    bool operator>(const Event& other) const { return at_us > other.at_us; }
+  };
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events;
+  Traffic traffic;
+  std::uint64_t id = first_id;
+  const auto arrive = [&](std::int64_t at_us) {
+    if (traffic.requests.size() == requests) return;
+    traffic.requests.push_back({++id, 0, at_us, 0});
+    events.push({at_us, traffic.requests.size() - 1, 0});
+  };
+  for (int client = 0; client < clients; ++client) arrive(begin_us + client * 100);
+  for (std::int64_t free_us = begin_us; !events.empty();) {
+    const Event event = events.top();
+    events.pop();
+    free_us = std::max(free_us, event.at_us) + lognormal(500, 0.3);
+    Incoming& request = traffic.requests[event.request];
+    if (event.step == 3 || (event.step == 2 && std::bernoulli_distribution(0.1)(random))) {
+      request.end_us = free_us;
+      arrive(free_us + lognormal(1'000, 0.5));
+      continue;
+    }
+    const std::int64_t end_us = free_us + lognormal(2'000, 0.5);
+    traffic.calls.push_back({++id, static_cast<std::uint32_t>(event.step), free_us, end_us, {}});
+    traffic.parents[id] = request.id;
+    events.push({end_us, event.request, event.step + 1});
+  }
+  return traffic;
+}
+
+TEST(Inference, WhereRequestsWaitForTheProgramTheirOrderTells) {
+  Inference inference;
+  const Traffic quiet = one_thread(1, 2'000, 1'000'000'000, 0);
+  EXPECT_EQ(simulated::score(quiet, simulated::infer(inference, quiet)).whole, 2'000U);
+  const Traffic busy = one_thread(20, 4'000, 100'000'000'000, 1'000'000);
+  const auto score = simulated::score(busy, simulated::infer(inference, busy));
+  EXPECT_GT(score.whole, 3'600U);
+  EXPECT_GT(score.right, score.joins * 95 / 100);
+  // And when it is quiet again.
+  const Traffic again = one_thread(1, 1'000, 200'000'000'000, 2'000'000);
+  EXPECT_GT(simulated::score(again, simulated::infer(inference, again)).whole, 990U);
 }
 
 TEST(Inference, WaitsForRequestsThatCouldStillEnd) {
