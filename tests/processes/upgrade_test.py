@@ -156,7 +156,8 @@ class Upgrade(harness.Case):
         former = os.path.abspath(harness.BULKHEAD)
         app = self.upgrade()
         again = app.run("upgrade").stdout
-        self.assertNotIn("serves with this program", again)
+        if not harness.is_sanitized():  # such a build has no program for process 1, and says so each time
+            self.assertNotIn("serves with this program", again)
         # The keepers that became another program still do all that a keeper does.
         self.assertIn("VERSION=one", app.run("exec", "web", "--", "env").stdout)
         pids = {name: instance["service_pid"] for name, instance in self.instances(app).items()}
