@@ -226,6 +226,7 @@ class Controller {
   nlohmann::json history(const nlohmann::json& request) const;
   nlohmann::json roll_back(const nlohmann::json& request, const std::string& who);
   void go_back(const std::string& service, const std::string& reason);
+  bool has_other_files(const std::string& service, const Revision& then) const;
   void mark_canaries();
   net::Task<> watch_bounds();
   net::Task<> run_jobs();

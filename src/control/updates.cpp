@@ -221,6 +221,14 @@ json Controller::history(const json& request) const {
   return {{"ok", true}, {"services", services}};
 }
 
+// Of a program's files only a hash is kept, of those that somebody looked at: what goes back runs those that lie there.
+bool Controller::has_other_files(const std::string& service, const Revision& then) const {
+  const auto desired = history_->desired(then.desired);
+  if (!desired) return false;
+  const auto before = desired->sources.find(service), now = desired_.sources.find(service);
+  return before != desired->sources.end() && now != desired_.sources.end() && before->second != now->second;
+}
+
 json Controller::roll_back(const json& request, const std::string& who) {
   const std::string service = request.at("service");
   const int number = request.value("to", 0);
@@ -240,13 +248,16 @@ json Controller::roll_back(const json& request, const std::string& who) {
         fmt::format("'{}' in revision {} differs from {} by what its secrets hold, and they stay as they are now",
                     service, current->number, to->number));
   const int target = to->number;
+  const bool other_files = has_other_files(service, *to);
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
   changed.held.erase(service);
-  if (auto taken = take(std::move(changed), true, {who, fmt::format("rollback to {}", target)}); !taken)
+  if (auto taken = take(std::move(changed), true,
+                        {who, fmt::format("rollback to {}{}", target, other_files ? ", with the files of now" : "")});
+      !taken)
     return failure(taken.error().message);
   reconcile_soon();
-  return {{"ok", true}, {"to", target}, {"number", history_->current(service)->number}};
+  return {{"ok", true}, {"to", target}, {"number", history_->current(service)->number}, {"other_files", other_files}};
 }
 
 // A new revision failed: the service becomes what it was before, and everything else stays.
@@ -256,7 +267,8 @@ void Controller::go_back(const std::string& service, const std::string& reason) 
   history_->give_up(service, hash, reason);
   log_line("{}: revision {} is given up: {}", service, history_->current(service)->number, reason);
   if (to == nullptr) return;
-  const std::string why = fmt::format("went back to {}: {}", to->number, reason);
+  const std::string why = fmt::format("went back to {}{}: {}", to->number,
+                                      has_other_files(service, *to) ? ", with the files of now" : "", reason);
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
   const json details = {{"to", to->number}, {"reason", reason}};

@@ -106,6 +106,17 @@ class Builds(harness.Case):
         app.rewrite(MANIFEST.replace("@MORE@", " && true"))
         self.assertIn("~ web: is built, as it was not built here before\n", app.up().stdout)
 
+    def test_what_goes_back_says_that_its_files_are_those_of_now(self):
+        app = self.begin()
+        app.up()
+        app.rewrite(MANIFEST.replace("{VERSION: plain}", "{VERSION: other}").replace("@MORE@", ""))
+        app.up()
+        (app.directory / "web/web.txt").write_text("web two")
+        app.up()
+        note = "  but its program's files are those that lie there now: of the ones of then only a hash is kept\n"
+        self.assertNotIn(note, app.run("rollback", "plain").stdout)
+        self.assertIn(note, app.run("rollback", "web").stdout)
+
     def test_a_build_that_fails_changes_nothing(self):
         app = self.begin()
         (app.directory / "web/web.txt").write_text("MISTAKE")
