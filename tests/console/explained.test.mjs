@@ -73,7 +73,7 @@ test("a request against the contract: where in it, and by which line of the cont
 
 test("one bad instance: which of how many", async () => {
   const text = await show("instance");
-  const [, instance] = /of catalog's 3 instances only (catalog-\d) fails/.exec(text);
+  const [, instance] = /of catalog's 3 instances only (catalog-\d) fails/.exec(text) ?? assert.fail(text);
   await guilty().click();
   assert.match(await page.getByRole("complementary", {name: "Span"}).innerText(), new RegExp(instance));
   await leadsToService("catalog");

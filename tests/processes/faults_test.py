@@ -159,7 +159,7 @@ class Shop:
             storm = pool.submit(self.order, "c0202", "storm-1", others["c0202"])
             slow = pool.submit(self.order, "c0101", "slow-1", others["c0101"])
             delayed = pool.submit(self.app.get, "/api/catalog/items", headers={"x-test": "slow"})
-            items = list(pool.map(self.app.get, 40 * ["/api/catalog/items/lamp-storm"]))
+            items = list(pool.map(self.app.get, 120 * ["/api/catalog/items/lamp-storm"]))  # so that each instance has some
             self.met["instance"] = next(answer for answer in items if answer.status == 500)
             self.met["opening"], *_, self.met["breaker"] = [self.app.get("/api/search?q=broken") for _ in range(6)][3:]
             self.met["queue"] = next(answer for answer in pool.map(self.log_in, 5 * ["c0303"]) if answer.status == 503)

@@ -6,6 +6,7 @@ import type {Point, Series} from "../api/types";
 import {clock, count, duration, rate} from "../format";
 import {changed, go} from "../route";
 import {useTheme} from "../theme";
+import {alone} from "./series";
 
 export type Kind = "rate" | "latency" | "denied";
 
@@ -100,7 +101,7 @@ function options(kind: Kind, width: number, height: number): uPlot.Options {
           stroke: colour(line.colour),
           fill: line.fill ? colour(line.fill) : undefined,
           width: 1.5,
-          points: {show: false},
+          points: {show: true, size: 5, fill: colour(line.colour), filter: (self, at) => alone(self.data[at]!)},
           value: (_, value) => (value === null ? "–" : kWritten[kind](value)),
         }),
       ),
