@@ -151,6 +151,7 @@ bool Intake::read_round() {
   look_at_joins();
   const auto has_news = [](const auto& entry) { return entry.second->tail.has_news(); };
   if (put.empty() && settled_.empty() && std::ranges::none_of(sources_, has_news)) {
+    read_ms_ = now;
     last_trouble_.clear();
     return false;
   }
@@ -177,6 +178,7 @@ bool Intake::read_round() {
   if (written && !anything) {
     window.roll_back();
     joiner_.go_back();
+    read_ms_ = now;
     last_trouble_.clear();
     return false;
   }
@@ -189,6 +191,7 @@ bool Intake::read_round() {
   for (auto& [name, source] : sources_) store_->positions()[name] = source->tail.position();
   settled_ = {};
   joiner_.keep();
+  if (!more) read_ms_ = now;
   last_trouble_.clear();
   handlers_.news(std::exchange(news_, {}));
   return more;
@@ -229,7 +232,7 @@ void Intake::look_at_joins() {
   const auto now = std::chrono::steady_clock::now();
   if (now - looked_ >= kJoin) {
     looked_ = now;
-    joiner_.look(unix_millis() * 1000);
+    joiner_.look(read_ms_ * 1000);
   }
   auto [joins, left_out] = joiner_.take();
   settled_.joins.insert(settled_.joins.end(), joins.begin(), joins.end());

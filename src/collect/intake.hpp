@@ -92,7 +92,8 @@ class Intake {
   News news_;
   std::string last_trouble_;
   Joiner joiner_;
-  Joiner::Settled settled_;  // not in the store yet
+  Joiner::Settled settled_;   // not in the store yet
+  std::int64_t read_ms_ = 0;  // what had been written by then has been read
   std::chrono::steady_clock::time_point looked_{};
   std::atomic<std::uint64_t> lines_{0};
   mutable std::mutex mutex_;  // guards store_ and what follows

@@ -65,7 +65,8 @@ class Joiner {
   void add(const std::string& instance, const SpanRow& row);
   void keep();
   void go_back() { round_.clear(); }
-  // About once a second: what was kept is looked at, as of `now_us`. What is more than may wait is left out.
+  // About once a second: what was kept is looked at, as of `now_us`, by when all that is older had been read. What is
+  // more than may wait is left out.
   void look(std::int64_t now_us);
 
   struct Settled {
