@@ -219,18 +219,13 @@ class Init {
                     .secrets = secrets_.fd(),
                     .secrets_version = secrets_.version()};
     for (const auto& each : options_.cgroup_procs) state.cgroup_procs.push_back(each.get());
-    const auto memory = put_in_memory(to_json(state));
-    if (!memory) return fail(memory.error());
-    std::vector<int> kept = state.descriptors();
-    kept.push_back(memory->get());
-    for (const int fd : kept) fcntl(fd, F_SETFD, 0);
-    const std::string number = std::to_string(memory->get());
+    const auto kept = AcrossExec::keep(to_json(state), state.descriptors());
+    if (!kept) return fail(kept.error());
+    const std::string number = kept->number();
     const char* argv[] = {"bulkhead", "init", number.c_str(), nullptr};
     char* environment[] = {nullptr};
     execveat(program.get(), "", const_cast<char* const*>(argv), environment, AT_EMPTY_PATH);
-    const auto failed = os_fail("run the new program");
-    for (const int fd : kept) fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return failed;
+    return os_fail("run the new program");
   }
 
   void change_doors() {

@@ -246,16 +246,11 @@ Result<> Keeper::become(const std::string& executable) {
     const auto open = output_.open_at(i);
     state.output[i] = {open.fd, open.rest};
   }
-  const auto memory = put_in_memory(to_json(state));
-  if (!memory) return fail(memory.error());
-  std::vector<int> kept = state.descriptors();
-  kept.push_back(memory->get());
-  for (const int fd : kept) fcntl(fd, F_SETFD, 0);
-  const std::string number = std::to_string(memory->get());
+  const auto kept = AcrossExec::keep(to_json(state), state.descriptors());
+  if (!kept) return fail(kept.error());
+  const std::string number = kept->number();
   execl(executable.c_str(), executable.c_str(), "keeper", "--state", number.c_str(), nullptr);
-  const auto failed = os_fail("run " + executable);
-  for (const int fd : kept) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return failed;
+  return os_fail("run " + executable);
 }
 
 void Keeper::hand_out_listeners() {

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,6 +26,18 @@ Result<std::string> read_to_end(Fd fd) {
     if (text.size() > kMost) return fail(Cause::exhausted, "what was handed over is above 16 MiB");
   }
   return text;
+}
+
+Result<AcrossExec> AcrossExec::keep(std::string_view text, std::vector<int> descriptors) {
+  auto memory = put_in_memory(text);
+  if (!memory) return fail(std::move(memory.error()));
+  descriptors.push_back(memory->get());
+  for (const int fd : descriptors) fcntl(fd, F_SETFD, 0);
+  return AcrossExec(std::move(*memory), std::move(descriptors));
+}
+
+AcrossExec::~AcrossExec() {
+  for (const int fd : kept_) fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 }  // namespace bulkhead::compartments

@@ -9,9 +9,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "compartments/memory.hpp"
 
 namespace bulkhead::compartments {
 namespace {
@@ -133,14 +134,7 @@ std::uint32_t signals_of_change(const std::vector<SecretFile>& before, const std
   return signals;
 }
 
-Result<Fd> pack_secrets(const std::vector<SecretFile>& files) {
-  const std::string text = to_json(files).dump();
-  Fd memory(memfd_create("bulkhead-secrets", MFD_CLOEXEC));
-  if (!memory) return os_fail("memfd_create");
-  if (write(memory.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return os_fail("hand over the secrets");
-  return memory;
-}
+Result<Fd> pack_secrets(const std::vector<SecretFile>& files) { return put_in_memory(to_json(files).dump()); }
 
 Result<std::vector<SecretFile>> unpack_secrets(const Fd& memory) {
   struct stat status{};

@@ -5,12 +5,12 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "compartments/command_check.hpp"
+#include "compartments/memory.hpp"
 #include "control/controller.hpp"
 #include "net/process.hpp"
 
@@ -23,15 +23,6 @@ namespace {
 // The descriptors that a keeper inherits: its spec, and after it the gateway's listening sockets.
 constexpr int kSpecFd = 3;
 constexpr int kFirstListenerFd = 4;
-
-Result<Fd> in_memory(const std::string& content) {
-  Fd fd(::memfd_create("bulkhead-spec", MFD_CLOEXEC));
-  if (!fd) return os_fail("memfd_create");
-  if (::write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
-    return os_fail("write spec");
-  if (::lseek(fd.get(), 0, SEEK_SET) != 0) return os_fail("lseek");
-  return fd;
-}
 
 std::string joined(const std::vector<compartments::CommandProblem>& problems) {
   std::string text;
@@ -167,7 +158,7 @@ Result<> Controller::start_instance(const Slot& slot) {
 }
 
 Result<> Controller::spawn_keeper(Runtime& runtime, const compartments::Spec& spec) {
-  auto content = in_memory(compartments::to_json(spec));
+  auto content = compartments::put_in_memory(compartments::to_json(spec));
   if (!content) return fail(std::move(content.error()));
   const std::string& log = launcher_.places.platform_log();
   const Fd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
