@@ -99,6 +99,8 @@ std::string history_text(const json& reply) {
                           text_of(*revision, "why"), state_of(*revision, revision == revisions.rbegin()));
       for (const json& change : revision->value("changes", json::array()))
         text += "         " + change_line(change) + "\n";
+      if (const std::string lost = text_of(*revision, "lost_files"); !lost.empty())
+        text += "         its files are not kept: " + lost + "\n";
     }
   }
   return text;

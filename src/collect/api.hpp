@@ -16,7 +16,7 @@
 #include "collect/question.hpp"
 #include "collect/reader.hpp"
 #include "collect/visitors.hpp"
-#include "collect/worker.hpp"
+#include "net/worker.hpp"
 #include "proxy/exchange.hpp"
 
 namespace bulkhead::collect {
@@ -91,7 +91,7 @@ class Api {
   bool closing_ = false, ended_ = false;
   std::unique_ptr<Reader> reader_;  // the worker's
   std::shared_ptr<const Store> reader_of_;
-  Worker worker_;  // last: it uses what is above
+  net::Worker worker_;  // last: it uses what is above
 };
 
 }  // namespace bulkhead::collect

@@ -18,8 +18,8 @@
 #include "collect/intake.hpp"
 #include "collect/metrics.hpp"
 #include "collect/otlp_out.hpp"
-#include "collect/worker.hpp"
 #include "net/event.hpp"
+#include "net/worker.hpp"
 #include "proxy/outside.hpp"
 
 namespace bulkhead::collect {
@@ -125,7 +125,7 @@ class Exporter {
   net::Duration backoff_{};
   bool stopping_ = false;
   net::Notify wake_;
-  Worker worker_;  // last: it uses what is above
+  net::Worker worker_;  // last: it uses what is above
 };
 
 }  // namespace bulkhead::collect

@@ -81,23 +81,28 @@ std::string Controller::why_not_there(const std::string& service) const {
 }
 
 // What nobody has looked at this time is as it was. What runs without anybody knowing of which files is taken to run
-// from those that are there.
-void Controller::take_sources(Desired& desired, const json& request) const {
+// from those that are there. Gives the services that somebody has looked at.
+std::set<std::string> Controller::take_sources(Desired& desired, const json& request) const {
   const bool up = loaded_ && !fleet_.going_down();
+  std::set<std::string> looked_at;
+  for (const auto& [service, hash] : desired.sources) looked_at.insert(service);
   for (const auto& [service, hash] : desired_.sources) desired.sources.try_emplace(service, hash);
   const auto seen = request.find("seen");
-  if (seen == request.end()) return;
+  if (seen == request.end()) return looked_at;
   for (const auto& [service, hash] : seen->items()) {
     const bool unknown = up && fleet_.goals().contains(service) && !desired_.sources.contains(service);
-    if (!unknown) desired.sources[service] = hash;
+    if (unknown) continue;
+    desired.sources[service] = hash;
+    looked_at.insert(service);
   }
+  return looked_at;
 }
 
 json Controller::apply(const json& request, const std::string& who) {
   auto desired = desired_from_json(request.at("desired").dump());
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
-  take_sources(*desired, request);
+  std::set<std::string> looked_at = take_sources(*desired, request);
   desired->pinned.clear();  // what went back is tried again
   desired->held.clear();
   desired->numbers = fleet_.going_down() ? std::map<std::string, std::uint32_t>() : desired_.numbers;
@@ -120,7 +125,8 @@ json Controller::apply(const json& request, const std::string& who) {
   if (same) {
     set_contents(std::move(contents));  // a controller that only knew their digests has them now
   } else {
-    auto taken = take(std::move(*desired), true, {who, up_of(request)}, nullptr, std::move(contents));
+    auto taken =
+        take(std::move(*desired), true, {who, up_of(request), std::move(looked_at)}, nullptr, std::move(contents));
     if (!taken) return failure(taken.error().message);
   }
   if (auto kept = keep_variables(std::move(variables)); !kept) return failure(kept.error().message);

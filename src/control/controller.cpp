@@ -30,6 +30,7 @@ Controller::Controller(net::Loop& loop, Launcher launcher, std::string app, Vaul
       wake_(loop),
       partner_(loop, launcher_.places.run, "warden", launcher_.executable, app_, launcher_.places.platform_log(),
                vault),
+      kept_files_(loop, launcher_.places.programs()),
       gate_(loop) {}
 
 namespace {

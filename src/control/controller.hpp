@@ -16,6 +16,7 @@
 #include "control/difference.hpp"
 #include "control/fleet.hpp"
 #include "control/history.hpp"
+#include "control/kept_files.hpp"
 #include "control/launch.hpp"
 #include "control/partner.hpp"
 #include "control/places.hpp"
@@ -171,7 +172,7 @@ class Controller {
   nlohmann::json answer(const nlohmann::json& request, const std::string& who);
   nlohmann::json apply(const nlohmann::json& request, const std::string& who);
   std::string why_not_there(const std::string& service) const;
-  void take_sources(Desired& desired, const nlohmann::json& request) const;
+  std::set<std::string> take_sources(Desired& desired, const nlohmann::json& request) const;
   nlohmann::json scale(const nlohmann::json& request, const std::string& who);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
@@ -211,6 +212,7 @@ class Controller {
   struct Origin {  // of a change, for the history
     std::string who;
     std::string why;
+    std::set<std::string> looked_at{};  // services whose files are known to be those of now
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
   // `left`: of the controller before this one, where this is the first that is wanted here.
@@ -226,7 +228,9 @@ class Controller {
   nlohmann::json history(const nlohmann::json& request) const;
   nlohmann::json roll_back(const nlohmann::json& request, const std::string& who);
   void go_back(const std::string& service, const std::string& reason);
-  bool has_other_files(const std::string& service, const Revision& then) const;
+  void keep_files(const manifest::Service& service, Revision& revision, const Origin& origin);
+  std::string lost_files(const std::string& service, const Revision& then) const;
+  void start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const;
   void mark_canaries();
   net::Task<> watch_bounds();
   net::Task<> run_jobs();
@@ -298,7 +302,9 @@ class Controller {
     net::Gate accepting;
   };
   std::map<gid_t, OperatorsSocket> operators_;
-  net::Gate gate_;  // last: its tasks use everything above
+  KeptFiles kept_files_;
+  std::optional<std::set<std::string>> kept_only_;  // what it was told last
+  net::Gate gate_;                                  // last: its tasks use everything above
 };
 
 // What a person opens: "https://localhost:8443".

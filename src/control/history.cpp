@@ -24,9 +24,9 @@ constexpr std::size_t kLargestList = 16U << 20U;
 constexpr std::string_view kSuffix = ".json";
 
 json revision_json(const Revision& revision) {
-  return {{"number", revision.number}, {"hash", revision.hash},    {"desired", revision.desired},
-          {"time", revision.time},     {"who", revision.who},      {"why", revision.why},
-          {"proven", revision.proven}, {"failed", revision.failed}};
+  return {{"number", revision.number}, {"hash", revision.hash},     {"desired", revision.desired},
+          {"files", revision.files},   {"time", revision.time},     {"who", revision.who},
+          {"why", revision.why},       {"proven", revision.proven}, {"failed", revision.failed}};
 }
 
 Revision revision_of(const json& value) {
@@ -34,6 +34,7 @@ Revision revision_of(const json& value) {
   value.at("number").get_to(revision.number);
   value.at("hash").get_to(revision.hash);
   value.at("desired").get_to(revision.desired);
+  revision.files = value.value("files", "");  // an earlier build kept none
   value.at("time").get_to(revision.time);
   value.at("who").get_to(revision.who);
   value.at("why").get_to(revision.why);
@@ -132,6 +133,14 @@ const Revision* History::find(const std::string& service, int number) const {
   const std::vector<Revision>& all = of(service);
   const auto at = std::ranges::find(all, number, &Revision::number);
   return at == all.end() ? nullptr : &*at;
+}
+
+std::set<std::string> History::files() const {
+  std::set<std::string> files;
+  for (const auto& [service, all] : revisions_)
+    for (const Revision& each : all)
+      if (!each.files.empty()) files.insert(each.files);
+  return files;
 }
 
 const Revision* History::before(const std::string& service, const std::string& hash) const {

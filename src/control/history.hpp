@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Revision {
   int number = 0;         // counts from 1, for each service
   std::string hash;       // Goal::revision
   std::string desired;    // id of what was desired when it was first wanted; "" if it could not be kept
+  std::string files;      // KeptFiles::id_of what it ran from; "" if nobody looked
   std::int64_t time = 0;  // seconds since the epoch
   std::string who;
   std::string why;      // "up", "rollback to 3", "went back: ..."
@@ -47,6 +49,8 @@ class History {
   const std::vector<Revision>& of(const std::string& service) const;  // oldest first
   const Revision* current(const std::string& service) const;
   const Revision* find(const std::string& service, int number) const;
+  // Of all that are kept.
+  std::set<std::string> files() const;
   // The newest proven one that is not `hash`: what the service goes back to.
   const Revision* before(const std::string& service, const std::string& hash) const;
 

@@ -255,10 +255,13 @@ Condition condition_of(manifest::Condition condition) {
 
 UpdateRules rules_of(const manifest::Service& service) {
   constexpr Millis kWatch{30'000};
+  constexpr Millis kWatchUnasked{1'000};
   UpdateRules rules;
   rules.max_surge = static_cast<int>(service.update.max_surge);
   rules.max_unavailable = static_cast<int>(service.update.max_unavailable);
   rules.pause = service.update.pause;
+  // Nobody can ask it whether it is ready: it is as soon as it was started, and one that is no program ends soon.
+  if (service.ports.empty() && !service.healthcheck) rules.watch = kWatchUnasked;
   if (service.update.canary) rules.watch = kWatch;
   if (service.update.auto_rollback) rules.watch = service.update.auto_rollback->over;
   if (service.healthcheck) rules.ready_within = service.healthcheck->start_period;

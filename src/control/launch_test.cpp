@@ -74,6 +74,18 @@ TEST(Goals, ACallerNeedsWhatItCalls) {
   EXPECT_TRUE(a->needs[0].patient);
 }
 
+TEST(Goals, WhatNobodyCanAskIsWatchedForAMoment) {
+  const Loaded application = loaded(
+      "app: a\nservices:\n  asked: {command: [./a], port: 80}\n  worker: {command: [./b]}\n"
+      "  bounded: {command: [./c], port: 80, update: {canary: 10%}}\n");
+  std::map<std::string, Millis> watched;
+  for (const Goal& goal : goals_of(launcher(), application.application, application.model, {}))
+    watched[goal.service] = goal.update.watch;
+  EXPECT_EQ(watched["asked"], Millis(0));
+  EXPECT_EQ(watched["worker"], Millis(1'000));
+  EXPECT_EQ(watched["bounded"], Millis(30'000));
+}
+
 TEST(Goals, NobodyWaitsForWhatIsOnlyLearned) {
   const std::string text =
       "app: a\n@services:\n  a: {command: [./a], port: 80, calls: [b]}\n"

@@ -18,6 +18,7 @@ struct Places {
   std::string users() const { return state + "/users"; }
   std::string desired() const { return state + "/desired.json"; }
   std::string history() const { return state + "/history"; }
+  std::string programs() const { return state + "/programs"; }
   std::string volume(const std::string& service) const { return state + "/volumes/" + service; }
   std::string logs() const { return state + "/logs"; }
   std::string log(const std::string& instance) const { return logs() + "/" + instance + ".log"; }

@@ -141,6 +141,8 @@ void Controller::enter_history(const Origin& origin) {
     revision.time = unix_now();
     revision.who = origin.who;
     revision.why = origin.why;
+    if (const manifest::Service* service = loaded_->application.service(goal.service))
+      keep_files(*service, revision, origin);
     history_->note(goal.service, std::move(revision));
   }
 }
@@ -175,6 +177,29 @@ void Controller::save_history() {
   for (const auto* left : {&desired_.pinned, &desired_.held})
     for (const auto& [service, id] : *left) in_use.push_back(id);
   if (auto saved = history_->save(in_use); !saved) log_line("the history: {}", saved.error().message);
+  if (std::set<std::string> files = history_->files(); files != kept_only_) {
+    kept_files_.keep_only(files);
+    kept_only_ = std::move(files);
+  }
+}
+
+// A service that goes back has the files of then; one that does not, and of which somebody has looked at those of now,
+// gets a copy of them for later.
+void Controller::keep_files(const manifest::Service& service, Revision& revision, const Origin& origin) {
+  revision.files = KeptFiles::id_of(service, desired_.directory);
+  if (desired_.pinned.contains(service.name) || !origin.looked_at.contains(service.name)) return;
+  std::vector<std::string> apart{state_base(), run_base(), cache_base(), launcher_.places.state, launcher_.places.run};
+  for (const manifest::Service& each : loaded_->application.services)
+    for (const manifest::Mount& mount : each.mounts)
+      if (!mount.read_only) apart.push_back(absolute_path(desired_.directory, mount.host));
+  kept_files_.keep(revision.files, absolute_path(desired_.directory, service.dir), std::move(apart));
+}
+
+// What went back starts from the files that it had; else from those that lie there now.
+void Controller::start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const {
+  if (!desired_.pinned.contains(service.name)) return;
+  const std::string kept = kept_files_.path(KeptFiles::id_of(service, desired_.directory));
+  if (!kept.empty()) compartment.directory = kept;
 }
 
 json Controller::difference(const Desired& desired, const Loaded& next, const SecretContents& secrets) const {
@@ -207,6 +232,7 @@ json Controller::history(const json& request) const {
     for (const Revision& each : history_->of(service.name)) {
       json entry = {{"number", each.number}, {"time", each.time},     {"who", each.who},
                     {"why", each.why},       {"proven", each.proven}, {"failed", each.failed}};
+      if (const std::string lost = lost_files(service.name, each); !lost.empty()) entry["lost_files"] = lost;
       std::optional<manifest::Service> then;
       if (const auto desired = history_->desired(each.desired))
         if (const auto loaded = load(*desired, Reading::of_what_runs))
@@ -221,12 +247,14 @@ json Controller::history(const json& request) const {
   return {{"ok", true}, {"services", services}};
 }
 
-// Of a program's files only a hash is kept, of those that somebody looked at: what goes back runs those that lie there.
-bool Controller::has_other_files(const std::string& service, const Revision& then) const {
+// Why a service that goes back to `then` starts with other files than it had; "" where it does not, or nobody knows.
+std::string Controller::lost_files(const std::string& service, const Revision& then) const {
   const auto desired = history_->desired(then.desired);
-  if (!desired) return false;
+  if (!desired || !kept_files_.path(then.files).empty()) return "";
   const auto before = desired->sources.find(service), now = desired_.sources.find(service);
-  return before != desired->sources.end() && now != desired_.sources.end() && before->second != now->second;
+  if (before == desired->sources.end() || now == desired_.sources.end() || before->second == now->second) return "";
+  const std::string problem = kept_files_.problem(then.files);
+  return problem.empty() ? "there is no copy of them" : problem;
 }
 
 json Controller::roll_back(const json& request, const std::string& who) {
@@ -248,16 +276,16 @@ json Controller::roll_back(const json& request, const std::string& who) {
         fmt::format("'{}' in revision {} differs from {} by what its secrets hold, and they stay as they are now",
                     service, current->number, to->number));
   const int target = to->number;
-  const bool other_files = has_other_files(service, *to);
+  const std::string lost = lost_files(service, *to);
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
   changed.held.erase(service);
   if (auto taken = take(std::move(changed), true,
-                        {who, fmt::format("rollback to {}{}", target, other_files ? ", with the files of now" : "")});
+                        {who, fmt::format("rollback to {}{}", target, lost.empty() ? "" : ", with the files of now")});
       !taken)
     return failure(taken.error().message);
   reconcile_soon();
-  return {{"ok", true}, {"to", target}, {"number", history_->current(service)->number}, {"other_files", other_files}};
+  return {{"ok", true}, {"to", target}, {"number", history_->current(service)->number}, {"lost_files", lost}};
 }
 
 // A new revision failed: the service becomes what it was before, and everything else stays.
@@ -268,7 +296,7 @@ void Controller::go_back(const std::string& service, const std::string& reason) 
   log_line("{}: revision {} is given up: {}", service, history_->current(service)->number, reason);
   if (to == nullptr) return;
   const std::string why = fmt::format("went back to {}{}: {}", to->number,
-                                      has_other_files(service, *to) ? ", with the files of now" : "", reason);
+                                      lost_files(service, *to).empty() ? "" : ", with the files of now", reason);
   Desired changed = desired_;
   changed.pinned[service] = to->desired;
   const json details = {{"to", to->number}, {"reason", reason}};

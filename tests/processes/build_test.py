@@ -1,5 +1,6 @@
 """Building before the start, and an `up` of some services."""
 
+import shutil
 import signal
 import subprocess
 
@@ -106,16 +107,69 @@ class Builds(harness.Case):
         app.rewrite(MANIFEST.replace("@MORE@", " && true"))
         self.assertIn("~ web: is built, as it was not built here before\n", app.up().stdout)
 
-    def test_what_goes_back_says_that_its_files_are_those_of_now(self):
-        app = self.begin()
+    def copies(self, app):
+        found = app.directory / "b/state/build/programs"
+        return [each for each in found.iterdir() if not each.name.endswith(".new")] if found.exists() else []
+
+    def starts(self, app, word):
+        """How many instances of web have begun with this word."""
+        return app.run("logs", "web", check=False).stdout.count(word)
+
+    def test_what_goes_back_starts_with_the_files_that_it_had(self):
+        self.check_files_of_then()
+
+    @harness.needs_root
+    def test_what_goes_back_for_an_ordinary_user_starts_with_the_files_that_it_had(self):
+        self.check_files_of_then(user="games")
+
+    def check_files_of_then(self, **more):
+        app = self.begin(**more)
         app.up()
+        self.said(app, "web one")
+        until(lambda: len(self.copies(app)) == 2, what="a copy of web's files, and of api's and twin's")
         app.rewrite(MANIFEST.replace("{VERSION: plain}", "{VERSION: other}").replace("@MORE@", ""))
         app.up()
         (app.directory / "web/web.txt").write_text("web two")
         app.up()
-        note = "  but its program's files are those that lie there now: of the ones of then only a hash is kept\n"
-        self.assertNotIn(note, app.run("rollback", "plain").stdout)
-        self.assertIn(note, app.run("rollback", "web").stdout)
+        self.said(app, "web two")
+        until(lambda: len(self.copies(app)) == 3, what="a copy of the second one's")
+        self.assertNotIn("lie there now", app.run("rollback", "plain").stdout + app.run("rollback", "web").stdout)
+        harness.kill(app.service("web")["instances"][0]["service_pid"])
+        until(lambda: app.status()["settled"] and app.service("web")["instances"][0]["restarts"] == 1, what="another instance")
+        until(lambda: self.starts(app, "web one") == 3, what="three that said the first version's word")
+        self.assertEqual(self.starts(app, "web two"), 1)
+        self.assertIn("web two", (app.directory / "web/web").read_text(), "what lies there is what was built last")
+        # A controller that returns knows where they are, and the next `up` starts what lies there.
+        harness.kill(app.lock_holder("controller"))
+        until(lambda: app.status().get("settled"), what="the controller's return")
+        harness.kill(app.service("web")["instances"][0]["service_pid"])
+        until(lambda: self.starts(app, "web one") == 4, what="and again")
+        app.up()
+        until(lambda: self.starts(app, "web two") == 2, what="the second version")
+
+    def test_a_program_that_fails_goes_back_to_the_files_that_were_well(self):
+        app = self.begin()
+        app.up()
+        until(lambda: len(self.copies(app)) == 2, what="the copies")
+        (app.directory / "web/web.txt").write_text("x; exit 9")
+        failed = app.run("up", "--detach", check=False)
+        self.assertEqual(failed.returncode, 4, failed.stdout + failed.stderr)
+        self.assertIn("went back to 1", app.service("web")["pinned"])
+        self.assertNotIn("the files of now", app.service("web")["pinned"])
+        harness.kill(app.service("web")["instances"][0]["service_pid"])
+        until(lambda: self.starts(app, "web one") == 2, what="a new instance of the first version")
+
+    def test_files_that_are_not_kept_are_said(self):
+        app = self.begin()
+        app.up()
+        until(lambda: len(self.copies(app)) == 2, what="the copies")
+        for each in self.copies(app):
+            shutil.rmtree(each)
+        (app.directory / "web/web.txt").write_text("web two")
+        app.up()
+        self.assertIn("its files are not kept: there is no copy of them", app.run("history", "web").stdout)
+        self.assertIn("  but its program's files are those that lie there now: there is no copy of them\n", app.run("rollback", "web").stdout)
+        self.assertIn("rollback to 1, with the files of now", app.service("web")["pinned"])
 
     def test_a_build_that_fails_changes_nothing(self):
         app = self.begin()

@@ -242,6 +242,21 @@ class Watch(harness.Case):
         self.answers(app, "plain", "two")
         watcher.said("plain                    live", at)
 
+    def test_an_edit_can_be_taken_back_without_undoing_it(self):
+        app, watcher = self.begin("--detach")
+        copies = app.directory / "b/state" / app.name / "programs"
+        until(lambda: len(list(copies.glob("*[!w]"))) == 2, what="a copy of each service's files")
+        self.edit(app, "plain/server.py", '"one"', '"two"')
+        self.answers(app, "plain", "two")
+        watcher.said("plain                    live")
+        self.settle(app)
+        watcher.end()
+        self.assertNotIn("lie there now", app.run("rollback", "plain").stdout)
+        self.assertEqual(app.get("/plain").text, "one")
+        self.assertIn('"two"', (app.directory / "plain/server.py").read_text())
+        app.run("up", "--detach")
+        self.answers(app, "plain", "two")
+
     def test_the_override_and_new_services_are_picked_up(self):
         app = self.application_of()
         watcher = Watcher(app, cwd=app.directory)

@@ -13,22 +13,22 @@
 #include "net/event.hpp"
 #include "net/loop.hpp"
 
-namespace bulkhead::collect {
+namespace bulkhead::net {
 
 class Worker {
  public:
-  explicit Worker(net::Loop& loop) : loop_(loop), thread_([this] { work(); }) {}
+  explicit Worker(Loop& loop) : loop_(loop), thread_([this] { work(); }) {}
   ~Worker();  // after the question that is being answered; those that wait are dropped
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   // What `answer` returns; it runs in the thread. nullopt: too many wait.
   template <class Answer>
-  net::Task<std::optional<std::invoke_result_t<Answer>>> ask(Answer answer) {
+  Task<std::optional<std::invoke_result_t<Answer>>> ask(Answer answer) {
     struct State {
-      explicit State(net::Loop& loop) : done(loop) {}
+      explicit State(Loop& loop) : done(loop) {}
       std::optional<std::invoke_result_t<Answer>> value;
-      net::Event done;
+      Event done;
     };
     const auto state = std::make_shared<State>(loop_);
     // The loop's thread alone touches the event, and drops the last pointer to it.
@@ -37,7 +37,7 @@ class Worker {
       loop_.post([raw] { raw->done.set(); });
     });
     if (!taken) co_return std::nullopt;
-    const auto waited = co_await state->done.wait(net::Deadline::never());
+    const auto waited = co_await state->done.wait(Deadline::never());
     static_cast<void>(waited);
     co_return std::move(state->value);
   }
@@ -47,7 +47,7 @@ class Worker {
   bool push(std::move_only_function<void()> job);
   void work();
 
-  net::Loop& loop_;
+  Loop& loop_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   std::deque<std::move_only_function<void()>> jobs_;
@@ -55,4 +55,4 @@ class Worker {
   std::thread thread_;
 };
 
-}  // namespace bulkhead::collect
+}  // namespace bulkhead::net

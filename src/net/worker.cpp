@@ -1,6 +1,6 @@
-#include "collect/worker.hpp"
+#include "net/worker.hpp"
 
-namespace bulkhead::collect {
+namespace bulkhead::net {
 
 Worker::~Worker() {
   {
@@ -33,4 +33,4 @@ void Worker::work() {
   }
 }
 
-}  // namespace bulkhead::collect
+}  // namespace bulkhead::net

@@ -1,0 +1,60 @@
+#pragma once
+
+// The files that the revisions of services ran from, so that a service that goes back starts with those of then: for
+// each a directory below Places::programs(), named by what it was made of. Loop's thread; a thread of its own does what
+// takes long. What is kept is not forced to the disk: after a power cut a copy of the last half minute may be broken,
+// and then what starts from it does not get ready.
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "manifest/application.hpp"
+#include "net/gate.hpp"
+#include "net/loop.hpp"
+#include "net/worker.hpp"
+
+namespace bulkhead::control {
+
+class KeptFiles {
+ public:
+  KeptFiles(net::Loop& loop, std::string directory);
+  ~KeptFiles();
+  KeptFiles(const KeptFiles&) = delete;
+  KeptFiles& operator=(const KeptFiles&) = delete;
+
+  // Of the service's files as the manifest of `directory` and Service::sources say it; "" where nobody looked at them,
+  // or it runs from an image.
+  static std::string id_of(const manifest::Service& service, const std::string& directory);
+
+  // Begins to copy what the service runs from now, unless that is there. `apart` is what no program is made of:
+  // absolute paths of what the platform keeps and of what services write.
+  void keep(const std::string& id, const std::string& from, std::vector<std::string> apart);
+  // The directory; "" where there is none (yet).
+  std::string path(const std::string& id) const;
+  // Why it could not be kept, as far as this process tried; "" where it could.
+  std::string problem(const std::string& id) const;
+  // Removes all others, soon.
+  void keep_only(std::set<std::string> ids);
+
+ private:
+  struct Source;
+  net::Task<> copy(std::string id, std::string from, std::vector<std::string> apart);
+  net::Task<> remove_others();
+
+  std::string directory_;
+  std::map<std::string, std::string> problems_;             // by id
+  std::map<std::string, std::shared_ptr<Source>> sources_;  // by the directory that is copied
+  std::set<std::string> begun_;                             // not done yet
+  std::set<std::string> wanted_;                            // keep_only()
+  bool removing_ = false;
+  std::atomic<bool> ending_ = false;
+  net::Gate gate_;
+  net::Worker worker_;  // last: it uses what is above, and what tasks of the gate wait for
+};
+
+}  // namespace bulkhead::control
