@@ -230,7 +230,7 @@ class Controller {
   void go_back(const std::string& service, const std::string& reason);
   void keep_files(const manifest::Service& service, Revision& revision, const Origin& origin);
   std::string lost_files(const std::string& service, const Revision& then) const;
-  void start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const;
+  Result<> start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const;
   void mark_canaries();
   net::Task<> watch_bounds();
   net::Task<> run_jobs();

@@ -136,7 +136,7 @@ Result<Runtime> Controller::prepare(const Slot& slot, compartments::Spec& spec) 
   spec = sidecar_spec(launcher_, loaded_->application, loaded_->model, *service, slot.id, *ids);
   if (auto added = add_secrets(*service, *spec.compartment); !added) return fail(std::move(added.error()));
   runtime.secrets_told = secrets_version(*service);
-  start_as_it_was(*service, *spec.compartment);
+  if (auto set = start_as_it_was(*service, *spec.compartment); !set) return fail(std::move(set.error()));
   const auto problems = compartments::check_command(*spec.compartment, desired_.launcher_path);
   if (!problems.empty()) return fail(Cause::invalid, "{}", joined(problems));
   runtime.doors = spec.compartment->doors;

@@ -1,18 +1,17 @@
 #pragma once
 
-// The files that the revisions of services ran from, so that a service that goes back starts with those of then: for
-// each a directory below Places::programs(), named by what it was made of. Loop's thread; a thread of its own does what
-// takes long. What is kept is not forced to the disk: after a power cut a copy of the last half minute may be broken,
-// and then what starts from it does not get ready.
+// The files that the revisions of services ran from, so that a service that goes back starts with those of then. Loop's
+// thread; a thread of its own does what takes long. What is kept is not forced to the disk: after a power cut a copy of
+// the last half minute may be broken, and then nothing starts from it.
 
 #include <atomic>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "control/file_store.hpp"
 #include "manifest/application.hpp"
 #include "net/gate.hpp"
 #include "net/loop.hpp"
@@ -22,8 +21,9 @@ namespace bulkhead::control {
 
 class KeptFiles {
  public:
-  KeptFiles(net::Loop& loop, std::string directory);
-  ~KeptFiles();
+  KeptFiles(net::Loop& loop, const std::string& directory)
+      : reading_(directory), writing_(directory), gate_(loop), worker_(loop) {}
+  ~KeptFiles() { ending_ = true; }
   KeptFiles(const KeptFiles&) = delete;
   KeptFiles& operator=(const KeptFiles&) = delete;
 
@@ -34,23 +34,23 @@ class KeptFiles {
   // Begins to copy what the service runs from now, unless that is there. `apart` is what no program is made of:
   // absolute paths of what the platform keeps and of what services write.
   void keep(const std::string& id, const std::string& from, std::vector<std::string> apart);
-  // The directory; "" where there is none (yet).
-  std::string path(const std::string& id) const;
+  bool has(const std::string& id) const { return reading_.has(id); }
+  // The directory with those of an id that it has.
+  Result<std::string> lay_out(const std::string& id) const { return reading_.lay_out(id); }
   // Why it could not be kept, as far as this process tried; "" where it could.
   std::string problem(const std::string& id) const;
   // Removes all others, soon.
   void keep_only(std::set<std::string> ids);
 
  private:
-  struct Source;
-  net::Task<> copy(std::string id, std::string from, std::vector<std::string> apart);
+  net::Task<> copy(Wanted wanted);
   net::Task<> remove_others();
 
-  std::string directory_;
-  std::map<std::string, std::string> problems_;             // by id
-  std::map<std::string, std::shared_ptr<Source>> sources_;  // by the directory that is copied
-  std::set<std::string> begun_;                             // not done yet
-  std::set<std::string> wanted_;                            // keep_only()
+  FileStore reading_;                            // the loop's
+  FileStore writing_;                            // the thread's
+  std::map<std::string, std::string> problems_;  // by id
+  std::set<std::string> begun_;                  // not done yet
+  std::set<std::string> wanted_;                 // keep_only()
   bool removing_ = false;
   std::atomic<bool> ending_ = false;
   net::Gate gate_;

@@ -45,7 +45,7 @@ class KeptFilesTest : public testing::Test {
     ASSERT_TRUE(done());
   }
   std::string text(const KeptFiles& kept, const std::string& id) {
-    return read_file(kept.path(id) + "/app").value_or("?");
+    return read_file(kept.lay_out(id).value_or("") + "/app").value_or("?");
   }
 
   net::Loop loop_;
@@ -57,15 +57,15 @@ TEST_F(KeptFilesTest, EachIsWhatItWasAndGoesWhenNobodyNeedsIt) {
   KeptFiles kept(loop_, directory_ + "/programs");
   const std::string one = keep(kept);
   EXPECT_EQ(keep(kept), one) << "it is begun";
-  wait([&] { return !kept.path(one).empty(); });
+  wait([&] { return kept.has(one); });
   edit("two");
   const std::string two = keep(kept);
-  wait([&] { return !kept.path(two).empty(); });
+  wait([&] { return kept.has(two); });
   edit("three");
   EXPECT_EQ(text(kept, one), "one");
   EXPECT_EQ(text(kept, two), "two");
   kept.keep_only({two});
-  wait([&] { return kept.path(one).empty(); });
+  wait([&] { return !kept.has(one); });
   EXPECT_EQ(text(kept, two), "two");
 }
 
@@ -74,13 +74,13 @@ TEST_F(KeptFilesTest, ThoseOfAnotherProcessAreThereAndWhatItDidNotFinishGoes) {
   {
     KeptFiles kept(loop_, directory_ + "/programs");
     one = keep(kept);
-    wait([&] { return !kept.path(one).empty(); });
+    wait([&] { return kept.has(one); });
   }
-  fs::create_directory(directory_ + "/programs/" + one + ".new");
+  std::ofstream(directory_ + "/programs/objects/99") << "of what was not finished";
   KeptFiles kept(loop_, directory_ + "/programs");
   EXPECT_EQ(text(kept, one), "one");
   kept.keep_only({one});
-  wait([&] { return !fs::exists(directory_ + "/programs/" + one + ".new"); });
+  wait([&] { return !fs::exists(directory_ + "/programs/objects/99"); });
   EXPECT_EQ(text(kept, one), "one");
 }
 
@@ -90,7 +90,7 @@ TEST_F(KeptFilesTest, WhatCannotBeKeptSaysWhy) {
   const std::string one = keep(kept);
   wait([&] { return !kept.problem(one).empty(); });
   EXPECT_NE(kept.problem(one).find("Not a directory"), std::string::npos) << kept.problem(one);
-  EXPECT_EQ(kept.path(one), "");
+  EXPECT_FALSE(kept.has(one));
 }
 
 TEST_F(KeptFilesTest, WhereNobodyLookedThereIsNothingToKeep) {
@@ -98,7 +98,7 @@ TEST_F(KeptFilesTest, WhereNobodyLookedThereIsNothingToKeep) {
   EXPECT_EQ(KeptFiles::id_of(service_, directory_), "");
   KeptFiles kept(loop_, directory_ + "/programs");
   kept.keep("", directory_ + "/web", {});
-  EXPECT_EQ(kept.path(""), "");
+  EXPECT_FALSE(kept.has(""));
 }
 
 }  // namespace

@@ -196,10 +196,13 @@ void Controller::keep_files(const manifest::Service& service, Revision& revision
 }
 
 // What went back starts from the files that it had; else from those that lie there now.
-void Controller::start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const {
-  if (!desired_.pinned.contains(service.name)) return;
-  const std::string kept = kept_files_.path(KeptFiles::id_of(service, desired_.directory));
-  if (!kept.empty()) compartment.directory = kept;
+Result<> Controller::start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const {
+  const std::string id = KeptFiles::id_of(service, desired_.directory);
+  if (!desired_.pinned.contains(service.name) || !kept_files_.has(id)) return {};
+  auto laid = kept_files_.lay_out(id);
+  if (!laid) return fail(std::move(laid.error()));
+  compartment.directory = std::move(*laid);
+  return {};
 }
 
 json Controller::difference(const Desired& desired, const Loaded& next, const SecretContents& secrets) const {
@@ -250,7 +253,7 @@ json Controller::history(const json& request) const {
 // Why a service that goes back to `then` starts with other files than it had; "" where it does not, or nobody knows.
 std::string Controller::lost_files(const std::string& service, const Revision& then) const {
   const auto desired = history_->desired(then.desired);
-  if (!desired || !kept_files_.path(then.files).empty()) return "";
+  if (!desired || kept_files_.has(then.files)) return "";
   const auto before = desired->sources.find(service), now = desired_.sources.find(service);
   if (before == desired->sources.end() || now == desired_.sources.end() || before->second == now->second) return "";
   const std::string problem = kept_files_.problem(then.files);

@@ -1,6 +1,5 @@
 """Building before the start, and an `up` of some services."""
 
-import shutil
 import signal
 import subprocess
 
@@ -108,8 +107,7 @@ class Builds(harness.Case):
         self.assertIn("~ web: is built, as it was not built here before\n", app.up().stdout)
 
     def copies(self, app):
-        found = app.directory / "b/state/build/programs"
-        return [each for each in found.iterdir() if not each.name.endswith(".new")] if found.exists() else []
+        return list((app.directory / "b/state/build/programs").glob("*.list"))
 
     def starts(self, app, word):
         """How many instances of web have begun with this word."""
@@ -164,7 +162,7 @@ class Builds(harness.Case):
         app.up()
         until(lambda: len(self.copies(app)) == 2, what="the copies")
         for each in self.copies(app):
-            shutil.rmtree(each)
+            each.unlink()
         (app.directory / "web/web.txt").write_text("web two")
         app.up()
         self.assertIn("its files are not kept: there is no copy of them", app.run("history", "web").stdout)

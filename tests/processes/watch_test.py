@@ -245,7 +245,7 @@ class Watch(harness.Case):
     def test_an_edit_can_be_taken_back_without_undoing_it(self):
         app, watcher = self.begin("--detach")
         copies = app.directory / "b/state" / app.name / "programs"
-        until(lambda: len(list(copies.glob("*[!w]"))) == 2, what="a copy of each service's files")
+        until(lambda: len(list(copies.glob("*.list"))) == 2, what="a copy of each service's files")
         self.edit(app, "plain/server.py", '"one"', '"two"')
         self.answers(app, "plain", "two")
         watcher.said("plain                    live")
