@@ -138,6 +138,18 @@ void add_transactions(std::vector<Operation>& operations, const char* bare, cons
   const int part = static_cast<int>(operations.size());
   operations.push_back({bare, [key] { return key.sign("", json()).has_value(); }});
   operations.push_back({minting, [key] { return mint(key, kDomain, transaction(), kNow).has_value(); }, part});
+  if (key.algorithm() == Algorithm::es256) {
+    const auto payloads = std::make_shared<std::vector<std::string>>(16, *txn_payload(kDomain, transaction(), kNow));
+    operations.push_back({"16 of them, minted together", [key, payloads] {
+                            for (std::string& each : *payloads) each = *txn_payload(kDomain, transaction(), kNow);
+                            return key.sign_together(kTxnTokenType, *payloads).has_value();
+                          }});
+    const auto trees = std::make_shared<SignedTrees>();
+    const std::string one = key.sign_together(kTxnTokenType, *payloads)->front();
+    operations.push_back({"one of them, verified after another one", [keys, trees, one] {
+                            return verify_txn_token(one, *keys, kDomain, kNow, trees.get()).has_value();
+                          }});
+  }
   operations.push_back({verifying,
                         [keys, token = *mint(key, kDomain, transaction(), kNow)] {
                           return verify_txn_token(token, *keys, kDomain, kNow).has_value();

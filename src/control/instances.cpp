@@ -80,6 +80,7 @@ void Controller::adopt(Record record) {
   runtime.id = record.slot.id;
   runtime.service = record.slot.service;
   runtime.epoch = record.slot.epoch;
+  runtime.adopted = true;
   runtime.keeper = record.keeper;
   runtime.sidecar.process = record.sidecar;
   runtime.address = record.address;

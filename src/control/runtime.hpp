@@ -24,8 +24,9 @@ struct SidecarPeer {
   net::ProcessIdentity process;          // pid -1: none
   net::FrameChannel* channel = nullptr;  // of the connection that stands now; its coroutine owns it
   std::string build;                     // build_id() as it told
+  std::optional<bool> token_trees;       // whether it verifies them; nothing until it has told
   std::string export_problem;            // the collector: why its export fails; "" it does not
-  std::string told;                      // the collector: the hash of what it was told last
+  std::string told;                      // a collector: the hash of what it was told last; a gateway: of its tokens
   std::string sent_hash;                 // of the last snapshot that it was sent on this connection
   nlohmann::json stats;                  // as it last sent them
   bool gone = false;                     // its process has ended; what it said last may not be read yet
@@ -37,6 +38,7 @@ struct Runtime {
   std::string id;  // of the slot
   std::string service;
   std::uint64_t epoch = 0;
+  bool adopted = false;  // a controller before this one, of whichever build, has started it
   net::ProcessIdentity keeper;
   std::string keeper_build;
   std::string keeper_stays;              // why it did not become another build when it was told to

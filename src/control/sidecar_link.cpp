@@ -1,5 +1,7 @@
 // What sidecars and gateways say and are told. No administrative verb is spoken here.
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "control/controller.hpp"
 #include "control/snapshots.hpp"
@@ -80,8 +82,10 @@ Result<> Controller::hear_sidecar(Runtime& runtime, SidecarPeer& peer, const jso
     return {};  // not the instance's any more
   if (type == "hello") {
     peer.build = message.value("build", "");
+    peer.token_trees = message.value("token_trees", false);
     runtime.add_not_enforced(message);
     publish_to(runtime);
+    reconcile_soon();  // others may be told something else by now
   } else if (type == "sign") {
     // Attested again at each issue: the process must still be the one that the keeper named.
     const auto identity = net::identify_process(peer.process.pid);
@@ -131,10 +135,32 @@ Result<> Controller::sign(Runtime& runtime, SidecarPeer& peer, const std::string
 }
 
 void Controller::publish() {
+  const bool trees = all_know_token_trees();
   for (auto& [id, runtime] : runtimes_) {
+    if (runtime.service == policy::kGateway) tell_of_tokens(runtime, trees);
     publish_doors(runtime);
     publish_secrets(runtime);
     publish_to(runtime);
+  }
+}
+
+// Whether every sidecar verifies tokens that were signed together: one of another build may not. Those that this
+// controller starts are of this build.
+bool Controller::all_know_token_trees() const {
+  const auto knows = [](const Runtime& runtime, const SidecarPeer& peer) {
+    return peer.process.pid <= 0 || peer.gone || peer.token_trees.value_or(!runtime.adopted);
+  };
+  return std::ranges::all_of(runtimes_, [&](const auto& entry) {
+    const Runtime& runtime = entry.second;
+    return runtime.service == policy::kCollector || (knows(runtime, runtime.sidecar) && knows(runtime, runtime.other));
+  });
+}
+
+void Controller::tell_of_tokens(Runtime& gateway, bool trees) {
+  for (SidecarPeer* peer : {&gateway.sidecar, &gateway.other}) {
+    const std::string told = trees ? "trees" : "";
+    if (peer->channel == nullptr || !peer->token_trees.value_or(false) || told == peer->told) continue;
+    if (peer->channel->send(json{{"type", "tokens"}, {"trees", trees}}.dump())) peer->told = told;
   }
 }
 

@@ -81,6 +81,7 @@ PublicDoor::PublicDoor(proxy::Core& core, proxy::OutsideOptions outside)
       shutdown_(core.loop),
       limits_(draw_seed(core.journal.random())),
       outside_(core.loop, std::move(outside)),
+      minter_(core.loop),
       fetching_(core.loop),
       gate_(core.loop) {
   plain_.scheme = "http";
@@ -122,7 +123,7 @@ Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
   if (auto taken = take_certificates(snapshot); !taken) return taken;
   if (auto configured = access_.configure(snapshot.gateway); !configured) return configured;
   if (auto configured = authenticator_.configure(snapshot.gateway); !configured) return configured;
-  if (auto taken = take_signing_key(snapshot); !taken) return taken;
+  if (auto taken = minter_.take(snapshot.gateway.signing_key_pem); !taken) return taken;
   limits_.configure(snapshot.gateway);
   fetch_keys(snapshot);
   return {};
@@ -151,16 +152,6 @@ void PublicDoor::fetch_keys(const proxy::Snapshot& snapshot) {
 net::Task<> PublicDoor::close_outside() {
   for (const auto& [name, fetcher] : fetchers_) fetcher->stop();
   co_await outside_.close();
-}
-
-Result<> PublicDoor::take_signing_key(const proxy::Snapshot& snapshot) {
-  const std::string& pem = snapshot.gateway.signing_key_pem;
-  if (pem.empty() || pem == signing_key_pem_) return {};
-  auto key = jose::SigningKey::from_pem(pem);
-  if (!key) return fail(Cause::invalid, "the key of transaction tokens can't be read");
-  signing_key_ = std::move(*key);
-  signing_key_pem_ = pem;
-  return {};
 }
 
 void PublicDoor::start() {
@@ -276,8 +267,12 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       Authenticator::Answer who;
       if (route->rules.auth) who = co_await identify(errand, client);
       // What was waited for may have taken so long that the rules are others by now.
-      const bool same = core_.config == config;
-      const auto cause = same ? judge(errand, index, client, std::move(who)) : RefusalCause::draining;
+      auto cause = core_.config == config ? judge(errand, index, client, who) : RefusalCause::draining;
+      if (!cause && who.identity) {
+        visit.user = co_await mint(errand, *who.identity, client);
+        if (!visit.user) cause = RefusalCause::unauthenticated;
+        if (core_.config != config) cause = RefusalCause::draining;
+      }
       if (cause)
         co_await refuse(exchange, visit, *cause, &errand);
       else
@@ -301,7 +296,7 @@ net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand, cons
 }
 
 std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, const Client& client,
-                                              Authenticator::Answer who) {
+                                              Authenticator::Answer& who) {
   const http::Request& request = errand.exchange.request();
   const std::uint64_t most = errand.route.rules.most_request;
   if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;
@@ -318,12 +313,10 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   }
   const auto& rule = errand.route.rules.auth;
   authenticator_.strip(errand.exchange.request().fields, rule && !rule->by.empty());
-  if (!who.identity) return std::nullopt;
-  errand.visit.user = mint(errand, *who.identity, client);
-  return errand.visit.user ? std::nullopt : std::optional(RefusalCause::unauthenticated);
+  return std::nullopt;
 }
 
-proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identity, const Client& client) {
+net::Task<proxy::EndUserPtr> PublicDoor::mint(const Errand& errand, const Identity& identity, const Client& client) {
   jose::TxnToken token;
   token.transaction = telemetry::hex(errand.visit.trace.context.trace_id);
   token.subject = identity.subject;
@@ -333,12 +326,12 @@ proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identit
   const jose::TxnDomain domain = proxy::txn_domain(errand.config->snapshot());
   token.issued = proxy::wall_seconds();
   token.expires = token.issued + domain.lifetime;
-  auto text = jose::mint(*signing_key_, domain, token, token.issued);
+  auto text = co_await minter_.mint(domain, token, core_.signs_together);
   if (text && text->size() <= proxy::defaults::kLongestUserToken)
-    return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
+    co_return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
   core_.journal.note(fmt::format("a user of {} can't travel: {}", identity.provider,
                                  text ? "the claims that travel are too large" : text.error().message));
-  return nullptr;
+  co_return nullptr;
 }
 
 net::Task<> PublicDoor::answer_preflight(Errand& errand) {

@@ -70,7 +70,9 @@ struct Signed {
 };
 
 // Candidates are the keys of this id; whether there is one and whether one is of the algorithm tell the failures apart.
-TokenResult<const Key*> verify_by_id(const Signed& it, const std::string& id, Algorithm algorithm, const KeySet& keys) {
+template <class Verify>
+TokenResult<const Key*> verify_by_id(const std::string& id, Algorithm algorithm, const KeySet& keys,
+                                     const Verify& verify) {
   bool known = false;
   bool fits = false;
   for (const Key& key : keys.keys()) {
@@ -78,7 +80,7 @@ TokenResult<const Key*> verify_by_id(const Signed& it, const std::string& id, Al
     known = true;
     if (key.algorithm() != algorithm) continue;
     fits = true;
-    if (key.verify(it.text, it.signature)) return &key;
+    if (verify(key)) return &key;
   }
   if (!known) return refuse(TokenCause::unknown_key, "the token's kid is of no key that is known");
   if (!fits) return refuse(TokenCause::algorithm, "the token's alg is not that of its key");
@@ -101,21 +103,25 @@ TokenResult<const Key*> verify_by_algorithm(const Signed& it, Algorithm algorith
 
 }  // namespace
 
-TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size) {
+TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size, SignedTrees* trees) {
   if (token.size() > max_size) return refuse(TokenCause::too_large, "the token has more than {} octets", max_size);
   const auto parts = split(token);
   if (!parts) return refuse(TokenCause::malformed, "the token has not exactly three parts with dots between them");
   auto header = read_header(parts->header);
   if (!header) return std::unexpected(header.error());
-  const auto algorithm = parse_algorithm(header->algorithm);
+  const bool in_tree = trees != nullptr && header->algorithm == kTreeAlgorithm && header->key_id;
+  const auto algorithm = in_tree ? Algorithm::es256 : parse_algorithm(header->algorithm);
   if (!algorithm) return refuse(TokenCause::algorithm, "the token's alg is none that is accepted");
 
   std::array<char, kMaxSignature> signature;
   const auto size = decode_base64url(parts->signature, signature);
   if (!size) return refuse(TokenCause::malformed, "the signature is not base64url without padding, or too long");
   const Signed it{parts->signed_text, {signature.data(), *size}};
-  const auto key =
-      header->key_id ? verify_by_id(it, *header->key_id, *algorithm, keys) : verify_by_algorithm(it, *algorithm, keys);
+  const auto is_signed_by = [&](const Key& key) {
+    return in_tree ? trees->verify(key, it.text, it.signature) : key.verify(it.text, it.signature);
+  };
+  const auto key = header->key_id ? verify_by_id(*header->key_id, *algorithm, keys, is_signed_by)
+                                  : verify_by_algorithm(it, *algorithm, keys);
   if (!key) return std::unexpected(key.error());
   auto payload = decode_base64url(parts->payload);
   if (!payload) return refuse(TokenCause::malformed, "the payload is not base64url without padding");

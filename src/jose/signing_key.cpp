@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
@@ -9,6 +10,7 @@
 #include "jose/base64url.hpp"
 #include "jose/digest.hpp"
 #include "jose/evp.hpp"
+#include "jose/token_tree.hpp"
 
 namespace bulkhead::jose {
 namespace {
@@ -98,25 +100,43 @@ Result<std::string> SigningKey::private_pem() const {
   return std::string(data, static_cast<std::size_t>(size));
 }
 
+std::string SigningKey::unsigned_text(std::string_view algorithm, std::string_view type,
+                                      std::string_view payload) const {
+  // Three words of ours: nothing in them is escaped in JSON.
+  std::string token = encode_base64url(fmt::format(R"({{"alg":"{}","kid":"{}","typ":"{}"}})", algorithm, id_, type));
+  token += '.';
+  token += payload;
+  return token;
+}
+
 Result<std::string> SigningKey::sign(std::string_view type, const json& claims) const {
-  std::string header;
   std::string payload;
   try {
-    header = json{{"alg", to_string(algorithm_)}, {"kid", id_}, {"typ", type}}.dump();
-    payload = claims.dump();
+    payload = encode_base64url(claims.dump());
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");
   }
-  std::string token;
-  token.reserve((header.size() + payload.size()) * 4 / 3 + 100);
-  append_base64url(token, header);
-  token += '.';
-  append_base64url(token, payload);
-  const auto signature = make_signature(handle_.get(), algorithm_, token);
+  auto tokens = sign_together(type, {&payload, 1});
+  if (!tokens) return fail(std::move(tokens.error()));
+  return std::move(tokens->front());
+}
+
+Result<std::vector<std::string>> SigningKey::sign_together(std::string_view type,
+                                                           std::span<const std::string> payloads) const {
+  const bool alone = payloads.size() == 1;
+  if (payloads.empty() || payloads.size() > kMostLeaves || (!alone && algorithm_ != Algorithm::es256))
+    return fail(Cause::invalid, "{} tokens are not signed together with {}", payloads.size(), to_string(algorithm_));
+  std::vector<std::string> tokens;
+  for (const std::string& payload : payloads)
+    tokens.push_back(unsigned_text(alone ? to_string(algorithm_) : kTreeAlgorithm, type, payload));
+  const TokenTree tree = alone ? TokenTree() : make_token_tree(tokens);
+  const auto signature = make_signature(handle_.get(), algorithm_, alone ? tokens.front() : tree.signed_text);
   if (!signature) return fail(signature.error());
-  token += '.';
-  append_base64url(token, *signature);
-  return token;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] += '.';
+    append_base64url(tokens[i], alone ? *signature : *signature + tree.after_root[i]);
+  }
+  return tokens;
 }
 
 }  // namespace bulkhead::jose

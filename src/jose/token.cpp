@@ -124,7 +124,7 @@ TokenResult<Token> read_claims(json claims, const Expectations& expected) {
 }  // namespace
 
 TokenResult<Token> verify(std::string_view text, const KeySet& keys, const Expectations& expected, Time now) {
-  const auto jws = open_jws(text, keys, expected.max_size);
+  const auto jws = open_jws(text, keys, expected.max_size, expected.trees);
   if (!jws) return std::unexpected(jws.error());
   if (auto fault = check_type(jws->type, expected)) return std::unexpected(std::move(*fault));
   auto claims = read_json(jws->payload, kClaimsDepth);

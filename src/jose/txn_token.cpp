@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "jose/base64url.hpp"
+
 namespace bulkhead::jose {
 namespace {
 
@@ -52,18 +54,19 @@ TokenResult<RequestContext> read_request(const json& claims) {
   return RequestContext{std::move(*address), std::move(*provider), std::move(*trace_id)};
 }
 
-Expectations expectations(const TxnDomain& domain) {
+Expectations expectations(const TxnDomain& domain, SignedTrees* trees) {
   return {.issuer = domain.issuer,
           .audiences = {domain.trust_domain},
           .types = {std::string(kTxnTokenType)},
           .type_required = true,
           .leeway = domain.leeway,
-          .max_lifetime = domain.lifetime};
+          .max_lifetime = domain.lifetime,
+          .trees = trees};
 }
 
 }  // namespace
 
-Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {
+Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
   if (!token.context.is_object()) return fail(Cause::invalid, "the context of a transaction token is not an object");
   json claims{{"iss", domain.issuer},
               {"aud", domain.trust_domain},
@@ -74,11 +77,24 @@ Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const T
               {"scope", token.scope}};
   if (!token.context.empty()) claims["tctx"] = token.context;
   if (json request = request_json(token.request); !request.empty()) claims["rctx"] = std::move(request);
-  return key.sign(kTxnTokenType, claims);
+  try {
+    return encode_base64url(claims.dump());
+  } catch (const json::exception&) {
+    return fail(Cause::invalid, "a claim to sign is not UTF-8");
+  }
 }
 
-TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now) {
-  auto token = verify(text, keys, expectations(domain), now);
+Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {
+  auto payload = txn_payload(domain, token, now);
+  if (!payload) return payload;
+  auto tokens = key.sign_together(kTxnTokenType, {&*payload, 1});
+  if (!tokens) return fail(std::move(tokens.error()));
+  return std::move(tokens->front());
+}
+
+TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,
+                                       SignedTrees* trees) {
+  auto token = verify(text, keys, expectations(domain, trees), now);
   if (!token) return std::unexpected(token.error());
   auto transaction = member_text(token->claims, "txn", kMaxText);
   auto scope = member_text(token->claims, "scope", kMaxToken);

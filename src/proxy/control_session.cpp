@@ -49,6 +49,7 @@ double ControlSession::random_fraction() const {
 
 void ControlSession::greet() {
   asked_ = false;
+  core_.signs_together = false;  // a controller of another build may say nothing of it
   json missing = json::array();
   for (const NotEnforced& each : core_.not_enforced)
     missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
@@ -56,6 +57,7 @@ void ControlSession::greet() {
               {"instance", core_.instance},
               {"role", std::string(to_string(role_))},
               {"build", build_id()},
+              {"token_trees", true},  // EndUsers verifies them
               {"not_enforced", missing}});
   if (core_.config) link_.send({{"type", "applied"}, {"hash", core_.config->hash()}});
   send_health();
@@ -88,6 +90,11 @@ void ControlSession::take(const std::string& type, const json& message) {
   if (type == "svid") return take_svid(message);
   if (type == "snapshot") return take_snapshot(message);
   if (type == "stats?") return send_stats();
+  if (type == "tokens") {
+    const auto trees = message.find("trees");
+    core_.signs_together = trees != message.end() && *trees == true;
+    return;
+  }
   if (type == "refused") {
     if (std::exchange(asked_, false)) core_.credentials.renewal_failed(random_fraction());
     core_.journal.note("the controller refused: " + text_of(message, "error"));

@@ -51,6 +51,7 @@ struct Core {
   const Draw draw;  // of the journal
   OpenRequests open_requests;
   EndUsers end_users;
+  bool signs_together = false;  // a gateway: every sidecar verifies tokens that were signed together
   Flights flights;
   ConfigPtr config;  // null until the first snapshot
 

@@ -23,6 +23,7 @@ void EndUsers::take(const Snapshot& snapshot) {
   if (snapshot.user_keys == text_) return;
   text_ = snapshot.user_keys;
   keys_.reset();
+  trees_ = jose::SignedTrees();
   if (text_.empty()) return;
   if (auto keys = jose::KeySet::parse(text_)) keys_ = std::move(*keys);
 }
@@ -37,7 +38,7 @@ jose::TokenResult<EndUserPtr> EndUsers::read(const http::Fields& fields, jose::T
 
 jose::TokenResult<EndUserPtr> EndUsers::verify(std::string_view text, jose::Time now) {
   if (auto known = verified_.find(text, keys_->revision(), now)) return known;
-  auto token = jose::verify_txn_token(text, *keys_, domain_, now);
+  auto token = jose::verify_txn_token(text, *keys_, domain_, now, &trees_);
   if (!token) return std::unexpected(std::move(token.error()));
   auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token));
   verified_.put(text, keys_->revision(), user);

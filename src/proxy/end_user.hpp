@@ -54,6 +54,7 @@ class EndUsers {
   std::optional<jose::KeySet> keys_;
   std::string text_;  // that keys_ was read of
   jose::TxnDomain domain_;
+  jose::SignedTrees trees_;
   jose::Cache<EndUser> verified_{1024};
 };
 

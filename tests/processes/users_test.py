@@ -96,9 +96,12 @@ def fields(seen, name):
     return [value for each, value in seen if each == name]
 
 
+def decoded(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
 def claims_of(token):
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return json.loads(decoded(token.split(".")[1]))
 
 
 def stored(path):
@@ -246,6 +249,46 @@ class Users(harness.Case):
         self.assertEqual(self.ask(app, "http://orders/x", "txn-token", headers=self.as_user("bob"))["status"], 403)
         until(lambda: any(line.get("user") == "ann" and line.get("callee") == "orders" for line in app.records("orders")), what="the record")
         until(lambda: any(line.get("user") == "bob" and line.get("type") == "denied" for line in app.records("web")), what="the denial")
+
+    def at_once(self, app, hand="txn-token", count=16):
+        """Asks `count` times over connections that are there already; gives each answer and the token that reached orders with it."""
+        target = "/ask?" + urllib.parse.urlencode({"url": "http://orders/x", "hand": hand})
+        credential = self.as_user()["Authorization"]
+        answers = []
+        with contextlib.ExitStack() as stack:
+            connections = [stack.enter_context(contextlib.closing(app.connection())) for _ in range(count)]
+            for connection in connections:
+                connection.connect()
+            for connection in connections:
+                connection.request("GET", target, headers={"Authorization": credential})
+            for connection in connections:
+                answers.append(json.loads(connection.getresponse().read()))
+        return [(answer["status"], fields(answer["body"]["headers"], "txn-token")[0] if answer["status"] == 200 else answer) for answer in answers]
+
+    def test_tokens_that_are_wanted_at_once_are_signed_at_once(self):
+        app = self.begin()
+
+        def in_trees():
+            answers = self.at_once(app)
+            self.assertEqual({status for status, _ in answers}, {200}, answers)
+            self.assertEqual({claims_of(token)["sub"] for _, token in answers}, {"ann"})
+            self.assertEqual(len({claims_of(token)["txn"] for _, token in answers}), len(answers))
+            return [token for _, token in answers if json.loads(decoded(token.split(".")[0]))["alg"] == "ES256-TREE"]
+
+        token = until(in_trees, what="two of them in one turn of the gateway's loop")[0]
+        header, payload, signature = token.split(".")
+        widened = encoded(json.dumps(claims_of(token) | {"tctx": {"tier": "platinum"}}).encode())
+        plain = encoded(json.dumps(json.loads(decoded(header)) | {"alg": "ES256"}).encode())
+        for forged in (f"{header}.{widened}.{signature}", f"{plain}.{payload}.{signature}", f"{header}.{payload}.{signature[:-43]}", f"{header}.{payload}."):
+            answer = self.ask(app, "http://open/x", say="Txn-Token:" + forged)
+            self.assertEqual(answer["status"], 403, forged)
+            self.assertIn("the user's token (txn-token) is refused", answer["body"]["message"])
+        self.assertEqual(self.ask(app, "http://open/x", say="Txn-Token:" + token)["status"], 200)
+        # A controller that returns has to hear of every sidecar first.
+        harness.kill(app.lock_holder("controller"))
+        in_trees()
+        until(lambda: app.status().get("settled"), what="the controller's return")
+        until(in_trees, what="trees again")
 
     def test_a_service_can_neither_forge_nor_widen(self):
         app = self.begin()
