@@ -1,6 +1,7 @@
 #include "base/fd.hpp"
 
 #include <array>
+#include <ctime>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -47,6 +48,12 @@ Result<> write_file_atomically(const std::string& path, std::string_view content
   if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = os_fail("rename to " + path);
   if (!written) ::unlink(temporary.c_str());
   return written;
+}
+
+std::int64_t file_time_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 
 Result<> make_directories(const std::string& path, unsigned mode) {

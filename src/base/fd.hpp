@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,10 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = 16U <
 
 // Replaces `path` at once (temporary file beside it, fsync, rename), with permission bits `mode`.
 Result<> write_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0600);
+
+// The clock by which file systems date what changes, in nanoseconds since the epoch. It is coarse: what was changed
+// just before may have the same time.
+std::int64_t file_time_ns();
 
 // Makes `path` and its missing parents, each with permission bits `mode`; an existing directory is left as it is.
 Result<> make_directories(const std::string& path, unsigned mode = 0700);

@@ -30,6 +30,15 @@ void add_outputs(const Record& record, std::set<std::string>& into) {
       if (!record.inputs.contains(path)) into.insert(path);
 }
 
+// What services are made of by now.
+void note(const Unit& unit, const Record& record, const Now& now, Builder::Outcome& outcome) {
+  for (const std::string& service : unit.services) {
+    outcome.sources[service] = fingerprint(record, now);
+    outcome.as_of_ns[service] = now.as_of_ns;
+  }
+  add_outputs(record, outcome.outputs);
+}
+
 int at_once() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 8); }
 
 }  // namespace
@@ -75,6 +84,7 @@ void Builder::remember(const Unit& unit, const Record& record) {
 
 Result<Now> Builder::look(const Unit& unit) {
   Now now;
+  now.as_of_ns = file_time_ns();
   auto files = files_.read(unit.scope);
   if (!files) return fail(std::move(files.error()));
   for (const auto& [path, hash] : *files) now.inputs.insert(path);
@@ -146,8 +156,7 @@ net::Task<Result<>> Builder::build_locked(const Unit& unit, Outcome& outcome) {
   const std::string reason = reason_to_build(known, unit.commands, *before, unit.scope.dir);
   if (reason.empty()) {
     show_.unchanged(unit);
-    for (const std::string& service : unit.services) outcome.sources[service] = fingerprint(*last, *before);
-    add_outputs(*last, outcome.outputs);
+    note(unit, *last, *before, outcome);
     co_return Result<>();
   }
   if (is_hopeless(unit, *before)) {
@@ -168,8 +177,7 @@ net::Task<Result<>> Builder::build_locked(const Unit& unit, Outcome& outcome) {
   if (!after) co_return fail(after.error());
   const Record record = learn(known, unit.commands, *before, *after);
   remember(unit, record);
-  for (const std::string& service : unit.services) outcome.sources[service] = fingerprint(record, *after);
-  add_outputs(record, outcome.outputs);
+  note(unit, record, *after, outcome);
   co_return Result<>();
 }
 

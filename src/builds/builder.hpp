@@ -37,9 +37,10 @@ class Builder {
     bool known = false;  // nothing has changed since it failed: it was not run again
   };
   struct Outcome {
-    std::map<std::string, std::string> sources;  // by service: the hash of what it is made of
-    std::vector<Failure> failures;               // none of these services has an entry above
-    std::set<std::string> outputs;               // files that builds write
+    std::map<std::string, std::string> sources;    // by service: the hash of what it is made of
+    std::map<std::string, std::int64_t> as_of_ns;  // likewise: as what lay there at that time was; file_time_ns()
+    std::vector<Failure> failures;                 // none of these services has an entry above
+    std::set<std::string> outputs;                 // files that builds write
   };
   Outcome build(const std::vector<Unit>& units);
   struct Plan {

@@ -33,6 +33,7 @@ struct Now {
   Files files;
   Files programs;
   std::set<std::string> inputs;  // paths of `files` that are in the build's scope
+  std::int64_t as_of_ns = 0;     // nobody had looked before that; file_time_ns()
 };
 
 // Why it has to run; "" where it has not. Paths are told as they count from `dir`.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/fd.hpp"
 #include "base/nearest.hpp"
 #include "base/utf8.hpp"
 #include "cli/commands.hpp"
@@ -124,6 +125,7 @@ bool Preparation::build(Prepared& prepared) {
   const auto outcome = builder_.build(units_);
   outputs_.insert(outcome.outputs.begin(), outcome.outputs.end());
   for (const auto& [service, hash] : outcome.sources) desired.sources[service] = hash;
+  prepared.as_of_ns = outcome.as_of_ns;
   for (const auto& failure : outcome.failures) {
     if (!failure.known) complain(fmt::format("the build of {} failed: {}", failure.unit, failure.problem));
     for (const std::string& service : failure.services) {
@@ -153,12 +155,14 @@ void Preparation::look_at_files(Prepared& prepared) {
       if (!again_) unwatched.push_back(service.name);
       continue;
     }
+    const std::int64_t as_of_ns = file_time_ns();
     auto files = files_of(*scope);
     if (!files) {
       complain(fmt::format("service '{}' is not watched: {}", service.name, files.error().message));
       continue;
     }
     scopes_[service.name] = *scope;
+    prepared.as_of_ns[service.name] = as_of_ns;
     const auto known = known_.find(service.name);
     if (known != known_.end() && known->second != *files) {
       reasons_[service.name] = builds::difference(known->second, *files, scope->dir);
@@ -185,7 +189,7 @@ bool Preparation::is_stale() {
 std::expected<Preparation::Prepared, int> Preparation::make() {
   auto opened = open();
   if (!opened) return std::unexpected(opened.error());
-  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .reasons = {}, .took = {}};
+  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .as_of_ns = {}, .reasons = {}, .took = {}};
   if (!build(prepared)) return std::unexpected(kFailed);
   if (watches_) look_at_files(prepared);
   if (const int code = unpack_images(prepared.opened); code != kDone) return std::unexpected(code);
@@ -198,7 +202,7 @@ std::expected<Preparation::Prepared, int> Preparation::make() {
 std::expected<Preparation::Prepared, int> Preparation::plan() {
   auto opened = open();
   if (!opened) return std::unexpected(opened.error());
-  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .reasons = {}, .took = {}};
+  Prepared prepared{.opened = std::move(*opened), .failed = {}, .seen = {}, .as_of_ns = {}, .reasons = {}, .took = {}};
   control::Desired& desired = prepared.opened.desired;
   const auto wanted = [&](const std::string& service) { return desired.selects(service); };
   const auto units = builds::units_of(prepared.opened.loaded.application, desired.directory, wanted);
@@ -216,6 +220,7 @@ nlohmann::json Preparation::request(const Prepared& prepared, const char* verb) 
   nlohmann::json request{{"verb", verb}, {"desired", nlohmann::json::parse(control::to_json(prepared.opened.desired))}};
   if (!names_.empty()) request["names"] = names_;
   if (!prepared.seen.empty()) request["seen"] = prepared.seen;
+  if (!prepared.as_of_ns.empty()) request["as_of_ns"] = prepared.as_of_ns;
   const auto& application = prepared.opened.loaded.application;
   if (const auto variables = control::variables_of(application, own_variable); !variables.empty())
     request["secrets"] = variables;

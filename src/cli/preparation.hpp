@@ -22,9 +22,10 @@ class Preparation {
 
   struct Prepared {
     Opened opened;
-    std::set<std::string> failed;                // under --watch: services whose build did
-    std::map<std::string, std::string> seen;     // see `apply` in control/api.cpp
-    std::map<std::string, std::string> reasons;  // by service: what of its files has changed since the last time
+    std::set<std::string> failed;                  // under --watch: services whose build did
+    std::map<std::string, std::string> seen;       // see `apply` in control/api.cpp
+    std::map<std::string, std::int64_t> as_of_ns;  // likewise
+    std::map<std::string, std::string> reasons;    // by service: what of its files has changed since the last time
     std::map<std::string, std::chrono::milliseconds> took;  // by service: its build
   };
   // Says what is wrong, and gives the exit code. After the first time a build that fails concerns its services alone.

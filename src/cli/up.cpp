@@ -144,8 +144,9 @@ int rollback(const Context& context, const std::string& service, int to) {
   const auto reply = control::ask(*places, {{"verb", "rollback"}, {"service", service}, {"to", to}});
   if (!reply) return complain(reply.error());
   say(fmt::format("{} becomes what it was in revision {}", tinted(service, Tone::bold), reply->value("to", 0)));
-  if (const std::string lost = reply->value("lost_files", ""); !lost.empty())
-    say(fmt::format("  but its program's files are those that lie there now: {}", lost));
+  if (const std::string lost = reply->value("lost_files", ""); !lost.empty() || reply->value("other_files", false))
+    say(fmt::format("  but its program's files are those that lie there now: {}",
+                    lost.empty() ? "this controller keeps none" : lost));
   Progress progress(since);
   const auto watched = control::watch(*places, [&](const json& status) { return progress.hear(status); });
   if (!watched) return complain(watched.error());

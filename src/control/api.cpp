@@ -5,7 +5,9 @@
 //                                difference.hpp. "secrets" are the variables that its secrets come from, as far as they
 //                                are set where `up` runs; those that are not stay what they were.
 //                                "names" are the services that were named, "seen" says of running services what they
-//                                are made of: it replaces those of which something else is known. These may be absent
+//                                are made of: it replaces those of which something else is known. "as_of_ns" says of
+//                                services whose files were looked at when that began: a copy has no later edit. These
+//                                may be absent
 //   plan     {desired, seen, secrets}  only tells. "secrets" counts of an admin alone: for others the answer would say
 //                                whether a guess is right
 //   status                       see status()
@@ -22,6 +24,7 @@
 
 #include <unistd.h>
 
+#include "base/fd.hpp"
 #include "compartments/command_check.hpp"
 #include "control/controller.hpp"
 #include "control/edge_certificate.hpp"
@@ -82,10 +85,15 @@ std::string Controller::why_not_there(const std::string& service) const {
 
 // What nobody has looked at this time is as it was. What runs without anybody knowing of which files is taken to run
 // from those that are there. Gives the services that somebody has looked at.
-std::set<std::string> Controller::take_sources(Desired& desired, const json& request) const {
+std::map<std::string, std::int64_t> Controller::take_sources(Desired& desired, const json& request) const {
   const bool up = loaded_ && !fleet_.going_down();
-  std::set<std::string> looked_at;
-  for (const auto& [service, hash] : desired.sources) looked_at.insert(service);
+  const json said = request.value("as_of_ns", json::object());
+  std::map<std::string, std::int64_t> looked_at;
+  const auto look = [&](const std::string& service) {
+    const std::int64_t now = file_time_ns();
+    looked_at[service] = std::min(said.value(service, now), now);
+  };
+  for (const auto& [service, hash] : desired.sources) look(service);
   for (const auto& [service, hash] : desired_.sources) desired.sources.try_emplace(service, hash);
   const auto seen = request.find("seen");
   if (seen == request.end()) return looked_at;
@@ -93,7 +101,7 @@ std::set<std::string> Controller::take_sources(Desired& desired, const json& req
     const bool unknown = up && fleet_.goals().contains(service) && !desired_.sources.contains(service);
     if (unknown) continue;
     desired.sources[service] = hash;
-    looked_at.insert(service);
+    look(service);
   }
   return looked_at;
 }
@@ -102,7 +110,7 @@ json Controller::apply(const json& request, const std::string& who) {
   auto desired = desired_from_json(request.at("desired").dump());
   if (!desired) return failure(desired.error().message);
   for (const auto& [service, count] : desired_.scale) desired->scale.try_emplace(service, count);
-  std::set<std::string> looked_at = take_sources(*desired, request);
+  std::map<std::string, std::int64_t> looked_at = take_sources(*desired, request);
   desired->pinned.clear();  // what went back is tried again
   desired->held.clear();
   desired->numbers = fleet_.going_down() ? std::map<std::string, std::uint32_t>() : desired_.numbers;

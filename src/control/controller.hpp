@@ -174,7 +174,7 @@ class Controller {
   nlohmann::json answer(const nlohmann::json& request, const std::string& who);
   nlohmann::json apply(const nlohmann::json& request, const std::string& who);
   std::string why_not_there(const std::string& service) const;
-  std::set<std::string> take_sources(Desired& desired, const nlohmann::json& request) const;
+  std::map<std::string, std::int64_t> take_sources(Desired& desired, const nlohmann::json& request) const;
   nlohmann::json scale(const nlohmann::json& request, const std::string& who);
   nlohmann::json identity(const nlohmann::json& request) const;
   nlohmann::json status() const;
@@ -214,7 +214,7 @@ class Controller {
   struct Origin {  // of a change, for the history
     std::string who;
     std::string why;
-    std::set<std::string> looked_at{};  // services whose files are known to be those of now
+    std::map<std::string, std::int64_t> looked_at{};  // services whose files are known, as they were at file_time_ns()
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
   // `left`: of the controller before this one, where this is the first that is wanted here.

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -20,6 +21,7 @@
 #include <xxhash.h>
 
 #include "base/fd.hpp"
+#include "base/utf8.hpp"
 
 namespace bulkhead::control {
 
@@ -31,6 +33,7 @@ constexpr std::size_t kPiece = 256U << 10U;
 constexpr std::uint64_t kLookAtDisk = 16ULL << 20U;  // bytes copied between two looks at how much is free
 constexpr std::uint64_t kStaysFree = 1ULL << 30U;    // or a tenth of the disk, if that is less
 constexpr unsigned kPermissions = 0777;
+constexpr auto kDeepest = 256;
 constexpr std::size_t kLongestList = 256U << 20U;
 constexpr std::string_view kSuffix = ".list";
 
@@ -46,7 +49,7 @@ std::optional<std::uint64_t> number_of(std::string_view text, int base) {
 struct Entry {
   char kind = 'f';               // file, link or directory
   std::uint64_t first = 0;       // of a file its object; of others the owner
-  std::uint64_t second = 0;      // the group, and of a directory << 32 the permission bits
+  std::uint64_t second = 0;      // of a file its length; else the group, and of a directory << 32 the permission bits
   std::string_view path, leads;  // "" or "/lib/x"; of a link where it leads
 };
 
@@ -117,11 +120,11 @@ Result<> copy_content(const Fd& from, const Fd& to, const std::string& name, con
   }
 }
 
-bool holds_the_same(const Fd& left, const Fd& right, off_t size) {
+bool holds_the_same(const Fd& left, const Fd& right, off_t size, const std::atomic<bool>& stopped) {
   std::vector<char> one(kPiece), other(kPiece);
   for (off_t at = 0; at < size;) {
     const ssize_t got = ::pread(left.get(), one.data(), one.size(), at);
-    if (got <= 0 || ::pread(right.get(), other.data(), static_cast<std::size_t>(got), at) != got ||
+    if (stopped || got <= 0 || ::pread(right.get(), other.data(), static_cast<std::size_t>(got), at) != got ||
         std::memcmp(one.data(), other.data(), static_cast<std::size_t>(got)) != 0)
       return false;
     at += got;
@@ -138,12 +141,11 @@ class FileTaker {
       : store_(store),
         wanted_(wanted),
         stopped_(stopped),
-        as_of_ns_(nanoseconds(wanted.as_of)),
         known_(store.known_[wanted.id.substr(0, FileStore::kPrefix)]) {
     if (known_.empty()) before_ = store_.newest_like(wanted.id.substr(0, FileStore::kPrefix));
   }
 
-  Result<> directory(const std::string& below);
+  Result<> root();
   const std::string& list() const { return list_; }
   // From now on these are known.
   void keep() { known_ = std::move(files_); }
@@ -153,6 +155,8 @@ class FileTaker {
   }
 
  private:
+  Result<> directory(const Fd& from, const std::string& below, struct stat info);
+  void add_directory(const std::string& below, const struct stat& info);
   Result<> entry(int parent, const char* name, const std::string& below);
   Result<> file(int parent, const char* name, const std::string& below, const struct stat& info);
   Result<> link(int parent, const char* name, const std::string& below, const struct stat& info);
@@ -164,11 +168,11 @@ class FileTaker {
     return std::ranges::find(wanted_.apart, source(below)) != wanted_.apart.end() || below.ends_with("/.git");
   }
   std::string source(const std::string& below) const { return wanted_.from + below; }
+  std::string name_of(const std::string& below) const { return printable(source(below)); }
 
   FileStore& store_;
   const Wanted& wanted_;
   const std::atomic<bool>& stopped_;
-  const std::int64_t as_of_ns_;
   FileStore::KnownFiles& known_;
   std::map<std::string, std::uint64_t> before_;  // where nothing is known: what an earlier process has taken
   FileStore::KnownFiles files_;
@@ -179,8 +183,8 @@ class FileTaker {
 
 // A file that is replaced has a new inode, whose ctime is when it was put there.
 Result<> FileTaker::unchanged(const struct stat& info, const std::string& below) const {
-  if (nanoseconds(info.st_ctim) <= as_of_ns_) return {};
-  return fail(Cause::conflict, "{} changed while it was copied", source(below));
+  if (nanoseconds(info.st_ctim) <= wanted_.as_of_ns) return {};
+  return fail(Cause::conflict, "{} has changed since", name_of(below));
 }
 
 Result<> FileTaker::check_room(std::uint64_t more) {
@@ -194,38 +198,57 @@ Result<> FileTaker::check_room(std::uint64_t more) {
   return fail(Cause::exhausted, "only {} MiB are free on the disk of {}", free >> 20U, store_.directory_);
 }
 
-Result<> FileTaker::directory(const std::string& below) {
-  const Fd from(::open(source(below).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | (below.empty() ? 0 : O_NOFOLLOW)));
-  struct stat info{};
-  if (!from || ::fstat(from.get(), &info) != 0) return os_fail("open " + source(below));
-  append(list_, {'d', info.st_uid, (std::uint64_t{info.st_mode & kPermissions} << 32U) | info.st_gid, below, ""});
-  if (is_apart(below)) return {};
+Result<> FileTaker::root() {
+  const Fd from(::open(wanted_.from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat info{}, still{};
+  if (!from || ::fstat(from.get(), &info) != 0) return os_fail("open " + name_of(""));
+  if (is_apart("")) return fail(Cause::conflict, "services write into {}", name_of(""));
+  if (auto taken = directory(from, "", info); !taken) return taken;
+  // A link above it may lead elsewhere by now.
+  if (::stat(wanted_.from.c_str(), &still) != 0 || still.st_ino != info.st_ino || still.st_dev != info.st_dev)
+    return fail(Cause::conflict, "{} is another directory since", name_of(""));
+  return {};
+}
+
+Result<> FileTaker::directory(const Fd& from, const std::string& below, struct stat info) {
+  add_directory(below, info);
   const std::unique_ptr<DIR, decltype(&::closedir)> listing(::fdopendir(::dup(from.get())), &::closedir);
-  if (!listing) return os_fail("read " + source(below));
+  if (!listing) return os_fail("read " + name_of(below));
   while (const dirent* each = ::readdir(listing.get())) {
     const std::string_view name = each->d_name;
     if (name == "." || name == "..") continue;
     if (auto taken = entry(from.get(), each->d_name, below + "/" + each->d_name); !taken) return taken;
   }
-  if (::fstat(from.get(), &info) != 0) return os_fail("look at " + source(below));
+  if (::fstat(from.get(), &info) != 0) return os_fail("look at " + name_of(below));
   return unchanged(info, below);
+}
+
+void FileTaker::add_directory(const std::string& below, const struct stat& info) {
+  append(list_, {'d', info.st_uid, (std::uint64_t{info.st_mode & kPermissions} << 32U) | info.st_gid, below, ""});
 }
 
 Result<> FileTaker::entry(int parent, const char* name, const std::string& below) {
   if (stopped_) return fail(Cause::closed, "it was stopped");
   struct stat info{};
-  if (::fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return os_fail("look at " + source(below));
-  if (S_ISDIR(info.st_mode)) return directory(below);
+  if (::fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return os_fail("look at " + name_of(below));
+  if (S_ISDIR(info.st_mode)) {
+    if (is_apart(below)) return add_directory(below, info), Result<>();
+    if (std::ranges::count(below, '/') > kDeepest)
+      return fail(Cause::exhausted, "{} is more than {} directories deep", name_of(""), kDeepest);
+    const Fd from(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!from) return os_fail("open " + name_of(below));
+    return directory(from, below, info);
+  }
   if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return {};
   if (++count_ > wanted_.most_files)
-    return fail(Cause::exhausted, "{} holds more than {} files", wanted_.from, wanted_.most_files);
+    return fail(Cause::exhausted, "{} holds more than {} files", name_of(""), wanted_.most_files);
   return S_ISLNK(info.st_mode) ? link(parent, name, below, info) : file(parent, name, below, info);
 }
 
 Result<> FileTaker::link(int parent, const char* name, const std::string& below, const struct stat& info) {
   std::array<char, 4096> leads{};  // PATH_MAX
   const ssize_t size = ::readlinkat(parent, name, leads.data(), leads.size());
-  if (size < 0) return os_fail("read " + source(below));
+  if (size < 0) return os_fail("read " + name_of(below));
   append(list_, {'l', info.st_uid, info.st_gid, below, {leads.data(), static_cast<std::size_t>(size)}});
   return unchanged(info, below);
 }
@@ -237,22 +260,22 @@ Result<> FileTaker::file(int parent, const char* name, const std::string& below,
   }
   bytes_ += static_cast<std::uint64_t>(seen.st_size);
   if (bytes_ > wanted_.most_bytes)
-    return fail(Cause::exhausted, "{} holds more than {} MiB", wanted_.from, wanted_.most_bytes >> 20U);
+    return fail(Cause::exhausted, "{} holds more than {} MiB", name_of(""), wanted_.most_bytes >> 20U);
   const std::uint64_t key = XXH3_64bits_withSeed(below.data(), below.size(), seen.st_dev);
   const auto known = known_.find(key);
   if (known != known_.end() && known->second.inode == seen.st_ino &&
       known->second.changed_ns == nanoseconds(seen.st_ctim)) {
-    append(list_, {'f', known->second.object, 0, below, ""});
+    append(list_, {'f', known->second.object, static_cast<std::uint64_t>(seen.st_size), below, ""});
     files_.emplace(key, known->second);
     return {};
   }
   const Fd from(::openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info{};
-  if (!from || ::fstat(from.get(), &info) != 0) return os_fail("open " + source(below));
+  if (!from || ::fstat(from.get(), &info) != 0) return os_fail("open " + name_of(below));
   const auto object = object_of(from, below, info);
   if (!object) return fail(object.error());
-  if (::fstat(from.get(), &info) != 0) return os_fail("look at " + source(below));
-  append(list_, {'f', *object, 0, below, ""});
+  if (::fstat(from.get(), &info) != 0) return os_fail("look at " + name_of(below));
+  append(list_, {'f', *object, static_cast<std::uint64_t>(info.st_size), below, ""});
   files_.emplace(key, FileStore::Known{info.st_ino, nanoseconds(info.st_ctim), *object});
   return unchanged(info, below);
 }
@@ -266,7 +289,7 @@ Result<std::uint64_t> FileTaker::object_of(const Fd& from, const std::string& be
   const Fd to(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!to) return os_fail("make " + path);
   made_.push_back(number);
-  if (auto copied = copy_content(from, to, source(below), stopped_); !copied) return fail(std::move(copied.error()));
+  if (auto copied = copy_content(from, to, name_of(below), stopped_); !copied) return fail(std::move(copied.error()));
   const std::timespec times[2] = {info.st_mtim, info.st_mtim};
   if ((::geteuid() == 0 && ::fchown(to.get(), info.st_uid, info.st_gid) != 0) ||
       ::fchmod(to.get(), info.st_mode & kPermissions) != 0 || ::futimens(to.get(), times) != 0)
@@ -281,7 +304,7 @@ bool FileTaker::is_object(const Fd& from, const struct stat& info, std::uint64_t
   return before && ::fstat(before.get(), &then) == 0 && then.st_size == info.st_size &&
          (then.st_mode & kPermissions) == (info.st_mode & kPermissions) &&
          (!root || (then.st_uid == info.st_uid && then.st_gid == info.st_gid)) &&
-         nanoseconds(then.st_mtim) == nanoseconds(info.st_mtim) && holds_the_same(from, before, info.st_size);
+         nanoseconds(then.st_mtim) == nanoseconds(info.st_mtim) && holds_the_same(from, before, info.st_size, stopped_);
 }
 
 std::string FileStore::object(std::uint64_t number) const { return fmt::format("{}/objects/{:x}", directory_, number); }
@@ -292,10 +315,12 @@ bool FileStore::has(const std::string& id) const {
 }
 
 Result<> FileStore::open() {
-  if (auto made = make_directories(directory_ + "/objects", 0700); !made) return made;
-  if (next_ != 0) return {};
-  next_ = 1;
   std::error_code error;
+  const bool there = fs::is_directory(directory_ + "/objects", error);
+  if (auto made = make_directories(directory_ + "/objects", 0700); !made) return made;
+  if (next_ != 0 && there) return {};
+  next_ = std::max<std::uint64_t>(next_, 1);
+  known_.clear();
   for (const auto& entry : fs::directory_iterator(directory_ + "/objects", error))
     if (const auto number = number_of(entry.path().filename().string(), 16)) next_ = std::max(next_, *number + 1);
   return {};
@@ -328,7 +353,7 @@ std::map<std::string, std::uint64_t> FileStore::newest_like(const std::string& p
 Result<> FileStore::take(const Wanted& wanted, const std::atomic<bool>& stopped) {
   if (auto opened = open(); !opened) return opened;
   FileTaker taker(*this, wanted, stopped);
-  auto taken = taker.directory("");
+  auto taken = taker.root();
   if (taken) taken = write_list(list(wanted.id), taker.list());
   if (taken)
     taker.keep();
@@ -347,20 +372,25 @@ Result<std::string> FileStore::lay_out(const std::string& id) const {
   fs::remove_all(unfinished, error);
   if (auto made = make_directories(directory_ + "/trees", 0700); !made) return fail(std::move(made.error()));
   const auto lay = [&](const Entry& entry) -> Result<> {
-    const std::string at = unfinished + std::string(entry.path);
-    if (entry.kind == 'f' && entry.first != 0)
-      return ::link(object(entry.first).c_str(), at.c_str()) == 0 ? Result<>() : os_fail("lay out " + at);
+    const std::string at = unfinished + std::string(entry.path), name = printable(entry.path);
+    struct stat info{};
+    if (entry.kind == 'f' && entry.first != 0) {
+      if (::link(object(entry.first).c_str(), at.c_str()) != 0 || ::lstat(at.c_str(), &info) != 0)
+        return os_fail("lay out " + name);
+      if (static_cast<std::uint64_t>(info.st_size) == entry.second) return {};
+      return fail(Cause::invalid, "{} was cut from {} to {} octets", name, entry.second, info.st_size);
+    }
     if (entry.kind == 'f') {
       const Fd empty(::open(at.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-      return empty ? Result<>() : os_fail("lay out " + at);
+      return empty ? Result<>() : os_fail("lay out " + name);
     }
     if (entry.kind == 'l') {
-      if (::symlink(std::string(entry.leads).c_str(), at.c_str()) != 0) return os_fail("lay out " + at);
+      if (::symlink(std::string(entry.leads).c_str(), at.c_str()) != 0) return os_fail("lay out " + name);
       return give(at, entry.first, entry.second);
     }
     // Whatever the original lets its owner do: files are put into it, and it has to be removed again.
     if (::mkdir(at.c_str(), 0700) != 0 || ::chmod(at.c_str(), static_cast<mode_t>(entry.second >> 32U) | 0700U) != 0)
-      return os_fail("lay out " + at);
+      return os_fail("lay out " + name);
     return give(at, entry.first, entry.second & 0xffffffffU);
   };
   if (auto laid = each_entry(*text, lay); !laid) return fail(within("the files of then", std::move(laid.error())));
@@ -380,12 +410,11 @@ void FileStore::keep_only(const std::set<std::string>& ids, const std::atomic<bo
       continue;
     }
     const auto text = read_file(entry.path().string(), kLongestList);
-    if (!text) return;
-    const auto read = each_entry(*text, [&](const Entry& each) -> Result<> {
+    const auto read = each_entry(text ? *text : "?", [&](const Entry& each) -> Result<> {
       if (each.kind == 'f') needed.insert(each.first);
       return {};
     });
-    if (!read) return;
+    if (!read) others.push_back(entry.path());  // nothing can be laid out by it
   }
   for (const auto& entry : fs::directory_iterator(directory_ + "/trees", error))
     if (!ids.contains(entry.path().stem().string())) others.push_back(entry.path());  // one that is being laid out, too
@@ -399,10 +428,11 @@ void FileStore::keep_only(const std::set<std::string>& ids, const std::atomic<bo
     if (!stopped) fs::remove_all(each, error);
 }
 
-std::timespec file_time_now() {
-  std::timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return now;
+std::string printable(std::string_view name) {
+  std::string text = valid_utf8(name);
+  std::ranges::replace_if(
+      text, [](char octet) { return static_cast<unsigned char>(octet) < 0x20 || octet == 0x7f; }, '?');
+  return text;
 }
 
 }  // namespace bulkhead::control

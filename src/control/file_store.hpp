@@ -10,7 +10,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <ctime>
 #include <map>
 #include <set>
 #include <string>
@@ -25,7 +24,7 @@ namespace bulkhead::control {
 struct Wanted {
   std::string id;
   std::string from;                  // absolute
-  std::timespec as_of{};             // of the coarse real-time clock, as file times are
+  std::int64_t as_of_ns = 0;         // of file_time_ns()
   std::vector<std::string> apart{};  // absolute; of these only that they are there is kept
   std::uint64_t most_files = 100'000;
   std::uint64_t most_bytes = 1ULL << 30U;
@@ -39,14 +38,16 @@ class FileStore {
 
   // Of any thread. Whether there is a directory of this id.
   bool has(const std::string& id) const;
-  // Of one thread. Where it is, laid out; that takes some 10 µs for each file the first time.
+  // Of one thread. Where it is, laid out; that takes some 10 µs for each file the first time. Cause::invalid where what
+  // is stored is not whole.
   Result<std::string> lay_out(const std::string& id) const;
 
   // What follows is of one thread; it may be another one.
   //
   // Regular files, symbolic links and directories; the contents of a .git are left out. Owners are kept where this
-  // process is root. Where it fails there is none of this id. Cause::conflict: something was changed after `as_of`.
-  // Cause::exhausted: too much, or too little would stay free. Cause::closed: `stopped` became true.
+  // process is root. Where it fails there is none of this id. Cause::conflict: something was changed after `as_of_ns`,
+  // or services write into all of it. Cause::exhausted: too much, or too little would stay free. Cause::closed:
+  // `stopped` became true.
   Result<> take(const Wanted& wanted, const std::atomic<bool>& stopped);
   // Removes all others, and objects that nothing needs.
   void keep_only(const std::set<std::string>& ids, const std::atomic<bool>& stopped);
@@ -72,6 +73,7 @@ class FileStore {
   std::map<std::string, KnownFiles> known_;  // by prefix: of the last one that was taken
 };
 
-std::timespec file_time_now();
+// A name as it may stand in one line of a log: octets that are no text, and control characters, as "?".
+std::string printable(std::string_view name);
 
 }  // namespace bulkhead::control

@@ -41,9 +41,9 @@ class FileStoreTest : public testing::Test {
   // As of a moment that is later than everything that was written, and earlier than everything that will be.
   Wanted wanted(const std::string& id) const {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    const std::timespec time = file_time_now();
+    const std::int64_t time = file_time_ns();
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return {.id = "01234567-" + id, .from = from_, .as_of = time};
+    return {.id = "01234567-" + id, .from = from_, .as_of_ns = time};
   }
   Result<> take(const std::string& id) { return store_->take(wanted(id), going_); }
   // Where it is laid out; "" where there is none.
@@ -177,6 +177,36 @@ TEST_F(FileStoreTest, WhatIsNoProgramIsThereAndEmpty) {
   EXPECT_EQ(read("one", "app"), "one");
 }
 
+TEST_F(FileStoreTest, WhatServicesWriteWholeIsNoProgram) {
+  Wanted apart = wanted("one");
+  apart.apart = {from_};
+  EXPECT_EQ(store_->take(apart, going_).error().message, "services write into " + from_);
+}
+
+TEST_F(FileStoreTest, ALinkToItIsFollowed) {
+  fs::rename(from_, directory_ + "/41");
+  fs::create_directory_symlink("41", from_);
+  const Wanted late = wanted("one");
+  ASSERT_TRUE(store_->take(late, going_));
+  EXPECT_EQ(read("one", "app"), "one");
+}
+
+TEST_F(FileStoreTest, WhenEverythingIsTakenAwayItBeginsAgain) {
+  ASSERT_TRUE(take("one"));
+  fs::remove_all(directory_ + "/store");
+  ASSERT_TRUE(take("two"));
+  EXPECT_EQ(read("two", "app"), "one");
+  EXPECT_EQ(objects(), 3U);
+}
+
+TEST_F(FileStoreTest, NamesOfAnyKind) {
+  write("line\nend", "1");
+  write("\xff", "2");
+  ASSERT_TRUE(take("one"));
+  EXPECT_EQ(read("one", "line\nend") + read("one", "\xff"), "12");
+  EXPECT_EQ(printable("a\nb\xff\x7f"), "a?b\xEF\xBF\xBD?");
+}
+
 TEST_F(FileStoreTest, HasBoundsAndCanBeStopped) {
   Wanted bounded = wanted("one");
   bounded.most_bytes = 100'000;
@@ -221,8 +251,14 @@ TEST_F(FileStoreTest, AListThatIsBrokenIsSaid) {
     ASSERT_TRUE(write_file_atomically(list, text));
     EXPECT_EQ(copy("one").substr(0, problem.size()), problem);
   }
+  ASSERT_TRUE(write_file_atomically(list, whole));
+  fs::resize_file(directory_ + "/store/objects/1", 1);
+  EXPECT_EQ(copy("one").substr(0, 20), "the files of then: /");
+  EXPECT_NE(copy("one").find(" was cut from "), std::string::npos);
+  ASSERT_TRUE(write_file_atomically(list, "nonsense"));
   store_->keep_only({"01234567-one"}, going_);
-  EXPECT_EQ(objects(), 3U) << "what can't be read may need them";
+  EXPECT_EQ(copy("one"), "");
+  EXPECT_EQ(objects(), 0U);
 }
 
 }  // namespace

@@ -158,7 +158,8 @@ Result<> History::save(const std::vector<std::string>& in_use) {
     json& list = services[service] = json::array();
     for (const Revision& each : all) list.push_back(revision_json(each));
   }
-  std::string text = json{{"services", services}}.dump();
+  // Reasons may name a file.
+  std::string text = json{{"services", services}}.dump(-1, ' ', false, json::error_handler_t::replace);
   changed_ = text != saved_;
   if (!changed_) return {};
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return os_fail("make " + directory_);

@@ -25,16 +25,17 @@ std::string KeptFiles::problem(const std::string& id) const {
   return known == problems_.end() ? "" : known->second;
 }
 
-void KeptFiles::keep(const std::string& id, const std::string& from, std::vector<std::string> apart) {
-  if (id.empty() || has(id) || !begun_.insert(id).second) return;
-  gate_.spawn(copy({.id = id, .from = from, .as_of = file_time_now(), .apart = std::move(apart)}));
+void KeptFiles::keep(Wanted wanted) {
+  if (wanted.id.empty() || !begun_.insert(wanted.id).second) return;
+  gate_.spawn(copy(std::move(wanted)));
 }
 
 net::Task<> KeptFiles::copy(Wanted wanted) {
   const std::string id = wanted.id, from = wanted.from;
   const auto taken = co_await worker_.ask([this, wanted = std::move(wanted)] {
     ::setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread
-    return writing_.take(wanted, ending_);
+    // Asked here, behind every removal that was wanted before.
+    return writing_.has(wanted.id) ? Result<>() : writing_.take(wanted, ending_);
   });
   begun_.erase(id);
   problems_.erase(id);
@@ -52,11 +53,15 @@ void KeptFiles::keep_only(std::set<std::string> ids) {
 }
 
 net::Task<> KeptFiles::remove_others() {
-  const auto done = co_await worker_.ask([this, wanted = wanted_] {
-    writing_.keep_only(wanted, ending_);
-    return true;
-  });
-  static_cast<void>(done);
+  std::set<std::string> done;
+  do {
+    done = wanted_;
+    const auto removed = co_await worker_.ask([this, done] {
+      writing_.keep_only(done, ending_);
+      return true;
+    });
+    static_cast<void>(removed);  // too many wait: the next time
+  } while (done != wanted_);
   removing_ = false;
 }
 

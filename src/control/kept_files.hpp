@@ -1,8 +1,8 @@
 #pragma once
 
 // The files that the revisions of services ran from, so that a service that goes back starts with those of then. Loop's
-// thread; a thread of its own does what takes long. What is kept is not forced to the disk: after a power cut a copy of
-// the last half minute may be broken, and then nothing starts from it.
+// thread; a thread of its own does what takes long. What is kept is not forced to the disk: after a power cut files of
+// the last half minute may be too short, and then nothing starts from them.
 
 #include <atomic>
 #include <map>
@@ -31,9 +31,8 @@ class KeptFiles {
   // or it runs from an image.
   static std::string id_of(const manifest::Service& service, const std::string& directory);
 
-  // Begins to copy what the service runs from now, unless that is there. `apart` is what no program is made of:
-  // absolute paths of what the platform keeps and of what services write.
-  void keep(const std::string& id, const std::string& from, std::vector<std::string> apart);
+  // Begins to copy what a service runs from now, unless that is there. Nothing without an id.
+  void keep(Wanted wanted);
   bool has(const std::string& id) const { return reading_.has(id); }
   // The directory with those of an id that it has.
   Result<std::string> lay_out(const std::string& id) const { return reading_.lay_out(id); }

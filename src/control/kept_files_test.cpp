@@ -32,7 +32,7 @@ class KeptFilesTest : public testing::Test {
   }
   std::string keep(KeptFiles& kept) {
     std::string id = KeptFiles::id_of(service_, directory_);
-    kept.keep(id, directory_ + "/web", {});
+    kept.keep({.id = id, .from = directory_ + "/web", .as_of_ns = file_time_ns()});
     return id;
   }
   void wait(const std::function<bool()>& done) {
@@ -97,7 +97,7 @@ TEST_F(KeptFilesTest, WhereNobodyLookedThereIsNothingToKeep) {
   service_.sources = "";
   EXPECT_EQ(KeptFiles::id_of(service_, directory_), "");
   KeptFiles kept(loop_, directory_ + "/programs");
-  kept.keep("", directory_ + "/web", {});
+  kept.keep({.id = "", .from = directory_ + "/web"});
   EXPECT_FALSE(kept.has(""));
 }
 

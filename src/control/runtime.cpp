@@ -92,7 +92,7 @@ std::string to_json(const Left& left) {
   json list = json::array();
   for (const Record& record : left.records) list.push_back(record_json(record));
   return json{{"desired", left.desired}, {"revisions", left.revisions}, {"secrets", left.secrets}, {"instances", list}}
-      .dump();
+      .dump(-1, ' ', false, json::error_handler_t::replace);  // reasons may name a file
 }
 
 Result<Left> left_from_json(std::string_view text) {

@@ -186,20 +186,29 @@ void Controller::save_history() {
 // A service that goes back has the files of then; one that does not, and of which somebody has looked at those of now,
 // gets a copy of them for later.
 void Controller::keep_files(const manifest::Service& service, Revision& revision, const Origin& origin) {
+  if (const auto pinned = desired_.pinned.find(service.name); pinned != desired_.pinned.end()) {
+    for (const Revision& each : history_->of(service.name))
+      if (each.desired == pinned->second && !each.files.empty()) revision.files = each.files;
+    return;
+  }
   revision.files = KeptFiles::id_of(service, desired_.directory);
-  if (desired_.pinned.contains(service.name) || !origin.looked_at.contains(service.name)) return;
+  const auto looked = origin.looked_at.find(service.name);
+  if (looked == origin.looked_at.end()) return;
   std::vector<std::string> apart{state_base(), run_base(), cache_base(), launcher_.places.state, launcher_.places.run};
   for (const manifest::Service& each : loaded_->application.services)
     for (const manifest::Mount& mount : each.mounts)
       if (!mount.read_only) apart.push_back(absolute_path(desired_.directory, mount.host));
-  kept_files_.keep(revision.files, absolute_path(desired_.directory, service.dir), std::move(apart));
+  kept_files_.keep({.id = revision.files,
+                    .from = absolute_path(desired_.directory, service.dir),
+                    .as_of_ns = looked->second,
+                    .apart = std::move(apart)});
 }
 
 // What went back starts from the files that it had; else from those that lie there now.
 Result<> Controller::start_as_it_was(const manifest::Service& service, compartments::Compartment& compartment) const {
-  const std::string id = KeptFiles::id_of(service, desired_.directory);
-  if (!desired_.pinned.contains(service.name) || !kept_files_.has(id)) return {};
-  auto laid = kept_files_.lay_out(id);
+  const Revision* current = history_->current(service.name);
+  if (!desired_.pinned.contains(service.name) || current == nullptr || !kept_files_.has(current->files)) return {};
+  auto laid = kept_files_.lay_out(current->files);
   if (!laid) return fail(std::move(laid.error()));
   compartment.directory = std::move(*laid);
   return {};
@@ -288,7 +297,11 @@ json Controller::roll_back(const json& request, const std::string& who) {
       !taken)
     return failure(taken.error().message);
   reconcile_soon();
-  return {{"ok", true}, {"to", target}, {"number", history_->current(service)->number}, {"lost_files", lost}};
+  return {{"ok", true},
+          {"to", target},
+          {"number", history_->current(service)->number},
+          {"other_files", !lost.empty()},
+          {"lost_files", lost}};
 }
 
 // A new revision failed: the service becomes what it was before, and everything else stays.

@@ -1,6 +1,20 @@
 #include "net/worker.hpp"
 
+#include <pthread.h>
+#include <signal.h>
+
 namespace bulkhead::net {
+
+// A thread has the mask of the one that starts it. Signals may be received by a descriptor (Signals) that is not opened
+// yet: a thread that lets them through would have the kernel end the process.
+Worker::Worker(Loop& loop) : loop_(loop) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([this] { work(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
 
 Worker::~Worker() {
   {

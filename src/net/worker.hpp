@@ -17,7 +17,7 @@ namespace bulkhead::net {
 
 class Worker {
  public:
-  explicit Worker(Loop& loop) : loop_(loop), thread_([this] { work(); }) {}
+  explicit Worker(Loop& loop);
   ~Worker();  // after the question that is being answered; those that wait are dropped
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -31,10 +31,10 @@ class Worker {
       Event done;
     };
     const auto state = std::make_shared<State>(loop_);
-    // The loop's thread alone touches the event, and drops the last pointer to it.
-    const bool taken = push([this, raw = state.get(), answer = std::move(answer)]() mutable {
-      raw->value.emplace(answer());
-      loop_.post([raw] { raw->done.set(); });
+    // The loop's thread alone touches the event, and drops the last pointer to it, whether somebody still waits or not.
+    const bool taken = push([this, done = state, answer = std::move(answer)]() mutable {
+      done->value.emplace(answer());
+      loop_.post([done = std::move(done)] { done->done.set(); });
     });
     if (!taken) co_return std::nullopt;
     const auto waited = co_await state->done.wait(Deadline::never());
@@ -52,7 +52,7 @@ class Worker {
   std::condition_variable wake_;
   std::deque<std::move_only_function<void()>> jobs_;
   bool ending_ = false;
-  std::thread thread_;
+  std::thread thread_;  // signals are not for it
 };
 
 }  // namespace bulkhead::net
