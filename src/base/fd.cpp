@@ -52,7 +52,7 @@ Result<> write_file_atomically(const std::string& path, std::string_view content
 
 std::int64_t file_time_ns() {
   timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  ::clock_gettime(CLOCK_REALTIME, &now);
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
 }
 

@@ -43,8 +43,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit = 16U <
 // Replaces `path` at once (temporary file beside it, fsync, rename), with permission bits `mode`.
 Result<> write_file_atomically(const std::string& path, std::string_view content, unsigned mode = 0600);
 
-// The clock by which file systems date what changes, in nanoseconds since the epoch. It is coarse: what was changed
-// just before may have the same time.
+// No file that was changed before has a later time, in nanoseconds since the epoch. What changes within a tick of the
+// kernel after it may have an earlier one: some file systems are no finer.
 std::int64_t file_time_ns();
 
 // Makes `path` and its missing parents, each with permission bits `mode`; an existing directory is left as it is.

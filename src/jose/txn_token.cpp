@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "jose/base64url.hpp"
 
 namespace bulkhead::jose {
@@ -11,12 +13,48 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxText = 255;  // octets of txn and of rctx's members
 
-json request_json(const RequestContext& request) {
-  json members = json::object();
-  if (!request.client_address.empty()) members["req_ip"] = request.client_address;
-  if (!request.provider.empty()) members["provider"] = request.provider;
-  if (!request.trace_id.empty()) members["trace_id"] = request.trace_id;
-  return members;
+// The members of an object that is written as it goes: a token is minted for each request, and a tree of values for it
+// would cost more than to hash and to encode it.
+class Members {
+ public:
+  explicit Members(std::string& into) : text_(into) { text_ += '{'; }
+  ~Members() { text_ += '}'; }
+  Members(const Members&) = delete;
+  Members& operator=(const Members&) = delete;
+
+  // Throws json::exception where it is not UTF-8.
+  void add(std::string_view name, std::string_view value) {
+    const auto is_plain = [](char octet) { return octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\'; };
+    begin(name);
+    if (std::ranges::all_of(value, is_plain)) {
+      text_ += '"';
+      text_ += value;
+      text_ += '"';
+    } else {
+      text_ += json(value).dump();
+    }
+  }
+  void add(std::string_view name, std::int64_t value) { begin(name) += fmt::format_int(value).c_str(); }
+  void add_if_any(std::string_view name, std::string_view value) {
+    if (!value.empty()) add(name, value);
+  }
+  // The value is written by whoever asks.
+  std::string& begin(std::string_view name) {
+    if (text_.back() != '{') text_ += ',';
+    text_ += '"';
+    text_ += name;
+    return text_ += "\":";
+  }
+
+ private:
+  std::string& text_;
+};
+
+void add_request(std::string& text, const RequestContext& request) {
+  Members members(text);
+  members.add_if_any("provider", request.provider);
+  members.add_if_any("req_ip", request.client_address);
+  members.add_if_any("trace_id", request.trace_id);
 }
 
 TokenResult<std::string> member_text(const json& members, const char* name, std::size_t max) {
@@ -68,20 +106,22 @@ Expectations expectations(const TxnDomain& domain, SignedTrees* trees) {
 
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
   if (!token.context.is_object()) return fail(Cause::invalid, "the context of a transaction token is not an object");
-  json claims{{"iss", domain.issuer},
-              {"aud", domain.trust_domain},
-              {"iat", now.time_since_epoch().count()},
-              {"exp", (now + domain.lifetime).time_since_epoch().count()},
-              {"txn", token.transaction},
-              {"sub", token.subject},
-              {"scope", token.scope}};
-  if (!token.context.empty()) claims["tctx"] = token.context;
-  if (json request = request_json(token.request); !request.empty()) claims["rctx"] = std::move(request);
+  std::string text;
   try {
-    return encode_base64url(claims.dump());
+    Members claims(text);
+    claims.add("aud", domain.trust_domain);
+    claims.add("exp", (now + domain.lifetime).time_since_epoch().count());
+    claims.add("iat", now.time_since_epoch().count());
+    claims.add("iss", domain.issuer);
+    if (token.request != RequestContext()) add_request(claims.begin("rctx"), token.request);
+    claims.add("scope", token.scope);
+    claims.add("sub", token.subject);
+    if (!token.context.empty()) claims.begin("tctx") += token.context.dump();
+    claims.add("txn", token.transaction);
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");
   }
+  return encode_base64url(text);
 }
 
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {

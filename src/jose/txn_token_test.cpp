@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 
+#include "jose/base64url.hpp"
 #include "jose/fixture.hpp"
 
 namespace bulkhead::jose {
@@ -48,6 +49,34 @@ TEST_P(Signing, WhatIsMintedIsVerified) {
   EXPECT_EQ(token->request, sent.request);
   EXPECT_EQ(token->issued, kNow);
   EXPECT_EQ(token->expires, kNow + kDomain.lifetime);
+}
+
+TEST(TxnPayload, IsTheTextOfItsValues) {
+  TxnToken token = transaction();
+  token.subject = "a\"b\\c/\u00e4\x7f";
+  token.scope = "";
+  const std::string text = *decode_base64url(*txn_payload(kDomain, token, kNow));
+  const json claims = json::parse(text);
+  EXPECT_EQ(claims.dump(), text) << "as it would be written of the values";
+  const std::int64_t now = kNow.time_since_epoch().count();
+  EXPECT_EQ(claims,
+            (json{{"aud", "shop.local"},
+                  {"exp", now + kDomain.lifetime.count()},
+                  {"iat", now},
+                  {"iss", kDomain.issuer},
+                  {"rctx", {{"provider", "customers"}, {"req_ip", "192.0.2.7"}, {"trace_id", token.request.trace_id}}},
+                  {"scope", ""},
+                  {"sub", token.subject},
+                  {"tctx", token.context},
+                  {"txn", token.transaction}}));
+  token.context = json::object();
+  token.request = {.client_address = "::1", .provider = "", .trace_id = ""};
+  EXPECT_EQ(json::parse(*decode_base64url(*txn_payload(kDomain, token, kNow)))["rctx"], (json{{"req_ip", "::1"}}));
+  token.request = {};
+  const json bare = json::parse(*decode_base64url(*txn_payload(kDomain, token, kNow)));
+  EXPECT_FALSE(bare.contains("rctx") || bare.contains("tctx"));
+  token.transaction = "\xff";
+  EXPECT_FALSE(txn_payload(kDomain, token, kNow));
 }
 
 TEST_P(Signing, ItsKeyNamesItsAlgorithmAndThumbprint) {
