@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "contracts/ascii.hpp"
+#include "base/ascii.hpp"
 #include "contracts/protobuf.hpp"
 
 namespace bulkhead::contracts {

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "contracts/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace bulkhead::contracts {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "contracts/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace bulkhead::contracts {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "contracts/ascii.hpp"
+#include "base/ascii.hpp"
 #include "contracts/checker.hpp"
 #include "contracts/uri.hpp"
 

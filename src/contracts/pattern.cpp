@@ -7,7 +7,7 @@
 
 #include <re2/re2.h>
 
-#include "contracts/ascii.hpp"
+#include "base/ascii.hpp"
 
 namespace bulkhead::contracts {
 

@@ -5,8 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
-#include "contracts/ascii.hpp"
 #include "contracts/formats.hpp"
 #include "contracts/protobuf_rules.hpp"
 

@@ -9,8 +9,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
-#include "contracts/ascii.hpp"
 #include "contracts/document.hpp"
 
 namespace bulkhead::contracts {

@@ -55,19 +55,21 @@ bool decode(std::string_view text, char* out) {
 }  // namespace
 
 void append_base64url(std::string& text, std::string_view bytes) {
-  text.reserve(text.size() + (bytes.size() * 4 + 2) / 3);
+  const std::size_t before = text.size();
+  text.resize(before + (bytes.size() * 4 + 2) / 3);
+  char* out = text.data() + before;
   for (; bytes.size() >= 3; bytes.remove_prefix(3)) {
     const std::uint32_t bits = octet(bytes[0]) << 16U | octet(bytes[1]) << 8U | octet(bytes[2]);
-    text += kAlphabet[bits >> 18U];
-    text += kAlphabet[bits >> 12U & 63U];
-    text += kAlphabet[bits >> 6U & 63U];
-    text += kAlphabet[bits & 63U];
+    *out++ = kAlphabet[bits >> 18U];
+    *out++ = kAlphabet[bits >> 12U & 63U];
+    *out++ = kAlphabet[bits >> 6U & 63U];
+    *out++ = kAlphabet[bits & 63U];
   }
   if (bytes.empty()) return;
   const std::uint32_t bits = octet(bytes[0]) << 16U | (bytes.size() == 2 ? octet(bytes[1]) << 8U : 0U);
-  text += kAlphabet[bits >> 18U];
-  text += kAlphabet[bits >> 12U & 63U];
-  if (bytes.size() == 2) text += kAlphabet[bits >> 6U & 63U];
+  *out++ = kAlphabet[bits >> 18U];
+  *out++ = kAlphabet[bits >> 12U & 63U];
+  if (bytes.size() == 2) *out = kAlphabet[bits >> 6U & 63U];
 }
 
 std::string encode_base64url(std::string_view bytes) {

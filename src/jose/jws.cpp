@@ -2,17 +2,16 @@
 
 #include <array>
 
-#include <nlohmann/json.hpp>
-
-#include "base/json.hpp"
+#include "base/json_tape.hpp"
 #include "jose/base64url.hpp"
 
 namespace bulkhead::jose {
 namespace {
 
-using nlohmann::json;
+using tape::Json;
+using tape::Kind;
 
-constexpr int kHeaderDepth = 8;
+constexpr std::size_t kHeaderDepth = 8;
 constexpr std::size_t kMaxSignature = 1024;  // octets: RSA of 8192 bits
 
 // Each would have the token say how it is to be verified.
@@ -37,26 +36,28 @@ struct Header {
   std::optional<std::string> key_id, type;
 };
 
-TokenResult<std::optional<std::string>> header_text(const json& header, const char* name) {
-  const auto member = header.find(name);
-  if (member == header.end()) return std::optional<std::string>();
-  if (!member->is_string()) return refuse(TokenCause::malformed, "the header's {} is not a string", name);
-  return member->get<std::string>();
+TokenResult<std::optional<std::string>> header_text(const Json& header, std::string_view name) {
+  const auto member = header.member(0, name);
+  if (!member) return std::optional<std::string>();
+  if (header[*member].kind != Kind::string) {
+    return refuse(TokenCause::malformed, "the header's {} is not a string", name);
+  }
+  return std::string(header.text(*member));
 }
 
 TokenResult<Header> read_header(std::string_view part) {
   const auto text = decode_base64url(part);
   if (!text) return refuse(TokenCause::malformed, "the header is not base64url without padding");
-  const auto value = read_json(*text, kHeaderDepth);
-  if (!value || !value->is_object()) {
+  Json header;
+  if (header.read(*text, kHeaderDepth) || header[0].kind != Kind::object) {
     return refuse(TokenCause::malformed, "the header is not a JSON object with each member once");
   }
   for (const char* name : kRefused) {
-    if (value->contains(name)) return refuse(TokenCause::header, "the header has {}, which is refused", name);
+    if (header.member(0, name)) return refuse(TokenCause::header, "the header has {}, which is refused", name);
   }
-  auto algorithm = header_text(*value, "alg");
-  auto key_id = header_text(*value, "kid");
-  auto type = header_text(*value, "typ");
+  auto algorithm = header_text(header, "alg");
+  auto key_id = header_text(header, "kid");
+  auto type = header_text(header, "typ");
   if (!algorithm) return std::unexpected(algorithm.error());
   if (!key_id) return std::unexpected(key_id.error());
   if (!type) return std::unexpected(type.error());

@@ -1,140 +1,21 @@
 #include "jose/token.hpp"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/json.hpp"
+#include "jose/claims.hpp"
 
 namespace bulkhead::jose {
-namespace {
-
-using nlohmann::json;
-using std::chrono::seconds;
-
-constexpr int kClaimsDepth = 16;
-constexpr double kLatest = 253402300799;  // the last second of 9999
-constexpr std::string_view kMediaType = "application/";
-
-char lower_case(char character) {
-  return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
-}
-
-bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower_case, lower_case);
-}
-
-// RFC 7515 §4.1.9: "application/" may be left out where no other slash is in the name.
-std::string_view short_type(std::string_view type) {
-  const bool media = same_but_for_case(type.substr(0, kMediaType.size()), kMediaType);
-  const std::string_view rest = media ? type.substr(kMediaType.size()) : type;
-  return rest.find('/') == rest.npos ? rest : type;
-}
-
-std::optional<TokenFault> check_type(const std::optional<std::string>& type, const Expectations& expected) {
-  if (!type && !expected.type_required) return std::nullopt;
-  const bool fits = type && std::ranges::any_of(expected.types, [&](const std::string& each) {
-                      return same_but_for_case(short_type(*type), short_type(each));
-                    });
-  if (fits) return std::nullopt;
-  return TokenFault{TokenCause::type, fmt::format("the token's typ is not {}", fmt::join(expected.types, " or "))};
-}
-
-enum class Rounding { down, up };
-
-// A NumericDate (RFC 7519 §2).
-TokenResult<std::optional<Time>> time_of(const json& claims, const char* name, Rounding rounding) {
-  const auto claim = claims.find(name);
-  if (claim == claims.end()) return std::optional<Time>();
-  if (!claim->is_number()) return refuse(TokenCause::claims, "the claim {} is not a number of seconds", name);
-  const auto value = claim->get<double>();
-  if (!(value >= 0 && value <= kLatest)) {
-    return refuse(TokenCause::claims, "the claim {} is no time between 1970 and 9999", name);
-  }
-  return Time(seconds(static_cast<seconds::rep>(rounding == Rounding::down ? std::floor(value) : std::ceil(value))));
-}
-
-TokenResult<std::string> claim_text(const json& claims, const char* name) {
-  const auto claim = claims.find(name);
-  if (claim == claims.end()) return refuse(TokenCause::claims, "the claim {} is missing", name);
-  if (!claim->is_string()) return refuse(TokenCause::claims, "the claim {} is not a string", name);
-  return claim->get<std::string>();
-}
-
-bool is_control(char character) { return static_cast<unsigned char>(character) < 0x20 || character == 0x7f; }
-
-TokenResult<std::string> subject_of(const json& claims, std::size_t max) {
-  auto subject = claim_text(claims, "sub");
-  if (!subject) return subject;
-  if (subject->empty() || subject->size() > max || std::ranges::any_of(*subject, is_control)) {
-    return refuse(TokenCause::claims, "the claim sub is not 1 to {} octets without control characters", max);
-  }
-  return subject;
-}
-
-std::optional<TokenFault> check_audience(const json& claims, const Expectations& expected) {
-  const auto audience = claims.find("aud");
-  const bool listed = audience != claims.end() && audience->is_array();
-  if (!listed && (audience == claims.end() || !audience->is_string())) {
-    return TokenFault{TokenCause::audience, "the claim aud is missing or not a string or a list of them"};
-  }
-  if (listed && !std::ranges::all_of(*audience, [](const json& each) { return each.is_string(); })) {
-    return TokenFault{TokenCause::audience, "the claim aud has something that is not a string"};
-  }
-  const bool ours = std::ranges::any_of(expected.audiences, [&](const std::string& each) {
-    return listed ? std::ranges::find(*audience, json(each)) != audience->end() : *audience == each;
-  });
-  if (ours) return std::nullopt;
-  return TokenFault{TokenCause::audience, "the token is for another audience"};
-}
-
-std::optional<TokenFault> check_times(const Token& token, const Expectations& expected, Time now) {
-  if (now >= token.expires + expected.leeway) return TokenFault{TokenCause::expired, "the token is expired"};
-  if (token.not_before && now + expected.leeway < *token.not_before) {
-    return TokenFault{TokenCause::not_yet, "the token is not valid yet"};
-  }
-  if (token.issued && now + expected.leeway < *token.issued) {
-    return TokenFault{TokenCause::not_yet, "the token was issued in the future"};
-  }
-  if (!expected.max_lifetime) return std::nullopt;
-  if (!token.issued) return TokenFault{TokenCause::claims, "the claim iat is missing"};
-  if (token.expires - *token.issued > *expected.max_lifetime) {
-    return TokenFault{TokenCause::lifetime,
-                      fmt::format("the token lives longer than {} s", expected.max_lifetime->count())};
-  }
-  return std::nullopt;
-}
-
-TokenResult<Token> read_claims(json claims, const Expectations& expected) {
-  auto issuer = claim_text(claims, "iss");
-  if (!issuer) return std::unexpected(issuer.error());
-  if (*issuer != expected.issuer) return refuse(TokenCause::issuer, "the token is from another issuer");
-  if (auto fault = check_audience(claims, expected)) return std::unexpected(std::move(*fault));
-  auto subject = subject_of(claims, expected.max_subject);
-  if (!subject) return std::unexpected(subject.error());
-  const auto expires = time_of(claims, "exp", Rounding::down);
-  const auto not_before = time_of(claims, "nbf", Rounding::up);
-  const auto issued = time_of(claims, "iat", Rounding::up);
-  if (!expires) return std::unexpected(expires.error());
-  if (!not_before) return std::unexpected(not_before.error());
-  if (!issued) return std::unexpected(issued.error());
-  if (!*expires) return refuse(TokenCause::claims, "the claim exp is missing");
-  return Token{std::move(*issuer), std::move(*subject), **expires, *not_before, *issued, std::move(claims)};
-}
-
-}  // namespace
 
 TokenResult<Token> verify(std::string_view text, const KeySet& keys, const Expectations& expected, Time now) {
-  const auto jws = open_jws(text, keys, expected.max_size, expected.trees);
-  if (!jws) return std::unexpected(jws.error());
-  if (auto fault = check_type(jws->type, expected)) return std::unexpected(std::move(*fault));
-  auto claims = read_json(jws->payload, kClaimsDepth);
-  if (!claims || !claims->is_object()) {
-    return refuse(TokenCause::malformed, "the claims are not a JSON object with each member once");
-  }
-  auto token = read_claims(std::move(*claims), expected);
-  if (!token) return token;
-  if (auto fault = check_times(*token, expected, now)) return std::unexpected(std::move(*fault));
-  return token;
+  const auto payload = open_token(text, keys, expected);
+  if (!payload) return std::unexpected(payload.error());
+  tape::Json read;
+  auto registered = read_claims(*payload, expected, now, read);
+  if (!registered) return std::unexpected(std::move(registered.error()));
+  auto claims = to_json(read, 0);
+  if (!claims) return refuse(TokenCause::malformed, "a number of the claims is too large");
+  return Token{expected.issuer,     std::move(registered->subject),
+               registered->expires, registered->not_before,
+               registered->issued,  std::move(*claims)};
 }
 
 }  // namespace bulkhead::jose

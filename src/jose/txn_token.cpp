@@ -4,12 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "base/json.hpp"
 #include "jose/base64url.hpp"
+#include "jose/claims.hpp"
 
 namespace bulkhead::jose {
 namespace {
 
 using nlohmann::json;
+using tape::Json;
+using tape::Kind;
 
 constexpr std::size_t kMaxText = 255;  // octets of txn and of rctx's members
 
@@ -57,39 +61,51 @@ void add_request(std::string& text, const RequestContext& request) {
   members.add_if_any("trace_id", request.trace_id);
 }
 
-TokenResult<std::string> member_text(const json& members, const char* name, std::size_t max) {
-  const auto member = members.find(name);
-  if (member == members.end() || !member->is_string()) {
+TokenResult<std::string> member_text(const Json& claims, std::uint32_t object, std::string_view name, std::size_t max) {
+  const auto member = claims.member(object, name);
+  if (!member || claims[*member].kind != Kind::string) {
     return refuse(TokenCause::claims, "the claim {} is missing or not a string", name);
   }
-  auto text = member->get<std::string>();
+  const std::string_view text = claims.text(*member);
   if (text.empty() || text.size() > max) {
     return refuse(TokenCause::claims, "the claim {} is not 1 to {} octets long", name, max);
   }
-  return text;
+  return std::string(text);
 }
 
-TokenResult<json> object_of(const json& claims, const char* name) {
-  const auto claim = claims.find(name);
-  if (claim == claims.end()) return json::object();
-  if (!claim->is_object()) return refuse(TokenCause::claims, "the claim {} is not an object", name);
-  return *claim;
+// Nothing where the claim is not there.
+TokenResult<std::optional<std::uint32_t>> object_of(const Json& claims, std::string_view name) {
+  const auto claim = claims.member(0, name);
+  if (claim && claims[*claim].kind != Kind::object) {
+    return refuse(TokenCause::claims, "the claim {} is not an object", name);
+  }
+  return claim;
 }
 
-TokenResult<std::string> optional_text(const json& members, const char* name) {
-  return members.contains(name) ? member_text(members, name, kMaxText) : std::string();
+TokenResult<std::string> optional_text(const Json& claims, std::uint32_t object, std::string_view name) {
+  return claims.member(object, name) ? member_text(claims, object, name, kMaxText) : std::string();
 }
 
-TokenResult<RequestContext> read_request(const json& claims) {
-  const auto members = object_of(claims, "rctx");
-  if (!members) return std::unexpected(members.error());
-  auto address = optional_text(*members, "req_ip");
-  auto provider = optional_text(*members, "provider");
-  auto trace_id = optional_text(*members, "trace_id");
+TokenResult<RequestContext> read_request(const Json& claims) {
+  const auto object = object_of(claims, "rctx");
+  if (!object) return std::unexpected(object.error());
+  if (!*object) return RequestContext();
+  auto address = optional_text(claims, **object, "req_ip");
+  auto provider = optional_text(claims, **object, "provider");
+  auto trace_id = optional_text(claims, **object, "trace_id");
   if (!address) return std::unexpected(address.error());
   if (!provider) return std::unexpected(provider.error());
   if (!trace_id) return std::unexpected(trace_id.error());
   return RequestContext{std::move(*address), std::move(*provider), std::move(*trace_id)};
+}
+
+TokenResult<json> read_context(const Json& claims) {
+  const auto object = object_of(claims, "tctx");
+  if (!object) return std::unexpected(object.error());
+  if (!*object) return json::object();
+  auto context = to_json(claims, **object);
+  if (!context) return refuse(TokenCause::claims, "a number of the claim tctx is too large");
+  return std::move(*context);
 }
 
 Expectations expectations(const TxnDomain& domain, SignedTrees* trees) {
@@ -134,19 +150,24 @@ Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const T
 
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,
                                        SignedTrees* trees) {
-  auto token = verify(text, keys, expectations(domain, trees), now);
-  if (!token) return std::unexpected(token.error());
-  auto transaction = member_text(token->claims, "txn", kMaxText);
-  auto scope = member_text(token->claims, "scope", kMaxToken);
-  auto context = object_of(token->claims, "tctx");
-  auto request = read_request(token->claims);
+  const Expectations expected = expectations(domain, trees);
+  const auto payload = open_token(text, keys, expected);
+  if (!payload) return std::unexpected(payload.error());
+  Json claims;
+  auto registered = read_claims(*payload, expected, now, claims);
+  if (!registered) return std::unexpected(std::move(registered.error()));
+  auto transaction = member_text(claims, 0, "txn", kMaxText);
+  auto scope = member_text(claims, 0, "scope", kMaxToken);
+  auto context = read_context(claims);
+  auto request = read_request(claims);
   if (!transaction) return std::unexpected(transaction.error());
   if (!scope) return std::unexpected(scope.error());
   if (!context) return std::unexpected(context.error());
   if (!request) return std::unexpected(request.error());
-  return TxnToken{std::move(*transaction), std::move(token->subject), std::move(*scope),
-                  std::move(*context),     std::move(*request),       *token->issued,
-                  token->expires};
+  return TxnToken{std::move(*transaction), std::move(registered->subject),
+                  std::move(*scope),       std::move(*context),
+                  std::move(*request),     *registered->issued,
+                  registered->expires};
 }
 
 }  // namespace bulkhead::jose

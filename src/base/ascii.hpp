@@ -1,12 +1,12 @@
 #pragma once
 
-// Characters of ASCII, whatever the locale. Of this folder.
+// Characters of ASCII, whatever the locale.
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
-namespace bulkhead::contracts {
+namespace bulkhead {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -26,4 +26,4 @@ inline std::string lower(std::string_view text) {
   return out;
 }
 
-}  // namespace bulkhead::contracts
+}  // namespace bulkhead

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include "contracts/json.hpp"
+#include "base/json_tape.hpp"
 
-namespace bulkhead::contracts {
+namespace bulkhead::tape {
 
 namespace {
 
@@ -112,4 +112,4 @@ std::string Json::pointer(std::uint32_t index) const {
   return pointer.substr(0, cut) + "...";
 }
 
-}  // namespace bulkhead::contracts
+}  // namespace bulkhead::tape

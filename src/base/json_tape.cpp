@@ -1,17 +1,17 @@
-#include "contracts/json.hpp"
+#include "base/json_tape.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
+#include "base/ascii.hpp"
 #include "base/utf8.hpp"
-#include "contracts/ascii.hpp"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
-namespace bulkhead::contracts {
+namespace bulkhead::tape {
 
 namespace {
 
@@ -125,11 +125,11 @@ std::uint32_t hash_text(std::string_view text) {
   return static_cast<std::uint32_t>(hash);
 }
 
-// Reads by descent, which kDeepestJson bounds.
+// Reads by descent, which `deepest` bounds.
 class JsonReader {
  public:
-  explicit JsonReader(Json& json)
-      : json_(json), begin_(json.source_.data()), at_(begin_), end_(begin_ + json.source_.size()) {}
+  JsonReader(Json& json, std::size_t deepest)
+      : json_(json), begin_(json.source_.data()), at_(begin_), end_(begin_ + json.source_.size()), deepest_(deepest) {}
 
   std::optional<JsonMistake> run() {
     skip_space();
@@ -308,7 +308,7 @@ class JsonReader {
   }
 
   bool array(std::size_t depth) {
-    if (depth >= kDeepestJson) return fail("nested too deeply");
+    if (depth >= deepest_) return fail("nested too deeply");
     const auto index = open(Kind::array);
     std::uint32_t count = 0;
     for (bool more = !is_empty(']'); more;) {
@@ -320,7 +320,7 @@ class JsonReader {
   }
 
   bool object(std::size_t depth) {
-    if (depth >= kDeepestJson) return fail("nested too deeply");
+    if (depth >= deepest_) return fail("nested too deeply");
     const auto index = open(Kind::object);
     std::array<std::uint32_t, kFewMembers> hashes;  // of the first ones, compared with each other as they come
     std::uint32_t count = 0;
@@ -382,15 +382,16 @@ class JsonReader {
   const char* begin_;
   const char* at_;
   const char* end_;
+  std::size_t deepest_;
   JsonMistake mistake_;
 };
 
-std::optional<JsonMistake> Json::read(std::string_view source) {
+std::optional<JsonMistake> Json::read(std::string_view source, std::size_t deepest) {
   source_ = source;
   unescaped_.clear();
   values_.clear();
   if (source.size() > kLargestJson) return JsonMistake{kLargestJson, "the text is too large"};
-  return JsonReader(*this).run();
+  return JsonReader(*this, std::min(deepest, kDeepestJson)).run();
 }
 
 bool is_number(std::string_view text) {
@@ -400,4 +401,4 @@ bool is_number(std::string_view text) {
   return text.size() <= kLongestNumber && skip_number(begin, end, plain) == end;
 }
 
-}  // namespace bulkhead::contracts
+}  // namespace bulkhead::tape
