@@ -19,6 +19,18 @@ using proxy::RefusalCause;
 
 constexpr std::string_view kHop = "gateway";
 constexpr std::uint16_t kHttps = 443;
+constexpr std::size_t kCrowd = 8;  // requests of known users that are under way
+
+class Counted {
+ public:
+  explicit Counted(std::size_t& number) : number_(number) { ++number_; }
+  ~Counted() { --number_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::size_t& number_;
+};
 
 bool is_host_character(char c) {
   const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -265,13 +277,14 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       co_await answer_preflight(errand);
     } else {
       Authenticator::Answer who;
+      std::optional<Counted> under_way;
       if (route->rules.auth) who = co_await identify(errand, client);
       // What was waited for may have taken so long that the rules are others by now.
       auto cause = core_.config == config ? judge(errand, index, client, who) : RefusalCause::draining;
       if (!cause && who.identity) {
+        under_way.emplace(users_under_way_);
         visit.user = co_await mint(errand, *who.identity, client);
         if (!visit.user) cause = RefusalCause::unauthenticated;
-        if (core_.config != config) cause = RefusalCause::draining;
       }
       if (cause)
         co_await refuse(exchange, visit, *cause, &errand);
@@ -326,7 +339,7 @@ net::Task<proxy::EndUserPtr> PublicDoor::mint(const Errand& errand, const Identi
   const jose::TxnDomain domain = proxy::txn_domain(errand.config->snapshot());
   token.issued = proxy::wall_seconds();
   token.expires = token.issued + domain.lifetime;
-  auto text = co_await minter_.mint(domain, token, core_.signs_together);
+  auto text = co_await minter_.mint(domain, token, core_.signs_together, users_under_way_ >= kCrowd);
   if (text && text->size() <= proxy::defaults::kLongestUserToken)
     co_return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
   core_.journal.note(fmt::format("a user of {} can't travel: {}", identity.provider,
@@ -364,12 +377,21 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   std::string target = config->rewrite(errand.route, asked.path);
   if (asked.path.size() < request.target.size()) target += request.target.substr(asked.path.size());
   request.target = target;
+  const auto allowed_by = [&visit, &target](const proxy::Config& now, const http::Fields& fields) {
+    return std::ranges::any_of(now.snapshot().upstreams, [&](const proxy::Upstream& each) {
+      const bool same = each.service == visit.callee && each.port == visit.port;
+      return same && judge_request(now.snapshot(), each, visit, target, fields).allowed;
+    });
+  };
   const proxy::Judgement judged = judge_request(snapshot, upstream, visit, request.target, request.fields);
   if (!judged.allowed) {
     core_.journal.denied(visit, *judged.refusal, judged.verdict);
     const RefusalCause cause = judged.by_condition ? RefusalCause::denied : RefusalCause::no_route;
     co_return co_await refuse(errand.exchange, visit, cause, &errand);
   }
+  // The rules may be others since the user's token was asked for; who is under way is held against them.
+  if (core_.config != config && !allowed_by(*core_.config, request.fields))
+    co_return co_await refuse(errand.exchange, visit, RefusalCause::denied, &errand);
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (request.authority.empty()) request.authority = upstream.service;
   if (visit.user) request.fields.set(proxy::kUserField, visit.user->text);
@@ -385,14 +407,7 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   proxy::Outgoing outgoing{errand.exchange, std::move(request),    visit, config, declared,
                            upstream,        net::Deadline::never()};
   proxy::Flight flight;
-  flight.still_allowed = [&outgoing, &target](const proxy::Config& now) {
-    const auto& upstreams = now.snapshot().upstreams;
-    return std::ranges::any_of(upstreams, [&](const proxy::Upstream& each) {
-      const proxy::Visit& served = outgoing.visit;
-      const bool same = each.service == served.callee && each.port == served.port;
-      return same && judge_request(now.snapshot(), each, served, target, outgoing.request.fields).allowed;
-    });
-  };
+  flight.still_allowed = [&](const proxy::Config& now) { return allowed_by(now, outgoing.request.fields); };
   co_await proxy::carry(core_, outgoing, flight, rules);
 }
 

@@ -3,6 +3,7 @@
 // Where the outside comes in: public listeners, TLS by SNI, and routes. Whoever comes is a stranger: nothing without a
 // route is there, and no answer of ours tells what is behind. Loop's thread only.
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -86,6 +87,7 @@ class PublicDoor {
   proxy::Outside outside_;
   std::map<std::string, std::shared_ptr<KeyFetcher>, std::less<>> fetchers_;  // by provider
   Minter minter_;
+  std::size_t users_under_way_ = 0;  // requests of known users
   std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
   net::Gate fetching_;  // the fetchers' tasks, which a drain does not wait for
   net::Gate gate_;

@@ -1,6 +1,7 @@
 """End users: who they are, how that travels, and what nobody can make of it."""
 
 import base64
+import collections
 import contextlib
 import hmac
 import http.client
@@ -275,7 +276,7 @@ class Users(harness.Case):
             self.assertEqual(len({claims_of(token)["txn"] for _, token in answers}), len(answers))
             return [token for _, token in answers if json.loads(decoded(token.split(".")[0]))["alg"] == "ES256-TREE"]
 
-        token = until(in_trees, what="two of them in one turn of the gateway's loop")[0]
+        token = until(in_trees, what="two of them at once")[0]
         header, payload, signature = token.split(".")
         widened = encoded(json.dumps(claims_of(token) | {"tctx": {"tier": "platinum"}}).encode())
         plain = encoded(json.dumps(json.loads(decoded(header)) | {"alg": "ES256"}).encode())
@@ -289,6 +290,33 @@ class Users(harness.Case):
         in_trees()
         until(lambda: app.status().get("settled"), what="the controller's return")
         until(in_trees, what="trees again")
+
+    def test_rules_that_change_meanwhile_refuse_no_user(self):
+        app = self.begin()
+        over = threading.Event()
+        target = "/ask?" + urllib.parse.urlencode({"url": "http://open/x"})
+        headers = self.as_user()
+        answers = collections.Counter()
+
+        def ask(connection):
+            while not over.is_set():
+                connection.request("GET", target, headers=headers)
+                answer = connection.getresponse()
+                text = answer.read()
+                inner = json.loads(text)["status"] if answer.status == 200 else text
+                answers[(answer.status, inner)] += 1
+
+        with contextlib.ExitStack() as stack:
+            threads = [threading.Thread(target=ask, args=(stack.enter_context(contextlib.closing(app.connection())),)) for _ in range(32)]
+            for thread in threads:
+                thread.start()
+            for number in range(1, 31):
+                app.rewrite(self.text.replace("scopes: [orders:read]}}}", f"scopes: [orders:read], limit: {number}/h}}}}}}"))
+                app.up()
+            over.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(list(answers), [(200, 200)], answers)
 
     def test_a_service_can_neither_forge_nor_widen(self):
         app = self.begin()
