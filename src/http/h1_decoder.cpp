@@ -169,6 +169,7 @@ bool H1Decoder::take_request_line(std::string_view line) {
   }
   if (!take_version(line.substr(last + 1))) return false;
   if (method == "CONNECT") return refuse(405, "CONNECT is not offered");
+  if (method == kPrefaceMethod) return refuse(400, kPrefaceMethodWhy);
   request_.method.assign(method);
   return take_target(target);
 }

@@ -190,6 +190,8 @@ TEST(H1Decoder, RefusesBrokenFirstLinesAndHosts) {
       {"GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n", 400, "authority"},
       {"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400, "neither"},
       {"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 405, "CONNECT"},
+      {"PRI http://a HTTP/1.0\r\n\r\n", 400, "preface"},
+      {"PRI / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "preface"},
       {"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400, "OPTIONS"},
       {"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "target"},
       {"GET / x HTTP/1.1\r\nHost: a\r\n\r\n", 400, "target"},

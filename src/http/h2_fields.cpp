@@ -174,6 +174,7 @@ void Impl::end_request(StreamId id, bool end) {
   }
   const bool tunnel = !message.protocol.empty();
   if (message.method == "CONNECT" && !tunnel) return refuse_request(id, end, 405, "CONNECT is not offered");
+  if (message.method == kPrefaceMethod) return refuse_request(id, end, 400, kPrefaceMethodWhy);
   if ((message.pseudo & 1U << static_cast<unsigned>(FieldKind::authority)) == 0) message.authority.clear();
   if (message.authority.empty() && message.has_host) message.authority.assign(message.host);
   if (message.hosts_differ || (message.has_host && !equal_ignoring_case(message.host, message.authority))) {

@@ -388,6 +388,7 @@ TEST(H2Session, RefusesMalformedRequests) {
       {{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}, {"x y", "b"}}, "", true, ""},
       {{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}, {"", "b"}}, "", true, ""},
       {{{":method", "CONNECT"}, {":authority", "a:1"}}, "", true, ""},
+      {{{":method", "PRI"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}}, "", true, ""},
       {{{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "a"}, {":protocol", "websocket"}},
        "",
        true,

@@ -46,6 +46,10 @@ struct Refusal {
   std::string reason;
 };
 
+// A method that no request may have (RFC 9113 §11.6): as a line of HTTP/1 it begins HTTP/2.
+inline constexpr std::string_view kPrefaceMethod = "PRI";
+inline constexpr const char* kPrefaceMethodWhy = "PRI is no method, but how HTTP/2's preface begins";
+
 struct FieldLimits {
   std::size_t count = 128;    // fields, cookie crumbs counted each
   std::size_t bytes = 65536;  // HTTP/1: the whole head; HTTP/2: the decoded field list (RFC 9113 §6.5.2)
