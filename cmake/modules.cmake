@@ -5,6 +5,9 @@ set(precompiled <algorithm> <array> <charconv> <chrono> <coroutine> <cstdint> <c
     <nlohmann/json.hpp>)
 # Tests are not optimized, in no build: compiling them took longer than everything else, and what they test is.
 set(unoptimized -O0 -U_FORTIFY_SOURCE)
+if(BULKHEAD_SANITIZE MATCHES undefined)
+  list(APPEND unoptimized -fno-sanitize=undefined)  # the libraries have it
+endif()
 function(bulkhead_precompile target)
   if(NOT BULKHEAD_PCH)
     return()
@@ -25,12 +28,12 @@ function(bulkhead_precompile target)
   target_precompile_headers(${target} REUSE_FROM bulkhead_${ARGN})
 endfunction()
 
-# bulkhead_module(<name> [LINK <modules of ours>] [USE <libraries of others>])
+# bulkhead_module(<name> [TOGETHER] [LINK <modules of ours>] [USE <libraries of others>])
 #
 # One folder of src/ is one static library `bulkhead_<name>`. Its sources are every .cpp beside the call, its tests every
 # *_test.cpp (one executable `<name>_test`), its fuzz targets every *_fuzz.cpp (an executable each, with -DBULKHEAD_FUZZ=ON).
 function(bulkhead_module name)
-  cmake_parse_arguments(arg "" "" "LINK;USE" ${ARGN})
+  cmake_parse_arguments(arg "TOGETHER" "" "LINK;USE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cpp)
   file(GLOB fuzzers CONFIGURE_DEPENDS *_fuzz.cpp)
@@ -41,10 +44,10 @@ function(bulkhead_module name)
     target_include_directories(bulkhead_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(bulkhead_${name} PUBLIC ${arg_LINK} ${arg_USE})
     bulkhead_precompile(bulkhead_${name} pch)
-    # What sources share (containers of manifests, JSON, formats) costs a sanitizer more than what is theirs: eight sources at a time
-    # compile in a third of the time. So names in anonymous namespaces differ within a module.
-    if(BULKHEAD_SANITIZE)
-      set_target_properties(bulkhead_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    # What sources share (containers of manifests, JSON, formats) costs more to compile than what is theirs, and a sanitizer most. So
+    # names in anonymous namespaces differ within a module. The data plane stays apart: its profile names functions by their files.
+    if(BULKHEAD_TOGETHER AND (BULKHEAD_SANITIZE OR arg_TOGETHER))
+      set_target_properties(bulkhead_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${BULKHEAD_TOGETHER})
       target_compile_options(bulkhead_${name} PRIVATE -Wno-shadow)  # of a name in another file
     endif()
   else()

@@ -25,9 +25,13 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWith
   add_compile_options(-fprofile-use=${indexed} ${static_names} -Wno-backend-plugin)  # it warns of functions that changed since
 endif()
 if(BULKHEAD_SANITIZE)
-  # Not vptr: its check opens a descriptor, and tests that run out of descriptors would fail by the check itself.
-  add_compile_options(-fsanitize=${BULKHEAD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -fno-sanitize=vptr)
+  # Not vptr: its check opens a descriptor, and tests that run out of descriptors would fail by the check itself. Not object-size, which
+  # finds little of what address does not and costs a sixth of the compiling.
+  add_compile_options(-fsanitize=${BULKHEAD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -fno-sanitize=vptr,object-size)
   add_link_options(-fsanitize=${BULKHEAD_SANITIZE})
+endif()
+if(BULKHEAD_SANITIZE MATCHES address)
+  add_compile_options(-fsanitize-address-outline-instrumentation)  # a fourth less to compile; what runs waits more than it computes
 endif()
 if(BULKHEAD_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)

@@ -21,7 +21,7 @@ namespace {
 // Around a request, what others saw of the same services.
 constexpr std::int64_t kAroundMillis = 60'000;
 // How many of its kind tell what is usual, and how many are enough to know.
-constexpr std::size_t kFewest = 20, kMost = 1'000;
+constexpr std::size_t kFewestUsual = 20, kMostUsual = 1'000;
 
 std::string text_of(const json& value, const char* member) { return value.value(member, ""); }
 
@@ -83,23 +83,23 @@ DenialRecord denial_record(const json& denial) {
 }
 
 // Requests of one kind: who sent them, to whom, by which method. Of the gateway's what it is called to people.
-struct Kind {
+struct CallKind {
   std::string caller, callee, method;
-  auto operator<=>(const Kind&) const = default;
+  auto operator<=>(const CallKind&) const = default;
 };
 
 // How the instances answered requests of these kinds.
-Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::set<Kind>& kinds,
+Result<std::vector<InstanceRecord>> instances_around(Reader& reader, const std::set<CallKind>& kinds,
                                                      std::string_view gateway, Range range,
                                                      std::vector<std::string>& not_seen) {
-  std::map<std::pair<Kind, std::string>, InstanceRecord> found;
+  std::map<std::pair<CallKind, std::string>, InstanceRecord> found;
   for (WindowReader* window : reader.windows(range, not_seen)) {
     const auto statement = window->statement(
         "SELECT instance, count(*), sum(failed), avg(us) FROM spans WHERE start BETWEEN ? AND ? AND callee = ? AND hop "
         "= ? AND caller = ? AND method = ? GROUP BY instance");
     if (!statement) return fail(statement.error());
     Statement& select = **statement;
-    for (const Kind& kind : kinds) {
+    for (const CallKind& kind : kinds) {
       select.bind(1, range.from_us());
       select.bind(2, range.to_us());
       select.bind(3, window->number(kind.callee));
@@ -146,14 +146,14 @@ Result<std::int64_t> usual_micros(Reader& reader, const SpanRecord& root, std::s
     select.bind(5, window->number(caller == gateway ? policy::kGateway : std::string_view(caller)));
     select.bind(6, window->number(root.method));
     Result<bool> row = select.step();
-    for (; row && *row && took.size() < kMost; row = select.step()) {
+    for (; row && *row && took.size() < kMostUsual; row = select.step()) {
       const bool itself = select.integer(1) == root.duration_us && select.text(0) == root.path;
       if (!itself && without_ids(select.text(0)) == kind) took.push_back(select.integer(1));
     }
     select.reset();
     if (!row) return fail(std::move(row.error()));
   }
-  if (took.size() < kFewest) return 0;
+  if (took.size() < kFewestUsual) return 0;
   const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
   std::ranges::nth_element(took, middle);
   return *middle;
@@ -240,7 +240,7 @@ json why_json(const Why& why, const json& trace) {
 Result<json> why_trace(Reader& reader, const json& trace, const json& application, std::vector<std::string>& not_seen) {
   Evidence evidence;
   evidence.trace = text_of(trace, "id");
-  std::set<Kind> kinds;
+  std::set<CallKind> kinds;
   for (const json& span : trace["spans"]) {
     evidence.spans.push_back(span_record(span));
     const SpanRecord& last = evidence.spans.back();

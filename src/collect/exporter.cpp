@@ -27,7 +27,7 @@ constexpr auto kAnswerWithin = 30s;
 constexpr net::Duration kFirstBackoff = 1s;
 constexpr net::Duration kMostBackoff = 60s;
 constexpr net::Duration kMostWait = 300s;  // that a backend may ask for
-constexpr std::size_t kMostAnswer = 64U << 10U;
+constexpr std::size_t kMostReply = 64U << 10U;
 constexpr std::size_t kMostState = 4096;
 
 std::string_view name_of(Exported exported) {
@@ -356,7 +356,7 @@ net::Task<Result<Exporter::Reply>> Exporter::ask(const std::string& target, cons
   if (!head) co_return fail(head.error());
   Reply reply{.status = head->status, .text = {}, .wait = wait_of(*head)};
   const bool protobuf = head->fields.joined("content-type", ",").starts_with("application/x-protobuf");
-  auto text = co_await proxy::read_whole_body(**exchange, *head, kMostAnswer, deadline);
+  auto text = co_await proxy::read_whole_body(**exchange, *head, kMostReply, deadline);
   if (!text) co_return fail(std::move(text.error()));
   reply.text = std::move(*text);
   if (!protobuf) reply.text.clear();

@@ -15,8 +15,8 @@ namespace bulkhead::control {
 namespace {
 
 // The text of `path`, reported where there is none.
-const std::string* text_of(const Desired& desired, const std::string& path, const manifest::Position& position,
-                           std::string_view what, manifest::Report& report) {
+const std::string* document_of(const Desired& desired, const std::string& path, const manifest::Position& position,
+                               std::string_view what, manifest::Report& report) {
   const auto found = desired.documents.find(path);
   if (found != desired.documents.end()) return &found->second;
   if (const auto unmade = desired.unmade.find(path); unmade != desired.unmade.end()) {
@@ -31,7 +31,7 @@ const std::string* text_of(const Desired& desired, const std::string& path, cons
 void take_keys(manifest::Provider& provider, const Desired& desired, manifest::Report& report) {
   if (provider.jwks.empty()) return;
   const std::string* text =
-      text_of(desired, provider.jwks, provider.position, fmt::format("the key set of '{}'", provider.name), report);
+      document_of(desired, provider.jwks, provider.position, fmt::format("the key set of '{}'", provider.name), report);
   if (text == nullptr) return;
   provider.keys = *text;
   if (const auto keys = proxy::read_key_set(provider_of(provider)); !keys)
@@ -44,7 +44,7 @@ void take_anchors(manifest::Provider& provider, const Desired& desired, manifest
   if (!provider.client_certificates) return;
   manifest::ClientCertificates& words = *provider.client_certificates;
   const std::string* text =
-      text_of(desired, words.ca, provider.position, fmt::format("the certificates of '{}'", provider.name), report);
+      document_of(desired, words.ca, provider.position, fmt::format("the certificates of '{}'", provider.name), report);
   if (text == nullptr) return;
   words.anchors = *text;
   if (const auto anchors = proxy::read_client_anchors(provider_of(provider)); !anchors)
@@ -56,7 +56,7 @@ void take_anchors(manifest::Provider& provider, const Desired& desired, manifest
 void take_export_anchors(manifest::TelemetryExport& exported, const Desired& desired, manifest::Report& report) {
   if (exported.ca.empty()) return;
   const std::string* text =
-      text_of(desired, exported.ca, exported.position, "the authority of 'export' of 'telemetry'", report);
+      document_of(desired, exported.ca, exported.position, "the authority of 'export' of 'telemetry'", report);
   if (text == nullptr) return;
   exported.anchors = *text;
   if (const auto anchors = net::certificates_from_pem(*text); !anchors)
@@ -90,7 +90,7 @@ std::optional<PointedOut> take_contract(manifest::Service& service, const Desire
   if (!service.contract) return std::nullopt;
   manifest::Contract& contract = *service.contract;
   const std::string* text =
-      text_of(desired, contract.file, contract.position, fmt::format("the contract of '{}'", service.name), report);
+      document_of(desired, contract.file, contract.position, fmt::format("the contract of '{}'", service.name), report);
   if (text == nullptr) return std::nullopt;
   contract.text = *text;
   auto read = read_pointed_out({.file = contract.file, .text = contract.text});

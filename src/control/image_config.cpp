@@ -29,7 +29,7 @@ const json* find(const json& object, const char* name) {
 
 bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
 
-Result<std::string> text_of(const json& object, const char* name) {
+Result<std::string> string_in(const json& object, const char* name) {
   const json* member = find(object, name);
   if (member == nullptr) return std::string();
   if (!member->is_string() || has_nul(member->get_ref<const std::string&>())) return fail(wrong(name, "text"));
@@ -97,11 +97,11 @@ Result<> read_execution(const json& object, ImageConfig& config) {
   config.command = std::move(*entry);
   config.command.insert(config.command.end(), arguments->begin(), arguments->end());
   if (!config.command.empty() && config.command.front().empty()) return fail(wrong("Entrypoint", "a program first"));
-  auto start_in = text_of(object, "WorkingDir");
+  auto start_in = string_in(object, "WorkingDir");
   if (!start_in) return fail(std::move(start_in.error()));
   if (!start_in->empty()) config.start_in = without_slash(*start_in);
   if (!is_place(config.start_in)) return fail(wrong("WorkingDir", "an absolute path without '..'"));
-  auto user = text_of(object, "User");
+  auto user = string_in(object, "User");
   if (!user) return fail(std::move(user.error()));
   config.user = user_name_of(*user);
   if (auto read = read_environment(object, config); !read) return read;
@@ -116,9 +116,9 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   if (!value) return fail(within("the image's configuration", value.error()));
   if (!value->is_object()) return fail(Cause::invalid, "the image's configuration is no object");
   ImageConfig config;
-  auto system = text_of(*value, "os");
+  auto system = string_in(*value, "os");
   if (!system) return fail(std::move(system.error()));
-  auto architecture = text_of(*value, "architecture");
+  auto architecture = string_in(*value, "architecture");
   if (!architecture) return fail(std::move(architecture.error()));
   config.system = std::move(*system);
   config.architecture = std::move(*architecture);

@@ -11,21 +11,21 @@ namespace {
 
 using manifest::to_string;
 
-std::string text_of(const std::vector<std::string>& words) { return fmt::format("[{}]", fmt::join(words, ", ")); }
-std::string text_of(bool value) { return value ? "true" : "false"; }
-std::string text_of(const std::vector<manifest::HeaderMatch>& headers) {
+std::string words_of(const std::vector<std::string>& words) { return fmt::format("[{}]", fmt::join(words, ", ")); }
+std::string words_of(bool value) { return value ? "true" : "false"; }
+std::string words_of(const std::vector<manifest::HeaderMatch>& headers) {
   std::vector<std::string> texts;
   for (const manifest::HeaderMatch& each : headers) texts.push_back(each.name + ": " + each.value);
-  return text_of(texts);
+  return words_of(texts);
 }
 
-std::string text_of(const manifest::Fallback& fallback) {
+std::string words_of(const manifest::Fallback& fallback) {
   if (fallback.status == 0) return fmt::format("to {}:{}", fallback.to, to_string(fallback.port));
   return fmt::format("{} {} {}", fallback.status, fallback.content_type, fallback.body);
 }
-std::string text_of(const manifest::FaultInjection& fault) {
+std::string words_of(const manifest::FaultInjection& fault) {
   return fmt::format("delay {}, abort {}, share {}, headers {}", to_string(fault.delay.value_or(manifest::Duration(0))),
-                     fault.abort, to_string(fault.share), text_of(fault.headers));
+                     fault.abort, to_string(fault.share), words_of(fault.headers));
 }
 
 class Describer {
@@ -35,7 +35,7 @@ class Describer {
   void service(const manifest::Service& service) {
     add("type", std::string(to_string(service.type)));
     add("dir", service.dir);
-    add("command", text_of(service.command));
+    add("command", words_of(service.command));
     if (service.build) add_build(*service.build);
     add("sources", service.sources);
     if (service.rootfs) add("rootfs", *service.rootfs);
@@ -85,16 +85,16 @@ class Describer {
   void provider(const manifest::Provider& provider) {
     const std::string key = "auth." + provider.name;
     add(key + ".issuer", provider.issuer);
-    if (!provider.audiences.empty()) add(key + ".audience", text_of(provider.audiences));
+    if (!provider.audiences.empty()) add(key + ".audience", words_of(provider.audiences));
     add(key + ".jwks", provider.jwks + provider.jwks_url);
     for (std::size_t i = 0; i < provider.hosts.size(); ++i)
       add(fmt::format("{}.hosts[{}]", key, i),
           fmt::format("{}:{}", provider.hosts[i].host, to_string(provider.hosts[i].port)));
     add(key + ".rsa", provider.rsa_algorithm);
-    if (!provider.claims.empty()) add(key + ".claims", text_of(provider.claims));
+    if (!provider.claims.empty()) add(key + ".claims", words_of(provider.claims));
     for (const manifest::ApiKey& each : provider.api_keys)
       add(fmt::format("{}.api_keys.{}", key, each.id),
-          fmt::format("{}, scopes {}, expires {}", each.hash, text_of(each.scopes), each.expires.value_or(0)));
+          fmt::format("{}, scopes {}, expires {}", each.hash, words_of(each.scopes), each.expires.value_or(0)));
     if (provider.client_certificates) {
       add(key + ".client_certificates.ca", provider.client_certificates->ca);
       add(key + ".client_certificates.subject", provider.client_certificates->subject);
@@ -117,7 +117,7 @@ class Describer {
     for (const auto& [name, wanted] : {std::pair("traces", exported.traces), std::pair("logs", exported.logs),
                                        std::pair("metrics", exported.metrics)})
       if (wanted) signals.emplace_back(name);
-    add("telemetry.export.signals", text_of(signals));
+    add("telemetry.export.signals", words_of(signals));
   }
 
   void deny(const manifest::DenyRule& rule) {
@@ -125,8 +125,8 @@ class Describer {
     for (const manifest::Permission& each : rule.requests) requests.push_back(each.text);
     std::vector<std::string> from = rule.from;
     if (rule.from_gateway) from.insert(from.begin(), "the gateway");
-    add(rule.id, fmt::format("{} from {} to {}{}", requests.empty() ? "everything" : text_of(requests),
-                             rule.from_anybody ? "anybody" : text_of(from), text_of(rule.to),
+    add(rule.id, fmt::format("{} from {} to {}{}", requests.empty() ? "everything" : words_of(requests),
+                             rule.from_anybody ? "anybody" : words_of(from), words_of(rule.to),
                              rule.when ? " when " + rule.when->source : ""));
   }
 
@@ -137,11 +137,11 @@ class Describer {
 
   void add_build(const manifest::Build& build) {
     std::vector<std::string> commands;
-    for (const auto& words : build.commands) commands.push_back(text_of(words));
+    for (const auto& words : build.commands) commands.push_back(words_of(words));
     add("build", fmt::format("{}", fmt::join(commands, ", ")));
     add("build.dir", build.dir);
-    if (!build.inputs.empty()) add("build.inputs", text_of(build.inputs));
-    if (!build.ignore.empty()) add("build.ignore", text_of(build.ignore));
+    if (!build.inputs.empty()) add("build.inputs", words_of(build.inputs));
+    if (!build.ignore.empty()) add("build.ignore", words_of(build.ignore));
   }
 
   void add_secret(const manifest::GrantedSecret& granted) {
@@ -157,11 +157,11 @@ class Describer {
     const std::string key = "calls." + call.service;
     std::vector<std::string> ports;
     for (const manifest::Port port : call.ports) ports.push_back(to_string(port));
-    add(key + ".port", text_of(ports));
+    add(key + ".port", words_of(ports));
     std::vector<std::string> allowed;
     for (const manifest::Permission& permission : call.permissions) allowed.push_back(permission.text);
-    add(key + ".allow", allowed.empty() ? "everything" : text_of(allowed));
-    if (!call.as.empty()) add(key + ".as", text_of(call.as));
+    add(key + ".allow", allowed.empty() ? "everything" : words_of(allowed));
+    if (!call.as.empty()) add(key + ".as", words_of(call.as));
     if (call.when) add(key + ".when", call.when->source);
     if (call.at) add(key + ".at", fmt::format("{}:{}", call.at->host, to_string(call.at->port)));
     add_resilience(key, call.resilience);
@@ -170,23 +170,23 @@ class Describer {
   void add_edge_rules(const std::string& key, const manifest::EdgeRules& rules) {
     for (std::size_t i = 0; i < rules.limits.size(); ++i)
       add(fmt::format("{}limit[{}]", key, i), to_string(rules.limits[i]));
-    if (!rules.allow_from.empty()) add(key + "from.allow", text_of(rules.allow_from));
-    if (!rules.deny_from.empty()) add(key + "from.deny", text_of(rules.deny_from));
+    if (!rules.allow_from.empty()) add(key + "from.allow", words_of(rules.allow_from));
+    if (!rules.deny_from.empty()) add(key + "from.deny", words_of(rules.deny_from));
     if (rules.cors)
       add(key + "cors",
           fmt::format("origins {}, methods {}, headers {}, expose {}, credentials {}, max age {}",
-                      text_of(rules.cors->origins), text_of(rules.cors->methods), text_of(rules.cors->headers),
-                      text_of(rules.cors->expose), text_of(rules.cors->credentials), to_string(rules.cors->max_age)));
+                      words_of(rules.cors->origins), words_of(rules.cors->methods), words_of(rules.cors->headers),
+                      words_of(rules.cors->expose), words_of(rules.cors->credentials), to_string(rules.cors->max_age)));
     for (const manifest::AnswerField& field : rules.headers) add(key + "headers." + field.name, field.value);
     if (rules.most_request != 0) add(key + "max_request", to_string(manifest::Bytes{rules.most_request}));
     if (rules.auth && !rules.auth->by.empty())
-      add(key + "auth", fmt::format("by {}{}, scopes {}", text_of(rules.auth->by),
-                                    rules.auth->optional ? ", optional" : "", text_of(rules.auth->scopes)));
+      add(key + "auth", fmt::format("by {}{}, scopes {}", words_of(rules.auth->by),
+                                    rules.auth->optional ? ", optional" : "", words_of(rules.auth->scopes)));
     if (rules.most_answer != 0) add(key + "max_answer", to_string(manifest::Bytes{rules.most_answer}));
   }
 
   void add_route(const std::string& key, const manifest::Route& route) {
-    const std::string methods = route.match.methods.empty() ? "" : text_of(route.match.methods) + " ";
+    const std::string methods = route.match.methods.empty() ? "" : words_of(route.match.methods) + " ";
     add(key + ".match", methods + route.match.host + route.match.path.text());
     add(key + ".to", fmt::format("{}:{}", route.service, to_string(route.port)));
     if (route.rewrite) add(key + ".rewrite", *route.rewrite);
@@ -202,7 +202,7 @@ class Describer {
       const manifest::Retries& retries = value.retries;
       add(key + ".retries",
           fmt::format("max {}, on [{}], unsafe {}, per_try {}, backoff {} to {}, budget {}", retries.max,
-                      fmt::join(retries.on, ", "), text_of(retries.unsafe), to_string(retries.per_try),
+                      fmt::join(retries.on, ", "), words_of(retries.unsafe), to_string(retries.per_try),
                       to_string(retries.backoff), to_string(retries.most_backoff), to_string(retries.budget)));
     }
     if (value.breaker)
@@ -213,12 +213,12 @@ class Describer {
       add(key + ".outliers", fmt::format("failures {}, eject {}, most {}", value.outliers.failures,
                                          to_string(value.outliers.eject), to_string(value.outliers.most)));
     if (value.slow_start != usual.slow_start) add(key + ".slow_start", to_string(value.slow_start));
-    if (value.fallback) add(key + ".fallback", text_of(*value.fallback));
+    if (value.fallback) add(key + ".fallback", words_of(*value.fallback));
     for (std::size_t i = 0; i < value.faults.size(); ++i)
-      add(fmt::format("{}.faults[{}]", key, i), text_of(value.faults[i]));
+      add(fmt::format("{}.faults[{}]", key, i), words_of(value.faults[i]));
     for (const manifest::Split& split : value.split)
       add(fmt::format("{}.split.{}", key, split.to), fmt::format("port {}, share {}, headers {}", to_string(split.port),
-                                                                 to_string(split.share), text_of(split.headers)));
+                                                                 to_string(split.share), words_of(split.headers)));
   }
 
   void add_limits(const manifest::Limits& limits) {

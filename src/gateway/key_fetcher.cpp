@@ -12,7 +12,7 @@ namespace bulkhead::gateway {
 
 namespace {
 
-constexpr std::string_view kHop = "egress";
+constexpr std::string_view kOutwards = "egress";
 constexpr std::size_t kMostJwks = 256U << 10U;
 constexpr auto kAnswerWithin = std::chrono::seconds(10);
 
@@ -138,7 +138,7 @@ net::Task<Result<KeyFetcher::Answer>> KeyFetcher::get(std::string url, std::size
   const auto place = place_of(url);
   if (!place) co_return fail(place.error());
   proxy::Visit visit;
-  visit.hop = kHop;
+  visit.hop = kOutwards;
   visit.caller = core_.service();
   visit.callee = place->egress->name;
   visit.port = place->egress->port;

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kDepth = 8;
+constexpr int kDeepestKeySet = 8;
 constexpr std::size_t kShownId = 64;
 
 bool is_shown(char character) { return character >= ' ' && character <= '~' && character != '\''; }
@@ -52,7 +52,7 @@ Result<KeySet> KeySet::parse(std::string_view text, Algorithm rsa_default) {
   if (!is_rsa(rsa_default)) {
     return fail(Cause::invalid, "{} can't be the algorithm of RSA keys", to_string(rsa_default));
   }
-  auto document = read_json(text, kDepth);
+  auto document = read_json(text, kDeepestKeySet);
   if (!document) return fail(within("the key set", document.error()));
   const auto jwks = keys_of(std::move(*document));
   if (!jwks) return fail(within("the key set", jwks.error()));

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kDepth = 16;
+constexpr int kDeepestMetadata = 16;
 constexpr std::size_t kMaxUrl = 2048;
 constexpr std::string_view kScheme = "https://";
 constexpr std::string_view kDefaultPort = ":443";
@@ -61,7 +61,7 @@ Result<ProviderMetadata> read(std::string_view text, std::string_view issuer, st
   if (text.size() > kMaxMetadata) {
     return fail(Cause::invalid, "it has {} octets; at most {} are read", text.size(), kMaxMetadata);
   }
-  const auto metadata = read_json(text, kDepth);
+  const auto metadata = read_json(text, kDeepestMetadata);
   if (!metadata) return fail(metadata.error());
   if (!metadata->is_object()) return fail(Cause::invalid, "it is not an object");
   auto said = metadata_text(*metadata, "issuer");

@@ -15,8 +15,6 @@ constexpr std::size_t kMostText = 4U << 20U;  // of all files together
 constexpr std::size_t kDeepestInclude = 8;
 constexpr std::string_view kIncludeAllowed = "payments/bulkhead.yaml or {file: payments/bulkhead.yaml, prefix: pay-}";
 
-NodePtr shared(Node node) { return std::make_shared<const Node>(std::move(node)); }
-
 bool means_environment(std::string_view key) {
   return key == "environment" || key == "env" || nearest(key, keys_of(Section::service).known) == "environment";
 }

@@ -64,8 +64,6 @@ Place place_of(Place map, std::string_view key) {
 bool is_map(const Node& node) { return node.kind == Node::Kind::map; }
 bool is_list(const Node& node) { return node.kind == Node::Kind::list; }
 
-NodePtr shared(Node node) { return std::make_shared<const Node>(std::move(node)); }
-
 NodePtr without_edit(const NodePtr& node) {
   if (!node->has_edits) return node;
   Node copy = *node;

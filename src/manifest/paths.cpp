@@ -8,8 +8,6 @@ namespace bulkhead::manifest {
 
 namespace {
 
-NodePtr shared(Node node) { return std::make_shared<const Node>(std::move(node)); }
-
 // The text as a value: a dollar sign in it begins no variable.
 std::string literally(std::string_view text) {
   std::string result;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostLimits = 16;
 constexpr std::size_t kMostNetworks = 1024;
-constexpr std::size_t kMostWords = 64;  // of a list of `cors`, and of `headers`
+constexpr std::size_t kMostListed = 64;  // of a list of `cors`, and of `headers`
 constexpr Duration kLongestAge{86'400'000};
 constexpr std::string_view kOriginAllowed =
     "https://app.example, as a browser sends it: no path, no wildcard; or * alone";
@@ -117,7 +117,7 @@ class EdgeReader {
   }
 
   void read_origins(const Node& node, const Fields& fields, Cors& cors) {
-    for (Text& text : read_some(node, fields.what("origins"), kMostWords, kOriginAllowed)) {
+    for (Text& text : read_some(node, fields.what("origins"), kMostListed, kOriginAllowed)) {
       if (text.value == "*" ? node.kind == Node::Kind::list && node.items.size() > 1 : !is_origin(text.value))
         refuse(text.mark, "bad-value", fields.what("origins") + " has no origin", text.value, kOriginAllowed);
       else
@@ -127,7 +127,7 @@ class EdgeReader {
 
   void read_methods(const Node& node, const Fields& fields, Cors& cors) {
     cors.methods.clear();
-    for (Text& text : read_some(node, fields.what("methods"), kMostWords, "[GET, PUT]")) {
+    for (Text& text : read_some(node, fields.what("methods"), kMostListed, "[GET, PUT]")) {
       if (is_token(text.value) && std::ranges::none_of(text.value, [](char c) { return c >= 'a' && c <= 'z'; }))
         cors.methods.push_back(std::move(text.value));
       else
@@ -139,7 +139,7 @@ class EdgeReader {
   void read_names(const Fields& fields, std::string_view key, std::vector<std::string>& into) {
     const Node* node = fields.find(key);
     if (!node) return;
-    for (const Text& text : read_some(*node, fields.what(key), kMostWords, "[x-csrf-token]")) {
+    for (const Text& text : read_some(*node, fields.what(key), kMostListed, "[x-csrf-token]")) {
       if (std::string name = lower_case(text.value); is_token(name))
         into.push_back(std::move(name));
       else
@@ -148,9 +148,9 @@ class EdgeReader {
   }
 
   void read_headers(const Node& node) {
-    if (node.kind != Node::Kind::map || node.entries.empty() || node.entries.size() > kMostWords) {
+    if (node.kind != Node::Kind::map || node.entries.empty() || node.entries.size() > kMostListed) {
       return refuse_value(context_, node, fields_.what("headers"),
-                          fmt::format("a map of 1 to {} names and values", kMostWords),
+                          fmt::format("a map of 1 to {} names and values", kMostListed),
                           "{Content-Security-Policy: \"default-src 'self'\"}");
     }
     for (const Entry& entry : node.entries) read_header(entry);

@@ -13,8 +13,6 @@ namespace bulkhead::manifest {
 
 namespace {
 
-NodePtr shared(Node node) { return std::make_shared<const Node>(std::move(node)); }
-
 Node scalar(std::string text, Mark mark) {
   Node node{.kind = Node::Kind::scalar, .mark = mark};
   node.text = std::move(text);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bulkhead::manifest {
@@ -40,6 +41,8 @@ struct Node {
   std::vector<Entry> entries;  // maps, in order, each key once, `<<` merged
   std::size_t weight = 1;      // nodes in it, aliases expanded
 };
+
+inline NodePtr shared(Node node) { return std::make_shared<const Node>(std::move(node)); }
 
 // What is wrong with the YAML itself; the first such thing ends the reading, but repeated keys are all found.
 struct TreeMistake {

@@ -8,10 +8,10 @@
 namespace bulkhead::proxy {
 namespace {
 
-constexpr std::size_t kFirstBuffer = 16U << 10U;
-constexpr std::size_t kLargestBuffer = 64U << 10U;
+constexpr std::size_t kFirstRead = 16U << 10U;
+constexpr std::size_t kLargestRead = 64U << 10U;
 constexpr std::size_t kGathered = 64U << 10U;
-constexpr std::size_t kLingerBytes = 1U << 20U;
+constexpr std::size_t kDrained = 1U << 20U;
 
 }  // namespace
 
@@ -57,7 +57,7 @@ net::Task<Result<std::size_t>> H2Pump::read_some() {
     if (!ready) co_return fail(ready.error());
   }
   if (!buffer_) {
-    capacity_ = kFirstBuffer;
+    capacity_ = kFirstRead;
     buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
   }
   const std::span<char> room(buffer_.get(), capacity_);
@@ -79,7 +79,7 @@ net::Task<Fault> H2Pump::run(std::string early, std::function<void()> after_rece
     state = session_.receive({buffer_.get(), *size});
     after_receive();
     flush_later();
-    if (*size == capacity_ && capacity_ < kLargestBuffer) {
+    if (*size == capacity_ && capacity_ < kLargestRead) {
       capacity_ *= 2;
       buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
     }
@@ -90,8 +90,8 @@ net::Task<Fault> H2Pump::run(std::string early, std::function<void()> after_rece
 net::Task<> H2Pump::linger() {
   if (!linger_timer_.armed()) loop().arm(linger_timer_, loop().in(linger_time_));
   if (!writing_ && !ended_) co_await flush();
-  if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(capacity_ = kFirstBuffer);
-  for (std::size_t total = 0; total < kLingerBytes;) {
+  if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(capacity_ = kFirstRead);
+  for (std::size_t total = 0; total < kDrained;) {
     const Result<std::size_t> size = co_await stream_.read({buffer_.get(), capacity_}, net::Deadline::never());
     if (!size || *size == 0) break;
     total += *size;
@@ -119,7 +119,7 @@ net::Task<> H2Pump::flush() {
     }
   }
   writing_ = false;
-  if (out_.capacity() > kFirstBuffer) release(out_);
+  if (out_.capacity() > kFirstRead) release(out_);
   if (after_flush_) after_flush_();
   if (session_.finished()) co_await end();
 }

@@ -45,28 +45,28 @@ constexpr std::array<std::string_view, 10> kWrappers{
     "exec", "tini", "dumb-init", "docker-entrypoint.sh", "env", "cross-env", "nice", "catatonit", "dotenv", "time"};
 constexpr std::array<std::string_view, 3> kUserChanges{"gosu", "su-exec", "setpriv"};
 
-struct Program {
+struct Interpreter {
   std::string_view name;
   std::string_view path;
   std::string_view package;
 };
-constexpr auto kPrograms = std::to_array<Program>({{"node", "/usr/bin/node", "nodejs"},
-                                                   {"nodejs", "/usr/bin/node", "nodejs"},
-                                                   {"java", "/usr/bin/java", "default-jre-headless"},
-                                                   {"ruby", "/usr/bin/ruby", "ruby"},
-                                                   {"bundle", "/usr/bin/bundle", "bundler"},
-                                                   {"rackup", "/usr/bin/rackup", "ruby-rack"},
-                                                   {"php", "/usr/bin/php", "php-cli"},
-                                                   {"perl", "/usr/bin/perl", "perl"},
-                                                   {"redis-server", "/usr/bin/redis-server", "redis-server"},
-                                                   {"memcached", "/usr/bin/memcached", "memcached"},
-                                                   {"haproxy", "/usr/sbin/haproxy", "haproxy"},
-                                                   {"nginx", "/usr/sbin/nginx", "nginx-light"},
-                                                   {"psql", "/usr/bin/psql", "postgresql-client"},
-                                                   {"redis-cli", "/usr/bin/redis-cli", "redis-tools"},
-                                                   {"curl", "/usr/bin/curl", "curl"},
-                                                   {"sleep", "/usr/bin/sleep", ""},
-                                                   {"tail", "/usr/bin/tail", ""}});
+constexpr auto kInterpreters = std::to_array<Interpreter>({{"node", "/usr/bin/node", "nodejs"},
+                                                           {"nodejs", "/usr/bin/node", "nodejs"},
+                                                           {"java", "/usr/bin/java", "default-jre-headless"},
+                                                           {"ruby", "/usr/bin/ruby", "ruby"},
+                                                           {"bundle", "/usr/bin/bundle", "bundler"},
+                                                           {"rackup", "/usr/bin/rackup", "ruby-rack"},
+                                                           {"php", "/usr/bin/php", "php-cli"},
+                                                           {"perl", "/usr/bin/perl", "perl"},
+                                                           {"redis-server", "/usr/bin/redis-server", "redis-server"},
+                                                           {"memcached", "/usr/bin/memcached", "memcached"},
+                                                           {"haproxy", "/usr/sbin/haproxy", "haproxy"},
+                                                           {"nginx", "/usr/sbin/nginx", "nginx-light"},
+                                                           {"psql", "/usr/bin/psql", "postgresql-client"},
+                                                           {"redis-cli", "/usr/bin/redis-cli", "redis-tools"},
+                                                           {"curl", "/usr/bin/curl", "curl"},
+                                                           {"sleep", "/usr/bin/sleep", ""},
+                                                           {"tail", "/usr/bin/tail", ""}});
 
 bool is_shell(std::string_view name) { return name == "sh" || name == "bash" || name == "ash" || name == "dash"; }
 bool is_python(std::string_view name) {
@@ -129,7 +129,7 @@ class Converter {
       words.insert(words.begin(), {"python3", "-m", std::string(module->module)});
       return python(std::move(words));
     }
-    if (auto known = std::ranges::find(kPrograms, name, &Program::name); known != kPrograms.end()) {
+    if (auto known = std::ranges::find(kInterpreters, name, &Interpreter::name); known != kInterpreters.end()) {
       words.front() = known->path;
       if (!known->package.empty()) result_.packages.insert(std::string(known->package));
       result_.uses_node = result_.uses_node || known->path == "/usr/bin/node";
@@ -285,7 +285,7 @@ class Converter {
     }
     bool npx = name == "npx" && words.size() > 1;
     bool local = in_npm_ && !contains(name, "/") && name != "node" &&
-                 std::ranges::find(kPrograms, name, &Program::name) == kPrograms.end();
+                 std::ranges::find(kInterpreters, name, &Interpreter::name) == kInterpreters.end();
     if (!npx && !local) return false;
     if (npx) words.erase(words.begin());
     words.front() = "node_modules/.bin/" + words.front();
