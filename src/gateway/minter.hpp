@@ -1,9 +1,9 @@
 #pragma once
 
 // Signs transaction tokens for the door. A signature costs more than the rest of a request, and each sidecar behind
-// pays three times as much to verify it, so all tokens that are wanted within kApart of the last signature get one
-// together (jose/token_tree.hpp). Where none was made for so long nobody waits; the busier the gateway is, the less
-// each costs.
+// pays three times as much to verify it, so tokens that are wanted in one turn of the loop get one together
+// (jose/token_tree.hpp), and in a crowd those that are wanted within kApart of the last signature. Else nobody waits;
+// the busier the gateway is, the less each costs.
 
 #include <chrono>
 #include <memory>

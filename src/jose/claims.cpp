@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/ascii.hpp"
+
 namespace bulkhead::jose {
 namespace {
 
@@ -15,12 +17,9 @@ constexpr std::size_t kClaimsDepth = 16;
 constexpr double kLatest = 253402300799;  // the last second of 9999
 constexpr std::string_view kMediaType = "application/";
 
-char lower_case(char character) {
-  return character >= 'A' && character <= 'Z' ? static_cast<char>(character + 32) : character;
-}
-
 bool same_but_for_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower_case, lower_case);
+  const auto small = [](char character) { return lower(character); };
+  return std::ranges::equal(a, b, {}, small, small);
 }
 
 // RFC 7515 §4.1.9: "application/" may be left out where no other slash is in the name.
