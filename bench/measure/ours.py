@@ -64,7 +64,11 @@ class Locked(Ours):
     """The gateway over TLS, with some of what may be asked of each request: `locks` of LOCKS. In a set that counts `both`, the gateway and
     the service's sidecar, which holds the contract."""
 
-    LOCKS = {"limit": "limit: 1000000/s per address", "condition": """when: 'request.method == "GET" && request.path.startsWith("/bytes/")'""", "user": "auth: people", "contract": ""}
+    LOCKS = {"limit": "limit: 1000000/s per address", "condition": """when: 'request.method == "GET" && request.path.startsWith("/bytes/")'""", "user": "auth: people", "contract": "", "deny": ""}
+    DENY = """deny:
+  - {name: admin, to: back, requests: ["* /admin/*", "DELETE /bytes/*"]}
+  - {name: hours, to: back, when: 'request.headers["x-out-of-hours"] == "1"'}
+"""
     OPENAPI = """openapi: 3.1.0
 info: {title: back, version: "1"}
 paths:
@@ -88,6 +92,8 @@ paths:
             manifest = manifest.replace("    port: 8080\n", "    port: 8080\n    contract: openapi.yaml\n")
         if "user" in self.locks:
             manifest = manifest.replace("services:", "auth: {people: {issuer: bench, audience: bench, jwks: keys/jwks.json, claims: [role]}}\nservices:")
+        if "deny" in self.locks:
+            manifest = manifest.replace("gateway:\n", f"{self.DENY}gateway:\n")
         more = "".join(f", {self.LOCKS[each]}" for each in self.locks if self.LOCKS[each])
         return manifest.replace("to: back}", f"to: back{more}}}")
 
@@ -175,7 +181,8 @@ class Door(Ours):
 def start(kind, place):
     """All that is ours in a set; the first one is `bulkhead`."""
     if kind in ("locks", "locks-both"):
-        for name, locks in (("bulkhead", list(Locked.LOCKS)), ("none", []), *((each, [each]) for each in Locked.LOCKS)):
+        every = [each for each in Locked.LOCKS if each != "deny"]
+        for name, locks in (("bulkhead", every), ("none", []), *((each, [each]) for each in Locked.LOCKS)):
             yield Locked(kind, place, name, locks)
     elif kind == "door":
         yield Door(kind, place)

@@ -58,8 +58,10 @@ CASES = [
       for count in (1, 64)),
     *(Case(7, f"mTLS handshake, {name}", "door", {**SHAKE, "resume": resume}, {"best": 1.00}, unit="handshake")
       for resume, name in enumerate(("full", "resumed"))),
-    *(Case(11, f"2, with a user, a contract, a condition and a limit{title}", kind, {**bytes_of(128), "connections": 64, "tls": 1}, goals)
-      for kind, title, goals in (("locks", "", {"nginx": 1.00}), ("locks-both", ", the service's sidecar as well", {}))),
+    *(Case(11, f"2, with a user, a contract, a condition and a limit{title}", kind, {**bytes_of(128), "connections": 64, "tls": 1, **more}, goals)
+      for kind, title, more, goals in (
+          ("locks", "", {}, {"nginx": 1.00}), ("locks", f", at {STEADY:,} requests/s", {"rate": STEADY}, {"nginx": 1.00}),
+          ("locks-both", ", the service's sidecar as well", {}, {}))),
 ]
 SCENARIOS = {*(case.scenario for case in CASES), 9, 10, 12}  # 9: memory; 10: the latency that the mesh adds; 12: what telemetry costs
 

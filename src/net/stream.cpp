@@ -107,7 +107,7 @@ Loop& Stream::loop() const { return source_->loop(); }
 int Stream::fd() const { return source_ ? source_->fd() : -1; }
 
 ReadyOperation Stream::wait_readable(Deadline deadline) {
-  // What OpenSSL has read already is announced by no event.
+  // What was read from the socket already is announced by no event.
   if (source_ && source_->tls && source_->tls->has_pending()) source_->readable = true;
   return ReadyOperation(source_.get(), Operation::Direction::read, deadline);
 }
@@ -133,7 +133,7 @@ Task<Result<>> Stream::shutdown_write(Deadline deadline) {
   while (source_->tls) {
     const auto step = source_->tls->shut_down();
     if (!step) co_return fail(step.error());
-    if (*step == TlsState::Step::done) break;
+    if (*step == TlsStep::done) break;
     const auto writable = co_await wait_writable(deadline);
     if (!writable) co_return fail(writable.error());
   }
@@ -190,9 +190,8 @@ Task<Result<>> Stream::handshake(std::shared_ptr<TlsContext> context, HandshakeO
   while (true) {
     const auto step = source_->tls->handshake();
     if (!step) co_return fail(step.error());
-    if (*step == TlsState::Step::done) co_return {};
-    const auto direction =
-        *step == TlsState::Step::wants_read ? Operation::Direction::read : Operation::Direction::write;
+    if (*step == TlsStep::done) co_return {};
+    const auto direction = *step == TlsStep::wants_read ? Operation::Direction::read : Operation::Direction::write;
     const auto ready = co_await ReadyOperation(source_.get(), direction, deadline);
     if (!ready) co_return fail(within("TLS handshake", ready.error()));
   }
@@ -200,43 +199,29 @@ Task<Result<>> Stream::handshake(std::shared_ptr<TlsContext> context, HandshakeO
 
 bool Stream::is_tls() const { return source_ && source_->tls && source_->tls->established(); }
 
-std::string_view Stream::alpn() const {
-  if (!is_tls()) return {};
-  const unsigned char* name = nullptr;
-  unsigned size = 0;
-  SSL_get0_alpn_selected(source_->tls->ssl(), &name, &size);
-  return {reinterpret_cast<const char*>(name), size};
-}
+std::string_view Stream::alpn() const { return is_tls() ? source_->tls->agreement().alpn : std::string_view(); }
 
 std::string_view Stream::tls_version() const {
-  return is_tls() ? SSL_get_version(source_->tls->ssl()) : std::string_view();
+  return is_tls() ? source_->tls->agreement().version : std::string_view();
 }
 
-std::string_view Stream::sni() const {
-  if (!is_tls()) return {};
-  const char* name = SSL_get_servername(source_->tls->ssl(), TLSEXT_NAMETYPE_host_name);
-  return name != nullptr ? name : std::string_view();
-}
-
-bool Stream::tls_resumed() const { return is_tls() && SSL_session_reused(source_->tls->ssl()) == 1; }
+bool Stream::tls_resumed() const { return is_tls() && source_->tls->agreement().resumed; }
 
 const std::string& Stream::peer() const {
   static const std::string kNobody;
-  return is_tls() ? source_->tls->peer() : kNobody;
+  return is_tls() ? source_->tls->agreement().peer : kNobody;
 }
 
 PeerCertificates Stream::peer_certificates() const {
   PeerCertificates certificates;
   if (!is_tls()) return certificates;
-  SSL* ssl = source_->tls->ssl();
-  // At a server the chain is without the leaf.
-  certificates.leaf.reset(SSL_get1_peer_certificate(ssl));
-  const STACK_OF(X509)* chain = certificates.leaf ? SSL_get_peer_cert_chain(ssl) : nullptr;
-  for (int i = 0; i < sk_X509_num(chain); ++i) {
-    X509* each = sk_X509_value(chain, i);
-    X509_up_ref(each);
-    certificates.behind.emplace_back(each);
-  }
+  const auto share = [](const OpensslPtr<X509>& certificate) {
+    if (certificate) X509_up_ref(certificate.get());
+    return OpensslPtr<X509>(certificate.get());
+  };
+  const PeerCertificates& known = source_->tls->agreement().certificates;
+  certificates.leaf = share(known.leaf);
+  for (const auto& each : known.behind) certificates.behind.push_back(share(each));
   return certificates;
 }
 

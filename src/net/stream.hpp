@@ -105,7 +105,6 @@ class Stream {
   bool is_tls() const;
   std::string_view alpn() const;         // empty without
   std::string_view tls_version() const;  // "TLSv1.3"
-  std::string_view sni() const;          // the name that the client asked for; empty without
   bool tls_resumed() const;
   // Who TlsConfig::accept_peer says the peer is; empty without TLS or such a check.
   const std::string& peer() const;

@@ -28,12 +28,6 @@ void Pieces::advance(std::size_t size) {
   }
 }
 
-std::size_t Pieces::total() const {
-  std::size_t total = 0;
-  for (const iovec& piece : list) total += piece.iov_len;
-  return total - offset;
-}
-
 Fault connection_fault(const char* doing, int error) { return os_fault(doing, error); }
 
 StreamSource::~StreamSource() { tls.reset(); }

@@ -4,24 +4,11 @@
 #include <optional>
 #include <span>
 
-#include <sys/uio.h>
-
+#include "net/pieces.hpp"
 #include "net/tls_state.hpp"
 #include "net/watch.hpp"
 
 namespace bulkhead::net {
-
-// What a caller gave to be written: a list of pieces, the first of which is written up to `offset`.
-struct Pieces {
-  std::span<const iovec> list;
-  std::size_t offset = 0;
-
-  // Leaves out pieces of which nothing is to be written; true when none is left.
-  bool done();
-  // Takes `size` bytes off the front.
-  void advance(std::size_t size);
-  std::size_t total() const;
-};
 
 // The socket of a Stream, and the TLS inside it. Private to net.
 class StreamSource final : public Source {

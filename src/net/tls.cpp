@@ -6,7 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "net/tls_state.hpp"
+#include "net/tls_engine.hpp"
 
 namespace bulkhead::net {
 namespace {
@@ -19,7 +19,6 @@ constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr int kSecurityLevel = 2;
 constexpr std::size_t kLargestHint = 16U << 10U;
 constexpr long kLargestChain = 32L << 10U;  // octets of what a stranger may present
-constexpr std::size_t kReadBuffer = std::size_t{2} * (SSL3_RT_MAX_PLAIN_LENGTH + 325);  // two whole records in one read
 
 OpensslPtr<BIO> memory_bio(std::string_view bytes) {
   if (bytes.size() > std::numeric_limits<int>::max()) return nullptr;
@@ -54,18 +53,25 @@ int take_any(X509_STORE_CTX* store, void*) {
   return 1;
 }
 
-TlsState& state_of(const SSL* ssl) { return *static_cast<TlsState*>(SSL_get_app_data(ssl)); }
+TlsEngine& engine_of(const SSL* ssl) { return *static_cast<TlsEngine*>(SSL_get_app_data(ssl)); }
 
 int verify_peer(X509_STORE_CTX* store, void*) {
   const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  return state_of(ssl).verify(store) ? 1 : 0;
+  return engine_of(ssl).verify(store) ? 1 : 0;
 }
 
-int choose_certificate(SSL* ssl, void*) { return state_of(ssl).choose_certificate(); }
+int choose_certificate(SSL* ssl, void*) { return engine_of(ssl).choose_certificate(); }
 
 int new_session(SSL* ssl, SSL_SESSION* session) {
-  state_of(ssl).remember_session(session);
+  engine_of(ssl).remember_session(session);
   return 1;  // the reference is ours now
+}
+
+void take_secret(const SSL* ssl, const char* line) { engine_of(ssl).take_secret(line); }
+
+void see_message(int ours, int, int kind, const void* bytes, std::size_t size, SSL* ssl, void*) {
+  if (kind != SSL3_RT_HANDSHAKE || size == 0) return;
+  engine_of(ssl).see_message(ours == 1, *static_cast<const std::uint8_t*>(bytes));
 }
 
 }  // namespace
@@ -127,7 +133,9 @@ Result<> TlsContext::configure() {
   SSL_CTX_set_mode(context,
                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);
-  SSL_CTX_set_default_read_buffer_len(context, kReadBuffer);
+  // Not a log: it is how OpenSSL tells the secrets of which TlsRecords makes its keys.
+  SSL_CTX_set_keylog_callback(context, &take_secret);
+  SSL_CTX_set_msg_callback(context, &see_message);
   if (SSL_CTX_set_cipher_list(context, kCiphers12) != 1 || SSL_CTX_set_ciphersuites(context, kCiphers13) != 1 ||
       SSL_CTX_set1_groups_list(context, kGroups) != 1) {
     return openssl_fail("choose ciphers", Cause::internal);

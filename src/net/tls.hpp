@@ -82,7 +82,7 @@ class TlsSession {
   TlsSession() = default;
 
  private:
-  friend class TlsState;
+  friend class TlsEngine;
   const TlsContext* context_ = nullptr;
   OpensslPtr<SSL_SESSION> session_;
 };

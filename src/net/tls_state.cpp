@@ -2,387 +2,229 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
-#include <cstring>
 #include <utility>
 
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
-#include <openssl/x509v3.h>
 
 #include "base/release.hpp"
-#include "net/address.hpp"
 #include "net/stream_source.hpp"
 
 namespace bulkhead::net {
 namespace {
 
-constexpr std::size_t kRecord = SSL3_RT_MAX_PLAIN_LENGTH;
-constexpr std::size_t kGathered = 64U << 10U;
+constexpr std::size_t kRecord = kTlsHeader + kTlsCipherText;
+constexpr std::size_t kSmallestRead = kRecord;
+constexpr std::size_t kLargestRead = 64U << 10U;
 
-TlsState& state_of(BIO* bio) { return *static_cast<TlsState*>(BIO_get_data(bio)); }
-
-int read_bio(BIO* bio, char* buffer, int size) {
-  BIO_clear_retry_flags(bio);
-  const int count = state_of(bio).bio_read(buffer, static_cast<std::size_t>(size));
-  if (count == -EAGAIN) BIO_set_retry_read(bio);
-  return count < 0 ? -1 : count;
+// What a read asks the socket for: records that fill the reader's room, so that little is left over.
+std::size_t read_size(std::size_t room) {
+  const std::size_t overhead = kTlsHeader + 1 + kTlsTag;
+  return std::clamp(room + overhead * (1 + room / kTlsPlain), kSmallestRead, kLargestRead);
 }
-
-int write_bio(BIO* bio, const char* bytes, int size) {
-  BIO_clear_retry_flags(bio);
-  const int count = state_of(bio).bio_write(bytes, static_cast<std::size_t>(size));
-  if (count == -EAGAIN) BIO_set_retry_write(bio);
-  return count < 0 ? -1 : count;
-}
-
-long control_bio(BIO* bio, int command, long, void*) {
-  if (command == BIO_CTRL_FLUSH) return 1;
-  if (command == BIO_CTRL_EOF) return state_of(bio).at_end() ? 1 : 0;
-  return 0;
-}
-
-int create_bio(BIO* bio) {
-  BIO_set_init(bio, 1);
-  return 1;
-}
-
-// One for the process, made at the first use and never changed.
-const BIO_METHOD* socket_method() {
-  static const BIO_METHOD* const kMethod = [] {
-    BIO_METHOD* method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "bulkhead socket");
-    BIO_meth_set_read(method, &read_bio);
-    BIO_meth_set_write(method, &write_bio);
-    BIO_meth_set_ctrl(method, &control_bio);
-    BIO_meth_set_create(method, &create_bio);
-    return method;
-  }();
-  return kMethod;
-}
-
-// Whom a certificate is for, in words: its URI or DNS name, else its subject.
-std::string describe(X509* certificate) {
-  if (certificate == nullptr) return "nobody";
-  std::string text;
-  auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names) && text.empty(); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
-    if (name->type != GEN_URI && name->type != GEN_DNS) continue;
-    const auto* bytes = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.ia5));
-    text.assign(bytes, static_cast<std::size_t>(std::clamp(ASN1_STRING_length(name->d.ia5), 0, 256)));
-  }
-  GENERAL_NAMES_free(names);
-  if (text.empty()) {
-    std::array<char, 256> subject{};
-    X509_NAME_oneline(X509_get_subject_name(certificate), subject.data(), subject.size());
-    text = subject.data();
-  }
-  // It comes from the peer and goes to logs.
-  std::ranges::replace_if(text, [](unsigned char c) { return c < 0x20 || c > 0x7E; }, '?');
-  return text;
-}
-
-bool is_about_certificate(int alert) {
-  switch (alert) {
-    case SSL_AD_BAD_CERTIFICATE:
-    case SSL_AD_UNSUPPORTED_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_REVOKED:
-    case SSL_AD_CERTIFICATE_EXPIRED:
-    case SSL_AD_CERTIFICATE_UNKNOWN:
-    case SSL_AD_UNKNOWN_CA:
-    case SSL_AD_ACCESS_DENIED:
-    case SSL_AD_CERTIFICATE_REQUIRED: return true;
-    default: return false;
-  }
-}
-
-bool is_ip(const std::string& name) { return Address::ip(name, 0).has_value(); }
 
 }  // namespace
 
 Result<std::unique_ptr<TlsState>> TlsState::make(StreamSource& source, std::shared_ptr<TlsContext> context,
                                                  HandshakeOptions options) {
-  std::unique_ptr<TlsState> state(new TlsState(source, std::move(context), std::move(options)));
-  if (const auto set = state->set_up(); !set) return fail(set.error());
+  std::unique_ptr<TlsState> state(new TlsState(source));
+  auto engine = TlsEngine::make(state->wire_, std::move(context), std::move(options));
+  if (!engine) return fail(engine.error());
+  state->engine_ = std::move(*engine);
   return state;
 }
 
-Result<> TlsState::set_up() {
-  ERR_clear_error();
-  ssl_.reset(SSL_new(context_->get()));
-  BIO* bio = BIO_new(socket_method());
-  if (!ssl_ || bio == nullptr) {
-    BIO_free(bio);
-    return fail(Cause::internal, "TLS: {}", openssl_error());
-  }
-  BIO_set_data(bio, this);
-  SSL_set_bio(ssl_.get(), bio, bio);
-  SSL_set_app_data(ssl_.get(), this);
-  if (context_->config().role == TlsRole::server) {
-    SSL_set_accept_state(ssl_.get());
-    return {};
-  }
-  SSL_set_connect_state(ssl_.get());
-  const std::string& name = options_.server_name;
-  if (!name.empty() && !is_ip(name)) SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
-  if (context_->config().peer == PeerCheck::server_name) {
-    if (name.empty()) return fail(Cause::invalid, "TLS: the server's name is needed to verify it");
-    SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    const bool set = is_ip(name) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str()) == 1
-                                 : SSL_set1_host(ssl_.get(), name.c_str()) == 1;
-    if (!set) return fail(Cause::invalid, "TLS: \"{}\" is not a server's name", name);
-  }
-  if (options_.session && options_.session->context_ == context_.get() && options_.session->session_) {
-    SSL_set_session(ssl_.get(), options_.session->session_.get());
-  }
-  return {};
-}
-
-TlsState::~TlsState() {
-  // Otherwise OpenSSL takes a connection that was just dropped for an attack, and forgets its session.
-  if (ssl_ && !broken_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-}
-
-int TlsState::bio_read(char* buffer, std::size_t size) {
-  const ssize_t count = source_.receive(buffer, std::min<std::size_t>(size, INT_MAX));
-  if (count > 0) return static_cast<int>(count);
-  if (count == 0) {
-    at_end_ = true;
-    return 0;
-  }
-  if (errno != EAGAIN) os_error_ = errno;
-  return -errno;
-}
-
-int TlsState::bio_write(const char* bytes, std::size_t size) {
-  std::string* behind = gathering_ != nullptr ? gathering_ : unsent_.empty() ? nullptr : &unsent_;
-  if (behind != nullptr) {
-    behind->append(bytes, size);
-    return static_cast<int>(size);
-  }
-  const ssize_t count = source_.transmit(bytes, std::min<std::size_t>(size, INT_MAX));
-  if (count >= 0) return static_cast<int>(count);
-  if (errno != EAGAIN) os_error_ = errno;
-  return -errno;
-}
-
-bool TlsState::verify(X509_STORE_CTX* store) {
-  X509* leaf = X509_STORE_CTX_get0_cert(store);
-  if (X509_verify_cert(store) != 1) {
-    const int error = X509_STORE_CTX_get_error(store);
-    refused_ = Fault{Cause::denied, fmt::format("the certificate of {} is not accepted: {}", describe(leaf),
-                                                X509_verify_cert_error_string(error))};
-    if (!options_.server_name.empty()) refused_->message += fmt::format(" (expected {})", options_.server_name);
-    return false;
-  }
-  const auto accepted = accept_leaf(*leaf);
-  if (accepted) return true;
-  refused_ = accepted.error();
-  X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-  return false;
-}
-
-Result<> TlsState::accept_leaf(X509& leaf) {
-  if (context_->config().peer != PeerCheck::mesh) return {};
-  if (context_->config().accept_peer) {
-    auto peer = context_->config().accept_peer(leaf);
-    if (!peer) return fail(within(fmt::format("the certificate of {}", describe(&leaf)), peer.error()));
-    peer_ = std::move(*peer);
-  }
-  if (!options_.expect) return {};
-  return options_.expect(peer_);
-}
-
-int TlsState::choose_certificate() {
-  const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
-  if (name == nullptr) return 1;
-  const auto& chosen = context_->certificate_for(name);
-  return SSL_use_cert_and_key(ssl_.get(), chosen.leaf.get(), chosen.key.get(), chosen.chain.get(), 1);
-}
-
-void TlsState::remember_session(SSL_SESSION* session) {
-  OpensslPtr<SSL_SESSION> owned(session);
-  if (!options_.session) return;
-  options_.session->context_ = context_.get();
-  options_.session->session_ = std::move(owned);
-}
-
-Result<TlsState::Step> TlsState::handshake() {
-  ERR_clear_error();
-  const int result = SSL_do_handshake(ssl_.get());
-  if (result == 1) {
-    const auto finished = finish_handshake();
-    if (!finished) return fail(finished.error());
-    return Step::done;
-  }
-  const int error = SSL_get_error(ssl_.get(), result);
-  if (const auto step = step_of(error)) return *step;
-  return fail(fault_of(error, "TLS handshake"));
-}
-
-Result<> TlsState::finish_handshake() {
-  if (SSL_session_reused(ssl_.get()) == 1) {
-    if (const auto checked = check_resumed(); !checked) {
-      broken_ = true;
-      return fail(within("TLS handshake", checked.error()));
-    }
-  }
+Result<TlsStep> TlsState::handshake() {
+  const auto step = engine_->handshake();
+  if (!step || *step != TlsStep::done) return step;
   established_ = true;
-  return {};
+  detach();
+  return step;
 }
 
-// No certificate was exchanged, so the one of the first handshake is judged again: its time may be over, or the rules
-// changed.
-Result<> TlsState::check_resumed() {
-  const PeerCheck check = context_->config().peer;
-  if (check == PeerCheck::none || check == PeerCheck::asked) return {};
-  X509* leaf = SSL_get0_peer_certificate(ssl_.get());
-  if (leaf == nullptr) return fail(Cause::denied, "the resumed session has no certificate");
-  if (X509_cmp_current_time(X509_get0_notAfter(leaf)) <= 0) {
-    return fail(Cause::denied, "the certificate of {} has expired", describe(leaf));
-  }
-  return accept_leaf(*leaf);
+void TlsState::detach() {
+  auto records = engine_->detach();
+  if (!records) return;
+  records_ = std::move(records);
+  agreement_ = engine_->take_agreement();
+  engine_.reset();
 }
 
-std::optional<TlsState::Step> TlsState::step_of(int error) const {
-  if (error == SSL_ERROR_WANT_READ) return Step::wants_read;
-  if (error == SSL_ERROR_WANT_WRITE) return Step::wants_write;
-  return std::nullopt;
-}
-
-Fault TlsState::fault_of(int error, const char* doing) {
-  broken_ = true;
-  if (refused_) return within(doing, *refused_);
-  if (error == SSL_ERROR_SYSCALL && os_error_ != 0) return connection_fault(doing, os_error_);
-  const unsigned long code = ERR_peek_error();
-  const int reason = ERR_GET_REASON(code);
-  if (error == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-    ERR_clear_error();
-    return Fault{Cause::closed, fmt::format("{}: the peer ended the connection without close_notify", doing)};
-  }
-  const bool denied = reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ||
-                      (reason > SSL_AD_REASON_OFFSET && is_about_certificate(reason - SSL_AD_REASON_OFFSET));
-  return Fault{denied ? Cause::denied : Cause::protocol, fmt::format("{}: {}", doing, openssl_error())};
+bool TlsState::has_pending() const {
+  if (engine_) return engine_->has_pending();
+  return !plain_.empty() || read_fault_ || wire_.holds_record();
 }
 
 std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
+  if (engine_) {
+    auto outcome = engine_->read(buffer);
+    detach();
+    return outcome;
+  }
   if (read_fault_) return fail(*std::exchange(read_fault_, std::nullopt));
-  source_.set_reader_needs_writable(false);
-  std::size_t total = 0;
-  while (total < buffer.size()) {
-    ERR_clear_error();
-    std::size_t count = 0;
-    const int result = SSL_read_ex(ssl_.get(), buffer.data() + total, buffer.size() - total, &count);
-    if (result == 1) {
-      total += count;
-      if (!source_.readable && !has_pending()) break;
-      continue;
+  static thread_local const auto kMemory = std::make_unique_for_overwrite<char[]>(kRecord + kLargestRead);
+  Reading reading{.room = buffer};
+  take_plain(reading);
+  const std::string held(wire_.held());
+  if (!held.empty()) {
+    if (auto fault = open_records(reading, held)) return end_read(reading, std::move(*fault));
+  }
+  while (!ended_ && !reading.room.empty()) {
+    if (reading.total > 0 && !wire_.source().readable) break;
+    const std::size_t size = wire_.held().size() + read_size(reading.room.size());
+    const std::ptrdiff_t count = wire_.receive({kMemory.get(), size});
+    if (count == 0) {
+      return end_read(reading, {Cause::closed, "TLS read: the peer ended the connection without close_notify"});
     }
-    const int error = SSL_get_error(ssl_.get(), result);
-    const auto step = step_of(error);
-    if (total > 0) {
-      // The data first; OpenSSL says an end again, but a fault only once.
-      if (!step && error != SSL_ERROR_ZERO_RETURN) {
-        read_fault_ = fault_of(error, "TLS read");
-        source_.readable = true;  // as a reader that waits for readiness has something to meet
-      }
+    if (count == -EAGAIN) break;
+    if (count < 0) return end_read(reading, connection_fault("TLS read", static_cast<int>(-count)));
+    if (auto fault = open_records(reading, {kMemory.get(), static_cast<std::size_t>(count)})) {
+      return end_read(reading, std::move(*fault));
+    }
+  }
+  if (reading.total == 0 && !ended_ && !buffer.empty()) return std::nullopt;
+  return reading.total;
+}
+
+// The data first: the next read says the fault.
+std::optional<Result<std::size_t>> TlsState::end_read(const Reading& reading, Fault fault) {
+  broken_ = true;
+  if (reading.total == 0) return fail(std::move(fault));
+  read_fault_ = std::move(fault);
+  wire_.source().readable = true;  // as a reader that waits for readiness has something to meet
+  return reading.total;
+}
+
+void TlsState::take_plain(Reading& reading) {
+  if (plain_.empty()) return;
+  const std::size_t part = std::min(plain_.size(), reading.room.size());
+  std::copy_n(plain_.data(), part, reading.room.data());
+  reading.room = reading.room.subspan(part);
+  reading.total += part;
+  plain_.erase(0, part);
+  if (plain_.empty()) release(plain_);
+}
+
+// Opens the records of `came` while there is room, and holds the rest.
+std::optional<Fault> TlsState::open_records(Reading& reading, std::string_view came) {
+  std::optional<Fault> fault;
+  while (!fault && !ended_ && !reading.room.empty()) {
+    const auto size = records_->size_of(came);
+    if (!size) {
+      fault = refuse(size.error());
+    } else if (*size == 0 || *size > came.size()) {
       break;
+    } else {
+      const auto opened = open_one(reading, came.substr(0, *size));
+      came.remove_prefix(*size);
+      if (!opened) fault = opened.error();
     }
-    if (error == SSL_ERROR_ZERO_RETURN) return 0U;
-    if (!step) return fail(fault_of(error, "TLS read"));
-    source_.set_reader_needs_writable(*step == Step::wants_write);
-    return std::nullopt;
   }
-  return total;
+  wire_.hold(fault || ended_ ? std::string_view() : came);
+  return fault;
 }
 
-// The next bytes to encrypt as one record: the first piece itself if it fills one or is the last, else small pieces
-// gathered.
-std::string_view TlsState::next_chunk(const Pieces& pieces, std::span<char> scratch) const {
-  const iovec& first = pieces.list.front();
-  const std::string_view front(static_cast<const char*>(first.iov_base) + pieces.offset, first.iov_len - pieces.offset);
-  if (front.size() >= scratch.size() || pieces.list.size() == 1)
-    return front.substr(0, std::min(front.size(), kRecord));
-  std::size_t size = 0;
-  std::size_t offset = pieces.offset;
-  for (const iovec& piece : pieces.list) {
-    const std::size_t part = std::min(piece.iov_len - offset, scratch.size() - size);
-    if (part > 0) std::memcpy(scratch.data() + size, static_cast<const char*>(piece.iov_base) + offset, part);
-    size += part;
-    offset = 0;
-    if (size == scratch.size()) break;
+Result<> TlsState::open_one(Reading& reading, std::string_view record) {
+  static thread_local std::array<char, kTlsCipherText> aside;
+  const bool fits = TlsRecords::open_room(record.size()) <= reading.room.size();
+  char* out = fits ? reading.room.data() : aside.data();
+  const auto opened = records_->open(record, out);
+  if (!opened) return fail(refuse(opened.error()));
+  if (records_->owes_keys() && wire_.is_flushed()) {
+    if (const auto sent = send_keys(); !sent) return sent;
   }
-  return {scratch.data(), size};
+  if (opened->kind == TlsRecords::Kind::end) ended_ = true;
+  if (opened->kind != TlsRecords::Kind::data) return {};
+  const std::size_t part = std::min(opened->size, reading.room.size());
+  if (!fits) {
+    std::copy_n(out, part, reading.room.data());
+    plain_.assign(out + part, opened->size - part);
+  }
+  reading.room = reading.room.subspan(part);
+  reading.total += part;
+  return {};
 }
 
-// Hands over what is left of the last records; false when the socket takes no more.
-bool TlsState::send_records() {
-  if (unsent_.empty()) return true;
-  const ssize_t count = source_.transmit(unsent_.data(), unsent_.size());
-  if (count > 0) unsent_.erase(0, static_cast<std::size_t>(count));
-  if (unsent_.empty()) release(unsent_);
-  return unsent_.empty();
+// Tells the peer why, as far as that goes.
+Fault TlsState::refuse(Fault fault) {
+  if (records_->alert() == 0) return fault;
+  TlsWire::Batch& batch = wire_.begin();
+  if (const auto size = records_->seal_alert(records_->alert(), batch.end())) batch.grow(*size);
+  wire_.send();
+  return fault;
+}
+
+Result<> TlsState::send_keys() {
+  TlsWire::Batch& batch = wire_.begin();
+  const auto size = records_->seal_keys(batch.end());
+  batch.grow(size.value_or(0));
+  if (!wire_.send() && wire_.os_error() != 0) return fail(connection_fault("TLS write", wire_.os_error()));
+  if (!size) return fail(size.error());
+  return {};
+}
+
+std::optional<Result<>> TlsState::write(Pieces& pieces) {
+  if (engine_) return engine_->write(pieces);
+  return write_records(pieces);
 }
 
 // All records that fit go to the kernel in one call.
-std::optional<Result<>> TlsState::write(Pieces& pieces) {
-  static thread_local std::string records;
+std::optional<Result<>> TlsState::write_records(Pieces& pieces) {
   while (true) {
-    if (!send_records()) {
-      if (errno == EAGAIN || !source_.writable) return std::nullopt;
+    if (!wire_.flush()) {
+      if (wire_.os_error() == 0) return std::nullopt;
       broken_ = true;
-      return fail(connection_fault("TLS write", errno));
+      return fail(connection_fault("TLS write", wire_.os_error()));
     }
     if (pieces.done()) return Result<>{};
-    records.clear();
-    gathering_ = &records;
-    auto encrypted = encrypt(pieces);
-    gathering_ = nullptr;
-    const ssize_t count = records.empty() ? 0 : source_.transmit(records.data(), records.size());
-    if (count < 0 && errno != EAGAIN) {
-      broken_ = true;
-      return fail(connection_fault("TLS write", errno));
-    }
-    unsent_.assign(records, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-    if (encrypted) return encrypted;
-  }
-}
-
-// Makes records of `pieces` until there are kGathered bytes of them; a Fault, or nothing.
-std::optional<Result<>> TlsState::encrypt(Pieces& pieces) {
-  static thread_local std::array<char, kRecord> scratch;
-  while (!pieces.done() && gathering_->size() < kGathered) {
-    const std::string_view chunk = next_chunk(pieces, scratch);
+    if (said_end_) return fail(Cause::closed, "TLS write: after this side's end");
     ERR_clear_error();
-    std::size_t count = 0;
-    const int result = SSL_write_ex(ssl_.get(), chunk.data(), chunk.size(), &count);
-    if (result == 1) {
-      pieces.advance(count);
-      continue;
+    TlsWire::Batch& batch = wire_.begin();
+    std::optional<Fault> fault;
+    while (!fault && !pieces.done() && batch.size() < TlsWire::Batch::kEnough) {
+      const auto size = records_->seal(pieces, batch.end());
+      if (size) {
+        batch.grow(*size);
+      } else {
+        fault = size.error();
+      }
     }
-    return fail(fault_of(SSL_get_error(ssl_.get(), result), "TLS write"));
+    if (!wire_.send() && wire_.os_error() != 0) fault = connection_fault("TLS write", wire_.os_error());
+    if (!fault) continue;
+    broken_ = true;
+    return fail(std::move(*fault));
   }
-  return std::nullopt;
 }
 
-Result<TlsState::Step> TlsState::shut_down() {
-  if (broken_ || !established_) return Step::done;
-  ERR_clear_error();
-  const int result = SSL_shutdown(ssl_.get());
-  if (result >= 0) return Step::done;
-  const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_WANT_WRITE) return Step::wants_write;
-  return fail(fault_of(error, "TLS end"));
+Result<TlsStep> TlsState::shut_down() {
+  if (!established_ || broken_) return TlsStep::done;
+  if (engine_) return engine_->shut_down();
+  if (!said_end_) {
+    said_end_ = true;
+    TlsWire::Batch& batch = wire_.begin();
+    const auto size = records_->seal_alert(SSL_AD_CLOSE_NOTIFY, batch.end());
+    batch.grow(size.value_or(0));
+    wire_.send();
+    if (!size) return fail(size.error());
+  }
+  if (wire_.flush()) return TlsStep::done;
+  if (wire_.os_error() == 0) return TlsStep::wants_write;
+  broken_ = true;
+  return fail(connection_fault("TLS end", wire_.os_error()));
 }
 
 bool TlsState::is_idle() {
-  if (broken_ || at_end_ || read_fault_ || SSL_pending(ssl_.get()) > 0) return false;
-  if (!source_.readable && !has_pending()) return true;
+  if (engine_) return engine_->is_idle();
+  if (broken_ || ended_ || wire_.at_end() || !plain_.empty()) return false;
+  if (!wire_.source().readable && !wire_.holds_record()) return true;
   char byte = 0;
-  std::size_t count = 0;
-  ERR_clear_error();
-  const int result = SSL_peek_ex(ssl_.get(), &byte, 1, &count);
-  return result != 1 && SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ;
+  const auto outcome = read({&byte, 1});
+  if (!outcome) return true;
+  if (!*outcome) {
+    read_fault_ = outcome->error();
+  } else if (**outcome == 1) {
+    plain_.insert(0, 1, byte);
+  }
+  return false;
 }
 
 }  // namespace bulkhead::net
