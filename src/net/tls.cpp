@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "net/tls_engine.hpp"
+#include "net/tls_sessions.hpp"
 
 namespace bulkhead::net {
 namespace {
@@ -65,6 +66,25 @@ int choose_certificate(SSL* ssl, void*) { return engine_of(ssl).choose_certifica
 int new_session(SSL* ssl, SSL_SESSION* session) {
   engine_of(ssl).remember_session(session);
   return 1;  // the reference is ours now
+}
+
+TlsSessions& sessions_of(const SSL_CTX* context) { return *static_cast<TlsSessions*>(SSL_CTX_get_app_data(context)); }
+
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+  sessions_of(SSL_get_SSL_CTX(ssl)).keep(session);
+  return 0;  // the reference stays OpenSSL's
+}
+
+SSL_SESSION* find_session(SSL* ssl, const unsigned char* id, int size, int* copy) {
+  *copy = 0;  // the reference is OpenSSL's
+  const std::string_view name(reinterpret_cast<const char*>(id), static_cast<std::size_t>(size));
+  return sessions_of(SSL_get_SSL_CTX(ssl)).find(name).release();
+}
+
+void forget_session(SSL_CTX* context, SSL_SESSION* session) {
+  unsigned size = 0;
+  const unsigned char* id = SSL_SESSION_get_id(session, &size);
+  sessions_of(context).forget({reinterpret_cast<const char*>(id), size});
 }
 
 void take_secret(const SSL* ssl, const char* line) { engine_of(ssl).take_secret(line); }
@@ -258,10 +278,20 @@ void TlsContext::set_sessions() {
   static constexpr std::string_view kSessionContext = "bulkhead";
   SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                  static_cast<unsigned>(kSessionContext.size()));
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
-  SSL_CTX_sess_set_cache_size(context, static_cast<long>(config_.session_cache));
   SSL_CTX_set_timeout(context, static_cast<long>(config_.session_lifetime.count()));
   SSL_CTX_set_num_tickets(context, 1);
+  if (config_.peer != PeerCheck::none) {
+    // Decoding the peer's certificate again would cost most of a handshake.
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_sess_set_cache_size(context, static_cast<long>(config_.session_cache));
+    return;
+  }
+  sessions_ = std::make_unique<TlsSessions>(config_.session_cache);
+  SSL_CTX_set_app_data(context, sessions_.get());
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, &keep_session);
+  SSL_CTX_sess_set_get_cb(context, &find_session);
+  SSL_CTX_sess_set_remove_cb(context, &forget_session);
 }
 
 const TlsContext::Certificate& TlsContext::certificate_for(std::string_view server_name) const {

@@ -74,6 +74,7 @@ struct TlsConfig {
 };
 
 class TlsContext;
+class TlsSessions;
 
 // What a client remembers to resume with one peer. The pool keeps one for each peer identity and passes it to every
 // handshake with it; those fill it. A session of another TlsContext is not used. For one thread.
@@ -83,7 +84,7 @@ class TlsSession {
 
  private:
   friend class TlsEngine;
-  const TlsContext* context_ = nullptr;
+  std::weak_ptr<TlsContext> context_;
   OpensslPtr<SSL_SESSION> session_;
 };
 
@@ -126,6 +127,7 @@ class TlsContext {
   void set_sessions();
 
   TlsConfig config_;
+  std::unique_ptr<TlsSessions> sessions_;  // of a server that asks nobody for a certificate; OpenSSL's context uses it
   OpensslPtr<SSL_CTX> context_;
   std::vector<Certificate> certificates_;
 };

@@ -131,7 +131,7 @@ Result<> TlsEngine::set_up() {
                                  : SSL_set1_host(ssl_.get(), name.c_str()) == 1;
     if (!set) return fail(Cause::invalid, "TLS: \"{}\" is not a server's name", name);
   }
-  if (options_.session && options_.session->context_ == context_.get() && options_.session->session_) {
+  if (options_.session && options_.session->context_.lock() == context_ && options_.session->session_) {
     SSL_set_session(ssl_.get(), options_.session->session_.get());
   }
   return {};
@@ -213,7 +213,7 @@ void TlsEngine::remember_session(SSL_SESSION* session) {
   OpensslPtr<SSL_SESSION> owned(session);
   awaits_ticket_ = false;
   if (!options_.session) return;
-  options_.session->context_ = context_.get();
+  options_.session->context_ = context_;
   options_.session->session_ = std::move(owned);
 }
 
@@ -314,10 +314,8 @@ std::optional<Result<std::size_t>> TlsEngine::read(std::span<char> buffer) {
     const auto step = step_of(error);
     if (total > 0) {
       // The data first; OpenSSL says an end again, but a fault only once.
-      if (!step && error != SSL_ERROR_ZERO_RETURN) {
-        read_fault_ = fault_of(error, "TLS read");
-        source.readable = true;  // as a reader that waits for readiness has something to meet
-      }
+      if (!step && error != SSL_ERROR_ZERO_RETURN) read_fault_ = fault_of(error, "TLS read");
+      if (!step) source.readable = true;  // as a reader that waits for readiness has something to meet
       break;
     }
     if (error == SSL_ERROR_ZERO_RETURN) return 0U;
@@ -394,6 +392,7 @@ Result<TlsStep> TlsEngine::shut_down() {
 }
 
 bool TlsEngine::is_idle() {
+  if ((SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) return false;
   if (broken_ || at_end() || read_fault_ || SSL_pending(ssl_.get()) > 0) return false;
   if (!wire_.source().readable && !has_pending()) return true;
   char byte = 0;
@@ -406,7 +405,9 @@ bool TlsEngine::is_idle() {
 std::optional<TlsRecords> TlsEngine::detach() {
   if (!established_ || broken_ || awaits_ticket_ || new_keys_ || read_fault_) return std::nullopt;
   if (SSL_version(ssl_.get()) != TLS1_3_VERSION || SSL_has_pending(ssl_.get()) == 1) return std::nullopt;
-  if (!wire_.between_records() || SSL_get_shutdown(ssl_.get()) != 0) return std::nullopt;
+  if (SSL_in_init(ssl_.get()) == 1 ||  // in the middle of a message
+      !wire_.between_records() || SSL_get_shutdown(ssl_.get()) != 0)
+    return std::nullopt;
   const auto suite = tls_suite(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl_.get())));
   if (!suite || client_secret_.size == 0 || server_secret_.size == 0) return std::nullopt;
   const bool server = is_server();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <thread>
 
@@ -209,6 +210,119 @@ TEST_F(OpensslPeerTest, ARecordThatIsNotAuthenticEndsItAndThePeerIsTold) {
         if (!forged)
           EXPECT_NE(forged.error().message.find("not authentic"), std::string::npos) << forged.error().message;
       });
+}
+
+TEST_F(OpensslPeerTest, AnEndThatCameWithDataIsNotSleptThrough) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const bool peer_is_server : {false, true}) {
+      SCOPED_TRACE(testing::Message() << version << (peer_is_server ? " server" : " client"));
+      const auto context = peer_context(peer_is_server);
+      SSL_CTX_set_max_proto_version(context.get(), version);
+      std::atomic<bool> sent = false;
+      run(
+          peer_is_server, context.get(),
+          [&](SSL* ssl) {
+            // Without an end of the socket behind it.
+            const bool right = write_all(ssl, "last words") && SSL_shutdown(ssl) == 0;
+            sent = true;
+            char byte = 0;
+            std::size_t count = 0;
+            return right && SSL_read_ex(ssl, &byte, 1, &count) != 1;
+          },
+          [&](Stream& stream) -> Task<> {
+            while (!sent) co_await sleep(loop_, loop_.in(1ms));
+            std::array<char, 100> buffer;
+            const auto words = co_await stream.read(buffer, soon());
+            EXPECT_EQ(words.value_or(0), 10U);
+            const auto ready = co_await stream.wait_readable(loop_.in(2s));
+            EXPECT_TRUE(ready) << ready.error().message;
+            EXPECT_FALSE(stream.is_idle());
+            const auto end = co_await stream.read(buffer, soon());
+            EXPECT_EQ(end.value_or(99), 0U);
+            const auto again = co_await stream.read(buffer, soon());
+            EXPECT_EQ(again.value_or(99), 0U);
+            const auto ended = co_await stream.shutdown_write(soon());
+            EXPECT_TRUE(ended);
+          });
+    }
+  }
+}
+
+TEST_F(OpensslPeerTest, KeysThatAreAskedForAfterOurEndOrBeforeThePeersCostNoData) {
+  const auto context = peer_context(false);
+  run(
+      false, context.get(),
+      [](SSL* ssl) {
+        char byte = 0;
+        std::size_t count = 0;
+        if (SSL_read_ex(ssl, &byte, 1, &count) == 1) return false;
+        return SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && write_all(ssl, "answer") && SSL_shutdown(ssl) >= 0;
+      },
+      [this](Stream& stream) -> Task<> {
+        const auto ended = co_await stream.shutdown_write(soon());
+        EXPECT_TRUE(ended);
+        std::array<char, 100> buffer;
+        const auto answer = co_await stream.read(buffer, soon());
+        EXPECT_EQ(answer.value_or(0), 6U);
+      });
+  std::atomic<bool> gone = false;
+  run(
+      false, context.get(),
+      [&](SSL* ssl) {
+        const bool right = write_all(ssl, "x") && SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+                           write_all(ssl, "answer") && SSL_shutdown(ssl) >= 0 &&
+                           ::shutdown(SSL_get_fd(ssl), SHUT_RDWR) == 0;
+        gone = true;
+        return right;
+      },
+      [&](Stream& stream) -> Task<> {
+        while (!gone) co_await sleep(loop_, loop_.in(1ms));
+        std::string got;
+        std::array<char, 100> buffer;
+        while (true) {
+          const auto count = co_await stream.read(buffer, soon());
+          EXPECT_TRUE(count) << count.error().message;
+          if (!count || *count == 0) break;
+          got.append(buffer.data(), *count);
+        }
+        EXPECT_EQ(got, "xanswer");
+      });
+}
+
+TEST_F(OpensslPeerTest, AfterAForgedRecordNothingIsReadOrSent) {
+  const auto context = peer_context(false);
+  run(
+      false, context.get(),
+      [](SSL* ssl) {
+        const std::string forged = std::string("\x17\3\3\0\x20", 5) + std::string(32, 'f');
+        if (::write(SSL_get_fd(ssl), forged.data(), forged.size()) != static_cast<ssize_t>(forged.size())) return false;
+        if (!write_all(ssl, "real")) return false;
+        char byte = 0;
+        std::size_t count = 0;
+        const int read = SSL_read_ex(ssl, &byte, 1, &count);
+        char rest = 0;
+        return read != 1 && ::read(SSL_get_fd(ssl), &rest, 1) == 0;  // nothing behind the alert
+      },
+      [this](Stream& stream) -> Task<> {
+        std::array<char, 100> buffer;
+        for (int attempt = 0; attempt < 3; ++attempt) {
+          const auto read = co_await stream.read(buffer, soon());
+          EXPECT_FALSE(read);
+        }
+        const auto written = co_await stream.write("after it", soon());
+        EXPECT_FALSE(written);
+        const auto ended = co_await stream.shutdown_write(soon());
+        EXPECT_TRUE(ended);
+      });
+}
+
+TEST_F(OpensslPeerTest, AServerThatWantsAnotherGroupFirst) {
+  for (const bool peer_is_server : {false, true}) {
+    const auto context = peer_context(peer_is_server);
+    SSL_CTX_set1_groups_list(context.get(), peer_is_server ? "P-384" : "X448:P-384");
+    run(peer_is_server, context.get(), sends_and_gets_back(SSL_KEY_UPDATE_REQUESTED),
+        [this](Stream& stream) { return echo(stream); });
+  }
 }
 
 TEST_F(OpensslPeerTest, APeerThatOnlyAsksForKeysMakesNothingGrow) {

@@ -44,9 +44,8 @@ Result<std::size_t> TlsRecords::size_of(std::string_view bytes) {
   if (octet(0) != static_cast<unsigned char>(TlsContent::application_data)) {
     return refuse(SSL_AD_UNEXPECTED_MESSAGE, fmt::format("a record of kind {} after the handshake", octet(0)));
   }
-  if (size > kTlsCipherText || size < 1 + kTlsTag) {
-    return refuse(SSL_AD_RECORD_OVERFLOW, fmt::format("a record of {} octets", size));
-  }
+  if (size > kTlsCipherText) return refuse(SSL_AD_RECORD_OVERFLOW, fmt::format("a record of {} octets", size));
+  if (size < 1 + kTlsTag) return refuse(SSL_AD_BAD_RECORD_MAC, fmt::format("a record of {} octets", size));
   return kTlsHeader + size;
 }
 
@@ -79,6 +78,7 @@ Result<TlsRecords::Opened> TlsRecords::open(std::string_view record, char* out) 
 }
 
 Result<TlsRecords::Opened> TlsRecords::take_alert(std::string_view content) {
+  if (content.empty()) return refuse(SSL_AD_UNEXPECTED_MESSAGE, "an empty alert");  // §5.4
   if (content.size() != 2) return refuse(SSL_AD_DECODE_ERROR, "an alert that is not of two octets");
   const auto description = static_cast<std::uint8_t>(content[1]);  // its level says nothing (§6)
   if (description == SSL_AD_CLOSE_NOTIFY) return Opened{.kind = Kind::end};

@@ -36,9 +36,8 @@ class TlsRecords {
   static constexpr std::size_t kSealRoom = kTlsSealed + 2 * (kTlsHeader + 5 + 1 + kTlsTag);
   // Takes the content of one record off `pieces`, and writes it sealed. Octets written.
   Result<std::size_t> seal(Pieces& pieces, char* out);
-  // The peer wants new keys of us: to be sent before other data, and soon.
+  // The peer wants new keys of us: the next seal() sends them first (§4.6.3).
   bool owes_keys() const { return owes_keys_; }
-  Result<std::size_t> seal_keys(char* out);
 
   // What the peer is to be told of our Fault (RFC 8446 §6.2); 0: nothing.
   std::uint8_t alert() const { return alert_; }
@@ -55,6 +54,7 @@ class TlsRecords {
   Result<> take_messages(std::string_view content);
   Result<> begin_message();
   Result<> take_keys(std::uint8_t request, bool last);
+  Result<std::size_t> seal_keys(char* out);
 
   TlsKeys reads_;
   TlsKeys writes_;

@@ -82,6 +82,7 @@ TEST_F(TlsRecordsTest, SizesAreSeenBeforeARecordIsWhole) {
   EXPECT_EQ(ours_.size_of(std::string_view("\x17\3\3\0", 4)).value_or(99), 0U);
   EXPECT_EQ(ours_.size_of(std::string_view("\x17\3\3\0\x11", 5)).value_or(99), 22U);
   EXPECT_FALSE(ours_.size_of(std::string_view("\x17\3\3\0\x10", 5))) << "no room for a tag and a type";
+  EXPECT_EQ(ours_.alert(), 20);
   EXPECT_FALSE(ours_.size_of(std::string_view("\x17\3\3\x41\1", 5))) << "above 2^14 + 256";
   EXPECT_EQ(ours_.alert(), 22);
   EXPECT_FALSE(ours_.size_of(std::string_view("\x14\3\3\0\1", 5))) << "change_cipher_spec after the handshake";
@@ -100,6 +101,7 @@ TEST_F(TlsRecordsTest, AlertsEndItWithTheirName) {
   const auto cancelled = open(sealed(TlsContent::alert, "\1\x5a"));
   ASSERT_TRUE(cancelled);
   EXPECT_EQ(cancelled->kind, TlsRecords::Kind::nothing);
+  expect_refused(TlsContent::alert, "", 10);
   expect_refused(TlsContent::alert, "\2", 50);
   expect_refused(TlsContent::alert, "\2\x28\2", 50);
 }

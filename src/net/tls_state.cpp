@@ -51,7 +51,7 @@ void TlsState::detach() {
 
 bool TlsState::has_pending() const {
   if (engine_) return engine_->has_pending();
-  return !plain_.empty() || read_fault_ || wire_.holds_record();
+  return !plain_.empty() || ended_ || read_fault_ || wire_.holds_record();
 }
 
 std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
@@ -60,7 +60,7 @@ std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
     detach();
     return outcome;
   }
-  if (read_fault_) return fail(*std::exchange(read_fault_, std::nullopt));
+  if (read_fault_) return fail(*read_fault_);
   static thread_local const auto kMemory = std::make_unique_for_overwrite<char[]>(kRecord + kLargestRead);
   Reading reading{.room = buffer};
   take_plain(reading);
@@ -88,8 +88,8 @@ std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
 // The data first: the next read says the fault.
 std::optional<Result<std::size_t>> TlsState::end_read(const Reading& reading, Fault fault) {
   broken_ = true;
-  if (reading.total == 0) return fail(std::move(fault));
   read_fault_ = std::move(fault);
+  if (reading.total == 0) return fail(*read_fault_);
   wire_.source().readable = true;  // as a reader that waits for readiness has something to meet
   return reading.total;
 }
@@ -129,9 +129,6 @@ Result<> TlsState::open_one(Reading& reading, std::string_view record) {
   char* out = fits ? reading.room.data() : aside.data();
   const auto opened = records_->open(record, out);
   if (!opened) return fail(refuse(opened.error()));
-  if (records_->owes_keys() && wire_.is_flushed()) {
-    if (const auto sent = send_keys(); !sent) return sent;
-  }
   if (opened->kind == TlsRecords::Kind::end) ended_ = true;
   if (opened->kind != TlsRecords::Kind::data) return {};
   const std::size_t part = std::min(opened->size, reading.room.size());
@@ -144,22 +141,15 @@ Result<> TlsState::open_one(Reading& reading, std::string_view record) {
   return {};
 }
 
-// Tells the peer why, as far as that goes.
+// Tells the peer why, as far as that goes; then nothing more is sent (RFC 8446 §6.2).
 Fault TlsState::refuse(Fault fault) {
-  if (records_->alert() == 0) return fault;
+  const bool tells = records_->alert() != 0 && !said_end_;
+  said_end_ = true;
+  if (!tells) return fault;
   TlsWire::Batch& batch = wire_.begin();
   if (const auto size = records_->seal_alert(records_->alert(), batch.end())) batch.grow(*size);
   wire_.send();
   return fault;
-}
-
-Result<> TlsState::send_keys() {
-  TlsWire::Batch& batch = wire_.begin();
-  const auto size = records_->seal_keys(batch.end());
-  batch.grow(size.value_or(0));
-  if (!wire_.send() && wire_.os_error() != 0) return fail(connection_fault("TLS write", wire_.os_error()));
-  if (!size) return fail(size.error());
-  return {};
 }
 
 std::optional<Result<>> TlsState::write(Pieces& pieces) {
@@ -203,7 +193,10 @@ Result<TlsStep> TlsState::shut_down() {
     TlsWire::Batch& batch = wire_.begin();
     const auto size = records_->seal_alert(SSL_AD_CLOSE_NOTIFY, batch.end());
     batch.grow(size.value_or(0));
-    wire_.send();
+    if (!wire_.send() && wire_.os_error() != 0) {
+      broken_ = true;
+      return fail(connection_fault("TLS end", wire_.os_error()));
+    }
     if (!size) return fail(size.error());
   }
   if (wire_.flush()) return TlsStep::done;

@@ -49,18 +49,17 @@ class TlsState {
   Fault refuse(Fault fault);
   void take_plain(Reading& reading);
   std::optional<Result<>> write_records(Pieces& pieces);
-  Result<> send_keys();
 
   TlsWire wire_;
   std::unique_ptr<TlsEngine> engine_;  // until
   std::optional<TlsRecords> records_;  // they are ours
   TlsAgreement agreement_;
   std::string plain_;                // opened, and more than a reader had room for
-  std::optional<Fault> read_fault_;  // met after data; for the next read
+  std::optional<Fault> read_fault_;  // the end of reading; after data for the next read
   bool established_ = false;
   bool broken_ = false;
-  bool ended_ = false;  // by the peer's close_notify
-  bool said_end_ = false;
+  bool ended_ = false;     // by the peer's close_notify
+  bool said_end_ = false;  // close_notify or an alert was sent, and nothing may follow
 };
 
 }  // namespace bulkhead::net

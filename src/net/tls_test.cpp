@@ -384,6 +384,34 @@ class PublicTlsTest : public TlsTest {
   Issued second_ = issue("DNS:second.example,DNS:*.wild.example", &root_);
 };
 
+TEST_F(PublicTlsTest, TheNewestSessionsOfClientsWithoutCertificatesAreResumed) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TlsConfig config = server({first_.credential()});
+    config.session_cache = 3;
+    const auto server_context = context(config);
+    const auto client_context = context(client());
+    SSL_CTX_set_max_proto_version(client_context->get(), version);
+    std::vector<std::shared_ptr<TlsSession>> sessions;
+    const auto meet = [&](std::size_t who) {
+      if (who == sessions.size()) sessions.push_back(std::make_shared<TlsSession>());
+      const auto [c, s] =
+          shake(client_context, server_context, {.server_name = "first.example", .session = sessions[who]});
+      EXPECT_TRUE(c && s) << c.error().message;
+      const bool resumed = client_.tls_resumed();
+      EXPECT_EQ(server_.tls_resumed(), resumed);
+      client_.close();
+      server_.close();
+      return resumed;
+    };
+    for (std::size_t who = 0; who < 4; ++who) EXPECT_FALSE(meet(who)) << "the first time";
+    EXPECT_FALSE(meet(0)) << "three are remembered, and three came since";
+    EXPECT_TRUE(meet(0));
+    EXPECT_TRUE(meet(3));
+    for (int round = 0; round < 20; ++round) EXPECT_TRUE(meet(3)) << round;
+    EXPECT_FALSE(meet(1)) << "each of those was a session, or as old as before";
+  }
+}
+
 TEST_F(PublicTlsTest, TheServerChoosesItsCertificateByName) {
   const auto server_context = context(server({first_.credential(), second_.credential()}));
   const auto client_context = context(client());

@@ -38,7 +38,6 @@ class TlsWire {
   bool send();
   // What waits, again. False: there is still some.
   bool flush();
-  bool is_flushed() const { return unsent_.empty(); }
 
   // Whole records for OpenSSL, one at a time, so that it never holds a part of one: octets, 0 at the end, -errno.
   int read_record(char* buffer, std::size_t size);
