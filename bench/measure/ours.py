@@ -67,7 +67,7 @@ class Locked(Ours):
     LOCKS = {"limit": "limit: 1000000/s per address", "condition": """when: 'request.method == "GET" && request.path.startsWith("/bytes/")'""", "user": "auth: people", "contract": "", "deny": ""}
     DENY = """deny:
   - {name: admin, to: back, requests: ["* /admin/*", "DELETE /bytes/*"]}
-  - {name: hours, to: back, when: 'request.headers["x-out-of-hours"] == "1"'}
+  - {name: hours, to: back, when: '"x-out-of-hours" in request.headers'}
 """
     OPENAPI = """openapi: 3.1.0
 info: {title: back, version: "1"}
