@@ -81,20 +81,6 @@ std::string describe(X509* certificate) {
   return text;
 }
 
-bool is_about_certificate(int alert) {
-  switch (alert) {
-    case SSL_AD_BAD_CERTIFICATE:
-    case SSL_AD_UNSUPPORTED_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_REVOKED:
-    case SSL_AD_CERTIFICATE_EXPIRED:
-    case SSL_AD_CERTIFICATE_UNKNOWN:
-    case SSL_AD_UNKNOWN_CA:
-    case SSL_AD_ACCESS_DENIED:
-    case SSL_AD_CERTIFICATE_REQUIRED: return true;
-    default: return false;
-  }
-}
-
 bool is_ip(const std::string& name) { return Address::ip(name, 0).has_value(); }
 
 }  // namespace

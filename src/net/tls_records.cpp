@@ -15,7 +15,9 @@ constexpr std::uint32_t kLargestTicket = (1U << 17U);  // its two longest parts 
 constexpr std::uint8_t kNewSessionTicket = 4;
 constexpr std::uint8_t kKeyUpdate = 24;
 
-bool is_about_certificate(std::uint8_t alert) {
+}  // namespace
+
+bool is_about_certificate(int alert) {
   switch (alert) {
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -28,8 +30,6 @@ bool is_about_certificate(std::uint8_t alert) {
     default: return false;
   }
 }
-
-}  // namespace
 
 std::unexpected<Fault> TlsRecords::refuse(std::uint8_t alert, std::string_view why) {
   alert_ = alert;

@@ -11,6 +11,9 @@
 
 namespace bulkhead::net {
 
+// Whether an alert (RFC 8446 §6.2) is about the certificate of whoever gets it.
+bool is_about_certificate(int alert);
+
 // The record protocol of one TLS 1.3 connection after its handshake (RFC 8446 §5), with what may come then besides
 // data: alerts (§6), tickets, which are passed over, and new keys (§4.6.3). Octets in, octets out; it knows no socket.
 // For one thread. After a Fault only alert() is good.

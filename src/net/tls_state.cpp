@@ -12,8 +12,8 @@
 namespace bulkhead::net {
 namespace {
 
-constexpr std::size_t kRecord = kTlsHeader + kTlsCipherText;
-constexpr std::size_t kSmallestRead = kRecord;
+constexpr std::size_t kLargestSealed = kTlsHeader + kTlsCipherText;
+constexpr std::size_t kSmallestRead = kLargestSealed;
 constexpr std::size_t kLargestRead = 64U << 10U;
 
 // What a read asks the socket for: records that fill the reader's room, so that little is left over.
@@ -61,7 +61,7 @@ std::optional<Result<std::size_t>> TlsState::read(std::span<char> buffer) {
     return outcome;
   }
   if (read_fault_) return fail(*read_fault_);
-  static thread_local const auto kMemory = std::make_unique_for_overwrite<char[]>(kRecord + kLargestRead);
+  static thread_local const auto kMemory = std::make_unique_for_overwrite<char[]>(kLargestSealed + kLargestRead);
   Reading reading{.room = buffer};
   take_plain(reading);
   const std::string held(wire_.held());

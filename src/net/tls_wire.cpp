@@ -30,7 +30,7 @@ std::size_t record_size(std::string_view bytes) {
 
 std::size_t TlsWire::Batch::append(std::string_view bytes) {
   const std::size_t size = std::min(bytes.size(), kRoom - size_);
-  std::copy_n(bytes.data(), size, end());
+  std::ranges::copy(bytes.substr(0, size), end());
   size_ += size;
   return size;
 }
