@@ -99,8 +99,8 @@ class Controller {
   Result<> hear_sidecar(Runtime& runtime, SidecarPeer& peer, const nlohmann::json& message);
   Result<> sign(Runtime& runtime, SidecarPeer& peer, const std::string& request);
   void publish();
-  bool all_know_token_trees() const;
-  void tell_of_tokens(Runtime& gateway, bool trees);
+  bool all_know_token_seals() const;
+  void tell_of_tokens(Runtime& gateway, bool seals);
   void publish_doors(Runtime& runtime);
   void publish_secrets(Runtime& runtime);
   void publish_to(Runtime& runtime);

@@ -24,7 +24,7 @@ struct SidecarPeer {
   net::ProcessIdentity process;          // pid -1: none
   net::FrameChannel* channel = nullptr;  // of the connection that stands now; its coroutine owns it
   std::string build;                     // build_id() as it told
-  std::optional<bool> token_trees;       // whether it verifies them; nothing until it has told
+  std::optional<bool> token_seals;       // whether it verifies them; nothing until it has told
   std::string export_problem;            // the collector: why its export fails; "" it does not
   std::string told;                      // a collector: the hash of what it was told last; a gateway: of its tokens
   std::string sent_hash;                 // of the last snapshot that it was sent on this connection

@@ -82,7 +82,7 @@ Result<> Controller::hear_sidecar(Runtime& runtime, SidecarPeer& peer, const jso
     return {};  // not the instance's any more
   if (type == "hello") {
     peer.build = message.value("build", "");
-    peer.token_trees = message.value("token_trees", false);
+    peer.token_seals = message.value("token_seals", false);
     runtime.add_not_enforced(message);
     publish_to(runtime);
     reconcile_soon();  // others may be told something else by now
@@ -135,20 +135,20 @@ Result<> Controller::sign(Runtime& runtime, SidecarPeer& peer, const std::string
 }
 
 void Controller::publish() {
-  const bool trees = all_know_token_trees();
+  const bool seals = all_know_token_seals();
   for (auto& [id, runtime] : runtimes_) {
-    if (runtime.service == policy::kGateway) tell_of_tokens(runtime, trees);
+    if (runtime.service == policy::kGateway) tell_of_tokens(runtime, seals);
     publish_doors(runtime);
     publish_secrets(runtime);
     publish_to(runtime);
   }
 }
 
-// Whether every sidecar verifies tokens that were signed together: one of another build may not. Those that this
+// Whether every sidecar verifies tokens that are sealed for it: one of another build may not. Those that this
 // controller starts are of this build.
-bool Controller::all_know_token_trees() const {
+bool Controller::all_know_token_seals() const {
   const auto knows = [](const Runtime& runtime, const SidecarPeer& peer) {
-    return peer.process.pid <= 0 || peer.gone || peer.token_trees.value_or(!runtime.adopted);
+    return peer.process.pid <= 0 || peer.gone || peer.token_seals.value_or(!runtime.adopted);
   };
   return std::ranges::all_of(runtimes_, [&](const auto& entry) {
     const Runtime& runtime = entry.second;
@@ -156,11 +156,11 @@ bool Controller::all_know_token_trees() const {
   });
 }
 
-void Controller::tell_of_tokens(Runtime& gateway, bool trees) {
+void Controller::tell_of_tokens(Runtime& gateway, bool seals) {
   for (SidecarPeer* peer : {&gateway.sidecar, &gateway.other}) {
-    const std::string told = trees ? "trees" : "";
-    if (peer->channel == nullptr || !peer->token_trees.value_or(false) || told == peer->told) continue;
-    if (peer->channel->send(json{{"type", "tokens"}, {"trees", trees}}.dump())) peer->told = told;
+    const std::string told = seals ? "seals" : "";
+    if (peer->channel == nullptr || !peer->token_seals.value_or(false) || told == peer->told) continue;
+    if (peer->channel->send(json{{"type", "tokens"}, {"seals", seals}}.dump())) peer->told = told;
   }
 }
 

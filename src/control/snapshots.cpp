@@ -156,6 +156,7 @@ proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const
                                  service.contract->hidden_paths};
   snapshot.health = health_of(service);
   snapshot.user_keys = users.keys;
+  if (const auto seal = users.seals.find(service.name); seal != users.seals.end()) snapshot.user_seal = seal->second;
 
   const policy::Plan plan = policy::plan(model, service.name);
   Doors doors(snapshot, service, model, registry);
@@ -188,6 +189,7 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
   snapshot.gateway.rules = gateway.rules;
   snapshot.gateway.providers = users.providers;
   snapshot.gateway.signing_key_pem = users.signing_key_pem;
+  for (const auto& [name, seal] : users.seals) snapshot.gateway.seals.push_back(seal);
   snapshot.user_keys = users.keys;
   if (tls) snapshot.gateway.certificates.push_back(certificate);
 

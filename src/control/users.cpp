@@ -1,11 +1,17 @@
 #include "control/users.hpp"
 
+#include <openssl/rand.h>
+
 #include "base/fd.hpp"
+#include "jose/base64url.hpp"
+#include "jose/seal.hpp"
 #include "jose/signing_key.hpp"
 
 namespace bulkhead::control {
 
 namespace {
+
+constexpr int kSecret = 32;  // octets
 
 // P-256: OpenSSL verifies its signatures in less time than Ed25519's, and every hop verifies (bench/tokens).
 Result<jose::SigningKey> signing_key(const std::string& place) {
@@ -21,6 +27,21 @@ Result<jose::SigningKey> signing_key(const std::string& place) {
   if (!pem) return fail(std::move(pem.error()));
   if (auto written = write_file_atomically(path, *pem, 0600); !written) return fail(std::move(written.error()));
   return key;
+}
+
+// What the seals of all services are derived of.
+Result<std::string> seal_secret(const std::string& place) {
+  const std::string path = place + "/seals.secret";
+  if (auto kept = read_file(path)) {
+    if (const auto secret = jose::decode_base64url(*kept); secret && secret->size() == kSecret) return *secret;
+    return fail(Cause::invalid, "{}: not {} octets in base64url; remove it, and another one is made", path, kSecret);
+  }
+  std::string secret(kSecret, '\0');
+  if (RAND_priv_bytes(reinterpret_cast<unsigned char*>(secret.data()), kSecret) != 1)
+    return fail(Cause::internal, "there are no random octets for the seals' secret");
+  if (auto written = write_file_atomically(path, jose::encode_base64url(secret), 0600); !written)
+    return fail(std::move(written.error()));
+  return secret;
 }
 
 std::string host_and_port(const manifest::KeyHost& host) {
@@ -60,6 +81,11 @@ Result<Users> users_of(const manifest::Application& application, const std::stri
   if (!pem) return fail(std::move(pem.error()));
   users.signing_key_pem = std::move(*pem);
   users.keys = key->public_jwk();
+  if (application.services.size() > jose::kMostSeals) return users;
+  const auto secret = seal_secret(place);
+  if (!secret) return fail(within("the seals of transaction tokens", secret.error()));
+  for (const manifest::Service& service : application.services)
+    users.seals.emplace(service.name, jose::SealKey::derive(*secret, service.name).text());
   return users;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,12 +15,16 @@ struct Users {
   std::vector<proxy::Provider> providers;
   std::string signing_key_pem;  // a secret: for the gateway alone
   std::string keys;             // JWK Set of the above, for everybody; "" without providers
+  // What tokens are sealed with for each service (jose/seal.hpp): a secret of it and the gateway. Empty without
+  // providers, and where there are so many services that tokens are signed.
+  std::map<std::string, std::string> seals;
 };
 
 // As a snapshot has it.
 proxy::Provider provider_of(const manifest::Provider& written);
 
-// Makes the signing key, once, and keeps it in the directory `place` (0600, as the certificate authority's).
+// Makes the signing key and the seals' secret, once, and keeps them in the directory `place` (0600, as the certificate
+// authority's).
 Result<Users> users_of(const manifest::Application& application, const std::string& place);
 
 }  // namespace bulkhead::control

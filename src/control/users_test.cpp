@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/fd.hpp"
+#include "jose/seal.hpp"
 #include "jose/signing_key.hpp"
 #include "manifest/parse.hpp"
 
@@ -45,7 +47,40 @@ TEST_F(UsersTest, HaveTheProvidersAndAKeyOfOurs) {
   EXPECT_EQ(file.st_mode & 0777U, 0600U);
 }
 
-TEST_F(UsersTest, KeepTheirSigningKey) { EXPECT_EQ(users()->keys, users()->keys); }
+TEST_F(UsersTest, KeepTheirSigningKeyAndSeals) {
+  EXPECT_EQ(users()->keys, users()->keys);
+  EXPECT_EQ(users()->seals, users()->seals);
+}
+
+TEST_F(UsersTest, SealForEachServiceWithAKeyOfItsOwnWhileTheyAreFew) {
+  manifest::Service service = application_.services.front();
+  const auto few = users();
+  ASSERT_TRUE(few);
+  ASSERT_EQ(few->seals.size(), 1U);
+  EXPECT_TRUE(jose::SealKey::from_text(few->seals.at("web")));
+  struct stat file{};
+  ASSERT_EQ(::stat((directory_ + "/state/seals.secret").c_str(), &file), 0);
+  EXPECT_EQ(file.st_mode & 0777U, 0600U);
+  while (application_.services.size() < jose::kMostSeals) {
+    service.name = "s" + std::to_string(application_.services.size());
+    application_.services.push_back(service);
+  }
+  const auto most = users();
+  EXPECT_EQ(most->seals.size(), jose::kMostSeals);
+  EXPECT_NE(most->seals.at("web"), most->seals.at("s1"));
+  service.name = "one-more";
+  application_.services.push_back(service);
+  EXPECT_TRUE(users()->seals.empty());
+}
+
+TEST_F(UsersTest, ASecretThatIsNoneIsRefusedByItsPath) {
+  ASSERT_TRUE(users());
+  ASSERT_TRUE(write_file_atomically(directory_ + "/state/seals.secret", "no secret", 0600));
+  const auto refused = users();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("seals.secret"), std::string::npos);
+  EXPECT_EQ(refused.error().message.find("no secret"), std::string::npos);
+}
 
 TEST_F(UsersTest, AreNoneWithoutProviders) {
   application_.auth.clear();

@@ -19,19 +19,6 @@ using proxy::RefusalCause;
 
 constexpr std::string_view kHop = "gateway";
 constexpr std::uint16_t kHttps = 443;
-constexpr std::size_t kCrowd = 8;  // requests of known users that are under way
-
-class Counted {
- public:
-  explicit Counted(std::size_t& number) : number_(number) { ++number_; }
-  ~Counted() { --number_; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-
- private:
-  std::size_t& number_;
-};
-
 bool is_host_character(char c) {
   const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   return alphanumeric || c == '-' || c == '.' || c == '_' || c == ':' || c == '[' || c == ']';
@@ -93,7 +80,6 @@ PublicDoor::PublicDoor(proxy::Core& core, proxy::OutsideOptions outside)
       shutdown_(core.loop),
       limits_(draw_seed(core.journal.random())),
       outside_(core.loop, std::move(outside)),
-      minter_(core.loop),
       fetching_(core.loop),
       gate_(core.loop) {
   plain_.scheme = "http";
@@ -135,9 +121,29 @@ Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
   if (auto taken = take_certificates(snapshot); !taken) return taken;
   if (auto configured = access_.configure(snapshot.gateway); !configured) return configured;
   if (auto configured = authenticator_.configure(snapshot.gateway); !configured) return configured;
-  if (auto taken = minter_.take(snapshot.gateway.signing_key_pem); !taken) return taken;
+  if (auto taken = take_keys(snapshot.gateway); !taken) return taken;
   limits_.configure(snapshot.gateway);
   fetch_keys(snapshot);
+  return {};
+}
+
+// Of transaction tokens.
+Result<> PublicDoor::take_keys(const proxy::Gateway& gateway) {
+  if (gateway.signing_key_pem != signing_key_pem_ && !gateway.signing_key_pem.empty()) {
+    auto key = jose::SigningKey::from_pem(gateway.signing_key_pem);
+    if (!key) return fail(Cause::invalid, "the key of transaction tokens can't be read");
+    signing_key_ = std::move(*key);
+    signing_key_pem_ = gateway.signing_key_pem;
+  }
+  if (gateway.seals == seals_text_) return {};
+  std::vector<jose::SealKey> seals;
+  for (const std::string& text : gateway.seals) {
+    auto seal = jose::SealKey::from_text(text);
+    if (!seal) return fail(Cause::invalid, "a key of transaction tokens' seals can't be read");
+    seals.push_back(std::move(*seal));
+  }
+  seals_ = std::move(seals);
+  seals_text_ = gateway.seals;
   return {};
 }
 
@@ -277,13 +283,11 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       co_await answer_preflight(errand);
     } else {
       Authenticator::Answer who;
-      std::optional<Counted> under_way;
       if (route->rules.auth) who = co_await identify(errand, client);
       // What was waited for may have taken so long that the rules are others by now.
       auto cause = core_.config == config ? judge(errand, index, client, who) : RefusalCause::draining;
       if (!cause && who.identity) {
-        under_way.emplace(users_under_way_);
-        visit.user = co_await mint(errand, *who.identity, client);
+        visit.user = mint(errand, *who.identity, client);
         if (!visit.user) cause = RefusalCause::unauthenticated;
       }
       if (cause)
@@ -329,7 +333,7 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   return std::nullopt;
 }
 
-net::Task<proxy::EndUserPtr> PublicDoor::mint(const Errand& errand, const Identity& identity, const Client& client) {
+proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identity, const Client& client) {
   jose::TxnToken token;
   token.transaction = telemetry::hex(errand.visit.trace.context.trace_id);
   token.subject = identity.subject;
@@ -339,12 +343,15 @@ net::Task<proxy::EndUserPtr> PublicDoor::mint(const Errand& errand, const Identi
   const jose::TxnDomain domain = proxy::txn_domain(errand.config->snapshot());
   token.issued = proxy::wall_seconds();
   token.expires = token.issued + domain.lifetime;
-  auto text = co_await minter_.mint(domain, token, core_.signs_together, users_under_way_ >= kCrowd);
+  if (!signing_key_) return nullptr;  // no snapshot with providers is without
+  const bool sealed = core_.seals_tokens && !seals_.empty();
+  auto text =
+      sealed ? jose::mint(seals_, domain, token, token.issued) : jose::mint(*signing_key_, domain, token, token.issued);
   if (text && text->size() <= proxy::defaults::kLongestUserToken)
-    co_return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
+    return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
   core_.journal.note(fmt::format("a user of {} can't travel: {}", identity.provider,
                                  text ? "the claims that travel are too large" : text.error().message));
-  co_return nullptr;
+  return nullptr;
 }
 
 net::Task<> PublicDoor::answer_preflight(Errand& errand) {

@@ -112,7 +112,7 @@ std::optional<TokenFault> check_times(const Registered& token, const Expectation
 }  // namespace
 
 TokenResult<std::string> open_token(std::string_view text, const KeySet& keys, const Expectations& expected) {
-  auto jws = open_jws(text, keys, expected.max_size, expected.trees);
+  auto jws = open_jws(text, keys, expected.max_size, expected.seal);
   if (!jws) return std::unexpected(std::move(jws.error()));
   if (auto fault = check_type(jws->type, expected)) return std::unexpected(std::move(*fault));
   return std::move(jws->payload);

@@ -104,29 +104,33 @@ TokenResult<const Key*> verify_by_algorithm(const Signed& it, Algorithm algorith
 
 }  // namespace
 
-TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size, SignedTrees* trees) {
+TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size, SealKey* seal) {
   if (token.size() > max_size) return refuse(TokenCause::too_large, "the token has more than {} octets", max_size);
   const auto parts = split(token);
   if (!parts) return refuse(TokenCause::malformed, "the token has not exactly three parts with dots between them");
   auto header = read_header(parts->header);
   if (!header) return std::unexpected(header.error());
-  const bool in_tree = trees != nullptr && header->algorithm == kTreeAlgorithm && header->key_id;
-  const auto algorithm = in_tree ? Algorithm::es256 : parse_algorithm(header->algorithm);
-  if (!algorithm) return refuse(TokenCause::algorithm, "the token's alg is none that is accepted");
+  const bool sealed = seal != nullptr && header->algorithm == kSealAlgorithm && !header->key_id;
+  const auto algorithm = parse_algorithm(header->algorithm);
+  if (!sealed && !algorithm) return refuse(TokenCause::algorithm, "the token's alg is none that is accepted");
 
   std::array<char, kMaxSignature> signature;
   const auto size = decode_base64url(parts->signature, signature);
   if (!size) return refuse(TokenCause::malformed, "the signature is not base64url without padding, or too long");
   const Signed it{parts->signed_text, {signature.data(), *size}};
-  const auto is_signed_by = [&](const Key& key) {
-    return in_tree ? trees->verify(key, it.text, it.signature) : key.verify(it.text, it.signature);
-  };
-  const auto key = header->key_id ? verify_by_id(*header->key_id, *algorithm, keys, is_signed_by)
-                                  : verify_by_algorithm(it, *algorithm, keys);
-  if (!key) return std::unexpected(key.error());
+  const Key* by = nullptr;
+  if (sealed) {
+    if (!seal->verify(it.text, it.signature)) return refuse(TokenCause::signature, "it is not sealed for this service");
+  } else {
+    const auto is_signed_by = [&](const Key& key) { return key.verify(it.text, it.signature); };
+    const auto key = header->key_id ? verify_by_id(*header->key_id, *algorithm, keys, is_signed_by)
+                                    : verify_by_algorithm(it, *algorithm, keys);
+    if (!key) return std::unexpected(key.error());
+    by = *key;
+  }
   auto payload = decode_base64url(parts->payload);
   if (!payload) return refuse(TokenCause::malformed, "the payload is not base64url without padding");
-  return Jws{std::move(header->type), std::move(*payload), *key};
+  return Jws{std::move(header->type), std::move(*payload), by};
 }
 
 }  // namespace bulkhead::jose

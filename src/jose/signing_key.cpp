@@ -10,7 +10,6 @@
 #include "jose/base64url.hpp"
 #include "jose/digest.hpp"
 #include "jose/evp.hpp"
-#include "jose/token_tree.hpp"
 
 namespace bulkhead::jose {
 namespace {
@@ -100,15 +99,6 @@ Result<std::string> SigningKey::private_pem() const {
   return std::string(data, static_cast<std::size_t>(size));
 }
 
-std::string SigningKey::unsigned_text(std::string_view algorithm, std::string_view type,
-                                      std::string_view payload) const {
-  // Three words of ours: nothing in them is escaped in JSON.
-  std::string token = encode_base64url(fmt::format(R"({{"alg":"{}","kid":"{}","typ":"{}"}})", algorithm, id_, type));
-  token += '.';
-  token += payload;
-  return token;
-}
-
 Result<std::string> SigningKey::sign(std::string_view type, const json& claims) const {
   std::string payload;
   try {
@@ -116,27 +106,20 @@ Result<std::string> SigningKey::sign(std::string_view type, const json& claims) 
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");
   }
-  auto tokens = sign_together(type, {&payload, 1});
-  if (!tokens) return fail(std::move(tokens.error()));
-  return std::move(tokens->front());
+  return sign_payload(type, payload);
 }
 
-Result<std::vector<std::string>> SigningKey::sign_together(std::string_view type,
-                                                           std::span<const std::string> payloads) const {
-  const bool alone = payloads.size() == 1;
-  if (payloads.empty() || payloads.size() > kMostLeaves || (!alone && algorithm_ != Algorithm::es256))
-    return fail(Cause::invalid, "{} tokens are not signed together with {}", payloads.size(), to_string(algorithm_));
-  std::vector<std::string> tokens;
-  for (const std::string& payload : payloads)
-    tokens.push_back(unsigned_text(alone ? to_string(algorithm_) : kTreeAlgorithm, type, payload));
-  const TokenTree tree = alone ? TokenTree() : make_token_tree(tokens);
-  const auto signature = make_signature(handle_.get(), algorithm_, alone ? tokens.front() : tree.signed_text);
+Result<std::string> SigningKey::sign_payload(std::string_view type, std::string_view payload) const {
+  // Three words of ours: nothing in them is escaped in JSON.
+  std::string token =
+      encode_base64url(fmt::format(R"({{"alg":"{}","kid":"{}","typ":"{}"}})", to_string(algorithm_), id_, type));
+  token += '.';
+  token += payload;
+  const auto signature = make_signature(handle_.get(), algorithm_, token);
   if (!signature) return fail(signature.error());
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] += '.';
-    append_base64url(tokens[i], alone ? *signature : *signature + tree.after_root[i]);
-  }
-  return tokens;
+  token += '.';
+  append_base64url(token, *signature);
+  return token;
 }
 
 }  // namespace bulkhead::jose

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -30,14 +28,11 @@ class SigningKey {
 
   // A JWS in compact form with alg, kid and this typ. Cause::invalid where a claim is not UTF-8.
   Result<std::string> sign(std::string_view type, const nlohmann::json& claims) const;
-  // One of each of these payloads, which are base64url already; several with one signature (token_tree.hpp), which
-  // takes a key for ES256. 1 to kMostLeaves.
-  Result<std::vector<std::string>> sign_together(std::string_view type, std::span<const std::string> payloads) const;
+  // Likewise of a payload that is base64url already.
+  Result<std::string> sign_payload(std::string_view type, std::string_view payload) const;
 
  private:
   static Result<SigningKey> of(Algorithm algorithm, KeyHandle handle);
-  // "header.payload"
-  std::string unsigned_text(std::string_view algorithm, std::string_view type, std::string_view payload) const;
   SigningKey(Algorithm algorithm, KeyHandle handle) : algorithm_(algorithm), handle_(std::move(handle)) {}
 
   Algorithm algorithm_;

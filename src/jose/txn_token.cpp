@@ -108,14 +108,14 @@ TokenResult<json> read_context(const Json& claims) {
   return std::move(*context);
 }
 
-Expectations expectations(const TxnDomain& domain, SignedTrees* trees) {
+Expectations expectations(const TxnDomain& domain, SealKey* seal) {
   return {.issuer = domain.issuer,
           .audiences = {domain.trust_domain},
           .types = {std::string(kTxnTokenType)},
           .type_required = true,
           .leeway = domain.leeway,
           .max_lifetime = domain.lifetime,
-          .trees = trees};
+          .seal = seal};
 }
 
 }  // namespace
@@ -143,14 +143,18 @@ Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, 
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {
   auto payload = txn_payload(domain, token, now);
   if (!payload) return payload;
-  auto tokens = key.sign_together(kTxnTokenType, {&*payload, 1});
-  if (!tokens) return fail(std::move(tokens.error()));
-  return std::move(tokens->front());
+  return key.sign_payload(kTxnTokenType, *payload);
+}
+
+Result<std::string> mint(std::span<SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now) {
+  auto payload = txn_payload(domain, token, now);
+  if (!payload) return payload;
+  return seal_token(kTxnTokenType, *payload, keys);
 }
 
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,
-                                       SignedTrees* trees) {
-  const Expectations expected = expectations(domain, trees);
+                                       SealKey* seal) {
+  const Expectations expected = expectations(domain, seal);
   const auto payload = open_token(text, keys, expected);
   if (!payload) return std::unexpected(payload.error());
   Json claims;

@@ -43,18 +43,20 @@ struct TxnToken {
   Time expires;
 };
 
-// What SigningKey::sign_together() makes a token of, with kTxnTokenType. Valid from `now` for the domain's lifetime;
+// What a token is made of, in base64url. Valid from `now` for the domain's lifetime;
 // what `token` says of its times is not looked at. Cause::invalid where something in it is not UTF-8, or `context` is
 // not an object.
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now);
 
-// One token by itself.
+// A token that every holder of the public key verifies.
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now);
+// A token that the parties of `keys` verify, 1 to kMostSeals.
+Result<std::string> mint(std::span<SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now);
 
 // As jose::verify(), with this typ and no other, this issuer and audience, and no longer life than the domain's.
-// Members of `rctx` that are not known are not looked at. With `trees`, tokens that were signed together, too. Any
-// thread, but for `trees`.
+// Members of `rctx` that are not known are not looked at. With `seal`, tokens that are sealed for that party, too. Any
+// thread, but for `seal`.
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,
-                                       SignedTrees* trees = nullptr);
+                                       SealKey* seal = nullptr);
 
 }  // namespace bulkhead::jose

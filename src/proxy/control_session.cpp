@@ -49,7 +49,7 @@ double ControlSession::random_fraction() const {
 
 void ControlSession::greet() {
   asked_ = false;
-  core_.signs_together = false;  // a controller of another build may say nothing of it
+  core_.seals_tokens = false;  // a controller of another build may say nothing of it
   json missing = json::array();
   for (const NotEnforced& each : core_.not_enforced)
     missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
@@ -57,7 +57,7 @@ void ControlSession::greet() {
               {"instance", core_.instance},
               {"role", std::string(to_string(role_))},
               {"build", build_id()},
-              {"token_trees", true},  // EndUsers verifies them
+              {"token_seals", true},  // EndUsers verifies them
               {"not_enforced", missing}});
   if (core_.config) link_.send({{"type", "applied"}, {"hash", core_.config->hash()}});
   send_health();
@@ -91,8 +91,8 @@ void ControlSession::take(const std::string& type, const json& message) {
   if (type == "snapshot") return take_snapshot(message);
   if (type == "stats?") return send_stats();
   if (type == "tokens") {
-    const auto trees = message.find("trees");
-    core_.signs_together = trees != message.end() && *trees == true;
+    const auto seals = message.find("seals");
+    core_.seals_tokens = seals != message.end() && *seals == true;
     return;
   }
   if (type == "refused") {

@@ -51,7 +51,7 @@ struct Core {
   const Draw draw;  // of the journal
   OpenRequests open_requests;
   EndUsers end_users;
-  bool signs_together = false;  // a gateway: every sidecar verifies tokens that were signed together
+  bool seals_tokens = false;  // a gateway: every sidecar verifies tokens that are sealed for it
   Flights flights;
   ConfigPtr config;  // null until the first snapshot
 

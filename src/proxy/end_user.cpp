@@ -20,12 +20,17 @@ EndUser::EndUser(std::string the_text, jose::TxnToken the_token)
 
 void EndUsers::take(const Snapshot& snapshot) {
   domain_ = txn_domain(snapshot);
-  if (snapshot.user_keys == text_) return;
+  if (snapshot.user_keys == text_ && snapshot.user_seal == seal_text_) return;
+  // What was sealed by another key is believed no more.
+  if (snapshot.user_seal != seal_text_) verified_ = jose::Cache<EndUser>(kRemembered);
   text_ = snapshot.user_keys;
+  seal_text_ = snapshot.user_seal;
   keys_.reset();
-  trees_ = jose::SignedTrees();
+  seal_.reset();
   if (text_.empty()) return;
   if (auto keys = jose::KeySet::parse(text_)) keys_ = std::move(*keys);
+  if (seal_text_.empty()) return;
+  if (auto seal = jose::SealKey::from_text(seal_text_)) seal_ = std::move(*seal);
 }
 
 jose::TokenResult<EndUserPtr> EndUsers::read(const http::Fields& fields, jose::Time now) {
@@ -38,7 +43,7 @@ jose::TokenResult<EndUserPtr> EndUsers::read(const http::Fields& fields, jose::T
 
 jose::TokenResult<EndUserPtr> EndUsers::verify(std::string_view text, jose::Time now) {
   if (auto known = verified_.find(text, keys_->revision(), now)) return known;
-  auto token = jose::verify_txn_token(text, *keys_, domain_, now, &trees_);
+  auto token = jose::verify_txn_token(text, *keys_, domain_, now, seal_ ? &*seal_ : nullptr);
   if (!token) return std::unexpected(std::move(token.error()));
   auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token));
   verified_.put(text, keys_->revision(), user);

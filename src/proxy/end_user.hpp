@@ -52,10 +52,12 @@ class EndUsers {
   jose::TokenResult<EndUserPtr> verify(std::string_view text, jose::Time now);
 
   std::optional<jose::KeySet> keys_;
-  std::string text_;  // that keys_ was read of
+  std::string text_;  // that keys_ was read of, and
+  std::string seal_text_;
   jose::TxnDomain domain_;
-  jose::SignedTrees trees_;
-  jose::Cache<EndUser> verified_{1024};
+  std::optional<jose::SealKey> seal_;  // ours
+  static constexpr std::size_t kRemembered = 1024;
+  jose::Cache<EndUser> verified_{kRemembered};
 };
 
 jose::Time wall_seconds();

@@ -49,6 +49,23 @@ TEST_F(EndUserTest, IsWhomTheGatewaySigned) {
   EXPECT_EQ((*user)->user.claims.find(conditions::Value::string("tier"))->as_text(), "gold");
 }
 
+TEST_F(EndUserTest, IsWhomTheGatewaySealedForThisService) {
+  const std::string secret(32, 's');
+  std::vector<jose::SealKey> seals;
+  for (const auto* name : {"web", "orders"}) seals.push_back(jose::SealKey::derive(secret, name));
+  const std::string text = *jose::mint(seals, txn_domain(snapshot_),
+                                       {.transaction = "t-1", .subject = "ann", .scope = "gateway.routes[0]"}, kNow);
+  const http::Fields fields{{"txn-token", text}};
+  EXPECT_EQ(cause_of(fields), "algorithm") << "this service has no key for seals";
+  snapshot_.user_seal = seals[1].text();
+  users_.take(snapshot_);
+  EXPECT_EQ(cause_of(fields), "ann");
+  EXPECT_EQ(cause_of({{"txn-token", minted(key_)}}), "ann") << "while some are signed";
+  snapshot_.user_seal = jose::SealKey::derive(secret, "bank").text();
+  users_.take(snapshot_);
+  EXPECT_EQ(cause_of(fields), "signature") << "sealed for others, and not remembered";
+}
+
 TEST_F(EndUserTest, IsNobodyWhereNothingSaysSo) { EXPECT_EQ(cause_of({{"accept", "*/*"}}), "nobody"); }
 
 TEST_F(EndUserTest, IsNotBelievedWithoutTheGatewaysSignature) {

@@ -195,6 +195,7 @@ struct Gateway {
   std::vector<Certificate> certificates;
   std::vector<Provider> providers;  // that routes name
   std::string signing_key_pem;      // of transaction tokens; a secret, as a certificate's key
+  std::vector<std::string> seals;   // SealKey::text() of each service; secrets. Empty: they are too many
   std::vector<Route> routes;
   manifest::EdgeRules rules;
 
@@ -233,6 +234,7 @@ struct Snapshot {
   std::vector<Egress> egress;
   Gateway gateway;
   std::string user_keys;  // JWK Set of those who mint transaction tokens; "" where the application knows no users
+  std::string user_seal;  // SealKey::text() of this service, a secret; "" where tokens are signed
   Hints hints;
 
   bool operator==(const Snapshot&) const = default;

@@ -155,6 +155,13 @@ Result<> check_users(const Snapshot& snapshot) {
       return fail(within("snapshot.user_keys", std::move(keys.error())));
   }
   const Gateway& gateway = snapshot.gateway;
+  // Not with the error of whoever reads them: they are secrets.
+  if (!snapshot.user_seal.empty() && !jose::SealKey::from_text(snapshot.user_seal))
+    return fail(Cause::invalid, "snapshot.user_seal is no key for seals");
+  if (gateway.seals.size() > jose::kMostSeals)
+    return fail(Cause::invalid, "snapshot.gateway.seals has more than {}", jose::kMostSeals);
+  for (const std::string& seal : gateway.seals)
+    if (!jose::SealKey::from_text(seal)) return fail(Cause::invalid, "snapshot.gateway.seals has one that is no key");
   for (const Provider& provider : gateway.providers)
     if (auto checked = check_provider(provider); !checked)
       return fail(within("snapshot.gateway.providers: " + provider.name, std::move(checked.error())));
@@ -165,7 +172,6 @@ Result<> check_users(const Snapshot& snapshot) {
         return fail(Cause::invalid, "snapshot.gateway.routes: {} asks for {}, who is no provider", route.rule, name);
   }
   if (gateway.providers.empty()) return {};
-  // Not with the error of whoever reads it: it is a secret.
   if (!jose::SigningKey::from_pem(gateway.signing_key_pem))
     return fail(Cause::invalid, "snapshot.gateway.signing_key_pem is no key to sign with");
   return {};

@@ -306,6 +306,7 @@ void members(Visit& visit, Struct& gateway) {
   visit("certificates", gateway.certificates);
   visit("providers", gateway.providers);
   visit("signing_key_pem", gateway.signing_key_pem);
+  visit("seals", gateway.seals);
   visit("routes", gateway.routes);
   visit("rules", gateway.rules);
 }
@@ -343,6 +344,7 @@ void members(Visit& visit, Struct& snapshot) {
   visit("egress", snapshot.egress);
   visit("gateway", snapshot.gateway);
   visit("user_keys", snapshot.user_keys);
+  visit("user_seal", snapshot.user_seal);
   visit("hints", snapshot.hints);
 }
 

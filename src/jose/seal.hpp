@@ -1,0 +1,65 @@
+#pragma once
+
+// Tokens for parties that are all known to who mints them: in place of a signature a token has a seal for each, a code
+// that only the two of them can make. A party verifies its own and can make none of another's, so that nobody forges,
+// or changes, what another believes: as with a signature, and at the price of a hash.
+//
+//   digest     SHA-256(header.payload)
+//   seal       the key's id, 8 octets; the first 16 octets of HMAC-SHA-256(key, kSealed, digest)
+//   in place of a signature  the seals, one behind the other, each party's once
+//
+// Its `alg` is kSealAlgorithm, which is no algorithm of JOSE's: nobody else takes it for a signature. Only whoever has
+// such a key accepts it, and only one of its own.
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "jose/digest.hpp"
+
+namespace bulkhead::jose {
+
+inline constexpr std::string_view kSealAlgorithm = "SEALS-HS256";
+inline constexpr std::size_t kMostSeals = 24;  // with more parties a signature costs no more
+
+// A secret that who mints shares with one party. Immutable but for what it keeps for hashing; one thread. Wiped at its
+// end.
+class SealKey {
+ public:
+  // 32 octets as text() gives them. No error quotes the text.
+  static Result<SealKey> from_text(std::string_view text);
+  // That of the party `name`, of a secret of 32 octets or more.
+  static SealKey derive(std::string_view secret, std::string_view name);
+  SealKey(const SealKey&) = delete;
+  SealKey& operator=(const SealKey&) = delete;
+  SealKey(SealKey&&) noexcept = default;
+  SealKey& operator=(SealKey&&) noexcept = default;
+  ~SealKey();
+
+  // base64url: a secret.
+  std::string text() const;
+  // Appends the seal of what `digest` is of.
+  void append_seal(const Digest& digest, std::string& seals);
+  // Whether `seals` are whole ones, at most kMostSeals, of which one is this key's and right.
+  bool verify(std::string_view signed_text, std::string_view seals);
+
+ private:
+  static constexpr std::size_t kId = 8;
+  static constexpr std::size_t kCode = 16;
+  using Key = std::array<unsigned char, 32>;
+  using Id = std::array<char, kId>;
+  explicit SealKey(const Key& key);
+  Digest code_of(const Digest& digest);
+
+  Key key_;
+  Id id_;
+  Sha256 sha256_;
+};
+
+// "header.payload.seals" of a payload in base64url, sealed by each of 1 to kMostSeals keys.
+std::string seal_token(std::string_view type, std::string_view payload, std::span<SealKey> keys);
+
+}  // namespace bulkhead::jose
