@@ -251,45 +251,35 @@ class Users(harness.Case):
         until(lambda: any(line.get("user") == "ann" and line.get("callee") == "orders" for line in app.records("orders")), what="the record")
         until(lambda: any(line.get("user") == "bob" and line.get("type") == "denied" for line in app.records("web")), what="the denial")
 
-    def at_once(self, app, hand="txn-token", count=16):
-        """Asks `count` times over connections that are there already; gives each answer and the token that reached orders with it."""
-        target = "/ask?" + urllib.parse.urlencode({"url": "http://orders/x", "hand": hand})
-        credential = self.as_user()["Authorization"]
-        answers = []
-        with contextlib.ExitStack() as stack:
-            connections = [stack.enter_context(contextlib.closing(app.connection())) for _ in range(count)]
-            for connection in connections:
-                connection.connect()
-            for connection in connections:
-                connection.request("GET", target, headers={"Authorization": credential})
-            for connection in connections:
-                answers.append(json.loads(connection.getresponse().read()))
-        return [(answer["status"], fields(answer["body"]["headers"], "txn-token")[0] if answer["status"] == 200 else answer) for answer in answers]
-
-    def test_tokens_that_are_wanted_at_once_are_signed_at_once(self):
+    def test_tokens_are_sealed_for_each_service(self):
         app = self.begin()
 
-        def in_trees():
-            answers = self.at_once(app)
-            self.assertEqual({status for status, _ in answers}, {200}, answers)
-            self.assertEqual({claims_of(token)["sub"] for _, token in answers}, {"ann"})
-            self.assertEqual(len({claims_of(token)["txn"] for _, token in answers}), len(answers))
-            return [token for _, token in answers if json.loads(decoded(token.split(".")[0]))["alg"] == "ES256-TREE"]
+        def sealed():
+            answer = self.ask(app, "http://orders/x", "txn-token")
+            self.assertEqual(answer["status"], 200, answer)
+            token = fields(answer["body"]["headers"], "txn-token")[0]
+            self.assertEqual(claims_of(token)["sub"], "ann")
+            return token if json.loads(decoded(token.split(".")[0])) == {"alg": "SEALS-HS256", "typ": "txntoken+jwt"} else None
 
-        token = until(in_trees, what="two of them at once")[0]
-        header, payload, signature = token.split(".")
+        token = until(sealed, what="a sealed token")
+        header, payload, seals = token.split(".")
+        self.assertEqual(len(decoded(seals)) % 24, 0)
         widened = encoded(json.dumps(claims_of(token) | {"tctx": {"tier": "platinum"}}).encode())
-        plain = encoded(json.dumps(json.loads(decoded(header)) | {"alg": "ES256"}).encode())
-        for forged in (f"{header}.{widened}.{signature}", f"{plain}.{payload}.{signature}", f"{header}.{payload}.{signature[:-43]}", f"{header}.{payload}."):
+        plain = encoded(b'{"alg":"ES256","typ":"txntoken+jwt"}')
+        forgeries = [f"{header}.{widened}.{seals}", f"{plain}.{payload}.{seals}", f"{header}.{payload}.{seals[:-32]}", f"{header}.{payload}."]
+        # Each seal is right for one service at most: with all the others left out somebody of the call's two ends refuses.
+        whole = decoded(seals)
+        forgeries += [f"{header}.{payload}.{encoded(whole[at:at + 24])}" for at in range(0, len(whole), 24)]
+        for forged in forgeries:
             answer = self.ask(app, "http://open/x", say="Txn-Token:" + forged)
             self.assertEqual(answer["status"], 403, forged)
             self.assertIn("the user's token (txn-token) is refused", answer["body"]["message"])
         self.assertEqual(self.ask(app, "http://open/x", say="Txn-Token:" + token)["status"], 200)
         # A controller that returns has to hear of every sidecar first.
         harness.kill(app.lock_holder("controller"))
-        in_trees()
+        self.ask(app, "http://orders/x", "txn-token")
         until(lambda: app.status().get("settled"), what="the controller's return")
-        until(in_trees, what="trees again")
+        until(sealed, what="seals again")
 
     def test_rules_that_change_meanwhile_refuse_no_user(self):
         app = self.begin()
