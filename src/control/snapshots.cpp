@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "jose/seal.hpp"
+
 namespace bulkhead::control {
 namespace {
 
@@ -189,7 +191,10 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
   snapshot.gateway.rules = gateway.rules;
   snapshot.gateway.providers = users.providers;
   snapshot.gateway.signing_key_pem = users.signing_key_pem;
-  for (const auto& [name, seal] : users.seals) snapshot.gateway.seals.push_back(seal);
+  // With more of them tokens are signed. Each sidecar has its seal all the same, so that nothing hangs on when it learns
+  // how many there are.
+  if (users.seals.size() <= jose::kMostSeals)
+    for (const auto& [name, seal] : users.seals) snapshot.gateway.seals.push_back(seal);
   snapshot.user_keys = users.keys;
   if (tls) snapshot.gateway.certificates.push_back(certificate);
 

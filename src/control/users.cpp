@@ -81,7 +81,6 @@ Result<Users> users_of(const manifest::Application& application, const std::stri
   if (!pem) return fail(std::move(pem.error()));
   users.signing_key_pem = std::move(*pem);
   users.keys = key->public_jwk();
-  if (application.services.size() > jose::kMostSeals) return users;
   const auto secret = seal_secret(place);
   if (!secret) return fail(within("the seals of transaction tokens", secret.error()));
   for (const manifest::Service& service : application.services)

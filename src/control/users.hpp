@@ -15,8 +15,7 @@ struct Users {
   std::vector<proxy::Provider> providers;
   std::string signing_key_pem;  // a secret: for the gateway alone
   std::string keys;             // JWK Set of the above, for everybody; "" without providers
-  // What tokens are sealed with for each service (jose/seal.hpp): a secret of it and the gateway. Empty without
-  // providers, and where there are so many services that tokens are signed.
+  // What tokens are sealed with for each service (jose/seal.hpp): a secret of it and the gateway.
   std::map<std::string, std::string> seals;
 };
 

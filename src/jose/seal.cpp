@@ -19,7 +19,9 @@ std::string_view octets_of(const auto& bytes) { return {reinterpret_cast<const c
 
 // HMAC (RFC 2104) of `label` and `text`, which together are short, with a key of at most a block.
 Digest hmac(Sha256& sha256, std::string_view key, std::string_view label, std::string_view text) {
-  std::string buffer(kBlock, '\x36');
+  std::string buffer;
+  buffer.reserve(kBlock + std::max(label.size() + text.size(), sizeof(Digest)));  // one block of memory, wiped below
+  buffer.assign(kBlock, '\x36');
   for (std::size_t i = 0; i < key.size(); ++i) buffer[i] = static_cast<char>(buffer[i] ^ key[i]);
   buffer.append(label).append(text);
   const Digest inner = sha256(buffer);

@@ -234,7 +234,7 @@ struct Snapshot {
   std::vector<Egress> egress;
   Gateway gateway;
   std::string user_keys;  // JWK Set of those who mint transaction tokens; "" where the application knows no users
-  std::string user_seal;  // SealKey::text() of this service, a secret; "" where tokens are signed
+  std::string user_seal;  // SealKey::text() of this service, a secret; "" as user_keys
   Hints hints;
 
   bool operator==(const Snapshot&) const = default;
