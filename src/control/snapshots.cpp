@@ -191,8 +191,8 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
   snapshot.gateway.rules = gateway.rules;
   snapshot.gateway.providers = users.providers;
   snapshot.gateway.signing_key_pem = users.signing_key_pem;
-  // With more of them tokens are signed. Each sidecar has its seal all the same, so that nothing hangs on when it learns
-  // how many there are.
+  // With more of them tokens are signed. Each sidecar has its seal all the same, so that nothing hangs on when it
+  // learns how many there are.
   if (users.seals.size() <= jose::kMostSeals)
     for (const auto& [name, seal] : users.seals) snapshot.gateway.seals.push_back(seal);
   snapshot.user_keys = users.keys;

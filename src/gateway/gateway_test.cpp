@@ -4,6 +4,8 @@
 
 #include "identity/fixture.hpp"
 #include "identity/key.hpp"
+#include "jose/base64url.hpp"
+#include "jose/signing_key.hpp"
 #include "proxy/mesh_harness.hpp"
 
 namespace bulkhead::gateway {
@@ -316,6 +318,68 @@ TEST_F(GatewayTest, AClientCertificateIsJudgedAtTheRoutesThatAskForIt) {
     }
     Client plain(loop_, addresses_[1]);
     co_await expect_status(plain, "/api/pay/x", 403, "Forbidden: a client certificate is needed\n");
+  }());
+}
+
+TEST_F(GatewayTest, TokensAreSealedOnceTheControllerSaysThatAllVerifyThem) {
+  Node& payments = node("payments", "payments-1");
+  std::string token;
+  service(payments, 8080, [&](ServerExchange& exchange) {
+    token = exchange.request().fields.find(kUserField).value_or("");
+    return reply_text(exchange, 200, "paid");
+  });
+  const auto header = [&] { return jose::decode_base64url(token.substr(0, token.find('.'))).value_or(""); };
+  const std::string secret(32, 's');
+  const auto seal_of = [&](const char* name) { return jose::SealKey::derive(secret, name).text(); };
+  const auto bank = jose::SigningKey::generate(jose::Algorithm::es256);
+  const auto bearer = [&](std::size_t size) {
+    const auto now = wall_seconds().time_since_epoch().count();
+    return "Bearer " + *bank->sign("JWT", {{"iss", "https://id.example"},
+                                           {"aud", "shop"},
+                                           {"sub", "ann"},
+                                           {"exp", now + 60},
+                                           {"note", std::string(size, 'x')}});
+  };
+  loop_.run([&]() -> net::Task<> {
+    Snapshot asks = with_users(snapshot(payments), "");
+    Provider customers{.name = "customers", .issuer = "https://id.example", .audiences = {"shop"}};
+    customers.jwks = bank->public_jwk();
+    customers.rsa_algorithm = "RS256";
+    customers.claims = {"note"};
+    asks.gateway.providers = {customers};
+    asks.gateway.routes[0].rules.auth = manifest::Auth{{"customers"}};
+    for (int i = 0; i < 23; ++i) asks.gateway.seals.push_back(seal_of(std::to_string(i).c_str()));
+    asks.gateway.seals.push_back(seal_of("payments"));
+    Snapshot behind = callee(payments);
+    behind.user_keys = asks.user_keys;
+    behind.user_seal = seal_of("payments");
+    co_await start(payments, asks, behind);
+    Client client(loop_, addresses_[0], UpstreamProtocol::http2, tls("h2"));
+    const auto expect = [&](std::size_t note, int status) -> net::Task<> {
+      http::Request request = ask("GET", "/api/pay/x");
+      request.scheme = "https";
+      request.fields.set("authorization", bearer(note));
+      const auto reply = co_await client.send(std::move(request));
+      EXPECT_TRUE(reply && reply->status == status) << (reply ? reply->body : reply.error().message);
+    };
+    co_await expect(1, 200);
+    EXPECT_NE(header().find("ES256"), std::string::npos) << header();
+
+    controller_->ask("_gateway-1", {{"type", "tokens"}, {"seals", true}});
+    asks.hints.manifest = "other.yaml";  // so that it is applied, behind the message
+    controller_->set_snapshot(asks);
+    co_await controller_->until_applied("_gateway-1");
+    co_await expect(1, 200);
+    EXPECT_NE(header().find(jose::kSealAlgorithm), std::string::npos) << header();
+    EXPECT_LE(token.size(), defaults::kLongestUserToken);
+    co_await expect(2400, 200);
+    EXPECT_NE(header().find("ES256"), std::string::npos) << "seals would make it too long";
+    co_await expect(3000, 401);
+
+    behind.user_seal = seal_of("another");
+    controller_->set_snapshot(behind);
+    co_await controller_->until_applied(payments.instance());
+    co_await expect(1, 403);
   }());
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "jose/seal.hpp"
 #include "jose/signing_key.hpp"
 #include "manifest/wide_path.hpp"
 #include "proxy/authorize.hpp"
@@ -17,6 +18,7 @@ struct Setting {
   bool faulty;          // the caller's sidecar lets everything through, and believes whom it likes
   bool denied = false;  // deny rules stand in the way of some
   policy::Edge::Learned learned = policy::Edge::Learned::nothing;
+  bool sealed = false;  // users' tokens; else they are signed
 };
 using Learned = policy::Edge::Learned;
 
@@ -65,11 +67,24 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     token.request.provider = "customers";
     token.issued = wall_seconds();
     token.expires = token.issued + std::chrono::seconds(60);
-    const auto& key = whom == For::forged ? forger_ : key_;
     Snapshot of;
     of.app = kApp;
     of.trust_domain = kTrustDomain;
-    return std::make_shared<const EndUser>(*jose::mint(key, txn_domain(of), token, token.issued), token);
+    const jose::TxnDomain domain = txn_domain(of);
+    const bool forged = whom == For::forged;
+    if (!GetParam().sealed)
+      return std::make_shared<const EndUser>(*jose::mint(forged ? forger_ : key_, domain, token, token.issued), token);
+    // Who forges has the caller's key for seals, as a sidecar of it that was taken over would.
+    std::vector<jose::SealKey> keys;
+    keys.push_back(seal(GetParam().caller));
+    keys.push_back(seal("payments", forged ? kForger : kController));
+    return std::make_shared<const EndUser>(*jose::mint(keys, domain, token, token.issued), token);
+  }
+
+  static constexpr char kController = 'c';
+  static constexpr char kForger = 'f';
+  static jose::SealKey seal(std::string_view service, char secret = kController) {
+    return jose::SealKey::derive(std::string(32, secret), service);
   }
 
   bool decided(const http::Request& request, const EndUserPtr& user) const {
@@ -83,6 +98,8 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     Pair pair = declare(caller, payments, Protocol::http);
     pair.callee.inbound.edges = edges_;
     pair.callee.user_keys = pair.caller.user_keys = key_.public_jwk();
+    pair.caller.user_seal = seal(GetParam().caller).text();
+    pair.callee.user_seal = seal("payments").text();
     policy::Edge& own = pair.caller.upstreams[0].edge;
     own = call(GetParam().caller, "payments", 8080, Protocol::http);
     if (GetParam().faulty) {
@@ -156,7 +173,10 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"FaultyLearned", "checkout", false, true, false, Learned::whole},
         Setting{"LearnedDenied", "checkout", false, false, true, Learned::whole},
         Setting{"FaultyLearnedDenied", "checkout", false, true, true, Learned::whole},
-        Setting{"FaultyStrangerLearning", "stranger", false, true, false, Learned::whole}),
+        Setting{"FaultyStrangerLearning", "stranger", false, true, false, Learned::whole},
+        Setting{"DeclaredSealed", "checkout", false, false, true, Learned::nothing, true},
+        Setting{"FaultyDeclaredSealed", "checkout", false, true, true, Learned::nothing, true},
+        Setting{"FaultyStrangerSealed", "stranger", false, true, false, Learned::whole, true}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "jose/seal.hpp"
 #include "proxy/config.hpp"
 
 namespace bulkhead::proxy {
@@ -66,6 +67,8 @@ Snapshot sample() {
                     {"127.0.0.1", 4001, DoorKind::upstream, 0, Handling::http}};
   snapshot.names = {{"payments", "198.18.1.1"}};
   snapshot.gateway.routes = {{"", "/api/pay/*", {"GET"}, 0, "/", "gateway.routes[0]"}};
+  snapshot.user_seal = jose::SealKey::derive(std::string(32, 's'), "checkout").text();
+  snapshot.gateway.seals = {snapshot.user_seal, jose::SealKey::derive(std::string(32, 's'), "payments").text()};
   snapshot.hints = {"bulkhead.yaml", {{"checkout", "team-a", 12, "shop.yaml"}}};
   return snapshot;
 }
@@ -206,6 +209,10 @@ INSTANTIATE_TEST_SUITE_P(
                  v["upstreams"][0]["resilience"]["fallback"] = nullptr;
                  v["upstreams"][1]["protocol"] = v["upstreams"][1]["edge"]["protocol"] = "http";
                }},
+        Damage{"ASealThatIsNoKey", [](json& v) { v["user_seal"] = "c2hvcnQ"; }},
+        Damage{"AGatewaysSealThatIsNoKey", [](json& v) { v["gateway"]["seals"][1] = ""; }},
+        Damage{"MoreSealsThanThereMayBe",
+               [](json& v) { v["gateway"]["seals"] = json::array_t(25, v["gateway"]["seals"][0]); }},
         Damage{"NulInText", [](json& v) { v["hints"]["manifest"] = std::string("a\0b", 3); }},
         Damage{"EndlessText", [](json& v) { v["hints"]["manifest"] = std::string(2U << 20U, 'x'); }}),
     [](const auto& info) { return info.param.name; });
