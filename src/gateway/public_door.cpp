@@ -19,6 +19,7 @@ using proxy::RefusalCause;
 
 constexpr std::string_view kHop = "gateway";
 constexpr std::uint16_t kHttps = 443;
+
 bool is_host_character(char c) {
   const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   return alphanumeric || c == '-' || c == '.' || c == '_' || c == ':' || c == '[' || c == ']';

@@ -17,7 +17,8 @@ constexpr std::string_view kDerived = "bulkhead token seal key";
 
 std::string_view octets_of(const auto& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
-// HMAC (RFC 2104) of `label` and `text`, which together are short, with a key of at most a block.
+// HMAC (RFC 2104) of `label` and `text`, which together are short, with a key of at most a block. OpenSSL's HMAC()
+// looks its digest up and allocates each time: four times as long for what is this short.
 Digest hmac(Sha256& sha256, std::string_view key, std::string_view label, std::string_view text) {
   std::string buffer;
   buffer.reserve(kBlock + std::max(label.size() + text.size(), sizeof(Digest)));  // one block of memory, wiped below
