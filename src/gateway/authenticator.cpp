@@ -57,19 +57,26 @@ json scopes_of(const json& claims) {
   return scopes;
 }
 
-Identity identity_of(const jose::Token& token, const proxy::Provider& provider) {
-  Identity identity{token.subject, provider.name};
+IdentityPtr identity_of(const jose::Token& token, const proxy::Provider& provider) {
+  json claims = json::object();
   for (const std::string& name : provider.claims)
-    if (const auto claim = token.claims.find(name); claim != token.claims.end()) identity.claims[name] = *claim;
-  if (json scopes = scopes_of(token.claims); !scopes.empty()) identity.claims[kScopes] = std::move(scopes);
-  return identity;
+    if (const auto claim = token.claims.find(name); claim != token.claims.end()) claims[name] = *claim;
+  if (json scopes = scopes_of(token.claims); !scopes.empty()) claims[kScopes] = std::move(scopes);
+  return std::make_shared<const Identity>(token.subject, provider.name, std::move(claims));
+}
+
+IdentityPtr identity_of(const manifest::ApiKey& key, const proxy::Provider& provider) {
+  json claims = json::object();
+  if (!key.scopes.empty()) claims[kScopes] = key.scopes;
+  return std::make_shared<const Identity>(key.id, provider.name, std::move(claims));
 }
 
 }  // namespace
 
 bool Identity::has_scope(std::string_view scope) const {
-  const auto scopes = claims.find(kScopes);
-  return scopes != claims.end() && std::ranges::any_of(*scopes, [&](const json& each) {
+  const json& all = claims->json();
+  const auto scopes = all.find(kScopes);
+  return scopes != all.end() && std::ranges::any_of(*scopes, [&](const json& each) {
            return each.is_string() && each.get_ref<const std::string&>() == scope;
          });
 }
@@ -93,6 +100,7 @@ Result<std::shared_ptr<Authenticator::Provider>> Authenticator::make(const proxy
     auto keys = proxy::read_api_keys(words);
     if (!keys) return fail(within(words.name, std::move(keys.error())));
     provider->api_keys = std::move(*keys);
+    for (const manifest::ApiKey& key : words.api_keys) provider->api_users.emplace(key.id, identity_of(key, words));
   } else if (!words.jwks.empty()) {
     auto keys = proxy::read_key_set(words);
     if (!keys) return fail(within(words.name, std::move(keys.error())));
@@ -123,17 +131,16 @@ void Authenticator::take_keys(std::string_view provider, std::optional<jose::Key
 
 Authenticator::Found Authenticator::by_token(Provider& provider, std::string_view text, jose::Time now) {
   if (!provider.keys) return std::unexpected(Fault{{kInvalidToken, "no key is there to verify it", ""}, true});
-  if (const auto known = provider.verified.find(text, provider.keys->revision(), now))
-    return identity_of(*known, provider.words);
+  if (const auto known = provider.verified.find(text, provider.keys->revision(), now)) return known->identity;
   const jose::Expectations expected{.issuer = provider.words.issuer, .audiences = provider.words.audiences};
   auto token = jose::verify(text, *provider.keys, expected, now);
   if (!token) {
     const bool old = token.error().cause == jose::TokenCause::unknown_key && provider.words.jwks.empty();
     return std::unexpected(Fault{{kInvalidToken, std::move(token.error().message), ""}, old});
   }
-  const auto kept = std::make_shared<const jose::Token>(std::move(*token));
+  const auto kept = std::make_shared<const Verified>(identity_of(*token, provider.words), token->expires);
   provider.verified.put(text, provider.keys->revision(), kept);
-  return identity_of(*kept, provider.words);
+  return kept->identity;
 }
 
 // A stranger hears the same of an id that is not there and of a secret that is wrong.
@@ -144,9 +151,7 @@ Authenticator::Found Authenticator::by_api_key(const Provider& provider, std::st
     return std::unexpected(
         Fault{{kInvalidToken, expired ? "the API key has expired" : "the API key is not known", ""}});
   }
-  Identity identity{(*key)->id, provider.words.name};
-  if (!(*key)->scopes.empty()) identity.claims[kScopes] = (*key)->scopes;
-  return identity;
+  return provider.api_users.at((*key)->id);
 }
 
 // A fault of whoever could be meant: with several providers of tokens, of the last one.
@@ -174,7 +179,7 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, ClientCert
   for (const std::string& name : rule.by) {
     const auto known = providers_.find(name);
     if (known == providers_.end() || !known->second->authority) continue;
-    const Result<Identity>& judged = certificate.judge(known->second->authority, now);
+    const Result<IdentityPtr>& judged = certificate.judge(known->second->authority, now);
     if (judged) return {.identity = *judged};
     answer.challenge =
         Challenge{kInvalidToken, fmt::format("the client certificate is not accepted: {}", judged.error().message), ""};

@@ -38,7 +38,7 @@ class Authenticator {
   Result<> configure(const proxy::Gateway& gateway);
 
   struct Answer {
-    std::optional<Identity> identity;    // neither: nobody, and nobody has to be
+    IdentityPtr identity;                // neither: nobody, and nobody has to be
     std::optional<Challenge> challenge;  // it goes no further
     // The provider whose keys may be too old, or are not there at all; "" where that is not so. Who can fetch them asks
     // again then.
@@ -57,19 +57,24 @@ class Authenticator {
   void strip(http::Fields& fields, bool asked) const;
 
  private:
+  struct Verified {
+    IdentityPtr identity;
+    jose::Time expires;
+  };
   struct Provider {
     explicit Provider(proxy::Provider the_words) : words(std::move(the_words)) {}
     proxy::Provider words;
     std::optional<jose::KeySet> keys;
     std::optional<jose::ApiKeys> api_keys;
-    std::shared_ptr<const ClientAuthority> authority;  // of client certificates; then there are no keys
-    jose::Cache<jose::Token> verified;
+    std::map<std::string, IdentityPtr, std::less<>> api_users;  // by the key's id
+    std::shared_ptr<const ClientAuthority> authority;           // of client certificates; then there are no keys
+    jose::Cache<Verified> verified;
   };
   struct Fault {
     Challenge challenge;
     bool wants_keys = false;
   };
-  using Found = std::expected<Identity, Fault>;
+  using Found = std::expected<IdentityPtr, Fault>;
 
   static Result<std::shared_ptr<Provider>> make(const proxy::Provider& words);
   Answer find(const manifest::Auth& rule, std::string_view credential, jose::Time now);

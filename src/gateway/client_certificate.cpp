@@ -20,14 +20,14 @@ nlohmann::json claims_of(const std::vector<std::string>& wanted, const X509& lea
   return claims;
 }
 
-Result<Identity> identity_of(const ClientAuthority& by, X509& leaf) {
+Result<IdentityPtr> identity_of(const ClientAuthority& by, X509& leaf) {
   const auto names = identity::client_names(leaf);
   if (!names) return fail(names.error());
   const identity::ClientName* subject = identity::subject_of(*names, by.subject);
   if (subject == nullptr)
     return fail(Cause::denied, "it has no name of the kind {}",
                 by.subject ? to_string(*by.subject) : "uri, email or dns");
-  return Identity{subject->text, by.name, claims_of(by.claims, leaf, *names)};
+  return std::make_shared<const Identity>(subject->text, by.name, claims_of(by.claims, leaf, *names));
 }
 
 }  // namespace
@@ -35,12 +35,12 @@ Result<Identity> identity_of(const ClientAuthority& by, X509& leaf) {
 ClientCertificate::Verdict ClientCertificate::decide(const std::shared_ptr<const ClientAuthority>& by,
                                                      identity::WallTime now) const {
   const auto until = by->anchors.verify(presented_, now);
-  Result<Identity> identity = until ? identity_of(*by, *presented_.leaf) : fail(until.error());
+  Result<IdentityPtr> identity = until ? identity_of(*by, *presented_.leaf) : fail(until.error());
   return {by, now, until && identity ? *until : now + kRefusedFor, std::move(identity)};
 }
 
-const Result<Identity>& ClientCertificate::judge(const std::shared_ptr<const ClientAuthority>& by,
-                                                 identity::WallTime now) {
+const Result<IdentityPtr>& ClientCertificate::judge(const std::shared_ptr<const ClientAuthority>& by,
+                                                    identity::WallTime now) {
   const auto found = std::ranges::find(known_, by->name, [](const Verdict& each) { return each.by->name; });
   if (found == known_.end()) return known_.emplace_back(decide(by, now)).identity;
   // The clock may have been set back.

@@ -30,13 +30,13 @@ class ClientCertificate {
 
   // Who it is, or why nobody. Verified once and again when what was found has ended; a refusal is kept for a minute.
   // The answer lives until the next call.
-  const Result<Identity>& judge(const std::shared_ptr<const ClientAuthority>& by, identity::WallTime now);
+  const Result<IdentityPtr>& judge(const std::shared_ptr<const ClientAuthority>& by, identity::WallTime now);
 
  private:
   struct Verdict {
     std::shared_ptr<const ClientAuthority> by;
     identity::WallTime since, until;
-    Result<Identity> identity;
+    Result<IdentityPtr> identity;
   };
   Verdict decide(const std::shared_ptr<const ClientAuthority>& by, identity::WallTime now) const;
 

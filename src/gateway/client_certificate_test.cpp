@@ -26,7 +26,7 @@ class ClientCertificateTest : public testing::Test {
   std::string outcome(ClientCertificate& certificate, const std::shared_ptr<const ClientAuthority>& asked,
                       std::chrono::seconds later = 0s) const {
     const auto& judged = certificate.judge(asked, now_ + later);
-    return judged ? judged->subject + " of " + judged->provider : judged.error().message;
+    return judged ? (*judged)->subject + " of " + (*judged)->provider : judged.error().message;
   }
 
   const Issued root_ = authority("root");
@@ -37,11 +37,12 @@ TEST_F(ClientCertificateTest, NamesAUserAndWhatTravels) {
   ClientCertificate certificate = presented({.common_name = "Ann", .names = "DNS:a.example,DNS:b.example,email:a@x"});
   const auto& judged = certificate.judge(by(root_, "devices", {"issuer", "names", "serial"}), now_);
   ASSERT_TRUE(judged) << judged.error().message;
-  EXPECT_EQ(judged->subject, "a@x");
-  EXPECT_EQ(judged->provider, "devices");
-  EXPECT_EQ(judged->claims["issuer"], "CN=root");
-  EXPECT_TRUE(judged->claims["serial"].is_string());
-  EXPECT_EQ(judged->claims["names"],
+  EXPECT_EQ((*judged)->subject, "a@x");
+  EXPECT_EQ((*judged)->provider, "devices");
+  const nlohmann::json& claims = (*judged)->claims->json();
+  EXPECT_EQ(claims["issuer"], "CN=root");
+  EXPECT_TRUE(claims["serial"].is_string());
+  EXPECT_EQ(claims["names"],
             (nlohmann::json{{"common_name", {"Ann"}}, {"dns", {"a.example", "b.example"}}, {"email", {"a@x"}}}));
 }
 

@@ -123,6 +123,7 @@ Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
   if (auto configured = access_.configure(snapshot.gateway); !configured) return configured;
   if (auto configured = authenticator_.configure(snapshot.gateway); !configured) return configured;
   if (auto taken = take_keys(snapshot.gateway); !taken) return taken;
+  domain_ = proxy::txn_domain(snapshot);
   limits_.configure(snapshot.gateway);
   fetch_keys(snapshot);
   return {};
@@ -339,20 +340,19 @@ proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identit
   token.transaction = telemetry::hex(errand.visit.trace.context.trace_id);
   token.subject = identity.subject;
   token.scope = errand.route.rule;
-  token.context = identity.claims;
+  token.context = {identity.claims, &identity.claims->json()};
   token.request = {client.ip, identity.provider, token.transaction};
-  const jose::TxnDomain domain = proxy::txn_domain(errand.config->snapshot());
   token.issued = proxy::wall_seconds();
-  token.expires = token.issued + domain.lifetime;
+  token.expires = token.issued + domain_.lifetime;
   if (!signing_key_) return nullptr;  // no snapshot with providers is without
   const bool sealed = core_.seals_tokens && !seals_.empty();
   Result<std::string> text;
-  if (sealed) text = jose::mint(seals_, domain, token, token.issued);
+  if (sealed) text = jose::mint(seals_, domain_, token, token.issued);
   // Shorter than many seals.
   if (!sealed || (text && text->size() > proxy::defaults::kLongestUserToken))
-    text = jose::mint(*signing_key_, domain, token, token.issued);
+    text = jose::mint(*signing_key_, domain_, token, token.issued);
   if (text && text->size() <= proxy::defaults::kLongestUserToken)
-    return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token));
+    return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token), identity.claims);
   core_.journal.note(fmt::format("a user of {} can't travel: {}", identity.provider,
                                  text ? "the claims that travel are too large" : text.error().message));
   return nullptr;

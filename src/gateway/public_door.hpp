@@ -90,6 +90,7 @@ class PublicDoor {
   Authenticator authenticator_;
   proxy::Outside outside_;
   std::map<std::string, std::shared_ptr<KeyFetcher>, std::less<>> fetchers_;  // by provider
+  jose::TxnDomain domain_;
   std::optional<jose::SigningKey> signing_key_;
   std::string signing_key_pem_;  // that it was read of
   std::vector<jose::SealKey> seals_;

@@ -99,13 +99,13 @@ TokenResult<RequestContext> read_request(const Json& claims) {
   return RequestContext{std::move(*address), std::move(*provider), std::move(*trace_id)};
 }
 
-TokenResult<json> read_context(const Json& claims) {
+TokenResult<std::shared_ptr<const json>> read_context(const Json& claims) {
   const auto object = object_of(claims, "tctx");
   if (!object) return std::unexpected(object.error());
-  if (!*object) return json::object();
+  if (!*object) return nullptr;
   auto context = to_json(claims, **object);
   if (!context) return refuse(TokenCause::claims, "a number of the claim tctx is too large");
-  return std::move(*context);
+  return std::make_shared<const json>(std::move(*context));
 }
 
 Expectations expectations(const TxnDomain& domain, SealKey* seal) {
@@ -121,7 +121,8 @@ Expectations expectations(const TxnDomain& domain, SealKey* seal) {
 }  // namespace
 
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
-  if (!token.context.is_object()) return fail(Cause::invalid, "the context of a transaction token is not an object");
+  if (token.context && !token.context->is_object())
+    return fail(Cause::invalid, "the context of a transaction token is not an object");
   std::string text;
   try {
     Members claims(text);
@@ -132,7 +133,7 @@ Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, 
     if (token.request != RequestContext()) add_request(claims.begin("rctx"), token.request);
     claims.add("scope", token.scope);
     claims.add("sub", token.subject);
-    if (!token.context.empty()) claims.begin("tctx") += token.context.dump();
+    if (token.context && !token.context->empty()) claims.begin("tctx") += token.context->dump();
     claims.add("txn", token.transaction);
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");

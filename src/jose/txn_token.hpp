@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -34,10 +35,10 @@ struct RequestContext {
 };
 
 struct TxnToken {
-  std::string transaction;                            // `txn`: of this request and all that it causes
-  std::string subject;                                // `sub`
-  std::string scope;                                  // `scope`: the route that it came in by
-  nlohmann::json context = nlohmann::json::object();  // `tctx`: the user's claims that may travel
+  std::string transaction;                        // `txn`: of this request and all that it causes
+  std::string subject;                            // `sub`
+  std::string scope;                              // `scope`: the route that it came in by
+  std::shared_ptr<const nlohmann::json> context;  // `tctx`: the user's claims that may travel, an object; null: none
   RequestContext request;
   Time issued;
   Time expires;

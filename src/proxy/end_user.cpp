@@ -11,11 +11,12 @@ jose::TxnDomain txn_domain(const Snapshot& snapshot) {
           .lifetime = defaults::kUserToken};
 }
 
-EndUser::EndUser(std::string the_text, jose::TxnToken the_token)
+EndUser::EndUser(std::string the_text, jose::TxnToken the_token, std::shared_ptr<const conditions::Document> the_claims)
     : text(std::move(the_text)),
       token(std::move(the_token)),
-      claims(token.context),
-      user{token.subject, token.request.provider, claims.value()},
+      claims(the_claims || !token.context ? std::move(the_claims)
+                                          : std::make_shared<const conditions::Document>(*token.context)),
+      user{token.subject, token.request.provider, claims ? claims->value() : conditions::Document::empty_map()},
       expires(token.expires) {}
 
 void EndUsers::take(const Snapshot& snapshot) {

@@ -23,13 +23,14 @@ jose::TxnDomain txn_domain(const Snapshot& snapshot);
 
 // Immutable.
 struct EndUser {
-  EndUser(std::string text, jose::TxnToken token);
+  // `claims` are token.context as conditions read it; null: nobody has converted them yet.
+  EndUser(std::string text, jose::TxnToken token, std::shared_ptr<const conditions::Document> claims = nullptr);
   EndUser(const EndUser&) = delete;
   EndUser& operator=(const EndUser&) = delete;
 
   const std::string text;  // the token as it travels: a secret for as long as it lives
   const jose::TxnToken token;
-  const conditions::Document claims;
+  const std::shared_ptr<const conditions::Document> claims;
   const policy::User user;  // as conditions read it; borrows from this
   const jose::Time expires;
 };

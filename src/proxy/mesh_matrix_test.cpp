@@ -63,7 +63,8 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     token.transaction = "t-1";
     token.subject = whom == For::silver ? "bob" : "ann";
     token.scope = "gateway.routes[0]";
-    token.context = {{"tier", whom == For::silver ? "silver" : "gold"}};
+    token.context =
+        std::make_shared<const nlohmann::json>(nlohmann::json{{"tier", whom == For::silver ? "silver" : "gold"}});
     token.request.provider = "customers";
     token.issued = wall_seconds();
     token.expires = token.issued + std::chrono::seconds(60);
