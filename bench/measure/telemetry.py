@@ -1,4 +1,4 @@
-"""What records (spans, access records, counts) cost two sidecars: the program two_sidecars has both in one loop, with and without them."""
+"""What records (spans, access records, counts) cost two sidecars: the program hops has both in one loop, with and without them."""
 
 import os
 import subprocess

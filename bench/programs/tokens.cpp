@@ -89,7 +89,7 @@ TxnToken transaction() {
   return {.transaction = "97053963-771d-49cc-a4e3-20aad399c312",
           .subject = "248289761001",
           .scope = "/api/checkout/*",
-          .context = std::make_shared<const json>(json{{"tier", "gold"}, {"roles", {"customer", "reviewer"}}}),
+          .context = std::make_shared<const TxnContext>(json{{"tier", "gold"}, {"roles", {"customer", "reviewer"}}}),
           .request = {.client_address = "192.0.2.7",
                       .provider = "customers",
                       .trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"},
@@ -135,22 +135,22 @@ void add_verifying(std::vector<Operation>& operations, const char* bare, const c
 void add_transactions(std::vector<Operation>& operations, const char* bare, const char* minting, const char* verifying,
                       const SigningKey& key, int bare_verifying) {
   const auto keys = std::make_shared<const KeySet>(*KeySet::parse(key.public_jwk()));
+  const TxnToken of = transaction();
   const int part = static_cast<int>(operations.size());
   operations.push_back({bare, [key] { return key.sign("", json()).has_value(); }});
-  operations.push_back({minting, [key] { return mint(key, kDomain, transaction(), kNow).has_value(); }, part});
+  operations.push_back({minting, [key, of] { return mint(key, kDomain, of, kNow).has_value(); }, part});
   if (key.algorithm() == Algorithm::es256) {
     const auto seals = std::make_shared<std::vector<SealKey>>();
     for (int i = 0; i < 4; ++i)
       seals->push_back(SealKey::derive("a secret of thirty-two octets...", std::to_string(i)));
     operations.push_back({"transaction token, sealed for 4 services",
-                          [seals] { return mint(*seals, kDomain, transaction(), kNow).has_value(); }});
-    operations.push_back(
-        {"the same, verified by one of them", [keys, seals, one = *mint(*seals, kDomain, transaction(), kNow)] {
-           return verify_txn_token(one, *keys, kDomain, kNow, &seals->back()).has_value();
-         }});
+                          [seals, of] { return mint(*seals, kDomain, of, kNow).has_value(); }});
+    operations.push_back({"the same, verified by one of them", [keys, seals, one = *mint(*seals, kDomain, of, kNow)] {
+                            return verify_txn_token(one, *keys, kDomain, kNow, &seals->back()).has_value();
+                          }});
   }
   operations.push_back({verifying,
-                        [keys, token = *mint(key, kDomain, transaction(), kNow)] {
+                        [keys, token = *mint(key, kDomain, of, kNow)] {
                           return verify_txn_token(token, *keys, kDomain, kNow).has_value();
                         },
                         bare_verifying});
@@ -169,10 +169,10 @@ std::vector<Operation> operations() {
                    "ES256 transaction token, verified", p256, 2);
   const Issuer users = issuer(ed25519);
   const auto cache = std::make_shared<Cache<Token>>();
-  cache->put(users.token, users.keys.revision(),
+  cache->put(sha256(users.token), users.keys.revision(),
              std::make_shared<const Token>(*verify(users.token, users.keys, kUsers, kNow)));
   all.push_back({"token in the cache",
-                 [users, cache] { return cache->find(users.token, users.keys.revision(), kNow) != nullptr; }});
+                 [users, cache] { return cache->find(sha256(users.token), users.keys.revision(), kNow) != nullptr; }});
   const std::string api_key = *make_api_key("partner", {1, 2, 3});
   const auto api_keys =
       *ApiKeys::make({{"partner", hash_api_key_secret(parse_api_key(api_key)->secret), {"orders"}, std::nullopt}});

@@ -30,7 +30,7 @@ Value Document::convert(const nlohmann::json& node) {
 }
 
 Value Document::convert_list(const nlohmann::json& node) {
-  List& list = lists_.emplace_back();
+  List& list = lists_.emplace_front();
   list.values.reserve(node.size());
   for (const nlohmann::json& item : node) list.values.push_back(convert(item));
   list.elements = list.values;
@@ -38,7 +38,7 @@ Value Document::convert_list(const nlohmann::json& node) {
 }
 
 Value Document::convert_map(const nlohmann::json& node) {
-  Map& map = maps_.emplace_back();
+  Map& map = maps_.emplace_front();
   map.pairs.reserve(node.size());
   for (const auto& [name, member] : node.get_ref<const nlohmann::json::object_t&>())
     map.pairs.push_back({Value::string(name), convert(member)});

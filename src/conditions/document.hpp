@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <forward_list>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -38,8 +38,8 @@ class Document {
   Value convert_map(const nlohmann::json& node);
 
   const nlohmann::json json_;
-  std::deque<List> lists_;  // which do not move
-  std::deque<Map> maps_;
+  std::forward_list<List> lists_;  // which do not move
+  std::forward_list<Map> maps_;
   Value value_;
 };
 

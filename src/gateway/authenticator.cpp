@@ -74,7 +74,7 @@ IdentityPtr identity_of(const manifest::ApiKey& key, const proxy::Provider& prov
 }  // namespace
 
 bool Identity::has_scope(std::string_view scope) const {
-  const json& all = claims->json();
+  const json& all = context->claims;
   const auto scopes = all.find(kScopes);
   return scopes != all.end() && std::ranges::any_of(*scopes, [&](const json& each) {
            return each.is_string() && each.get_ref<const std::string&>() == scope;
@@ -131,7 +131,8 @@ void Authenticator::take_keys(std::string_view provider, std::optional<jose::Key
 
 Authenticator::Found Authenticator::by_token(Provider& provider, std::string_view text, jose::Time now) {
   if (!provider.keys) return std::unexpected(Fault{{kInvalidToken, "no key is there to verify it", ""}, true});
-  if (const auto known = provider.verified.find(text, provider.keys->revision(), now)) return known->identity;
+  const jose::Digest digest = jose::sha256(text);
+  if (const auto known = provider.verified.find(digest, provider.keys->revision(), now)) return known->identity;
   const jose::Expectations expected{.issuer = provider.words.issuer, .audiences = provider.words.audiences};
   auto token = jose::verify(text, *provider.keys, expected, now);
   if (!token) {
@@ -139,7 +140,7 @@ Authenticator::Found Authenticator::by_token(Provider& provider, std::string_vie
     return std::unexpected(Fault{{kInvalidToken, std::move(token.error().message), ""}, old});
   }
   const auto kept = std::make_shared<const Verified>(identity_of(*token, provider.words), token->expires);
-  provider.verified.put(text, provider.keys->revision(), kept);
+  provider.verified.put(digest, provider.keys->revision(), kept);
   return kept->identity;
 }
 
@@ -157,7 +158,7 @@ Authenticator::Found Authenticator::by_api_key(const Provider& provider, std::st
 // A fault of whoever could be meant: with several providers of tokens, of the last one.
 Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::string_view credential, jose::Time now) {
   const bool is_key = jose::parse_api_key(credential).has_value();
-  Answer answer{.challenge = Challenge{kInvalidToken, "nobody asked for here gives such credentials", ""}};
+  Answer answer;
   for (const std::string& name : rule.by) {
     const auto known = providers_.find(name);
     if (known == providers_.end()) continue;
@@ -170,6 +171,8 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::strin
     answer.wants_keys = name;
     answer.keys_missing = answer.keys_missing || !provider.keys;
   }
+  if (!answer.challenge)
+    answer.challenge = Challenge{kInvalidToken, "nobody asked for here gives such credentials", ""};
   return answer;
 }
 

@@ -60,7 +60,7 @@ TEST_F(AuthenticatorTest, KnowsWhoBringsAToken) {
   ASSERT_TRUE(answer.identity);
   EXPECT_EQ(answer.identity->subject, "ann");
   const json claims{{"tier", "gold"}, {"roles", {"buyer"}}, {"scopes", {"orders:read", "orders:write"}}};
-  EXPECT_EQ(answer.identity->claims->json(), claims) << "what the manifest does not name stays";
+  EXPECT_EQ(answer.identity->context->claims, claims) << "what the manifest does not name stays";
   EXPECT_EQ(outcome({{"Authorization", "bEARER   " + token()}}), "ann of customers");
 }
 

@@ -39,7 +39,7 @@ TEST_F(ClientCertificateTest, NamesAUserAndWhatTravels) {
   ASSERT_TRUE(judged) << judged.error().message;
   EXPECT_EQ((*judged)->subject, "a@x");
   EXPECT_EQ((*judged)->provider, "devices");
-  const nlohmann::json& claims = (*judged)->claims->json();
+  const nlohmann::json& claims = (*judged)->context->claims;
   EXPECT_EQ(claims["issuer"], "CN=root");
   EXPECT_TRUE(claims["serial"].is_string());
   EXPECT_EQ(claims["names"],

@@ -2,107 +2,37 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/gateway_harness.hpp"
 #include "identity/fixture.hpp"
-#include "identity/key.hpp"
 #include "jose/base64url.hpp"
-#include "jose/signing_key.hpp"
-#include "proxy/mesh_harness.hpp"
 
 namespace bulkhead::gateway {
 namespace {
 
-using namespace proxy;           // NOLINT(google-build-using-namespace)
-using namespace proxy::testing;  // NOLINT(google-build-using-namespace)
+using namespace proxy;             // NOLINT(google-build-using-namespace)
+using namespace proxy::testing;    // NOLINT(google-build-using-namespace)
+using namespace gateway::testing;  // NOLINT(google-build-using-namespace)
 using nlohmann::json;
 
-constexpr std::string_view kHost = "shop.example";
-constexpr std::string_view kService = "_gateway";
-
-class GatewayTest : public MeshFixture {
+class GatewayTest : public GatewayFixture {
  protected:
-  GatewayTest() : certificate_(certificate_for(std::string(kHost))) {
-    Hello hello;
-    hello.instance = "_gateway-1";
-    hello.app = kApp;
-    hello.service = kService;
-    hello.role = Role::gateway;
-    hello.trust_domain = kTrustDomain;
-    hello.controller_socket = controller_->socket();
-    hello.records = records_;
-    for (const char* name : {"listen:0", "listen:1", "redirect"}) {
-      auto probe = net::Listener::open(loop_, net::Address::loopback(0));
-      addresses_.push_back(probe->address());
-      hello.fds[name] = Fd(::dup(probe->fd()));
-    }
-    KeeperLink keeper{[this](std::string_view type, int) { said_.emplace(type); },
-                      [](const Fault& fault) { throw std::runtime_error(fault.message); }};
-    gateway_ = *Gateway::make(loop_, std::move(hello), std::move(keeper));
-  }
-  ~GatewayTest() override { gateway_.reset(); }
-
-  Snapshot snapshot(Node& to) {
-    Snapshot made;
-    made.app = kApp;
-    made.service = kService;
-    made.instance = "_gateway-1";
-    made.trust_domain = kTrustDomain;
-    made.spiffe_id = spiffe_of(kService);
-    made.role = Role::gateway;
-    policy::Edge edge = route_edge();
-    made.upstreams = {{"payments", 8080, Protocol::http, spiffe_of("payments"), edge, {}}};
-    made.upstreams[0].endpoints = {{to.instance(), to.inner(), true}};
-    made.inbound.limits.hold_ms = 50;
-    made.gateway.listeners = {
-        {"listen:0", true, false, 0}, {"listen:1", false, false, 0}, {"redirect", false, true, addresses_[0].port()}};
-    made.gateway.certificates = {{{std::string(kHost)}, certificate_.pem, key_pem()}};
-    made.gateway.routes = {{"", "/api/pay/*", {"GET", "POST"}, 0, "/", "gateway.routes[0]"}};
-    return made;
-  }
-
-  static policy::Edge route_edge() {
-    policy::Edge edge = call(std::string(kService), "payments", 8080, Protocol::http);
-    edge.kind = policy::Edge::Kind::route;
-    edge.id = "gateway.routes[0]";
-    return edge;
-  }
-
-  Snapshot callee(Node& to) {
-    Snapshot made = to.snapshot();
-    made.inbound.ports = {{8080, Protocol::http}};
-    made.inbound.edges = {route_edge()};
-    return made;
-  }
-
-  std::string key_pem() const { return *identity::private_key_pem(certificate_.key); }
-
-  net::Task<> start(Node& to, Snapshot gateway, Snapshot behind) {
-    controller_->set_snapshot(std::move(gateway));
-    controller_->set_snapshot(std::move(behind));
-    to.start();
-    gateway_->start();
-    co_await controller_->until_applied("_gateway-1");
-    co_await controller_->until_applied(to.instance());
-    co_await controller_->until([&] { return said_.contains("ready") && to.said("ready"); });
-  }
-
   ClientTls tls(std::string alpn = "http/1.1", const identity::test::Issued* own = nullptr) const {
     ClientTls made{certificate_.pem, std::string(kHost), std::move(alpn), {}};
     if (own != nullptr) made.credential = {own->pem(), own->key};
     return made;
   }
-  // The first route asks for certificates of `anchors`, and a second one, /free/*, for nobody.
-  static Snapshot with_users(Snapshot made, const std::string& anchors) {
-    const auto key = jose::SigningKey::generate(jose::Algorithm::es256);
-    made.gateway.signing_key_pem = *key->private_pem();
-    made.user_keys = key->public_jwk();
-    Provider devices{.name = "devices"};
-    devices.client_anchors_pem = anchors;
-    made.gateway.providers = {devices};
-    made.gateway.routes.push_back(made.gateway.routes[0]);
-    made.gateway.routes[0].rules.auth = manifest::Auth{{"devices"}};
-    made.gateway.routes[1].path = "/free/*";
+  static Provider devices(const std::string& anchors) {
+    Provider made{.name = "devices"};
+    made.client_anchors_pem = anchors;
     return made;
   }
+
+  http::Request ask(std::string method, std::string target) {
+    http::Request request = request_of(std::move(method), std::move(target));
+    request.authority = kHost;
+    return request;
+  }
+
   net::Task<> expect_status(Client& client, std::string target, int status, std::string body) {
     http::Request request = ask("GET", target);
     request.scheme = "https";
@@ -113,17 +43,6 @@ class GatewayTest : public MeshFixture {
     EXPECT_EQ(reply->body, body) << target;
     EXPECT_FALSE(reply->fields.has("www-authenticate"));
   }
-  http::Request ask(std::string method, std::string target) {
-    http::Request request = request_of(std::move(method), std::move(target));
-    request.authority = kHost;
-    return request;
-  }
-
-  const std::string records_ = directory_ + "/gateway.jsonl";
-  NamedCertificate certificate_;
-  std::vector<net::Address> addresses_;
-  std::set<std::string> said_;
-  std::unique_ptr<Gateway> gateway_;
 };
 
 // Nothing of the inside may stand in an answer to a stranger. (Ids are drawn at random: some have the port's digits in
@@ -299,7 +218,7 @@ TEST_F(GatewayTest, AClientCertificateIsJudgedAtTheRoutesThatAskForIt) {
   const auto good = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &root);
   const auto wrong = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &other);
   loop_.run([&]() -> net::Task<> {
-    Snapshot asks = with_users(snapshot(payments), root.pem());
+    Snapshot asks = with_users(snapshot(payments), devices(root.pem()));
     Snapshot behind = callee(payments);
     behind.user_keys = asks.user_keys;
     co_await start(payments, asks, behind);
@@ -341,13 +260,11 @@ TEST_F(GatewayTest, TokensAreSealedOnceTheControllerSaysThatAllVerifyThem) {
                                            {"note", std::string(size, 'x')}});
   };
   loop_.run([&]() -> net::Task<> {
-    Snapshot asks = with_users(snapshot(payments), "");
     Provider customers{.name = "customers", .issuer = "https://id.example", .audiences = {"shop"}};
     customers.jwks = bank->public_jwk();
     customers.rsa_algorithm = "RS256";
     customers.claims = {"note"};
-    asks.gateway.providers = {customers};
-    asks.gateway.routes[0].rules.auth = manifest::Auth{{"customers"}};
+    Snapshot asks = with_users(snapshot(payments), customers);
     for (int i = 0; i < 23; ++i) asks.gateway.seals.push_back(seal_of(std::to_string(i).c_str()));
     asks.gateway.seals.push_back(seal_of("payments"));
     Snapshot behind = callee(payments);
@@ -391,7 +308,7 @@ TEST_F(GatewayTest, ConnectionsOfAnAuthorityThatIsGoneAreNobodys) {
   const auto good = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &root);
   const auto renewed = identity::test::issue({.common_name = "", .names = "DNS:pc.example"}, &next);
   loop_.run([&]() -> net::Task<> {
-    Snapshot asks = with_users(snapshot(payments), root.pem());
+    Snapshot asks = with_users(snapshot(payments), devices(root.pem()));
     Snapshot behind = callee(payments);
     behind.user_keys = asks.user_keys;
     co_await start(payments, asks, behind);

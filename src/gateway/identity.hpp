@@ -7,20 +7,23 @@
 #include <string_view>
 
 #include "conditions/document.hpp"
+#include "jose/txn_token.hpp"
 
 namespace bulkhead::gateway {
 
 // Immutable: all requests that bring one credential share it.
 struct Identity {
-  // `claims` are those that travel, an object, and `scopes`, a list, where there are any.
-  Identity(std::string the_subject, std::string the_provider, nlohmann::json claims = nlohmann::json::object())
+  // `the_claims` are those that travel, an object, and `scopes`, a list, where there are any.
+  Identity(std::string the_subject, std::string the_provider, nlohmann::json the_claims = nlohmann::json::object())
       : subject(std::move(the_subject)),
         provider(std::move(the_provider)),
-        claims(std::make_shared<const conditions::Document>(std::move(claims))) {}
+        context(std::make_shared<const jose::TxnContext>(std::move(the_claims))),
+        claims(std::make_shared<const conditions::Document>(context->claims)) {}
 
   const std::string subject;
   const std::string provider;
-  const std::shared_ptr<const conditions::Document> claims;
+  const std::shared_ptr<const jose::TxnContext> context;
+  const std::shared_ptr<const conditions::Document> claims;  // the same, as conditions read it
 
   bool has_scope(std::string_view scope) const;
 };

@@ -14,8 +14,11 @@ using Per = manifest::Limit::Per;
 
 std::int64_t seconds_up(Nanos time) { return std::chrono::ceil<std::chrono::seconds>(time).count(); }
 
-// "per-address": what of a client is counted. Of a limit for everybody together a client learns nothing.
-std::string name_of(const manifest::Limit& limit) {
+// What a client is told that it is counted by.
+std::string name_of(const manifest::Limit& limit, const std::string& key) {
+  if (limit.window == manifest::Duration(0)) return "";
+  if (!key.empty()) return "key-" + key;
+  if (limit.per == Per::all) return "";
   return limit.per == Per::header ? "per-" + limit.header : fmt::format("per-{}", to_string(limit.per));
 }
 
@@ -25,10 +28,11 @@ std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& f
                        Limits::Time now) {
   const Per per = limiter.limit().per;
   if (per == Per::all) return limiter.place("", now);
-  if (per == Per::user && !user.empty()) return limiter.place(fmt::format("={}", user), now);
+  if (per == Per::user && !user.empty()) return limiter.place(std::string("=").append(user), now);
   if (per == Per::header) {
     // A value, or a user, and an address are never the same key: a value of eight octets could be somebody's address.
-    if (const auto value = fields.find(limiter.limit().header)) return limiter.place(fmt::format("={}", *value), now);
+    if (const auto value = fields.find(limiter.limit().header))
+      return limiter.place(std::string("=").append(*value), now);
   }
   return limiter.place(text_of(host), now);
 }
@@ -36,30 +40,26 @@ std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& f
 }  // namespace
 
 struct Limits::Counted {
-  LimiterPtr limiter;
-  const Scope* scope = nullptr;
+  const Rule* rule = nullptr;
   std::uint64_t place = 0;
   Limiter::Standing standing{};
-
-  bool is_the_clients_own() const { return limiter->limit().per != Per::all || !scope->key.empty(); }
-  std::string name() const { return scope->key.empty() ? name_of(limiter->limit()) : "key-" + scope->key; }
 };
 
 void Limits::describe(const std::vector<Counted>& counted, bool refused, Verdict& verdict) {
   const Counted* least = nullptr;
   for (const Counted& each : counted) {
-    const manifest::Limit& limit = each.limiter->limit();
-    if (each.limiter->at_once() || !each.is_the_clients_own()) continue;
-    const auto window = std::max<std::int64_t>(1, seconds_up(limit.window));
+    if (each.rule->name.empty()) continue;
     if (!verdict.policy.empty()) verdict.policy += ", ";
-    fmt::format_to(std::back_inserter(verdict.policy), "\"{}\";q={};w={}", each.name(), limit.count, window);
+    verdict.policy += each.rule->policy;
     if (least == nullptr || each.standing.remaining < least->standing.remaining) least = &each;
   }
   verdict.limited = least != nullptr;
   if (least == nullptr) return;
   const std::uint32_t left = refused || least->standing.remaining == 0 ? 0 : least->standing.remaining - 1;
   const Nanos until = refused ? least->standing.wait : least->standing.full;
-  verdict.left = fmt::format("\"{}\";r={};t={}", least->name(), left, std::max<std::int64_t>(1, seconds_up(until)));
+  verdict.left.reserve(least->rule->name.size() + 40);
+  verdict.left.append("\"").append(least->rule->name).append("\";r=").append(fmt::format_int(left).c_str());
+  verdict.left.append(";t=").append(fmt::format_int(std::max<std::int64_t>(1, seconds_up(until))).c_str());
 }
 
 Limits::Held& Limits::Held::operator=(Held&& other) noexcept {
@@ -74,14 +74,18 @@ void Limits::Held::release() {
   places_.clear();
 }
 
-Limits::Scope Limits::scope_of(const std::string& name, const std::vector<manifest::Limit>& limits) {
-  Scope scope;
+Limits::Scope Limits::scope_of(const std::string& name, const std::vector<manifest::Limit>& limits,
+                               const std::string& key) {
+  Scope scope{.rules = {}, .key = key};
   for (const manifest::Limit& limit : limits) {
-    const std::string key = name + " " + to_string(limit);
-    const auto known = known_.find(key);
+    const std::string words = name + " " + to_string(limit);
+    const auto known = known_.find(words);
     LimiterPtr limiter = known != known_.end() ? known->second : std::make_shared<Limiter>(limit, seed_);
-    next_.emplace(key, limiter);
-    scope.limiters.push_back(std::move(limiter));
+    next_.emplace(words, limiter);
+    std::string told = name_of(limit, key);
+    std::string policy =
+        fmt::format("\"{}\";q={};w={}", told, limit.count, std::max<std::int64_t>(1, seconds_up(limit.window)));
+    scope.rules.push_back({std::move(limiter), std::move(told), std::move(policy)});
   }
   return scope;
 }
@@ -100,8 +104,7 @@ void Limits::configure(const proxy::Gateway& gateway) {
     for (const manifest::ApiKey& key : provider.api_keys) {
       if (key.limits.empty()) continue;
       const std::string user = user_key(provider.name, key.id);
-      Scope& scope = keys_[user] = scope_of(user, key.limits);
-      scope.key = key.id;
+      keys_[user] = scope_of(user, key.limits, key.id);
     }
   }
   known_ = std::exchange(next_, {});
@@ -113,32 +116,38 @@ Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const htt
   const auto key = keys_.find(user);
   const Scope none;
   const Scope* scopes[] = {&all_, &routes_.at(route), key == keys_.end() ? &none : &key->second};
-  if (std::ranges::all_of(scopes, [](const Scope* scope) { return scope->limiters.empty(); })) return verdict;
+  std::size_t rules = 0;
+  for (const Scope* scope : scopes) rules += scope->rules.size();
+  if (rules == 0) return verdict;
   const Host host = host_of(client);
   std::vector<Counted> counted;
+  counted.reserve(rules);
   for (const Scope* scope : scopes) {
-    for (const LimiterPtr& limiter : scope->limiters) {
-      Counted one{limiter, scope, place_of(*limiter, host, fields, user, now)};
-      one.standing = limiter->standing(one.place, now);
+    for (const Rule& rule : scope->rules) {
+      Counted one{&rule, place_of(*rule.limiter, host, fields, user, now)};
+      one.standing = rule.limiter->standing(one.place, now);
       if (!one.standing.admits && verdict.refused_by == nullptr) {
-        verdict.refused_by = &limiter->limit();
+        verdict.refused_by = &rule.limiter->limit();
         verdict.key = scope->key;
       }
       if (!one.standing.admits) verdict.wait = std::max(verdict.wait, one.standing.wait);
-      counted.push_back(std::move(one));
+      counted.push_back(one);
     }
   }
   describe(counted, verdict.refused_by != nullptr, verdict);
   if (verdict.refused_by != nullptr) return verdict;
-  for (Counted& each : counted) {
-    each.limiter->take(each.place, now);
-    if (each.limiter->at_once()) verdict.held.places_.emplace_back(std::move(each.limiter), each.place);
+  for (const Counted& each : counted) {
+    Limiter& limiter = *each.rule->limiter;
+    limiter.take(each.place, now);
+    if (limiter.at_once()) verdict.held.places_.emplace_back(each.rule->limiter, each.place);
   }
   return verdict;
 }
 
 std::string user_key(std::string_view provider, std::string_view subject) {
-  return fmt::format("{}\n{}", provider, subject);
+  std::string key;
+  key.reserve(provider.size() + 1 + subject.size());
+  return key.append(provider).append("\n").append(subject);
 }
 
 }  // namespace bulkhead::gateway

@@ -56,15 +56,21 @@ class Limits {
 
  private:
   using LimiterPtr = std::shared_ptr<Limiter>;
+  struct Rule {
+    LimiterPtr limiter;
+    std::string name;    // "per-address", as RateLimit has it; "": of a limit for everybody together, or of how many
+                         // there may be at once, a client learns nothing
+    std::string policy;  // what RateLimit-Policy says of it
+  };
   struct Scope {
-    std::vector<LimiterPtr> limiters;
+    std::vector<Rule> rules;
     std::string key{};  // the API key's id, of its own limits
   };
   struct Counted;
 
   static void describe(const std::vector<Counted>& counted, bool refused, Verdict& verdict);
 
-  Scope scope_of(const std::string& name, const std::vector<manifest::Limit>& limits);
+  Scope scope_of(const std::string& name, const std::vector<manifest::Limit>& limits, const std::string& key = "");
 
   const std::uint64_t seed_;
   std::map<std::string, LimiterPtr> known_;  // by scope and words

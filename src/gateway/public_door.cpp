@@ -340,7 +340,7 @@ proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identit
   token.transaction = telemetry::hex(errand.visit.trace.context.trace_id);
   token.subject = identity.subject;
   token.scope = errand.route.rule;
-  token.context = {identity.claims, &identity.claims->json()};
+  token.context = identity.context;
   token.request = {client.ip, identity.provider, token.transaction};
   token.issued = proxy::wall_seconds();
   token.expires = token.issued + domain_.lifetime;

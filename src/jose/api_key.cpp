@@ -76,7 +76,7 @@ Result<std::string> make_api_key(std::string_view id, const std::array<std::uint
   return key;
 }
 
-Digest hash_api_key_secret(std::string_view secret) { return Sha256()(secret); }
+Digest hash_api_key_secret(std::string_view secret) { return sha256(secret); }
 
 std::string to_string(const Digest& hash) { return fmt::format("{}{:02x}", kHashPrefix, fmt::join(hash, "")); }
 

@@ -56,7 +56,7 @@ bool decode(std::string_view text, char* out) {
 
 void append_base64url(std::string& text, std::string_view bytes) {
   const std::size_t before = text.size();
-  text.resize(before + (bytes.size() * 4 + 2) / 3);
+  text.resize(before + encoded_size(bytes.size()));
   char* out = text.data() + before;
   for (; bytes.size() >= 3; bytes.remove_prefix(3)) {
     const std::uint32_t bits = octet(bytes[0]) << 16U | octet(bytes[1]) << 8U | octet(bytes[2]);

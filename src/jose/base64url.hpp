@@ -10,6 +10,7 @@
 
 namespace bulkhead::jose {
 
+constexpr std::size_t encoded_size(std::size_t bytes) { return (bytes * 4 + 2) / 3; }
 std::string encode_base64url(std::string_view bytes);
 void append_base64url(std::string& text, std::string_view bytes);
 

@@ -24,10 +24,10 @@ class Cache {
     entries_.reserve(capacity_);
   }
 
-  // What the token of that text is; null where it is not here, its `exp` has come, or it was verified with other keys
-  // than those of `revision` (KeySet::revision). Allocates nothing.
-  std::shared_ptr<const Verified> find(std::string_view text, const Digest& revision, Time now) {
-    const auto found = entries_.find(sha256_(text));
+  // What the token is whose text has the SHA-256 `text`; null where it is not here, its `exp` has come, or it was
+  // verified with other keys than those of `revision` (KeySet::revision). Allocates nothing.
+  std::shared_ptr<const Verified> find(const Digest& text, const Digest& revision, Time now) {
+    const auto found = entries_.find(text);
     if (found == entries_.end()) return nullptr;
     const auto entry = found->second;
     if (entry->revision != revision || now >= entry->token->expires) {
@@ -38,13 +38,12 @@ class Cache {
     return entry->token;
   }
 
-  // `token` was verified: `text` with the keys of `revision`.
-  void put(std::string_view text, const Digest& revision, std::shared_ptr<const Verified> token) {
-    const Digest digest = sha256_(text);
-    if (const auto old = entries_.find(digest); old != entries_.end()) drop(old->second);
+  // `token` was verified, the one of `text`, with the keys of `revision`.
+  void put(const Digest& text, const Digest& revision, std::shared_ptr<const Verified> token) {
+    if (const auto old = entries_.find(text); old != entries_.end()) drop(old->second);
     if (entries_.size() == capacity_) drop(std::prev(order_.end()));
-    order_.push_front({digest, revision, std::move(token)});
-    entries_.emplace(digest, order_.begin());
+    order_.push_front({text, revision, std::move(token)});
+    entries_.emplace(text, order_.begin());
   }
 
   std::size_t size() const { return entries_.size(); }
@@ -71,7 +70,6 @@ class Cache {
   }
 
   std::size_t capacity_;
-  Sha256 sha256_;
   Order order_;  // asked for last first
   std::unordered_map<Digest, typename Order::iterator, Hash> entries_;
 };

@@ -38,64 +38,64 @@ constexpr Digest kNewKeys{2};
 
 TEST(Cache, GivesWhatWasVerified) {
   Cache<Token> cache;
-  EXPECT_EQ(cache.find("t1", kKeys, kNow), nullptr);
-  cache.put("t1", kKeys, token("ann"));
-  ASSERT_NE(cache.find("t1", kKeys, kNow), nullptr);
-  EXPECT_EQ(cache.find("t1", kKeys, kNow)->subject, "ann");
-  EXPECT_EQ(cache.find("t1 ", kKeys, kNow), nullptr);
-  EXPECT_EQ(cache.find("", kKeys, kNow), nullptr);
+  EXPECT_EQ(cache.find(sha256("t1"), kKeys, kNow), nullptr);
+  cache.put(sha256("t1"), kKeys, token("ann"));
+  ASSERT_NE(cache.find(sha256("t1"), kKeys, kNow), nullptr);
+  EXPECT_EQ(cache.find(sha256("t1"), kKeys, kNow)->subject, "ann");
+  EXPECT_EQ(cache.find(sha256("t1 "), kKeys, kNow), nullptr);
+  EXPECT_EQ(cache.find(sha256(""), kKeys, kNow), nullptr);
 }
 
 TEST(Cache, ATokenEndsAtItsExp) {
   Cache<Token> cache;
-  cache.put("t", kKeys, token("ann", seconds(10)));
-  EXPECT_NE(cache.find("t", kKeys, kNow + seconds(9)), nullptr);
-  EXPECT_EQ(cache.find("t", kKeys, kNow + seconds(10)), nullptr);
+  cache.put(sha256("t"), kKeys, token("ann", seconds(10)));
+  EXPECT_NE(cache.find(sha256("t"), kKeys, kNow + seconds(9)), nullptr);
+  EXPECT_EQ(cache.find(sha256("t"), kKeys, kNow + seconds(10)), nullptr);
   EXPECT_EQ(cache.size(), 0U);
 }
 
 TEST(Cache, NewKeysEndWhatOldOnesVerified) {
   Cache<Token> cache;
-  cache.put("t", kKeys, token("ann"));
-  EXPECT_EQ(cache.find("t", kNewKeys, kNow), nullptr);
-  EXPECT_EQ(cache.find("t", kKeys, kNow), nullptr);
+  cache.put(sha256("t"), kKeys, token("ann"));
+  EXPECT_EQ(cache.find(sha256("t"), kNewKeys, kNow), nullptr);
+  EXPECT_EQ(cache.find(sha256("t"), kKeys, kNow), nullptr);
 }
 
 TEST(Cache, TheTokenNotAskedForTheLongestGoesFirst) {
   Cache<Token> cache(2);
-  cache.put("a", kKeys, token("a"));
-  cache.put("b", kKeys, token("b"));
-  EXPECT_NE(cache.find("a", kKeys, kNow), nullptr);
-  cache.put("c", kKeys, token("c"));
+  cache.put(sha256("a"), kKeys, token("a"));
+  cache.put(sha256("b"), kKeys, token("b"));
+  EXPECT_NE(cache.find(sha256("a"), kKeys, kNow), nullptr);
+  cache.put(sha256("c"), kKeys, token("c"));
   EXPECT_EQ(cache.size(), 2U);
-  EXPECT_NE(cache.find("a", kKeys, kNow), nullptr);
-  EXPECT_EQ(cache.find("b", kKeys, kNow), nullptr);
-  EXPECT_NE(cache.find("c", kKeys, kNow), nullptr);
+  EXPECT_NE(cache.find(sha256("a"), kKeys, kNow), nullptr);
+  EXPECT_EQ(cache.find(sha256("b"), kKeys, kNow), nullptr);
+  EXPECT_NE(cache.find(sha256("c"), kKeys, kNow), nullptr);
 }
 
 TEST(Cache, ATokenPutAgainIsThereOnce) {
   Cache<Token> cache(2);
-  cache.put("a", kKeys, token("old"));
-  cache.put("a", kNewKeys, token("new"));
+  cache.put(sha256("a"), kKeys, token("old"));
+  cache.put(sha256("a"), kNewKeys, token("new"));
   EXPECT_EQ(cache.size(), 1U);
-  EXPECT_EQ(cache.find("a", kNewKeys, kNow)->subject, "new");
+  EXPECT_EQ(cache.find(sha256("a"), kNewKeys, kNow)->subject, "new");
 }
 
 TEST(Cache, WhoHoldsATokenKeepsIt) {
   Cache<Token> cache(1);
-  cache.put("a", kKeys, token("ann"));
-  const auto held = cache.find("a", kKeys, kNow);
-  cache.put("b", kKeys, token("bob"));
+  cache.put(sha256("a"), kKeys, token("ann"));
+  const auto held = cache.find(sha256("a"), kKeys, kNow);
+  cache.put(sha256("b"), kKeys, token("bob"));
   EXPECT_EQ(held->subject, "ann");
 }
 
 #ifdef COUNTS_ALLOCATIONS
 TEST(Cache, ALookUpAllocatesNothing) {
   Cache<Token> cache;
-  cache.put("a", kKeys, token("ann"));
+  cache.put(sha256("a"), kKeys, token("ann"));
   const std::size_t before = allocations;
-  const bool found = cache.find("a", kKeys, kNow) != nullptr;
-  const bool not_there = cache.find("b", kKeys, kNow) == nullptr;
+  const bool found = cache.find(sha256("a"), kKeys, kNow) != nullptr;
+  const bool not_there = cache.find(sha256("b"), kKeys, kNow) == nullptr;
   EXPECT_EQ(allocations, before);
   EXPECT_TRUE(found && not_there);
 }

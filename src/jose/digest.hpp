@@ -1,26 +1,35 @@
 #pragma once
 
 #include <array>
-#include <memory>
 #include <string_view>
 
-#include <openssl/types.h>
+#include <openssl/sha.h>
 
 namespace bulkhead::jose {
 
 using Digest = std::array<unsigned char, 32>;
 
-// SHA-256. One object for one thread: it keeps what OpenSSL needs, so that a digest allocates nothing.
-class Sha256 {
+// SHA-256 (FIPS 180-4). Allocates nothing. Any thread.
+Digest sha256(std::string_view bytes);
+
+inline std::string_view octets_of(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+// HMAC-SHA-256 (RFC 2104) with one key. What is hashed of the key alone is kept, so that the code of a short text is
+// two blocks to hash. Immutable; any thread. Wiped at its end.
+class Hmac {
  public:
-  Sha256();
-  Digest operator()(std::string_view bytes);
+  explicit Hmac(const Digest& key);
+  Hmac(const Hmac&) = default;
+  Hmac& operator=(const Hmac&) = default;
+  ~Hmac();
+
+  // Of `label` and `text`, one behind the other.
+  Digest operator()(std::string_view label, std::string_view text) const;
 
  private:
-  struct Delete {
-    void operator()(EVP_MD_CTX* context) const;
-  };
-  std::unique_ptr<EVP_MD_CTX, Delete> context_;
+  SHA256_CTX inner_, outer_;
 };
 
 }  // namespace bulkhead::jose

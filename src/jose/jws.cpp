@@ -104,7 +104,7 @@ TokenResult<const Key*> verify_by_algorithm(const Signed& it, Algorithm algorith
 
 }  // namespace
 
-TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size, SealKey* seal) {
+TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size, const SealKey* seal) {
   if (token.size() > max_size) return refuse(TokenCause::too_large, "the token has more than {} octets", max_size);
   const auto parts = split(token);
   if (!parts) return refuse(TokenCause::malformed, "the token has not exactly three parts with dots between them");

@@ -26,6 +26,6 @@ struct Jws {
 // With `seal` a token is accepted, too, that is sealed for that party (seal.hpp), and then has no `kid` and no key. Any
 // thread, but for `seal`.
 TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size = kMaxToken,
-                          SealKey* seal = nullptr);
+                          const SealKey* seal = nullptr);
 
 }  // namespace bulkhead::jose

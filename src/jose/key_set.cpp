@@ -69,7 +69,7 @@ Result<KeySet> KeySet::parse(std::string_view text, Algorithm rsa_default) {
     }
   }
   if (set.keys_.empty()) return no_key(set.left_out_);
-  set.revision_ = Sha256()(fmt::format("{} {}", to_string(rsa_default), text));
+  set.revision_ = sha256(fmt::format("{} {}", to_string(rsa_default), text));
   return set;
 }
 

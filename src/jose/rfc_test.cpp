@@ -117,7 +117,7 @@ TEST(Rfc8037, A4Ed25519) {
 // Appendix A.3, by the rule of RFC 7638 §3.
 TEST(Rfc8037, A3Thumbprint) {
   const json members{{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}};
-  const Digest digest = Sha256()(members.dump());
+  const Digest digest = sha256(members.dump());
   EXPECT_EQ(encode_base64url({reinterpret_cast<const char*>(digest.data()), digest.size()}),
             "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include "jose/base64url.hpp"
@@ -10,35 +9,15 @@
 namespace bulkhead::jose {
 namespace {
 
-constexpr std::size_t kBlock = 64;  // octets, of SHA-256
 constexpr std::string_view kSealed = "bulkhead token seal";
 constexpr std::string_view kNamed = "bulkhead token seal id";
 constexpr std::string_view kDerived = "bulkhead token seal key";
 
-std::string_view octets_of(const auto& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-// HMAC (RFC 2104) of `label` and `text`, which together are short, with a key of at most a block. OpenSSL's HMAC()
-// looks its digest up and allocates each time: four times as long for what is this short.
-Digest hmac(Sha256& sha256, std::string_view key, std::string_view label, std::string_view text) {
-  std::string buffer;
-  buffer.reserve(kBlock + std::max(label.size() + text.size(), sizeof(Digest)));  // one block of memory, wiped below
-  buffer.assign(kBlock, '\x36');
-  for (std::size_t i = 0; i < key.size(); ++i) buffer[i] = static_cast<char>(buffer[i] ^ key[i]);
-  buffer.append(label).append(text);
-  const Digest inner = sha256(buffer);
-  for (std::size_t i = 0; i < kBlock; ++i) buffer[i] = static_cast<char>(buffer[i] ^ 0x36 ^ 0x5c);
-  buffer.resize(kBlock);
-  buffer.append(octets_of(inner));
-  const Digest outer = sha256(buffer);
-  OPENSSL_cleanse(buffer.data(), buffer.size());
-  return outer;
-}
-
 }  // namespace
 
-SealKey::SealKey(const Key& key) : key_(key) {
-  const Digest named = hmac(sha256_, octets_of(key_), kNamed, {});
-  std::copy_n(named.begin(), kId, id_.begin());
+SealKey::SealKey(const Key& key) : key_(key), hmac_(key) {
+  const Digest named = hmac_(kNamed, {});
+  std::copy_n(named.begin(), kSealId, id_.begin());
 }
 
 SealKey::~SealKey() { OPENSSL_cleanse(key_.data(), key_.size()); }
@@ -53,40 +32,43 @@ Result<SealKey> SealKey::from_text(std::string_view text) {
 }
 
 SealKey SealKey::derive(std::string_view secret, std::string_view name) {
-  Sha256 sha256;
   const Digest hashed = sha256(secret);
-  return SealKey(hmac(sha256, octets_of(hashed), kDerived, name));
+  return SealKey(Hmac(hashed)(kDerived, name));
 }
 
 std::string SealKey::text() const { return encode_base64url(octets_of(key_)); }
 
-Digest SealKey::code_of(const Digest& digest) { return hmac(sha256_, octets_of(key_), kSealed, octets_of(digest)); }
+Digest SealKey::code_of(const Digest& digest) const { return hmac_(kSealed, octets_of(digest)); }
 
-void SealKey::append_seal(const Digest& digest, std::string& seals) {
+void SealKey::append_seal(const Digest& digest, std::string& seals) const {
   const Digest code = code_of(digest);
-  seals.append(octets_of(id_)).append(octets_of(code).substr(0, kCode));
+  seals.append(id_.data(), id_.size()).append(octets_of(code).substr(0, kSealCode));
 }
 
-bool SealKey::verify(std::string_view signed_text, std::string_view seals) {
-  constexpr std::size_t kSeal = kId + kCode;
+bool SealKey::verify(std::string_view signed_text, std::string_view seals) const {
   if (seals.size() % kSeal != 0 || seals.size() > kMostSeals * kSeal) return false;
   for (; !seals.empty(); seals.remove_prefix(kSeal)) {
-    if (!seals.starts_with(octets_of(id_))) continue;
-    const Digest code = code_of(sha256_(signed_text));
-    return CRYPTO_memcmp(code.data(), seals.data() + kId, kCode) == 0;
+    if (!seals.starts_with({id_.data(), id_.size()})) continue;
+    const Digest code = code_of(sha256(signed_text));
+    return CRYPTO_memcmp(code.data(), seals.data() + kSealId, kSealCode) == 0;
   }
   return false;
 }
 
-std::string seal_token(std::string_view type, std::string_view payload, std::span<SealKey> keys) {
+std::string seal_token(std::string_view type, std::string_view payload, std::span<const SealKey> keys) {
+  std::string token;
+  token.reserve(encoded_size(type.size() + 32) + encoded_size(payload.size()) + encoded_size(keys.size() * kSeal) + 2);
   // Two words of ours: nothing in them is escaped in JSON.
-  std::string token = encode_base64url(fmt::format(R"({{"alg":"{}","typ":"{}"}})", kSealAlgorithm, type));
+  std::string header;
+  header.reserve(type.size() + 32);
+  header.append(R"({"alg":")").append(kSealAlgorithm).append(R"(","typ":")").append(type).append("\"}");
+  append_base64url(token, header);
   token += '.';
-  token += payload;
-  static thread_local Sha256 sha256;
+  append_base64url(token, payload);
   const Digest digest = sha256(token);
   std::string seals;
-  for (SealKey& key : keys) key.append_seal(digest, seals);
+  seals.reserve(keys.size() * kSeal);
+  for (const SealKey& key : keys) key.append_seal(digest, seals);
   token += '.';
   append_base64url(token, seals);
   return token;

@@ -24,9 +24,9 @@ namespace bulkhead::jose {
 
 inline constexpr std::string_view kSealAlgorithm = "SEALS-HS256";
 inline constexpr std::size_t kMostSeals = 24;  // with more parties a signature costs no more
+inline constexpr std::size_t kSealId = 8, kSealCode = 16, kSeal = kSealId + kSealCode;  // octets
 
-// A secret that who mints shares with one party. Immutable but for what it keeps for hashing; one thread. Wiped at its
-// end.
+// A secret that who mints shares with one party. Immutable; any thread. Wiped at its end.
 class SealKey {
  public:
   // 32 octets as text() gives them. No error quotes the text.
@@ -42,24 +42,22 @@ class SealKey {
   // base64url: a secret.
   std::string text() const;
   // Appends the seal of what `digest` is of.
-  void append_seal(const Digest& digest, std::string& seals);
+  void append_seal(const Digest& digest, std::string& seals) const;
   // Whether `seals` are whole ones, at most kMostSeals, of which one is this key's and right.
-  bool verify(std::string_view signed_text, std::string_view seals);
+  bool verify(std::string_view signed_text, std::string_view seals) const;
 
  private:
-  static constexpr std::size_t kId = 8;
-  static constexpr std::size_t kCode = 16;
-  using Key = std::array<unsigned char, 32>;
-  using Id = std::array<char, kId>;
+  using Key = Digest;
+  using Id = std::array<char, kSealId>;
   explicit SealKey(const Key& key);
-  Digest code_of(const Digest& digest);
+  Digest code_of(const Digest& digest) const;
 
   Key key_;
   Id id_;
-  Sha256 sha256_;
+  Hmac hmac_;
 };
 
-// "header.payload.seals" of a payload in base64url, sealed by each of 1 to kMostSeals keys.
-std::string seal_token(std::string_view type, std::string_view payload, std::span<SealKey> keys);
+// "header.payload.seals" of a payload, sealed by each of 1 to kMostSeals keys.
+std::string seal_token(std::string_view type, std::string_view payload, std::span<const SealKey> keys);
 
 }  // namespace bulkhead::jose

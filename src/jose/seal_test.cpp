@@ -24,7 +24,7 @@ class Seals : public testing::Test {
   std::string token(std::string_view subject = "ann") {
     return *mint(all_, kDomain, {.transaction = "t", .subject = std::string(subject), .scope = "/"}, kNow);
   }
-  TokenResult<TxnToken> verify(std::string_view text, SealKey* key) const {
+  TokenResult<TxnToken> verify(std::string_view text, const SealKey* key) const {
     return verify_txn_token(text, keys_, kDomain, kNow, key);
   }
   // The octets behind the second dot, changed.
@@ -125,7 +125,7 @@ TEST_F(Seals, TheCodeIsHmacOfTheDigest) {
   const std::string text = token();
   const std::string key = *decode_base64url(all_[0].text());
   const std::string sealed = text.substr(0, text.rfind('.'));
-  const Digest digest = Sha256()(sealed);
+  const Digest digest = sha256(sealed);
   const std::string message = "bulkhead token seal" + std::string(digest.begin(), digest.end());
   std::array<unsigned char, 32> code{};
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()),

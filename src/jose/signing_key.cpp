@@ -51,8 +51,8 @@ int no_password(char*, int, int, void*) { return -1; }
 
 // nlohmann writes members in lexicographic order and without white space, as RFC 7638 §3.3 asks.
 std::string thumbprint(const json& members) {
-  const Digest digest = Sha256()(members.dump());
-  return encode_base64url(view(digest.data(), digest.size()));
+  const Digest digest = sha256(members.dump());
+  return encode_base64url(octets_of(digest));
 }
 
 }  // namespace
@@ -100,13 +100,11 @@ Result<std::string> SigningKey::private_pem() const {
 }
 
 Result<std::string> SigningKey::sign(std::string_view type, const json& claims) const {
-  std::string payload;
   try {
-    payload = encode_base64url(claims.dump());
+    return sign_payload(type, claims.dump());
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");
   }
-  return sign_payload(type, payload);
 }
 
 Result<std::string> SigningKey::sign_payload(std::string_view type, std::string_view payload) const {
@@ -114,7 +112,7 @@ Result<std::string> SigningKey::sign_payload(std::string_view type, std::string_
   std::string token =
       encode_base64url(fmt::format(R"({{"alg":"{}","kid":"{}","typ":"{}"}})", to_string(algorithm_), id_, type));
   token += '.';
-  token += payload;
+  append_base64url(token, payload);
   const auto signature = make_signature(handle_.get(), algorithm_, token);
   if (!signature) return fail(signature.error());
   token += '.';

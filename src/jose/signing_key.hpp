@@ -28,7 +28,7 @@ class SigningKey {
 
   // A JWS in compact form with alg, kid and this typ. Cause::invalid where a claim is not UTF-8.
   Result<std::string> sign(std::string_view type, const nlohmann::json& claims) const;
-  // Likewise of a payload that is base64url already.
+  // Likewise of the claims' text.
   Result<std::string> sign_payload(std::string_view type, std::string_view payload) const;
 
  private:

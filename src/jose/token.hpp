@@ -27,7 +27,7 @@ struct Expectations {
   std::optional<std::chrono::seconds> max_lifetime;  // from `iat` to `exp`; makes `iat` required
   std::size_t max_size = kMaxToken;                  // octets of the token
   std::size_t max_subject = 255;                     // octets of `sub`
-  SealKey* seal = nullptr;                           // accepts tokens that are sealed for this party (seal.hpp)
+  const SealKey* seal = nullptr;                     // accepts tokens that are sealed for this party (seal.hpp)
 };
 
 // A token that was verified. `claims` has all of its claims, these too.

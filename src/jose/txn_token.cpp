@@ -99,16 +99,16 @@ TokenResult<RequestContext> read_request(const Json& claims) {
   return RequestContext{std::move(*address), std::move(*provider), std::move(*trace_id)};
 }
 
-TokenResult<std::shared_ptr<const json>> read_context(const Json& claims) {
+TokenResult<std::shared_ptr<const TxnContext>> read_context(const Json& claims) {
   const auto object = object_of(claims, "tctx");
   if (!object) return std::unexpected(object.error());
   if (!*object) return nullptr;
   auto context = to_json(claims, **object);
   if (!context) return refuse(TokenCause::claims, "a number of the claim tctx is too large");
-  return std::make_shared<const json>(std::move(*context));
+  return std::make_shared<const TxnContext>(std::move(*context), std::string(claims.raw(**object)));
 }
 
-Expectations expectations(const TxnDomain& domain, SealKey* seal) {
+Expectations expectations(const TxnDomain& domain, const SealKey* seal) {
   return {.issuer = domain.issuer,
           .audiences = {domain.trust_domain},
           .types = {std::string(kTxnTokenType)},
@@ -118,12 +118,31 @@ Expectations expectations(const TxnDomain& domain, SealKey* seal) {
           .seal = seal};
 }
 
+// Of the claims' text, about: what is written around the values has some 150 octets.
+std::size_t usual_size(const TxnDomain& domain, const TxnToken& token) {
+  const RequestContext& request = token.request;
+  return 192 + domain.issuer.size() + domain.trust_domain.size() + token.transaction.size() + token.subject.size() +
+         token.scope.size() + (token.context ? token.context->text.size() : 0) + request.client_address.size() +
+         request.provider.size() + request.trace_id.size();
+}
+
+std::string text_of(const json& claims) {
+  try {
+    return claims.is_object() ? claims.dump() : "";
+  } catch (const json::exception&) {
+    return "";
+  }
+}
+
 }  // namespace
 
+TxnContext::TxnContext(json the_claims) : claims(std::move(the_claims)), text(text_of(claims)) {}
+
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
-  if (token.context && !token.context->is_object())
-    return fail(Cause::invalid, "the context of a transaction token is not an object");
+  if (token.context && token.context->text.empty())
+    return fail(Cause::invalid, "the context of a transaction token is no object, or not UTF-8");
   std::string text;
+  text.reserve(usual_size(domain, token));
   try {
     Members claims(text);
     claims.add("aud", domain.trust_domain);
@@ -133,12 +152,12 @@ Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, 
     if (token.request != RequestContext()) add_request(claims.begin("rctx"), token.request);
     claims.add("scope", token.scope);
     claims.add("sub", token.subject);
-    if (token.context && !token.context->empty()) claims.begin("tctx") += token.context->dump();
+    if (token.context && !token.context->claims.empty()) claims.begin("tctx") += token.context->text;
     claims.add("txn", token.transaction);
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");
   }
-  return encode_base64url(text);
+  return text;
 }
 
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {
@@ -147,14 +166,14 @@ Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const T
   return key.sign_payload(kTxnTokenType, *payload);
 }
 
-Result<std::string> mint(std::span<SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now) {
+Result<std::string> mint(std::span<const SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now) {
   auto payload = txn_payload(domain, token, now);
   if (!payload) return payload;
   return seal_token(kTxnTokenType, *payload, keys);
 }
 
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,
-                                       SealKey* seal) {
+                                       const SealKey* seal) {
   const Expectations expected = expectations(domain, seal);
   const auto payload = open_token(text, keys, expected);
   if (!payload) return std::unexpected(payload.error());

@@ -34,30 +34,39 @@ struct RequestContext {
   friend bool operator==(const RequestContext&, const RequestContext&) = default;
 };
 
+// The user's claims that may travel, an object. Immutable: all tokens of one credential share it.
+struct TxnContext {
+  explicit TxnContext(nlohmann::json the_claims);
+  TxnContext(nlohmann::json the_claims, std::string the_text)
+      : claims(std::move(the_claims)), text(std::move(the_text)) {}
+
+  const nlohmann::json claims;
+  const std::string text;  // the same; "" where it is no object, or not UTF-8, and can't travel
+};
+
 struct TxnToken {
-  std::string transaction;                        // `txn`: of this request and all that it causes
-  std::string subject;                            // `sub`
-  std::string scope;                              // `scope`: the route that it came in by
-  std::shared_ptr<const nlohmann::json> context;  // `tctx`: the user's claims that may travel, an object; null: none
+  std::string transaction;                    // `txn`: of this request and all that it causes
+  std::string subject;                        // `sub`
+  std::string scope;                          // `scope`: the route that it came in by
+  std::shared_ptr<const TxnContext> context;  // `tctx`; null: none
   RequestContext request;
   Time issued;
   Time expires;
 };
 
-// What a token is made of, in base64url. Valid from `now` for the domain's lifetime;
-// what `token` says of its times is not looked at. Cause::invalid where something in it is not UTF-8, or `context` is
-// not an object.
+// What a token is made of, JSON. Valid from `now` for the domain's lifetime; what `token` says of its times is not
+// looked at. Cause::invalid where something in it is not UTF-8, or `context` can't travel.
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now);
 
 // A token that every holder of the public key verifies.
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now);
 // A token that the parties of `keys` verify, 1 to kMostSeals.
-Result<std::string> mint(std::span<SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now);
+Result<std::string> mint(std::span<const SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now);
 
 // As jose::verify(), with this typ and no other, this issuer and audience, and no longer life than the domain's.
 // Members of `rctx` that are not known are not looked at. With `seal`, tokens that are sealed for that party, too. Any
-// thread, but for `seal`.
+// thread.
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,
-                                       SealKey* seal = nullptr);
+                                       const SealKey* seal = nullptr);
 
 }  // namespace bulkhead::jose

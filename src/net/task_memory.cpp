@@ -14,7 +14,7 @@ constexpr bool kKeeps = true;
 #endif
 
 constexpr std::size_t kStep = 64;
-constexpr std::size_t kLargest = 4096;        // a larger frame is rare
+constexpr std::size_t kLargest = 16 << 10;    // with what is inlined into it, a request's has some 8 KiB
 constexpr std::size_t kMostKept = 512 << 10;  // bytes; what a burst needed beyond goes back to the system's allocator
 
 struct Free {

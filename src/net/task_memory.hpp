@@ -1,10 +1,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
-// Memory of coroutine frames. A request takes a score of them, most of the same few sizes, and gives them back within
-// microseconds: each thread keeps what was given back, by size, for the next one. Any thread; a frame may be given back
-// on another thread than it was taken on.
+// Memory of coroutine frames, and of what else a request takes and gives back within microseconds in the same few
+// sizes: each thread keeps what was given back, by size, for the next one. Any thread; it may be given back on another
+// thread than it was taken on.
 namespace bulkhead::net::detail {
 
 void* take_task_memory(std::size_t size);
@@ -19,3 +20,17 @@ struct PooledFrame {
 };
 
 }  // namespace bulkhead::net::detail
+
+namespace bulkhead::net {
+
+struct GiveBack {
+  std::size_t size = 0;
+  void operator()(char* memory) const noexcept { detail::give_task_memory(memory, size); }
+};
+// Of the same memory; not initialized.
+using ShortBuffer = std::unique_ptr<char[], GiveBack>;
+inline ShortBuffer make_short_buffer(std::size_t size) {
+  return {static_cast<char*>(detail::take_task_memory(size)), {size}};
+}
+
+}  // namespace bulkhead::net

@@ -15,7 +15,7 @@ EndUser::EndUser(std::string the_text, jose::TxnToken the_token, std::shared_ptr
     : text(std::move(the_text)),
       token(std::move(the_token)),
       claims(the_claims || !token.context ? std::move(the_claims)
-                                          : std::make_shared<const conditions::Document>(*token.context)),
+                                          : std::make_shared<const conditions::Document>(token.context->claims)),
       user{token.subject, token.request.provider, claims ? claims->value() : conditions::Document::empty_map()},
       expires(token.expires) {}
 
@@ -43,11 +43,12 @@ jose::TokenResult<EndUserPtr> EndUsers::read(const http::Fields& fields, jose::T
 }
 
 jose::TokenResult<EndUserPtr> EndUsers::verify(std::string_view text, jose::Time now) {
-  if (auto known = verified_.find(text, keys_->revision(), now)) return known;
+  const jose::Digest digest = jose::sha256(text);
+  if (auto known = verified_.find(digest, keys_->revision(), now)) return known;
   auto token = jose::verify_txn_token(text, *keys_, domain_, now, seal_ ? &*seal_ : nullptr);
   if (!token) return std::unexpected(std::move(token.error()));
   auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token));
-  verified_.put(text, keys_->revision(), user);
+  verified_.put(digest, keys_->revision(), user);
   return user;
 }
 

@@ -25,7 +25,7 @@ class EndUserTest : public ::testing::Test {
     token.transaction = "t-1";
     token.subject = "ann";
     token.scope = "gateway.routes[0]";
-    token.context = std::make_shared<const nlohmann::json>(nlohmann::json{{"tier", "gold"}});
+    token.context = std::make_shared<const jose::TxnContext>(nlohmann::json{{"tier", "gold"}});
     token.request.provider = "customers";
     return *jose::mint(key, txn_domain(snapshot_), token, kNow);
   }

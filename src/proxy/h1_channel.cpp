@@ -34,7 +34,7 @@ void H1Channel::make_room() {
   if (held == 0) begin_ = end_ = 0;
   if (buffer_ && end_ < capacity_) return;
   const std::size_t grown = !buffer_ ? first_capacity_ : std::max(std::min(capacity_ * 4, kLargestBuffer), held * 2);
-  auto larger = std::make_unique_for_overwrite<char[]>(grown);
+  auto larger = net::make_short_buffer(grown);
   if (held > 0) std::memcpy(larger.get(), buffer_.get() + begin_, held);
   buffer_ = std::move(larger);
   capacity_ = grown;
@@ -47,7 +47,7 @@ net::Task<Result<std::size_t>> H1Channel::fill(net::Deadline deadline) {
   const bool was_full = buffer_ && end_ == capacity_ && begin_ == end_ && capacity_ < kLargestBuffer;
   if (was_full) {
     capacity_ = std::min(capacity_ * 4, kLargestBuffer);
-    buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
+    buffer_ = net::make_short_buffer(capacity_);
     begin_ = end_ = 0;
   }
   make_room();

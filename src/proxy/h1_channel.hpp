@@ -9,6 +9,7 @@
 #include "net/event.hpp"
 #include "net/gate.hpp"
 #include "net/stream.hpp"
+#include "net/task_memory.hpp"
 
 namespace bulkhead::proxy {
 
@@ -45,7 +46,7 @@ class H1Channel {
   net::Task<> flush();
 
   net::Stream stream_;
-  std::unique_ptr<char[]> buffer_;
+  net::ShortBuffer buffer_;
   std::size_t capacity_ = 0, begin_ = 0, end_ = 0;
   std::size_t first_capacity_;  // what this peer's last message wanted
   std::size_t largest_read_ = 0;

@@ -64,7 +64,7 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     token.subject = whom == For::silver ? "bob" : "ann";
     token.scope = "gateway.routes[0]";
     token.context =
-        std::make_shared<const nlohmann::json>(nlohmann::json{{"tier", whom == For::silver ? "silver" : "gold"}});
+        std::make_shared<const jose::TxnContext>(nlohmann::json{{"tier", whom == For::silver ? "silver" : "gold"}});
     token.request.provider = "customers";
     token.issued = wall_seconds();
     token.expires = token.issued + std::chrono::seconds(60);
