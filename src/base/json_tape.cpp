@@ -16,8 +16,6 @@ namespace bulkhead::tape {
 namespace {
 
 constexpr std::size_t kFewMembers = 16;
-constexpr std::size_t kUsualValue = 16;  // octets of the text for each value
-constexpr std::size_t kFewValues = 64;
 constexpr std::uint32_t kNoName = 0;  // is always another value
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
@@ -393,7 +391,6 @@ std::optional<JsonMistake> Json::read(std::string_view source, std::size_t deepe
   unescaped_.clear();
   values_.clear();
   if (source.size() > kLargestJson) return JsonMistake{kLargestJson, "the text is too large"};
-  values_.reserve(std::min(source.size() / kUsualValue + 4, kFewValues));
   return JsonReader(*this, std::min(deepest, kDeepestJson)).run();
 }
 

@@ -68,6 +68,10 @@ Fields Fields::from_block(std::string_view block, std::vector<Entry> entries) {
   return fields;
 }
 
+void Fields::expect(std::size_t bytes) {
+  if (bytes > kUsualBytes / 2) arena_.reserve(bytes + kUsualBytes);
+}
+
 Fields::Entry Fields::store(std::string_view name, std::string_view value) {
   if (points_into(name, arena_) || points_into(value, arena_)) {
     const std::string name_copy(name);

@@ -72,6 +72,8 @@ class Fields {
   // Takes a copy of `block` as the arena that `entries` point into, their marks not yet set (for decoders).
   static Fields from_block(std::string_view block, std::vector<Entry> entries);
 
+  // Room for the fields of a block of HPACK of that many octets, and for what a proxy adds to them.
+  void expect(std::size_t bytes);
   void add(std::string_view name, std::string_view value);
   // One field of that name with that value, where the first one stood; the others go.
   void set(std::string_view name, std::string_view value);

@@ -177,7 +177,7 @@ TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys
   const Expectations expected = expectations(domain, seal);
   const auto payload = open_token(text, keys, expected);
   if (!payload) return std::unexpected(payload.error());
-  Json claims;
+  static thread_local Json claims;  // it holds its memory
   auto registered = read_claims(*payload, expected, now, claims);
   if (!registered) return std::unexpected(std::move(registered.error()));
   auto transaction = member_text(claims, 0, "txn", kMaxText);

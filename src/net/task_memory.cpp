@@ -14,8 +14,8 @@ constexpr bool kKeeps = true;
 #endif
 
 constexpr std::size_t kStep = 64;
-constexpr std::size_t kLargest = 16 << 10;    // with what is inlined into it, a request's has some 8 KiB
-constexpr std::size_t kMostKept = 512 << 10;  // bytes; what a burst needed beyond goes back to the system's allocator
+constexpr std::size_t kLargest = 16 << 10;  // with what is inlined into it, a request's has some 8 KiB
+constexpr std::size_t kMostKept = 2 << 20;  // bytes; what a burst needed beyond goes back to the system's allocator
 
 struct Free {
   Free* next;
@@ -39,6 +39,8 @@ class Kept {
     }
     kept_ = 0;
   }
+
+  std::size_t size() const { return kept_; }
 
   void* take(std::size_t index) {
     if (lists_[index] == nullptr) return ::operator new((index + 1) * kStep);
@@ -68,6 +70,8 @@ thread_local Kept kept;
 }  // namespace
 
 void release_task_memory() noexcept { kept.release(); }
+
+std::size_t kept_task_memory() noexcept { return kept.size(); }
 
 void* take_task_memory(std::size_t size) {
   if (!kKeeps || size > kLargest) return ::operator new(size);

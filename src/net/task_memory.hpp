@@ -12,6 +12,8 @@ void* take_task_memory(std::size_t size);
 void give_task_memory(void* memory, std::size_t size) noexcept;
 // What this thread keeps goes back to the system's allocator.
 void release_task_memory() noexcept;
+// Bytes of it, for which the allocator has no use.
+std::size_t kept_task_memory() noexcept;
 
 // A base of promise types: their frames come from here.
 struct PooledFrame {
