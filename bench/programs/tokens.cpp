@@ -90,9 +90,7 @@ TxnToken transaction() {
           .subject = "248289761001",
           .scope = "/api/checkout/*",
           .context = std::make_shared<const TxnContext>(json{{"tier", "gold"}, {"roles", {"customer", "reviewer"}}}),
-          .request = {.client_address = "192.0.2.7",
-                      .provider = "customers",
-                      .trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"},
+          .request = {.client_address = "192.0.2.7", .provider = "customers"},
           .issued = {},
           .expires = {}};
 }

@@ -10,7 +10,7 @@ Value Document::empty_map() {
   return map_of(&none);
 }
 
-Document::Document(nlohmann::json json) : json_(std::move(json)), value_(convert(json_)) {}
+Document::Document(std::shared_ptr<const nlohmann::json> json) : json_(std::move(json)), value_(convert(*json_)) {}
 
 Value Document::convert(const nlohmann::json& node) {
   switch (node.type()) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <forward_list>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -16,12 +18,13 @@ class Document {
  public:
   static Value empty_map();  // of nobody: lives for ever
 
-  explicit Document(nlohmann::json json);
+  explicit Document(nlohmann::json json) : Document(std::make_shared<const nlohmann::json>(std::move(json))) {}
+  explicit Document(std::shared_ptr<const nlohmann::json> json);
   Document(const Document&) = delete;
   Document& operator=(const Document&) = delete;
 
   Value value() const { return value_; }
-  const nlohmann::json& json() const { return json_; }
+  const nlohmann::json& json() const { return *json_; }
 
  private:
   struct List {
@@ -37,7 +40,7 @@ class Document {
   Value convert_list(const nlohmann::json& node);
   Value convert_map(const nlohmann::json& node);
 
-  const nlohmann::json json_;
+  const std::shared_ptr<const nlohmann::json> json_;
   std::forward_list<List> lists_;  // which do not move
   std::forward_list<Map> maps_;
   Value value_;

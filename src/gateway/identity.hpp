@@ -6,8 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "conditions/document.hpp"
-#include "jose/txn_token.hpp"
+#include "proxy/end_user.hpp"
 
 namespace bulkhead::gateway {
 
@@ -18,7 +17,7 @@ struct Identity {
       : subject(std::move(the_subject)),
         provider(std::move(the_provider)),
         context(std::make_shared<const jose::TxnContext>(std::move(the_claims))),
-        claims(std::make_shared<const conditions::Document>(context->claims)) {}
+        claims(proxy::claims_of(context)) {}
 
   const std::string subject;
   const std::string provider;

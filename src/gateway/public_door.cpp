@@ -341,7 +341,7 @@ proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identit
   token.subject = identity.subject;
   token.scope = errand.route.rule;
   token.context = identity.context;
-  token.request = {client.ip, identity.provider, token.transaction};
+  token.request = {client.ip, identity.provider};
   token.issued = proxy::wall_seconds();
   token.expires = token.issued + domain_.lifetime;
   if (!signing_key_) return nullptr;  // no snapshot with providers is without

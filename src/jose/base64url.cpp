@@ -52,12 +52,7 @@ bool decode(std::string_view text, char* out) {
   return text.empty() || decode_rest(text, out);
 }
 
-}  // namespace
-
-void append_base64url(std::string& text, std::string_view bytes) {
-  const std::size_t before = text.size();
-  text.resize(before + encoded_size(bytes.size()));
-  char* out = text.data() + before;
+void encode(std::string_view bytes, char* out) {
   for (; bytes.size() >= 3; bytes.remove_prefix(3)) {
     const std::uint32_t bits = octet(bytes[0]) << 16U | octet(bytes[1]) << 8U | octet(bytes[2]);
     *out++ = kAlphabet[bits >> 18U];
@@ -70,6 +65,17 @@ void append_base64url(std::string& text, std::string_view bytes) {
   *out++ = kAlphabet[bits >> 18U];
   *out++ = kAlphabet[bits >> 12U & 63U];
   if (bytes.size() == 2) *out = kAlphabet[bits >> 6U & 63U];
+}
+
+}  // namespace
+
+void append_base64url(std::string& text, std::string_view bytes) {
+  const std::size_t before = text.size();
+  const std::size_t size = before + encoded_size(bytes.size());
+  text.resize_and_overwrite(size, [&](char* begin, std::size_t) {
+    encode(bytes, begin + before);
+    return size;
+  });
 }
 
 std::string encode_base64url(std::string_view bytes) {

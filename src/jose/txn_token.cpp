@@ -28,9 +28,10 @@ class Members {
 
   // Throws json::exception where it is not UTF-8.
   void add(std::string_view name, std::string_view value) {
-    const auto is_plain = [](char octet) { return octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\'; };
+    bool plain = true;  // no way out in between: the compiler looks at many octets at once
+    for (const char octet : value) plain &= octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\';
     begin(name);
-    if (std::ranges::all_of(value, is_plain)) {
+    if (plain) {
       text_ += '"';
       text_ += value;
       text_ += '"';
@@ -58,7 +59,6 @@ void add_request(std::string& text, const RequestContext& request) {
   Members members(text);
   members.add_if_any("provider", request.provider);
   members.add_if_any("req_ip", request.client_address);
-  members.add_if_any("trace_id", request.trace_id);
 }
 
 TokenResult<std::string> member_text(const Json& claims, std::uint32_t object, std::string_view name, std::size_t max) {
@@ -92,11 +92,9 @@ TokenResult<RequestContext> read_request(const Json& claims) {
   if (!*object) return RequestContext();
   auto address = optional_text(claims, **object, "req_ip");
   auto provider = optional_text(claims, **object, "provider");
-  auto trace_id = optional_text(claims, **object, "trace_id");
   if (!address) return std::unexpected(address.error());
   if (!provider) return std::unexpected(provider.error());
-  if (!trace_id) return std::unexpected(trace_id.error());
-  return RequestContext{std::move(*address), std::move(*provider), std::move(*trace_id)};
+  return RequestContext{std::move(*address), std::move(*provider)};
 }
 
 TokenResult<std::shared_ptr<const TxnContext>> read_context(const Json& claims) {
@@ -123,7 +121,7 @@ std::size_t usual_size(const TxnDomain& domain, const TxnToken& token) {
   const RequestContext& request = token.request;
   return 192 + domain.issuer.size() + domain.trust_domain.size() + token.transaction.size() + token.subject.size() +
          token.scope.size() + (token.context ? token.context->text.size() : 0) + request.client_address.size() +
-         request.provider.size() + request.trace_id.size();
+         request.provider.size();
 }
 
 std::string text_of(const json& claims) {

@@ -30,7 +30,6 @@ struct TxnDomain {
 struct RequestContext {
   std::string client_address;  // `req_ip`
   std::string provider;        // `provider`: who vouched for the user
-  std::string trace_id;        // `trace_id`
   friend bool operator==(const RequestContext&, const RequestContext&) = default;
 };
 
@@ -45,7 +44,7 @@ struct TxnContext {
 };
 
 struct TxnToken {
-  std::string transaction;                    // `txn`: of this request and all that it causes
+  std::string transaction;                    // `txn`: of this request and all that it causes, as its trace's id is
   std::string subject;                        // `sub`
   std::string scope;                          // `scope`: the route that it came in by
   std::shared_ptr<const TxnContext> context;  // `tctx`; null: none

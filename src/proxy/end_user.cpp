@@ -11,11 +11,15 @@ jose::TxnDomain txn_domain(const Snapshot& snapshot) {
           .lifetime = defaults::kUserToken};
 }
 
+std::shared_ptr<const conditions::Document> claims_of(const std::shared_ptr<const jose::TxnContext>& context) {
+  if (!context) return nullptr;
+  return std::make_shared<const conditions::Document>(std::shared_ptr<const nlohmann::json>(context, &context->claims));
+}
+
 EndUser::EndUser(std::string the_text, jose::TxnToken the_token, std::shared_ptr<const conditions::Document> the_claims)
     : text(std::move(the_text)),
       token(std::move(the_token)),
-      claims(the_claims || !token.context ? std::move(the_claims)
-                                          : std::make_shared<const conditions::Document>(token.context->claims)),
+      claims(the_claims ? std::move(the_claims) : claims_of(token.context)),
       user{token.subject, token.request.provider, claims ? claims->value() : conditions::Document::empty_map()},
       expires(token.expires) {}
 

@@ -21,9 +21,12 @@ namespace bulkhead::proxy {
 // the next one; what has begun with it may take longer.
 jose::TxnDomain txn_domain(const Snapshot& snapshot);
 
+// What `context` says, as conditions read it; null where that is.
+std::shared_ptr<const conditions::Document> claims_of(const std::shared_ptr<const jose::TxnContext>& context);
+
 // Immutable.
 struct EndUser {
-  // `claims` are token.context as conditions read it; null: nobody has converted them yet.
+  // `claims` are claims_of(token.context); null: nobody has converted them yet.
   EndUser(std::string text, jose::TxnToken token, std::shared_ptr<const conditions::Document> claims = nullptr);
   EndUser(const EndUser&) = delete;
   EndUser& operator=(const EndUser&) = delete;

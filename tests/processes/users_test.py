@@ -202,7 +202,7 @@ class Users(harness.Case):
         said = claims_of(token)
         self.assertEqual((said["sub"], said["aud"], said["scope"], said["tctx"]), ("ann", "bank.bulkhead", "gateway.routes[0]", {"tier": "gold"}))
         self.assertEqual(said["rctx"]["provider"], "customers")
-        self.assertEqual(said["rctx"]["trace_id"], fields(seen, "traceparent")[0].split("-")[1])
+        self.assertEqual(said["txn"], fields(seen, "traceparent")[0].split("-")[1])
         self.assertEqual(said["exp"] - said["iat"], 60)
         free = app.get("/free/x", headers=self.as_user() | {"Txn-Token": "a stranger's"}).json["headers"]
         self.assertEqual((fields(free, "authorization"), fields(free, "txn-token")), ([], []))
