@@ -2,7 +2,7 @@
 // sidecar. `bench/instructions` counts with it what a request costs, `bench/profile` records with it which code is hot,
 // `bench/telemetry` compares it with and without records.
 //
-//   hops requests=N connections=N body=BYTES [gateway=1] [records=0]   warms up, then counts N requests that go through
+//   hops requests=N connections=N body=BYTES [gateway=1 | records=0]   warms up, then counts N requests that go through
 //                                               both, and prints the process's CPU time of each, in microseconds
 //   hops ask PORT N CONNECTIONS BYTES           the client: keep-alive, the next request follows each answer
 //   hops ask PORT N CONNECTIONS BYTES TOKEN     the same by TLS, as the user whose token that is

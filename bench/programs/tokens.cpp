@@ -89,7 +89,7 @@ TxnToken transaction() {
   return {.transaction = "97053963-771d-49cc-a4e3-20aad399c312",
           .subject = "248289761001",
           .scope = "/api/checkout/*",
-          .context = std::make_shared<const TxnContext>(json{{"tier", "gold"}, {"roles", {"customer", "reviewer"}}}),
+          .context = TxnContext::written(json{{"tier", "gold"}, {"roles", {"customer", "reviewer"}}}),
           .request = {.client_address = "192.0.2.7", .provider = "customers"},
           .issued = {},
           .expires = {}};

@@ -129,9 +129,9 @@ void Authenticator::take_keys(std::string_view provider, std::optional<jose::Key
   if (const auto known = providers_.find(provider); known != providers_.end()) known->second->keys = std::move(keys);
 }
 
-Authenticator::Found Authenticator::by_token(Provider& provider, std::string_view text, jose::Time now) {
+Authenticator::Found Authenticator::by_token(Provider& provider, std::string_view text, const jose::Digest& digest,
+                                             jose::Time now) {
   if (!provider.keys) return std::unexpected(Fault{{kInvalidToken, "no key is there to verify it", ""}, true});
-  const jose::Digest digest = jose::sha256(text);
   if (const auto known = provider.verified.find(digest, provider.keys->revision(), now)) return known->identity;
   const jose::Expectations expected{.issuer = provider.words.issuer, .audiences = provider.words.audiences};
   auto token = jose::verify(text, *provider.keys, expected, now);
@@ -158,13 +158,14 @@ Authenticator::Found Authenticator::by_api_key(const Provider& provider, std::st
 // A fault of whoever could be meant: with several providers of tokens, of the last one.
 Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::string_view credential, jose::Time now) {
   const bool is_key = jose::parse_api_key(credential).has_value();
+  const jose::Digest digest = is_key ? jose::Digest{} : jose::sha256(credential);
   Answer answer;
   for (const std::string& name : rule.by) {
     const auto known = providers_.find(name);
     if (known == providers_.end()) continue;
     Provider& provider = *known->second;
     if (provider.authority || provider.api_keys.has_value() != is_key) continue;
-    Found found = is_key ? by_api_key(provider, credential, now) : by_token(provider, credential, now);
+    Found found = is_key ? by_api_key(provider, credential, now) : by_token(provider, credential, digest, now);
     if (found) return {.identity = std::move(*found)};
     answer.challenge = std::move(found.error().challenge);
     if (!found.error().wants_keys) continue;

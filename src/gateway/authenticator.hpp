@@ -80,7 +80,7 @@ class Authenticator {
   Answer find(const manifest::Auth& rule, std::string_view credential, jose::Time now);
   Answer find(const manifest::Auth& rule, ClientCertificate& certificate, jose::Time now) const;
   bool asks_for_certificates_only(const manifest::Auth& rule) const;
-  static Found by_token(Provider& provider, std::string_view text, jose::Time now);
+  static Found by_token(Provider& provider, std::string_view text, const jose::Digest& digest, jose::Time now);
   static Found by_api_key(const Provider& provider, std::string_view text, jose::Time now);
 
   std::map<std::string, std::shared_ptr<Provider>, std::less<>> providers_;

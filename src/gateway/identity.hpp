@@ -16,7 +16,7 @@ struct Identity {
   Identity(std::string the_subject, std::string the_provider, nlohmann::json the_claims = nlohmann::json::object())
       : subject(std::move(the_subject)),
         provider(std::move(the_provider)),
-        context(std::make_shared<const jose::TxnContext>(std::move(the_claims))),
+        context(jose::TxnContext::written(std::move(the_claims))),
         claims(proxy::claims_of(context)) {}
 
   const std::string subject;

@@ -10,6 +10,8 @@
 namespace bulkhead::http {
 namespace {
 
+constexpr std::size_t kUsualBlock = 4096;  // octets; larger ones make room as they come
+
 using Impl = H2Session::Impl;
 using FieldKind = hpack::Kind;
 
@@ -67,7 +69,7 @@ bool Impl::decode_block(std::string_view block, bool store) {
   message_.has_host = message_.hosts_differ = message_.expects = false;
   message_.malformed = message_.too_large = message_.regular = false;
   message_.pseudo = 0;
-  if (store) message_.fields.expect(std::min<std::size_t>(block.size(), limits_.fields.bytes));
+  if (store) message_.fields.expect(std::min(block.size(), kUsualBlock));
   decoder_.begin(block);
   hpack::DecodedField field;
   while (true) {

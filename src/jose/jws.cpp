@@ -48,7 +48,7 @@ TokenResult<std::optional<std::string>> header_text(const Json& header, std::str
 TokenResult<Header> read_header(std::string_view part) {
   const auto text = decode_base64url(part);
   if (!text) return refuse(TokenCause::malformed, "the header is not base64url without padding");
-  static thread_local Json header;  // it holds its memory
+  static thread_local Json header;  // it holds its memory, which is bounded as a token is
   if (header.read(*text, kHeaderDepth) || header[0].kind != Kind::object) {
     return refuse(TokenCause::malformed, "the header is not a JSON object with each member once");
   }

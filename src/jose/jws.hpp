@@ -24,7 +24,7 @@ struct Jws {
 // those with its `kid` in their order; without `kid` the only one of its `alg`, else none. A key verifies with its own
 // algorithm alone, and `alg` must name that. crit, b64, jwk, jku and x5u are refused; x5c and others are not looked at.
 // With `seal` a token is accepted, too, that is sealed for that party (seal.hpp), and then has no `kid` and no key. Any
-// thread, but for `seal`.
+// thread.
 TokenResult<Jws> open_jws(std::string_view token, const KeySet& keys, std::size_t max_size = kMaxToken,
                           const SealKey* seal = nullptr);
 

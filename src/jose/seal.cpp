@@ -32,8 +32,12 @@ Result<SealKey> SealKey::from_text(std::string_view text) {
 }
 
 SealKey SealKey::derive(std::string_view secret, std::string_view name) {
-  const Digest hashed = sha256(secret);
-  return SealKey(Hmac(hashed)(kDerived, name));
+  Digest hashed = sha256(secret);
+  Key key = Hmac(hashed)(kDerived, name);
+  SealKey made(key);
+  OPENSSL_cleanse(hashed.data(), hashed.size());
+  OPENSSL_cleanse(key.data(), key.size());
+  return made;
 }
 
 std::string SealKey::text() const { return encode_base64url(octets_of(key_)); }

@@ -103,7 +103,7 @@ TokenResult<std::shared_ptr<const TxnContext>> read_context(const Json& claims) 
   if (!*object) return nullptr;
   auto context = to_json(claims, **object);
   if (!context) return refuse(TokenCause::claims, "a number of the claim tctx is too large");
-  return std::make_shared<const TxnContext>(std::move(*context), std::string(claims.raw(**object)));
+  return std::make_shared<const TxnContext>(std::move(*context));
 }
 
 Expectations expectations(const TxnDomain& domain, const SealKey* seal) {
@@ -124,21 +124,21 @@ std::size_t usual_size(const TxnDomain& domain, const TxnToken& token) {
          request.provider.size();
 }
 
-std::string text_of(const json& claims) {
-  try {
-    return claims.is_object() ? claims.dump() : "";
-  } catch (const json::exception&) {
-    return "";
-  }
-}
-
 }  // namespace
 
-TxnContext::TxnContext(json the_claims) : claims(std::move(the_claims)), text(text_of(claims)) {}
+std::shared_ptr<const TxnContext> TxnContext::written(json claims) {
+  std::string text;
+  try {
+    text = claims.dump();
+  } catch (const json::exception&) {
+    // Not UTF-8: who mints is told.
+  }
+  return std::make_shared<const TxnContext>(std::move(claims), std::move(text));
+}
 
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
-  if (token.context && token.context->text.empty())
-    return fail(Cause::invalid, "the context of a transaction token is no object, or not UTF-8");
+  if (token.context && !token.context->claims.is_object())
+    return fail(Cause::invalid, "the context of a transaction token is not an object");
   std::string text;
   text.reserve(usual_size(domain, token));
   try {
@@ -150,7 +150,10 @@ Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, 
     if (token.request != RequestContext()) add_request(claims.begin("rctx"), token.request);
     claims.add("scope", token.scope);
     claims.add("sub", token.subject);
-    if (token.context && !token.context->claims.empty()) claims.begin("tctx") += token.context->text;
+    if (token.context && !token.context->claims.empty()) {
+      const TxnContext& context = *token.context;
+      claims.begin("tctx") += context.text.empty() ? context.claims.dump() : context.text;
+    }
     claims.add("txn", token.transaction);
   } catch (const json::exception&) {
     return fail(Cause::invalid, "a claim to sign is not UTF-8");
@@ -175,7 +178,7 @@ TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys
   const Expectations expected = expectations(domain, seal);
   const auto payload = open_token(text, keys, expected);
   if (!payload) return std::unexpected(payload.error());
-  static thread_local Json claims;  // it holds its memory
+  static thread_local Json claims;  // it holds its memory, of what was verified
   auto registered = read_claims(*payload, expected, now, claims);
   if (!registered) return std::unexpected(std::move(registered.error()));
   auto transaction = member_text(claims, 0, "txn", kMaxText);

@@ -35,18 +35,19 @@ struct RequestContext {
 
 // The user's claims that may travel, an object. Immutable: all tokens of one credential share it.
 struct TxnContext {
-  explicit TxnContext(nlohmann::json the_claims);
-  TxnContext(nlohmann::json the_claims, std::string the_text)
+  explicit TxnContext(nlohmann::json the_claims, std::string the_text = "")
       : claims(std::move(the_claims)), text(std::move(the_text)) {}
+  // Of which many tokens are to be minted.
+  static std::shared_ptr<const TxnContext> written(nlohmann::json claims);
 
   const nlohmann::json claims;
-  const std::string text;  // the same; "" where it is no object, or not UTF-8, and can't travel
+  const std::string text;  // the same as JSON, or "", where it is written for each token
 };
 
 struct TxnToken {
-  std::string transaction;                    // `txn`: of this request and all that it causes, as its trace's id is
-  std::string subject;                        // `sub`
-  std::string scope;                          // `scope`: the route that it came in by
+  std::string transaction;  // `txn`: of this request and all that it causes. The gateway puts its trace's id here
+  std::string subject;      // `sub`
+  std::string scope;        // `scope`: the route that it came in by
   std::shared_ptr<const TxnContext> context;  // `tctx`; null: none
   RequestContext request;
   Time issued;
@@ -54,7 +55,8 @@ struct TxnToken {
 };
 
 // What a token is made of, JSON. Valid from `now` for the domain's lifetime; what `token` says of its times is not
-// looked at. Cause::invalid where something in it is not UTF-8, or `context` can't travel.
+// looked at. Cause::invalid where something in it is not UTF-8, or `context` is no
+// object.
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now);
 
 // A token that every holder of the public key verifies.

@@ -1,6 +1,7 @@
 #include "net/task_memory.hpp"
 
 #include <array>
+#include <cassert>
 #include <new>
 
 namespace bulkhead::net::detail {
@@ -74,12 +75,13 @@ void release_task_memory() noexcept { kept.release(); }
 std::size_t kept_task_memory() noexcept { return kept.size(); }
 
 void* take_task_memory(std::size_t size) {
+  assert(size > 0);
   if (!kKeeps || size > kLargest) return ::operator new(size);
   return kept.take((size - 1) / kStep);
 }
 
 void give_task_memory(void* memory, std::size_t size) noexcept {
-  if (!kKeeps || size > kLargest) return ::operator delete(memory);
+  if (!kKeeps || size > kLargest) return ::operator delete(memory, size);  // a sanitizer compares the sizes
   kept.give(memory, (size - 1) / kStep);
 }
 

@@ -8,11 +8,11 @@
 // thread than it was taken on.
 namespace bulkhead::net::detail {
 
-void* take_task_memory(std::size_t size);
+void* take_task_memory(std::size_t size);  // more than none
 void give_task_memory(void* memory, std::size_t size) noexcept;
 // What this thread keeps goes back to the system's allocator.
 void release_task_memory() noexcept;
-// Bytes of it, for which the allocator has no use.
+// Bytes of it, which the allocator takes to be in use.
 std::size_t kept_task_memory() noexcept;
 
 // A base of promise types: their frames come from here.

@@ -19,7 +19,7 @@ std::shared_ptr<const conditions::Document> claims_of(const std::shared_ptr<cons
 EndUser::EndUser(std::string the_text, jose::TxnToken the_token, std::shared_ptr<const conditions::Document> the_claims)
     : text(std::move(the_text)),
       token(std::move(the_token)),
-      claims(the_claims ? std::move(the_claims) : claims_of(token.context)),
+      claims(std::move(the_claims)),
       user{token.subject, token.request.provider, claims ? claims->value() : conditions::Document::empty_map()},
       expires(token.expires) {}
 
@@ -51,7 +51,8 @@ jose::TokenResult<EndUserPtr> EndUsers::verify(std::string_view text, jose::Time
   if (auto known = verified_.find(digest, keys_->revision(), now)) return known;
   auto token = jose::verify_txn_token(text, *keys_, domain_, now, seal_ ? &*seal_ : nullptr);
   if (!token) return std::unexpected(std::move(token.error()));
-  auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token));
+  auto claims = claims_of(token->context);
+  auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token), std::move(claims));
   verified_.put(digest, keys_->revision(), user);
   return user;
 }

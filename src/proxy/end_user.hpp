@@ -26,8 +26,8 @@ std::shared_ptr<const conditions::Document> claims_of(const std::shared_ptr<cons
 
 // Immutable.
 struct EndUser {
-  // `claims` are claims_of(token.context); null: nobody has converted them yet.
-  EndUser(std::string text, jose::TxnToken token, std::shared_ptr<const conditions::Document> claims = nullptr);
+  // `claims` are claims_of(token.context).
+  EndUser(std::string text, jose::TxnToken token, std::shared_ptr<const conditions::Document> claims);
   EndUser(const EndUser&) = delete;
   EndUser& operator=(const EndUser&) = delete;
 

@@ -108,9 +108,9 @@ class Process {
     while (true) {
       co_await net::sleep(loop_, loop_.in(kTrimEvery));
       const auto heap = ::mallinfo2();
-      const std::size_t kept = net::detail::kept_task_memory();
-      const std::size_t free = heap.fordblks + kept;
-      if (free <= kTrimAbove || free <= heap.uordblks - kept || page_faults() == touched) continue;
+      const std::size_t kept = net::detail::kept_task_memory();  // of what is in use, it says
+      if (heap.fordblks + kept <= kTrimAbove || heap.fordblks + 2 * kept <= heap.uordblks) continue;
+      if (page_faults() == touched) continue;
       net::detail::release_task_memory();
       ::malloc_trim(kKeptOnTop);
       touched = page_faults();

@@ -74,12 +74,14 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     const jose::TxnDomain domain = txn_domain(of);
     const bool forged = whom == For::forged;
     if (!GetParam().sealed)
-      return std::make_shared<const EndUser>(*jose::mint(forged ? forger_ : key_, domain, token, token.issued), token);
+      return std::make_shared<const EndUser>(*jose::mint(forged ? forger_ : key_, domain, token, token.issued), token,
+                                             claims_of(token.context));
     // Who forges has the caller's key for seals, as a sidecar of it that was taken over would.
     std::vector<jose::SealKey> keys;
     keys.push_back(seal(GetParam().caller));
     keys.push_back(seal("payments", forged ? kForger : kController));
-    return std::make_shared<const EndUser>(*jose::mint(keys, domain, token, token.issued), token);
+    return std::make_shared<const EndUser>(*jose::mint(keys, domain, token, token.issued), token,
+                                           claims_of(token.context));
   }
 
   static constexpr char kController = 'c';
