@@ -264,6 +264,8 @@ TEST_F(OpensslPeerTest, KeysThatAreAskedForAfterOurEndOrBeforeThePeersCostNoData
         std::array<char, 100> buffer;
         const auto answer = co_await stream.read(buffer, soon());
         EXPECT_EQ(answer.value_or(0), 6U);
+        const auto end = co_await stream.read(buffer, soon());  // the peer could not send it to nobody
+        EXPECT_EQ(end.value_or(1), 0U);
       });
   std::atomic<bool> gone = false;
   run(
@@ -291,19 +293,23 @@ TEST_F(OpensslPeerTest, KeysThatAreAskedForAfterOurEndOrBeforeThePeersCostNoData
 
 TEST_F(OpensslPeerTest, AfterAForgedRecordNothingIsReadOrSent) {
   const auto context = peer_context(false);
+  std::atomic<bool> sent = false;
   run(
       false, context.get(),
-      [](SSL* ssl) {
+      [&](SSL* ssl) {
         const std::string forged = std::string("\x17\3\3\0\x20", 5) + std::string(32, 'f');
-        if (::write(SSL_get_fd(ssl), forged.data(), forged.size()) != static_cast<ssize_t>(forged.size())) return false;
-        if (!write_all(ssl, "real")) return false;
+        const auto size = static_cast<ssize_t>(forged.size());
+        const bool wrote = ::write(SSL_get_fd(ssl), forged.data(), forged.size()) == size && write_all(ssl, "real");
+        sent = true;
+        if (!wrote) return false;
         char byte = 0;
         std::size_t count = 0;
         const int read = SSL_read_ex(ssl, &byte, 1, &count);
         char rest = 0;
         return read != 1 && ::read(SSL_get_fd(ssl), &rest, 1) == 0;  // nothing behind the alert
       },
-      [this](Stream& stream) -> Task<> {
+      [&](Stream& stream) -> Task<> {
+        while (!sent) co_await sleep(loop_, loop_.in(1ms));
         std::array<char, 100> buffer;
         for (int attempt = 0; attempt < 3; ++attempt) {
           const auto read = co_await stream.read(buffer, soon());
