@@ -24,14 +24,20 @@ class Explained(unittest.TestCase):
         self.addCleanup(shop.app.close)
         shop.meet_all()
 
+        said = {}
+
         def is_told(fault):
-            said = json.loads(shop.app.run("why", shop.id(fault), "--json", check=False).stdout or "{}")
+            said.clear()
+            said.update(json.loads(shop.app.run("why", shop.id(fault), "--json", check=False).stdout or "{}"))
             cause = said.get("cause")
             # What other instances answered stands in records of their own, which may be read later.
             return cause and "not yet" not in said["summary"] and (fault != "instance" or cause["what"] == "bad_instance")
 
         for fault in shop.met:
-            harness.until(lambda fault=fault: is_told(fault), what=f"why of {fault}")
+            try:
+                harness.until(lambda fault=fault: is_told(fault))
+            except AssertionError:
+                self.fail(f"why of {fault}, answered {shop.met[fault].status}: {json.dumps(said, indent=1)}")
         given = {
             "url": shop.app.run("console").stdout.split()[0].replace("localhost", "127.0.0.1"),
             "traces": {fault: json.loads(shop.app.run("trace", shop.id(fault), "--json").stdout)["trace"]["id"] for fault in shop.met},
