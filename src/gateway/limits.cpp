@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "gateway/identity.hpp"
+
 namespace bulkhead::gateway {
 
 namespace {
@@ -39,13 +41,7 @@ std::uint64_t place_of(Limiter& limiter, const Host& host, const http::Fields& f
 
 }  // namespace
 
-struct Limits::Counted {
-  const Rule* rule = nullptr;
-  std::uint64_t place = 0;
-  Limiter::Standing standing{};
-};
-
-void Limits::describe(const std::vector<Counted>& counted, bool refused, Verdict& verdict) {
+void Limits::describe(std::span<const Counted> counted, bool refused, Verdict& verdict) {
   const Counted* least = nullptr;
   for (const Counted& each : counted) {
     if (each.rule->name.empty()) continue;
@@ -116,12 +112,9 @@ Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const htt
   const auto key = keys_.find(user);
   const Scope none;
   const Scope* scopes[] = {&all_, &routes_.at(route), key == keys_.end() ? &none : &key->second};
-  std::size_t rules = 0;
-  for (const Scope* scope : scopes) rules += scope->rules.size();
-  if (rules == 0) return verdict;
+  if (std::ranges::all_of(scopes, [](const Scope* scope) { return scope->rules.empty(); })) return verdict;
   const Host host = host_of(client);
-  std::vector<Counted> counted;
-  counted.reserve(rules);
+  counted_.clear();
   for (const Scope* scope : scopes) {
     for (const Rule& rule : scope->rules) {
       Counted one{&rule, place_of(*rule.limiter, host, fields, user, now)};
@@ -131,23 +124,17 @@ Limits::Verdict Limits::admit(std::size_t route, const Octets& client, const htt
         verdict.key = scope->key;
       }
       if (!one.standing.admits) verdict.wait = std::max(verdict.wait, one.standing.wait);
-      counted.push_back(one);
+      counted_.push_back(one);
     }
   }
-  describe(counted, verdict.refused_by != nullptr, verdict);
+  describe(counted_, verdict.refused_by != nullptr, verdict);
   if (verdict.refused_by != nullptr) return verdict;
-  for (const Counted& each : counted) {
+  for (const Counted& each : counted_) {
     Limiter& limiter = *each.rule->limiter;
     limiter.take(each.place, now);
     if (limiter.at_once()) verdict.held.places_.emplace_back(each.rule->limiter, each.place);
   }
   return verdict;
-}
-
-std::string user_key(std::string_view provider, std::string_view subject) {
-  std::string key;
-  key.reserve(provider.size() + 1 + subject.size());
-  return key.append(provider).append("\n").append(subject);
 }
 
 }  // namespace bulkhead::gateway

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,7 @@ class Limits {
 
   void configure(const proxy::Gateway& gateway);
   // `route` is an index into the configured gateway's.
-  // `user` is user_key() of whom the request is for; "" is nobody.
+  // `user` is the key of whom the request is for (Identity::key); "" is nobody.
   Verdict admit(std::size_t route, const Octets& client, const http::Fields& fields, std::string_view user, Time now);
 
  private:
@@ -66,9 +67,13 @@ class Limits {
     std::vector<Rule> rules;
     std::string key{};  // the API key's id, of its own limits
   };
-  struct Counted;
+  struct Counted {
+    const Rule* rule = nullptr;
+    std::uint64_t place = 0;
+    Limiter::Standing standing{};
+  };
 
-  static void describe(const std::vector<Counted>& counted, bool refused, Verdict& verdict);
+  static void describe(std::span<const Counted> counted, bool refused, Verdict& verdict);
 
   Scope scope_of(const std::string& name, const std::vector<manifest::Limit>& limits, const std::string& key = "");
 
@@ -78,9 +83,7 @@ class Limits {
   Scope all_;
   std::vector<Scope> routes_;
   std::map<std::string, Scope, std::less<>> keys_;  // by user_key()
+  std::vector<Counted> counted_;                    // of the request that is looked at: its memory is for the next one
 };
-
-// A user of a provider: of two, each may have users of one name. No name has a line feed in it.
-std::string user_key(std::string_view provider, std::string_view subject);
 
 }  // namespace bulkhead::gateway

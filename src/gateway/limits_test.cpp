@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "gateway/access.hpp"
+#include "gateway/identity.hpp"
 
 namespace bulkhead::gateway {
 namespace {

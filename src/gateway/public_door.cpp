@@ -122,30 +122,9 @@ Result<> PublicDoor::apply(const proxy::Snapshot& snapshot) {
   if (auto taken = take_certificates(snapshot); !taken) return taken;
   if (auto configured = access_.configure(snapshot.gateway); !configured) return configured;
   if (auto configured = authenticator_.configure(snapshot.gateway); !configured) return configured;
-  if (auto taken = take_keys(snapshot.gateway); !taken) return taken;
-  domain_ = proxy::txn_domain(snapshot);
+  if (auto taken = minter_.take(snapshot); !taken) return taken;
   limits_.configure(snapshot.gateway);
   fetch_keys(snapshot);
-  return {};
-}
-
-// Of transaction tokens.
-Result<> PublicDoor::take_keys(const proxy::Gateway& gateway) {
-  if (gateway.signing_key_pem != signing_key_pem_ && !gateway.signing_key_pem.empty()) {
-    auto key = jose::SigningKey::from_pem(gateway.signing_key_pem);
-    if (!key) return fail(Cause::invalid, "the key of transaction tokens can't be read");
-    signing_key_ = std::move(*key);
-    signing_key_pem_ = gateway.signing_key_pem;
-  }
-  if (gateway.seals == seals_text_) return {};
-  std::vector<jose::SealKey> seals;
-  for (const std::string& text : gateway.seals) {
-    auto seal = jose::SealKey::from_text(text);
-    if (!seal) return fail(Cause::invalid, "a key of transaction tokens' seals can't be read");
-    seals.push_back(std::move(*seal));
-  }
-  seals_ = std::move(seals);
-  seals_text_ = gateway.seals;
   return {};
 }
 
@@ -289,7 +268,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       // What was waited for may have taken so long that the rules are others by now.
       auto cause = core_.config == config ? judge(errand, index, client, who) : RefusalCause::draining;
       if (!cause && who.identity) {
-        visit.user = mint(errand, *who.identity, client);
+        visit.user = mint(errand, who.identity, client);
         if (!visit.user) cause = RefusalCause::unauthenticated;
       }
       if (cause)
@@ -304,7 +283,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
 net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand, const Client& client) {
   const manifest::Auth& rule = *errand.route.rules.auth;
   const http::Fields& fields = errand.exchange.request().fields;
-  auto who = authenticator_.ask(rule, fields, proxy::wall_seconds(), client.certificate);
+  auto who = authenticator_.ask(rule, fields, proxy::came_at(errand.visit), client.certificate);
   if (who.wants_keys.empty()) co_return who;
   const auto found = fetchers_.find(who.wants_keys);
   if (found == fetchers_.end()) co_return who;
@@ -320,7 +299,7 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   const std::uint64_t most = errand.route.rules.most_request;
   if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;
   // Who tries credentials is counted, too: by address, as nobody.
-  const std::string user = who.identity ? user_key(who.identity->provider, who.identity->subject) : "";
+  const std::string_view user = who.identity ? who.identity->key : std::string_view();
   errand.verdict = limits_.admit(route, client.octets, request.fields, user, core_.loop.now());
   if (errand.verdict.refused_by != nullptr) return RefusalCause::limited;
   if (who.challenge && who.keys_missing) return RefusalCause::keys_missing;
@@ -335,26 +314,14 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   return std::nullopt;
 }
 
-proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const Identity& identity, const Client& client) {
-  jose::TxnToken token;
-  token.transaction = telemetry::hex(errand.visit.trace.context.trace_id);
-  token.subject = identity.subject;
-  token.scope = errand.route.rule;
-  token.context = identity.context;
-  token.request = {client.ip, identity.provider};
-  token.issued = proxy::wall_seconds();
-  token.expires = token.issued + domain_.lifetime;
-  if (!signing_key_) return nullptr;  // no snapshot with providers is without
-  const bool sealed = core_.seals_tokens && !seals_.empty();
-  Result<std::string> text;
-  if (sealed) text = jose::mint(seals_, domain_, token, token.issued);
-  // Shorter than many seals.
-  if (!sealed || (text && text->size() > proxy::defaults::kLongestUserToken))
-    text = jose::mint(*signing_key_, domain_, token, token.issued);
-  if (text && text->size() <= proxy::defaults::kLongestUserToken)
-    return std::make_shared<const proxy::EndUser>(std::move(*text), std::move(token), identity.claims);
-  core_.journal.note(fmt::format("a user of {} can't travel: {}", identity.provider,
-                                 text ? "the claims that travel are too large" : text.error().message));
+proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const IdentityPtr& identity, const Client& client) {
+  const telemetry::TraceId& trace = errand.visit.trace.context.trace_id;
+  std::array<char, 2 * sizeof(telemetry::TraceId)> transaction;
+  telemetry::write_hex(trace, transaction);
+  const Minter::Errand of{{transaction.data(), transaction.size()}, errand.route.rule, client.ip};
+  auto user = minter_.mint(identity, of, core_.seals_tokens, proxy::came_at(errand.visit));
+  if (user) return std::move(*user);
+  core_.journal.note(fmt::format("a user of {} can't travel: {}", identity->provider, user.error().message));
   return nullptr;
 }
 

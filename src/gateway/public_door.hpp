@@ -14,9 +14,8 @@
 #include "gateway/authenticator.hpp"
 #include "gateway/key_fetcher.hpp"
 #include "gateway/limits.hpp"
+#include "gateway/minter.hpp"
 #include "gateway/quarantine.hpp"
-#include "jose/seal.hpp"
-#include "jose/signing_key.hpp"
 #include "net/listener.hpp"
 #include "proxy/core.hpp"
 #include "proxy/outgoing.hpp"
@@ -38,7 +37,6 @@ class PublicDoor {
 
  private:
   Result<> take_certificates(const proxy::Snapshot& snapshot);
-  Result<> take_keys(const proxy::Gateway& gateway);
   void fetch_keys(const proxy::Snapshot& snapshot);
   // The other end of a connection.
   struct Client {
@@ -69,7 +67,7 @@ class PublicDoor {
   std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, const Client& client,
                                            Authenticator::Answer& who);
   // What travels in place of the credential; null where it could not be made.
-  proxy::EndUserPtr mint(const Errand& errand, const Identity& identity, const Client& client);
+  proxy::EndUserPtr mint(const Errand& errand, const IdentityPtr& identity, const Client& client);
   net::Task<> forward(Errand& errand);
   net::Task<> answer_preflight(Errand& errand);
   net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause,
@@ -90,11 +88,7 @@ class PublicDoor {
   Authenticator authenticator_;
   proxy::Outside outside_;
   std::map<std::string, std::shared_ptr<KeyFetcher>, std::less<>> fetchers_;  // by provider
-  jose::TxnDomain domain_;
-  std::optional<jose::SigningKey> signing_key_;
-  std::string signing_key_pem_;  // that it was read of
-  std::vector<jose::SealKey> seals_;
-  std::vector<std::string> seals_text_;  // likewise
+  Minter minter_;
   std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
   net::Gate fetching_;  // the fetchers' tasks, which a drain does not wait for
   net::Gate gate_;

@@ -74,8 +74,8 @@ void strip_forwarded(Fields& fields) {
 
 void set_forwarded(Fields& fields, const ForwardedFrom& from) {
   strip_forwarded(fields);
-  std::string forwarded;
-  forwarded.reserve(from.client.size() + from.host.size() + 48);
+  static thread_local std::string forwarded;  // its memory is for the next request
+  forwarded.clear();
   append_node("for", from.client, forwarded);
   forwarded += ';';
   append_node("host", from.host, forwarded);

@@ -30,10 +30,16 @@ SHA256_CTX begin_with(const Digest& key, unsigned char pad) {
 
 }  // namespace
 
-Digest sha256(std::string_view bytes) {
-  SHA256_CTX context;
-  SHA256_Init(&context);
-  update(context, bytes);
+Digest sha256(std::string_view bytes) { return HashedStart("")(bytes); }
+
+HashedStart::HashedStart(std::string_view start) {
+  SHA256_Init(&context_);
+  update(context_, start);
+}
+
+Digest HashedStart::operator()(std::string_view rest) const {
+  SHA256_CTX context = context_;
+  update(context, rest);
   return finish(context);
 }
 

@@ -12,6 +12,17 @@ using Digest = std::array<unsigned char, 32>;
 // SHA-256 (FIPS 180-4). Allocates nothing. Any thread.
 Digest sha256(std::string_view bytes);
 
+// The beginning of texts that go on differently, hashed once. Allocates nothing. Immutable; any thread.
+class HashedStart {
+ public:
+  explicit HashedStart(std::string_view start);
+  // SHA-256 of the beginning with `rest` behind it.
+  Digest operator()(std::string_view rest) const;
+
+ private:
+  SHA256_CTX context_;
+};
+
 inline std::string_view octets_of(const Digest& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }

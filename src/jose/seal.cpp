@@ -44,9 +44,12 @@ std::string SealKey::text() const { return encode_base64url(octets_of(key_)); }
 
 Digest SealKey::code_of(const Digest& digest) const { return hmac_(kSealed, octets_of(digest)); }
 
-void SealKey::append_seal(const Digest& digest, std::string& seals) const {
+std::array<char, kSeal> SealKey::seal(const Digest& digest) const {
   const Digest code = code_of(digest);
-  seals.append(id_.data(), id_.size()).append(octets_of(code).substr(0, kSealCode));
+  std::array<char, kSeal> seal;
+  std::ranges::copy(id_, seal.begin());
+  std::copy_n(code.begin(), kSealCode, seal.begin() + kSealId);
+  return seal;
 }
 
 bool SealKey::verify(std::string_view signed_text, std::string_view seals) const {
@@ -59,22 +62,38 @@ bool SealKey::verify(std::string_view signed_text, std::string_view seals) const
   return false;
 }
 
-std::string seal_token(std::string_view type, std::string_view payload, std::span<const SealKey> keys) {
-  std::string token;
-  token.reserve(encoded_size(type.size() + 32) + encoded_size(payload.size()) + encoded_size(keys.size() * kSeal) + 2);
+SealedStart::SealedStart(std::string_view type, std::string_view payload) : hashed_("") {
   // Two words of ours: nothing in them is escaped in JSON.
   std::string header;
   header.reserve(type.size() + 32);
   header.append(R"({"alg":")").append(kSealAlgorithm).append(R"(","typ":")").append(type).append("\"}");
-  append_base64url(token, header);
+  const std::size_t whole = payload.size() / kGroup * kGroup;
+  text_.reserve(encoded_size(header.size()) + 1 + encoded_size(whole));
+  append_base64url(text_, header);
+  text_ += '.';
+  append_base64url(text_, payload.substr(0, whole));
+  left_over_ = payload.substr(whole);
+  hashed_ = HashedStart(text_);
+}
+
+std::string SealedStart::finish(std::string_view rest, std::span<const SealKey> keys) const {
+  std::string token;
+  token.reserve(text_.size() + encoded_size(left_over_.size() + rest.size()) + 1 + encoded_size(keys.size() * kSeal));
+  token = text_;
+  if (!left_over_.empty()) {
+    const std::size_t more = std::min(kGroup - left_over_.size(), rest.size());
+    append_base64url(token, left_over_ + std::string(rest.substr(0, more)));
+    rest.remove_prefix(more);
+  }
+  append_base64url(token, rest);
+  const Digest digest = hashed_(std::string_view(token).substr(text_.size()));
   token += '.';
-  append_base64url(token, payload);
-  const Digest digest = sha256(token);
-  std::string seals;
-  seals.reserve(keys.size() * kSeal);
-  for (const SealKey& key : keys) key.append_seal(digest, seals);
-  token += '.';
-  append_base64url(token, seals);
+  // A seal is whole groups: each is written by itself.
+  static_assert(kSeal % kGroup == 0);
+  for (const SealKey& key : keys) {
+    const auto seal = key.seal(digest);
+    append_base64url(token, {seal.data(), seal.size()});
+  }
   return token;
 }
 

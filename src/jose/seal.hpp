@@ -41,8 +41,8 @@ class SealKey {
 
   // base64url: a secret.
   std::string text() const;
-  // Appends the seal of what `digest` is of.
-  void append_seal(const Digest& digest, std::string& seals) const;
+  // The seal of what `digest` is of.
+  std::array<char, kSeal> seal(const Digest& digest) const;
   // Whether `seals` are whole ones, at most kMostSeals, of which one is this key's and right.
   bool verify(std::string_view signed_text, std::string_view seals) const;
 
@@ -57,7 +57,19 @@ class SealKey {
   Hmac hmac_;
 };
 
-// "header.payload.seals" of a payload, sealed by each of 1 to kMostSeals keys.
-std::string seal_token(std::string_view type, std::string_view payload, std::span<const SealKey> keys);
+// What tokens have in common whose payloads differ in their ends: written and hashed once. Immutable; any thread.
+class SealedStart {
+ public:
+  SealedStart(std::string_view type, std::string_view payload);
+  // "header.payload.seals" of a payload that ends with `rest`, sealed by each of 1 to kMostSeals keys.
+  std::string finish(std::string_view rest, std::span<const SealKey> keys) const;
+
+ private:
+  static constexpr std::size_t kGroup = 3;  // octets that base64 writes by themselves
+
+  std::string text_;  // of the token, but for the octets behind the payload's last whole group
+  std::string left_over_;
+  HashedStart hashed_;  // text_
+};
 
 }  // namespace bulkhead::jose

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       made.push_back(jose::SealKey::derive("the fuzzer's secret of 32 octets", name));
     return made;
   }();
-  static const std::string token = jose::seal_token("t", R"({"n":1})", all);
+  static const std::string token = jose::SealedStart("t", R"({"n")").finish(R"(:1})", all);
   if (size < 1) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data + 1), size - 1);
   const auto accepted = [&](const std::string& each) {

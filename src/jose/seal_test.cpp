@@ -121,6 +121,17 @@ TEST_F(Seals, ASignatureIsAcceptedBesideThem) {
   EXPECT_TRUE(verify(*signed_text, all_.data()));
 }
 
+TEST_F(Seals, ATokenIsTheSameWhereverItsPayloadIsCut) {
+  const std::string_view payload = R"({"sub":"ann","txn":"0af7651916cd43dd8448eb211c80319c"})";
+  const std::string whole = SealedStart("t", payload).finish("", all_);
+  EXPECT_EQ(decode_base64url(std::string_view(whole).substr(0, whole.rfind('.')).substr(whole.find('.') + 1)), payload);
+  for (std::size_t cut = 0; cut < payload.size(); ++cut) {
+    const SealedStart start("t", payload.substr(0, cut));
+    EXPECT_NE(start.finish("}", all_), whole);
+    EXPECT_EQ(start.finish(payload.substr(cut), all_), whole) << cut;
+  }
+}
+
 TEST_F(Seals, TheCodeIsHmacOfTheDigest) {
   const std::string text = token();
   const std::string key = *decode_base64url(all_[0].text());

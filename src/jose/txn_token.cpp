@@ -17,28 +17,29 @@ using tape::Kind;
 
 constexpr std::size_t kMaxText = 255;  // octets of txn and of rctx's members
 
-// The members of an object that is written as it goes: a token is minted for each request, and a tree of values for it
-// would cost more than to hash and to encode it.
+// Throws json::exception where it is not UTF-8.
+void append_string(std::string& text, std::string_view value) {
+  bool plain = true;  // no way out in between: the compiler looks at many octets at once
+  for (const char octet : value) plain &= octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\';
+  if (plain) {
+    text += '"';
+    text += value;
+    text += '"';
+  } else {
+    text += json(value).dump();
+  }
+}
+
+// The members of an object that is written as it goes: a tree of values for a token would cost more than to hash and to
+// encode it. Whoever ends the object writes its brace.
 class Members {
  public:
   explicit Members(std::string& into) : text_(into) { text_ += '{'; }
-  ~Members() { text_ += '}'; }
   Members(const Members&) = delete;
   Members& operator=(const Members&) = delete;
 
   // Throws json::exception where it is not UTF-8.
-  void add(std::string_view name, std::string_view value) {
-    bool plain = true;  // no way out in between: the compiler looks at many octets at once
-    for (const char octet : value) plain &= octet >= 0x20 && octet < 0x7f && octet != '"' && octet != '\\';
-    begin(name);
-    if (plain) {
-      text_ += '"';
-      text_ += value;
-      text_ += '"';
-    } else {
-      text_ += json(value).dump();
-    }
-  }
+  void add(std::string_view name, std::string_view value) { append_string(begin(name), value); }
   void add(std::string_view name, std::int64_t value) { begin(name) += fmt::format_int(value).c_str(); }
   void add_if_any(std::string_view name, std::string_view value) {
     if (!value.empty()) add(name, value);
@@ -59,6 +60,7 @@ void add_request(std::string& text, const RequestContext& request) {
   Members members(text);
   members.add_if_any("provider", request.provider);
   members.add_if_any("req_ip", request.client_address);
+  text += '}';
 }
 
 TokenResult<std::string> member_text(const Json& claims, std::uint32_t object, std::string_view name, std::size_t max) {
@@ -124,19 +126,10 @@ std::size_t usual_size(const TxnDomain& domain, const TxnToken& token) {
          request.provider.size();
 }
 
-}  // namespace
+constexpr std::string_view kNotUtf8 = "a claim to sign is not UTF-8";
 
-std::shared_ptr<const TxnContext> TxnContext::written(json claims) {
-  std::string text;
-  try {
-    text = claims.dump();
-  } catch (const json::exception&) {
-    // Not UTF-8: who mints is told.
-  }
-  return std::make_shared<const TxnContext>(std::move(claims), std::move(text));
-}
-
-Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
+// The payload but for what differs between requests. rest_of() comes behind it.
+Result<std::string> start_of(const TxnDomain& domain, const TxnToken& token, Time now) {
   if (token.context && !token.context->claims.is_object())
     return fail(Cause::invalid, "the context of a transaction token is not an object");
   std::string text;
@@ -154,11 +147,55 @@ Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, 
       const TxnContext& context = *token.context;
       claims.begin("tctx") += context.text.empty() ? context.claims.dump() : context.text;
     }
-    claims.add("txn", token.transaction);
+    claims.begin("txn");
   } catch (const json::exception&) {
-    return fail(Cause::invalid, "a claim to sign is not UTF-8");
+    return fail(Cause::invalid, kNotUtf8);
   }
   return text;
+}
+
+// A view that lives until the thread's next call.
+Result<std::string_view> rest_of(std::string_view transaction) {
+  static thread_local std::string text;
+  text.clear();
+  try {
+    append_string(text, transaction);
+  } catch (const json::exception&) {
+    return fail(Cause::invalid, kNotUtf8);
+  }
+  return text += '}';
+}
+
+}  // namespace
+
+std::shared_ptr<const TxnContext> TxnContext::written(json claims) {
+  std::string text;
+  try {
+    text = claims.dump();
+  } catch (const json::exception&) {
+    // Not UTF-8: who mints is told.
+  }
+  return std::make_shared<const TxnContext>(std::move(claims), std::move(text));
+}
+
+Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now) {
+  auto start = start_of(domain, token, now);
+  if (!start) return start;
+  const auto rest = rest_of(token.transaction);
+  if (!rest) return fail(rest.error());
+  return *start += *rest;
+}
+
+Result<TxnStart> TxnStart::make(const TxnDomain& domain, const TxnToken& token, Time now) {
+  const auto start = start_of(domain, token, now);
+  if (!start) return fail(start.error());
+  return TxnStart(SealedStart(kTxnTokenType, *start));
+}
+
+Result<std::string> TxnStart::mint(std::string_view transaction, std::span<const SealKey> keys) const {
+  const auto rest = rest_of(transaction);
+  if (!rest) return fail(rest.error());
+  return start_.finish(*rest, keys);
 }
 
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now) {
@@ -168,9 +205,9 @@ Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const T
 }
 
 Result<std::string> mint(std::span<const SealKey> keys, const TxnDomain& domain, const TxnToken& token, Time now) {
-  auto payload = txn_payload(domain, token, now);
-  if (!payload) return payload;
-  return seal_token(kTxnTokenType, *payload, keys);
+  const auto start = TxnStart::make(domain, token, now);
+  if (!start) return fail(start.error());
+  return start->mint(token.transaction, keys);
 }
 
 TokenResult<TxnToken> verify_txn_token(std::string_view text, const KeySet& keys, const TxnDomain& domain, Time now,

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/result.hpp"
+#include "jose/seal.hpp"
 #include "jose/signing_key.hpp"
 #include "jose/token.hpp"
 
@@ -58,6 +59,21 @@ struct TxnToken {
 // looked at. Cause::invalid where something in it is not UTF-8, or `context` is no
 // object.
 Result<std::string> txn_payload(const TxnDomain& domain, const TxnToken& token, Time now);
+
+// What the sealed tokens of one user, route and second have in common: all but the transaction, written and hashed
+// once. Immutable; any thread.
+class TxnStart {
+ public:
+  // As txn_payload(); `token.transaction` is not looked at.
+  static Result<TxnStart> make(const TxnDomain& domain, const TxnToken& token, Time now);
+  // The whole token, for the parties of `keys`, 1 to kMostSeals. Cause::invalid where `transaction` is not UTF-8.
+  Result<std::string> mint(std::string_view transaction, std::span<const SealKey> keys) const;
+
+ private:
+  explicit TxnStart(SealedStart start) : start_(std::move(start)) {}
+
+  SealedStart start_;
+};
 
 // A token that every holder of the public key verifies.
 Result<std::string> mint(const SigningKey& key, const TxnDomain& domain, const TxnToken& token, Time now);

@@ -4,8 +4,6 @@
 #include <array>
 #include <utility>
 
-#include <openssl/err.h>
-
 #include "base/release.hpp"
 #include "net/stream_source.hpp"
 
@@ -167,7 +165,6 @@ std::optional<Result<>> TlsState::write_records(Pieces& pieces) {
     }
     if (pieces.done()) return Result<>{};
     if (said_end_) return fail(Cause::closed, "TLS write: after this side's end");
-    ERR_clear_error();
     TlsWire::Batch& batch = wire_.begin();
     std::optional<Fault> fault;
     while (!fault && !pieces.done() && batch.size() < TlsWire::Batch::kEnough) {

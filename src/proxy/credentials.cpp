@@ -57,8 +57,17 @@ Result<> Credentials::install(const std::string& chain_pem, const std::string& b
   client_tcp_ = std::move(*client_tcp);
   pending_key_.reset();
   plan_.renewed(*not_before, *not_after, identity::moment_now(), random);
+  looked_at_.reset();
   changed_.notify_all();
   return {};
+}
+
+bool Credentials::usable() const {
+  if (looked_at_ != loop_.now()) {
+    looked_at_ = loop_.now();
+    usable_ = server_ != nullptr && plan_.usable(identity::moment_now());
+  }
+  return usable_;
 }
 
 }  // namespace bulkhead::proxy

@@ -19,7 +19,7 @@ inline constexpr std::string_view kAlpnTcp = "bulkhead-tcp";
 
 class Credentials {
  public:
-  Credentials(net::Loop& loop, identity::SpiffeId own) : own_(std::move(own)), changed_(loop) {}
+  Credentials(net::Loop& loop, identity::SpiffeId own) : loop_(loop), own_(std::move(own)), changed_(loop) {}
 
   const identity::SpiffeId& own() const { return own_; }
 
@@ -28,7 +28,8 @@ class Credentials {
   // Refused unless the leaf is for the requested key and for this identity.
   Result<> install(const std::string& chain_pem, const std::string& bundle_pem, double random);
 
-  bool usable() const { return server_ != nullptr && plan_.usable(identity::moment_now()); }
+  // Looked at once in a turn of the loop, as each request asks.
+  bool usable() const;
   const identity::RenewalPlan& plan() const { return plan_; }
   void renewal_failed(double random) { plan_.failed(identity::moment_now(), random); }
 
@@ -41,6 +42,7 @@ class Credentials {
   net::Notify& changed() { return changed_; }
 
  private:
+  net::Loop& loop_;
   identity::SpiffeId own_;
   net::PrivateKey pending_key_;
   identity::RenewalPlan plan_;
@@ -48,6 +50,8 @@ class Credentials {
   std::shared_ptr<net::TlsContext> client_http_;
   std::shared_ptr<net::TlsContext> client_tcp_;
   net::Notify changed_;
+  mutable std::optional<net::SteadyTime> looked_at_;  // the turn that usable_ is of
+  mutable bool usable_ = false;
 };
 
 }  // namespace bulkhead::proxy

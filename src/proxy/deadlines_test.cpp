@@ -173,7 +173,7 @@ TEST(OpenRequests, AreForTheUserOfTheirSpanOrOfAllOfTheirTrace) {
   const auto user = [](const char* name) {
     jose::TxnToken token;
     token.subject = name;
-    return std::make_shared<const EndUser>(name, token, claims_of(token.context));
+    return end_user(name, token);
   };
   const auto ann = user("ann");
   const auto bob = user("bob");

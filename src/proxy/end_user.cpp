@@ -16,12 +16,21 @@ std::shared_ptr<const conditions::Document> claims_of(const std::shared_ptr<cons
   return std::make_shared<const conditions::Document>(std::shared_ptr<const nlohmann::json>(context, &context->claims));
 }
 
-EndUser::EndUser(std::string the_text, jose::TxnToken the_token, std::shared_ptr<const conditions::Document> the_claims)
-    : text(std::move(the_text)),
-      token(std::move(the_token)),
-      claims(std::move(the_claims)),
-      user{token.subject, token.request.provider, claims ? claims->value() : conditions::Document::empty_map()},
-      expires(token.expires) {}
+EndUserPtr end_user(std::string text, jose::TxnToken token) {
+  struct Owner {
+    Owner(std::string the_text, jose::TxnToken the_token)
+        : token(std::move(the_token)),
+          claims(claims_of(token.context)),
+          user(std::move(the_text),
+               {token.subject, token.request.provider, claims ? claims->value() : conditions::Document::empty_map()},
+               token.expires) {}
+    const jose::TxnToken token;
+    const std::shared_ptr<const conditions::Document> claims;
+    const EndUser user;
+  };
+  const auto owner = std::make_shared<const Owner>(std::move(text), std::move(token));
+  return {owner, &owner->user};
+}
 
 void EndUsers::take(const Snapshot& snapshot) {
   domain_ = txn_domain(snapshot);
@@ -51,8 +60,7 @@ jose::TokenResult<EndUserPtr> EndUsers::verify(std::string_view text, jose::Time
   if (auto known = verified_.find(digest, keys_->revision(), now)) return known;
   auto token = jose::verify_txn_token(text, *keys_, domain_, now, seal_ ? &*seal_ : nullptr);
   if (!token) return std::unexpected(std::move(token.error()));
-  auto claims = claims_of(token->context);
-  auto user = std::make_shared<const EndUser>(std::string(text), std::move(*token), std::move(claims));
+  auto user = end_user(std::string(text), std::move(*token));
   verified_.put(digest, keys_->revision(), user);
   return user;
 }

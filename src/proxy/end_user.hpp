@@ -26,18 +26,21 @@ std::shared_ptr<const conditions::Document> claims_of(const std::shared_ptr<cons
 
 // Immutable.
 struct EndUser {
-  // `claims` are claims_of(token.context).
-  EndUser(std::string text, jose::TxnToken token, std::shared_ptr<const conditions::Document> claims);
+  // `user` borrows from what `owner` holds, if it is not this.
+  EndUser(std::string the_text, policy::User the_user, jose::Time when, std::shared_ptr<const void> the_owner = nullptr)
+      : text(std::move(the_text)), user(the_user), expires(when), owner(std::move(the_owner)) {}
   EndUser(const EndUser&) = delete;
   EndUser& operator=(const EndUser&) = delete;
 
-  const std::string text;  // the token as it travels: a secret for as long as it lives
-  const jose::TxnToken token;
-  const std::shared_ptr<const conditions::Document> claims;
-  const policy::User user;  // as conditions read it; borrows from this
+  const std::string text;   // the token as it travels: a secret for as long as it lives
+  const policy::User user;  // as conditions read it
   const jose::Time expires;
+  const std::shared_ptr<const void> owner;
 };
 using EndUserPtr = std::shared_ptr<const EndUser>;
+
+// Whom `token` is of, which says so as `text`.
+EndUserPtr end_user(std::string text, jose::TxnToken token);
 
 // Reads transaction tokens by the keys of the current snapshot, and remembers those that it verified. Loop's thread.
 class EndUsers {
@@ -65,6 +68,8 @@ class EndUsers {
 };
 
 jose::Time wall_seconds();
+// When `visit` began.
+inline jose::Time came_at(const Visit& visit) { return std::chrono::floor<std::chrono::seconds>(visit.wall_start); }
 
 // What a decision about `visit` is told of its user; null where there is none.
 const policy::User* policy_user(const Visit& visit);

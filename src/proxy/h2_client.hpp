@@ -101,7 +101,8 @@ class H2ClientExchange final : public ClientExchange {
 
   std::shared_ptr<H2ClientConnection> connection_;
   http::StreamId id_ = 0;
-  std::vector<http::Response> heads_;
+  std::optional<http::Response> head_;  // the next one
+  std::vector<http::Response> more_heads_;
   std::string inbound_;  // came, not read
   std::string held_;     // handed out, not given back
   http::Fields trailers_;

@@ -87,13 +87,17 @@ net::Task<Result<>> H2ClientExchange::send_trailers(http::Fields trailers) {
 }
 
 net::Task<Result<http::Response>> H2ClientExchange::read_head(net::Deadline deadline) {
-  while (heads_.empty()) {
+  while (!head_) {
     if (fault_) co_return fail(*fault_);
     const Result<> woken = co_await changed_.wait(deadline);
     if (!woken) co_return fail(woken.error());
   }
-  http::Response response = std::move(heads_.front());
-  heads_.erase(heads_.begin());
+  http::Response response = std::move(*head_);
+  head_.reset();
+  if (!more_heads_.empty()) {
+    head_ = std::move(more_heads_.front());
+    more_heads_.erase(more_heads_.begin());
+  }
   co_return response;
 }
 
@@ -126,8 +130,11 @@ void H2ClientExchange::reset(ResetReason reason) {
 void H2ClientExchange::head_received(http::Response&& response) {
   constexpr std::size_t kHeads = 16;
   heard_ = true;
-  if (heads_.size() >= kHeads) return reset(ResetReason::protocol);
-  heads_.push_back(std::move(response));
+  if (more_heads_.size() >= kHeads - 1) return reset(ResetReason::protocol);
+  if (head_)
+    more_heads_.push_back(std::move(response));
+  else
+    head_ = std::move(response);
   changed_.notify_all();
 }
 

@@ -176,7 +176,7 @@ net::Task<> InnerDoor::serve_request(ServerExchange& exchange, const identity::S
   core_.journal.begin(visit);
 
   // Whoever says that it is for somebody proves it, or says nothing.
-  if (auto user = core_.end_users.read(request.fields, wall_seconds())) {
+  if (auto user = core_.end_users.read(request.fields, came_at(visit))) {
     visit.user = std::move(*user);
   } else {
     co_await refuse_user(exchange, visit, user.error());

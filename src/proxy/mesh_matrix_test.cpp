@@ -73,15 +73,12 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     of.trust_domain = kTrustDomain;
     const jose::TxnDomain domain = txn_domain(of);
     const bool forged = whom == For::forged;
-    if (!GetParam().sealed)
-      return std::make_shared<const EndUser>(*jose::mint(forged ? forger_ : key_, domain, token, token.issued), token,
-                                             claims_of(token.context));
+    if (!GetParam().sealed) return end_user(*jose::mint(forged ? forger_ : key_, domain, token, token.issued), token);
     // Who forges has the caller's key for seals, as a sidecar of it that was taken over would.
     std::vector<jose::SealKey> keys;
     keys.push_back(seal(GetParam().caller));
     keys.push_back(seal("payments", forged ? kForger : kController));
-    return std::make_shared<const EndUser>(*jose::mint(keys, domain, token, token.issued), token,
-                                           claims_of(token.context));
+    return end_user(*jose::mint(keys, domain, token, token.issued), token);
   }
 
   static constexpr char kController = 'c';

@@ -99,7 +99,8 @@ RequestTrace carry_trace(http::Fields& fields, const telemetry::Random& random, 
   if (!parent) parent = incoming_b3(fields);
   if (parent) trace.parent = parent->span_id;
   trace.context = telemetry::start_span(parent, random);
-  fields.set(kTraceparent, telemetry::format_traceparent(trace.context));
+  const auto text = telemetry::format_traceparent(trace.context);
+  fields.set(kTraceparent, {text.data(), text.size()});
   carry_b3(fields, trace);
   if (fields.has(kTracestate) && (!has_state || !telemetry::is_tracestate(fields.joined(kTracestate, ",")))) {
     fields.remove(kTracestate);

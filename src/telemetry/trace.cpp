@@ -126,8 +126,9 @@ std::optional<TraceParent> parse_traceparent(std::string_view text) {
   return parent;
 }
 
-std::string format_traceparent(const TraceParent& parent) {
-  std::string text(kVersion00Size, '-');
+std::array<char, kVersion00Size> format_traceparent(const TraceParent& parent) {
+  std::array<char, kVersion00Size> text;
+  text.fill('-');
   const std::span<char> place(text);
   place[0] = place[1] = '0';
   write_hex(parent.trace_id, place.subspan(3));

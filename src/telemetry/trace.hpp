@@ -30,7 +30,7 @@ struct TraceParent {
 // §3.2: lower-case hexadecimal, no id all zero, version 00 exactly 55 characters, "ff" never; of a later version the
 // first 55 characters. Anything else is no context at all.
 std::optional<TraceParent> parse_traceparent(std::string_view text);
-std::string format_traceparent(const TraceParent& parent);  // version 00
+std::array<char, 55> format_traceparent(const TraceParent& parent);  // version 00
 
 // The context of a new span: in the same trace as `parent` if there is one, else in a new one.
 TraceParent start_span(const std::optional<TraceParent>& parent, const Random& random);
