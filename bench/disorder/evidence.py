@@ -7,7 +7,11 @@ import time
 
 RECORDED_LATE = 2   # seconds between the end of a request and its line on the disk, and ours of reading it
 LATE = 1            # second: an answer that took longer may have come too late for whoever asked
+AT_ONCE = 0.5       # seconds: a request was sent as its connection ended
 HEALED_LATE = 5     # seconds after everything was settled again in which a request may still end badly of it
+
+
+HELD = "held back"  # of a path's harms the one that loses nothing
 
 
 class Tail:
@@ -43,6 +47,8 @@ class Evidence:
         self.lost = []                              # when lines of records were lost
         self.gateway_ends = []                      # (when, pid) of gateways that we killed
         self.full = []                              # [from, to] of the disk
+        self.upgrades = []                          # [from, to]
+        self.stopped = []                           # [from, to, whom] of processes
         self.read = 0
 
     def collect(self):
@@ -85,7 +91,8 @@ def explain(failure, evidence, harmed):
     began, ended = failure["began"] / 1000, failure["ended"] / 1000
     spans = evidence.spans.get(failure["request_id"], [])
     gateway = [span for span in spans if span["hop"] == "gateway"]
-    cuts = [what for when, what in harmed.get(failure.get("port"), []) if began - 1 <= when <= ended + 1]
+    on_its_path = [what for when, what in harmed.get(failure.get("port"), []) if began - 1 <= when <= ended + 1]
+    cuts = [what for what in on_its_path if what != HELD]
     if cuts:
         return f"path: {cuts[0]} between client and gateway, by this run"
     for span in gateway:
@@ -94,7 +101,7 @@ def explain(failure, evidence, harmed):
         if span["status"] >= 500:
             return of_the_service(failure, evidence, spans)
     for when, _ in evidence.gateway_ends:
-        if began - 0.1 <= when <= ended + 0.1:
+        if began - AT_ONCE <= when <= ended + 0.1:
             return "killed: the gateway that had accepted it, by this run"
     for when, _ in evidence.gateway_ends:
         if ended <= when <= ended + RECORDED_LATE:
@@ -103,6 +110,19 @@ def explain(failure, evidence, harmed):
             return "killed: the gateway, while a full disk kept its record in memory, by this run"
     if any(began - 1 <= when <= ended + 10 * RECORDED_LATE for when in evidence.lost):
         return "record lost: the disk was full"
+    return None if gateway else of_no_gateway(failure, evidence, HELD in on_its_path)
+
+
+def of_no_gateway(failure, evidence, held):
+    """No gateway took it, or the one that did ended in order before it could write so."""
+    began, ended = failure["began"] / 1000, failure["ended"] / 1000
+    if held:
+        return "path: held back between client and gateway, by this run, until the connection had ended"
+    for begin, end in evidence.upgrades:
+        if failure.get("failure") == "ECONNRESET" and ended - began < AT_ONCE and begin <= ended and began <= end:
+            return "upgrade: the old gateway ended the idle connection as the request was sent"
+        if any(full <= ended + RECORDED_LATE and ended <= empty and begin <= empty and ended <= end for full, empty in evidence.full):
+            return "upgrade: of the gateway, while a full disk kept its record in memory, by this run"
     return None
 
 
@@ -113,7 +133,11 @@ def of_the_service(failure, evidence, spans):
     own = [span for span in spans if span["hop"] == "outer"] or \
         [span for key, others in evidence.spans.items() if key.startswith(first) for span in others if span["hop"] == "outer"] or \
         [span for when, span in evidence.calls if span["caller"] == "checkout" and began <= when and when - span["us"] / 1e6 - RECORDED_LATE <= ended]
-    return f"answer: checkout is not ready with it, for {said(own[-1])}" if own else None
+    if own:
+        return f"answer: checkout is not ready with it, for {said(own[-1])}"
+    if any(whom == "checkout-1 sidecar" and begin <= ended and began <= end for begin, end, whom in evidence.stopped):
+        return "answer: checkout is not ready with it, as its sidecar was stopped, by this run"
+    return None
 
 
 def faults_at(failure, faults, begun):

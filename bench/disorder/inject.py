@@ -42,8 +42,11 @@ class Injector:
     def stop(self, fault):
         pid, start = self.census.now[fault.target]
         processes.send(pid, start, signal.SIGSTOP)
+        stopped = [time.time(), float("inf"), fault.target]
+        self.evidence.stopped.append(stopped)
 
         def go_on():
+            stopped[1] = time.time()
             try:
                 processes.send(pid, start, signal.SIGCONT)
             except ProcessLookupError:  # killed meanwhile
@@ -99,6 +102,8 @@ class Injector:
     def upgrade(self, fault):
         self.shop.programs.reverse()
         self.shop.program = str(self.shop.programs[0])
+        lasts = [time.time(), float("inf")]
+        self.evidence.upgrades.append(lasts)
         moving = subprocess.Popen([self.shop.program, "upgrade", "--app", "shop"], env=self.shop.environment, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -108,6 +113,7 @@ class Injector:
             except subprocess.TimeoutExpired:
                 moving.kill()
                 said, _ = moving.communicate()
+            lasts[1] = time.time()
             self.upgrades.append((moving.returncode, said))
         self.undo[fault.number] = wait
 

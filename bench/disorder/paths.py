@@ -10,6 +10,8 @@ import socket
 import threading
 import time
 
+from .evidence import HELD
+
 PIECE = 16384
 
 
@@ -70,6 +72,8 @@ class Path:
     async def harm(self, connection, piece):
         if self.delay:
             await asyncio.sleep(self.delay * self.dice.uniform(0.5, 1.5))
+        if self.stalled:
+            self.note(connection, HELD)
         while self.stalled:
             await asyncio.sleep(0.02)
         if self.dropped and not connection.lost and self.dice.random() < self.dropped:

@@ -134,6 +134,20 @@ def start(words, to, log):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
+@contextlib.contextmanager
+def awake():
+    """Neither processor halts meanwhile: where a host gives away a virtual one that does, whoever is woken there waits for milliseconds that
+    are nobody's here. What keeps them awake runs only where nobody else would."""
+    words = ["setpriv", "--pdeathsig", "KILL", "chrt", "--idle", "0", "taskset", "-c"]
+    spinning = [subprocess.Popen([*words, str(cpu), "sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL) for cpu in BOTH]
+    try:
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
+
+
 def stop(process):
     process.terminate()
     try:

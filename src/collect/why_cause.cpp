@@ -43,6 +43,7 @@ constexpr Words kWords[] = {
     {"no_route", "", "no route of the gateway is for this path"},
     {"request_too_large", "", "the request was larger than `max_request`"},
     {"answer_too_large", "", "the answer of {1} was larger than `max_answer`"},
+    {"user_refused", "", "{1} did not believe what says for whom the request is"},
 };
 
 // Where the failure began: down the failed calls, of several the one that ended last.
@@ -207,7 +208,7 @@ std::optional<Cause> cause_of_failure(const Evidence& evidence, const SpanTree& 
   const Node& node = first_failure(root);
   const SpanRecord& span = *node.span;
   const DenialRecord* denial = denial_of(evidence, span);
-  if (denial != nullptr && (span.cause == "denied" || span.cause == "unauthenticated"))
+  if (denial != nullptr && (span.cause == "denied" || span.cause == "unauthenticated" || span.cause == "user_refused"))
     return of_denial(evidence, *denial, span.id);
   if (span.cause.empty()) {  // a program that may not dial fails of it without a span
     if (const DenialRecord* attempt = attempt_of(evidence, span))

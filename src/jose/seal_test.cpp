@@ -127,7 +127,7 @@ TEST_F(Seals, ATokenIsTheSameWhereverItsPayloadIsCut) {
   EXPECT_EQ(decode_base64url(std::string_view(whole).substr(0, whole.rfind('.')).substr(whole.find('.') + 1)), payload);
   for (std::size_t cut = 0; cut < payload.size(); ++cut) {
     const SealedStart start("t", payload.substr(0, cut));
-    EXPECT_NE(start.finish("}", all_), whole);
+    EXPECT_NE(start.finish("", all_), whole);
     EXPECT_EQ(start.finish(payload.substr(cut), all_), whole) << cut;
   }
 }

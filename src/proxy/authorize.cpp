@@ -51,6 +51,7 @@ conditions::Value headers_of(const http::Fields& fields) {
 
 Refusal user_refusal(const Snapshot& snapshot, const Visit& visit, const jose::TokenFault& fault) {
   Refusal refusal;
+  refusal.cause = RefusalCause::user_refused;
   refusal.caller = visit.caller;
   refusal.callee = visit.callee;
   refusal.method = visit.method;

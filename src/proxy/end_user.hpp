@@ -63,7 +63,8 @@ class EndUsers {
   std::string seal_text_;
   jose::TxnDomain domain_;
   std::optional<jose::SealKey> seal_;  // ours
-  static constexpr std::size_t kRemembered = 1024;
+  // A token is of one request: it is asked for again by the calls that the request causes, soon or not at all.
+  static constexpr std::size_t kRemembered = 256;
   jose::Cache<EndUser> verified_{kRemembered};
 };
 

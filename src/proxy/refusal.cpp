@@ -14,7 +14,7 @@ namespace {
 using http::GrpcStatus;
 
 // In the order of RefusalCause.
-constexpr std::array<CauseFacts, 27> kFacts{{
+constexpr std::array<CauseFacts, 28> kFacts{{
     {403, "denied", "http_request_denied", GrpcStatus::permission_denied},
     {400, "ambiguous_path", "http_request_error", GrpcStatus::invalid_argument},
     {400, "bad_request", "http_request_error", GrpcStatus::internal},
@@ -42,6 +42,7 @@ constexpr std::array<CauseFacts, 27> kFacts{{
     {403, "forbidden_address", "http_request_denied", GrpcStatus::permission_denied},
     {413, "request_too_large", "http_request_error", GrpcStatus::resource_exhausted},
     {502, "answer_too_large", "http_response_body_size", GrpcStatus::resource_exhausted},
+    {403, "user_refused", "http_request_denied", GrpcStatus::permission_denied},
 }};
 
 constexpr std::string_view kAfterUnavailable = "1";
@@ -86,8 +87,9 @@ std::optional<RefusalCause> refusal_cause(std::string_view name) {
 }
 
 std::string sentence(const Refusal& refusal) {
-  // The policy's own sentence names everything already.
-  if (refusal.cause == RefusalCause::denied && !refusal.reason.empty()) return refusal.reason;
+  // The policy's own sentence names everything already, and so does that of a token.
+  const bool is_whole = refusal.cause == RefusalCause::denied || refusal.cause == RefusalCause::user_refused;
+  if (is_whole && !refusal.reason.empty()) return refusal.reason;
   std::string text = fmt::format("{} to {}: {}", action(refusal), refusal.callee, facts(refusal.cause).name);
   if (!refusal.reason.empty()) text += ": " + refusal.reason;
   return text;

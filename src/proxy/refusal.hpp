@@ -42,6 +42,7 @@ enum class RefusalCause : std::uint8_t {
   forbidden_address,    // gateway: nothing is served to that address
   request_too_large,    // gateway: more than `max_request`
   answer_too_large,     // gateway: more than `max_answer`
+  user_refused,         // what says for whom the request is was not believed
 };
 
 struct CauseFacts {

@@ -13,12 +13,13 @@ SPAN = {"type": "span", "request_id": "o-1.0", "hop": "gateway", "caller": "_gat
 FAILURE = {"order": "o-1", "request_id": "o-1.0", "began": 10_000, "ended": 12_000, "port": 4711}
 
 
-def evidence_of(*spans, lost=(), gateway_ends=(), full=(), read=11):
+def evidence_of(*spans, lost=(), gateway_ends=(), full=(), upgrades=(), stopped=(), read=11):
     found = evidence.Evidence("/nowhere")
     for span in spans:
         if evidence.is_bad(span):
             found.take(span, read)
     found.lost, found.gateway_ends, found.full = list(lost), list(gateway_ends), list(full)
+    found.upgrades, found.stopped = list(upgrades), list(stopped)
     return found
 
 
@@ -67,12 +68,32 @@ class Explain(unittest.TestCase):
         ("the gateway was killed later, and the disk was full", evidence_of(gateway_ends=[(16, 5)], full=[[11, 17]]), {},
          "killed: the gateway, while a full disk kept its record in memory, by this run"),
         ("the gateway was killed before", evidence_of(gateway_ends=[(9, 5)]), {}, None),
+        ("an answer of checkout's own, whose sidecar stood still", evidence_of({**SPAN, "status": 503}, stopped=[[8, 11, "checkout-1 sidecar"]]), {},
+         "answer: checkout is not ready with it, as its sidecar was stopped, by this run"),
+        ("an answer of checkout's own, whose sidecar stood still before", evidence_of({**SPAN, "status": 503}, stopped=[[8, 9, "checkout-1 sidecar"]]), {}, None),
+        ("an answer of checkout's own, and another one stood still", evidence_of({**SPAN, "status": 503}, stopped=[[8, 11, "checkout-1 service"]]), {}, None),
+        ("the path held it back", evidence_of(), {4711: [(11, evidence.HELD)]},
+         "path: held back between client and gateway, by this run, until the connection had ended"),
+        ("the path held it back, and the gateway has a record", evidence_of({**SPAN, "status": 502, "cause": "broken_off"}), {4711: [(11, evidence.HELD)]},
+         "record: _gateway → checkout: broken_off"),
+        ("an upgrade while the disk was full", evidence_of(upgrades=[[13, 15]], full=[[11, 14]]), {},
+         "upgrade: of the gateway, while a full disk kept its record in memory, by this run"),
+        ("an upgrade when the disk was empty again", evidence_of(upgrades=[[14.5, 15]], full=[[11, 14]]), {}, None),
+        ("an upgrade alone, of a request that took long", evidence_of(upgrades=[[9, 15]]), {}, None),
     ]
 
     def test_only_what_was_recorded_or_done_explains(self):
         for name, found, harmed, expected in self.CASES:
             with self.subTest(name):
                 self.assertEqual(evidence.explain(FAILURE, found, harmed), expected)
+
+    def test_a_request_may_meet_the_end_of_an_idle_connection(self):
+        reset = {**FAILURE, "failure": "ECONNRESET", "ended": 10_010}
+        expected = "upgrade: the old gateway ended the idle connection as the request was sent"
+        self.assertEqual(evidence.explain(reset, evidence_of(upgrades=[[9, 15]]), {}), expected)
+        self.assertIsNone(evidence.explain(reset, evidence_of(upgrades=[[9, 9.5]]), {}))
+        self.assertIsNone(evidence.explain(reset, evidence_of({**SPAN, "us": 1_500_000}, upgrades=[[9, 15]]), {}), "the gateway has it")
+        self.assertIsNone(evidence.explain({**reset, "failure": "HTTP 502"}, evidence_of(upgrades=[[9, 15]]), {}))
 
     def test_a_failure_belongs_to_faults_that_were_not_healed_before_it_began(self):
         faults = [schedule.Fault(1, "kill", "a", 1, 0, 0, healed=4), schedule.Fault(2, "kill", "b", 9, 0, 0, healed=20), schedule.Fault(3, "kill", "c", 13, 0, 0)]
