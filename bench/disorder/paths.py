@@ -74,8 +74,9 @@ class Path:
             await asyncio.sleep(self.delay * self.dice.uniform(0.5, 1.5))
         if self.stalled:
             self.note(connection, HELD)
-        while self.stalled:
-            await asyncio.sleep(0.02)
+            while self.stalled:
+                await asyncio.sleep(0.02)
+            self.note(connection, HELD)  # whoever sends now may find the far end gone meanwhile
         if self.dropped and not connection.lost and self.dice.random() < self.dropped:
             connection.lost = True
             self.note(connection, "dropped")
