@@ -45,6 +45,7 @@ class Evidence:
         self.spans = collections.defaultdict(list)  # x-request-id: spans
         self.calls = []                             # (when it was read, span) of services' calls among them
         self.lost = []                              # when lines of records were lost
+        self.broken = []                            # when it was read that checkout's sidecar broke off what it was serving
         self.gateway_ends = []                      # (when, pid) of gateways that we killed
         self.full = []                              # [from, to] of the disk
         self.upgrades = []                          # [from, to]
@@ -67,6 +68,8 @@ class Evidence:
         self.spans[span.get("request_id", "")].append(span)
         if span["hop"] == "outer":
             self.calls.append((when, span))
+        if span["hop"] == "gateway" and span.get("callee") == "checkout" and span.get("cause") == "broken_off":
+            self.broken.append(when)
 
 
 def is_bad(span):
@@ -137,6 +140,9 @@ def of_the_service(failure, evidence, spans):
         return f"answer: checkout is not ready with it, for {said(own[-1])}"
     if any(whom == "checkout-1 sidecar" and begin <= ended and began <= end for begin, end, whom in evidence.stopped):
         return "answer: checkout is not ready with it, as its sidecar was stopped, by this run"
+    for full, empty in evidence.full:
+        if full <= ended + RECORDED_LATE and began <= empty and any(ended <= when <= empty + 2 * RECORDED_LATE for when in evidence.broken):
+            return "answer: checkout is not ready with it, and its sidecar ended while a full disk kept its records in memory"
     return None
 
 
