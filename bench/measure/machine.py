@@ -12,6 +12,7 @@ import time
 ELSEWHERE, PROXY = 0, 1  # the processors: everything but the proxy, and the proxy
 BOTH = (ELSEWHERE, PROXY)
 TICK = os.sysconf("SC_CLK_TCK")
+IDLERS = []  # processes that only keep the proxy's processor awake: their time is idle time
 
 
 def cpus(kind):
@@ -74,7 +75,8 @@ def sample(pids):
         line = next(line for line in file if line.startswith(f"cpu{PROXY} "))
     wall = time.monotonic()
     fields = [int(field) / TICK for field in line.split()[1:]]
-    return Cpu(wall, fields[3] + fields[4], fields[7], sum(runtime(pid) for pid in pids))
+    idle = fields[3] + fields[4] + sum(runtime(pid) for pid in IDLERS)
+    return Cpu(wall, idle, fields[7], sum(runtime(pid) for pid in pids))
 
 
 def idle_load(seconds=1.0):
@@ -140,9 +142,11 @@ def awake():
     are nobody's here. What keeps them awake runs only where nobody else would."""
     words = ["setpriv", "--pdeathsig", "KILL", "chrt", "--idle", "0", "taskset", "-c"]
     spinning = [subprocess.Popen([*words, str(cpu), "sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL) for cpu in BOTH]
+    IDLERS[:] = [process.pid for process, cpu in zip(spinning, BOTH) if cpu == PROXY]
     try:
         yield
     finally:
+        IDLERS.clear()
         for process in spinning:
             process.kill()
             process.wait()

@@ -44,8 +44,7 @@ class Session:
 
     def latencies(self, rate, contenders, words):
         measure = functools.partial(latency.at, rate, words=words, seconds=self.seconds)
-        with machine.awake():
-            return plain(interleaved(contenders, self.rounds, measure, self.say)[0])
+        return plain(interleaved(contenders, self.rounds, measure, self.say)[0])
 
     def calls(self, contenders, words):
         measure = functools.partial(cost.system_calls, words=words, seconds=1.5)
