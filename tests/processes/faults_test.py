@@ -220,7 +220,7 @@ class Faults(unittest.TestCase):
 
     def test_a_delay_that_the_manifest_asks_for(self):
         cause, _ = self.why("delayed", "fault_injected", 200)
-        self.assertRegex(cause["text"], r"^1\.1 s of [\d.]+ s are a delay that the manifest asks for \(`faults` of the call from gateway to catalog\)$")
+        self.assertRegex(cause["text"], r"^1\.5 s of [\d.]+ s are a delay that the manifest asks for \(`faults` of the call from gateway to catalog\)$")
         self.assert_at(cause, "gateway.routes[4]")
 
     def test_a_retry_storm(self):
