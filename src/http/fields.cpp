@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kUsualFields = 12;
 constexpr std::size_t kUsualBytes = 384;
-constexpr std::size_t kUsualGrowth = 600;  // what a proxy adds to a message: where it comes from, a trace, a user's token
+constexpr std::size_t kUsualGrowth = 600;  // what a proxy adds: where it comes from, a trace, a user's token
 
 [[maybe_unused]] bool is_value_octet(char c) {
   return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';

@@ -199,7 +199,7 @@ net::Task<> Relay::answer_refusal(Why why) {
   visit_.status = facts(why.cause).status;
   if (grpc_) visit_.grpc_status = static_cast<int>(facts(why.cause).grpc);
   if (why.cause == RefusalCause::user_refused) {
-    // Who said so is this gateway: its clock was set, or keys change. It is no fault of the client's, who may ask again.
+    // Who said so is this gateway: its clock was set, or keys change. No fault of the client's, who may ask again.
     visit_.status = refusal.status = 503;
     if (grpc_) visit_.grpc_status = static_cast<int>(http::grpc_status_of(503));
   }
