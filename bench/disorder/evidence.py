@@ -104,7 +104,7 @@ def explain(failure, evidence, harmed):
         if span["status"] >= 500:
             return of_the_service(failure, evidence, spans)
     for when, _ in evidence.gateway_ends:
-        if began - AT_ONCE <= when <= ended + 0.1:
+        if began - 0.1 <= when <= ended + 0.1:
             return "killed: the gateway that had accepted it, by this run"
     for when, _ in evidence.gateway_ends:
         if ended <= when <= ended + RECORDED_LATE:
@@ -119,10 +119,14 @@ def explain(failure, evidence, harmed):
 def of_no_gateway(failure, evidence, held):
     """No gateway took it, or the one that did ended in order before it could write so."""
     began, ended = failure["began"] / 1000, failure["ended"] / 1000
-    if held:
+    was_reset = failure.get("failure") == "ECONNRESET"
+    if was_reset and held:
         return "path: held back between client and gateway, by this run, until the connection had ended"
+    at_once = was_reset and ended - began < AT_ONCE
+    if at_once and any(began - AT_ONCE <= when <= began for when, _ in evidence.gateway_ends):
+        return "killed: the gateway, on whose connection it was sent a moment later"
     for begin, end in evidence.upgrades:
-        if failure.get("failure") == "ECONNRESET" and ended - began < AT_ONCE and begin <= ended and began <= end:
+        if at_once and begin <= ended and began <= end:
             return "upgrade: the old gateway ended the idle connection as the request was sent"
         if any(full <= ended + RECORDED_LATE and ended <= empty and begin <= empty and ended <= end for full, empty in evidence.full):
             return "upgrade: of the gateway, while a full disk kept its record in memory, by this run"

@@ -78,8 +78,7 @@ class Explain(unittest.TestCase):
         ("an answer of checkout's own, whose sidecar ended long after the disk was full",
          evidence_of({**SPAN, "status": 503}, {**SPAN, "request_id": "x", "status": 502, "cause": "broken_off"}, full=[[11, 14]], read=19), {}, None),
         ("an answer of checkout's own while the disk was full, and its sidecar went on", evidence_of({**SPAN, "status": 503}, full=[[11, 14]]), {}, None),
-        ("the path held it back", evidence_of(), {4711: [(11, evidence.HELD)]},
-         "path: held back between client and gateway, by this run, until the connection had ended"),
+        ("the path held it back, and it was answered in the end", evidence_of(), {4711: [(11, evidence.HELD)]}, None),
         ("the path held it back, and the gateway has a record", evidence_of({**SPAN, "status": 502, "cause": "broken_off"}), {4711: [(11, evidence.HELD)]},
          "record: _gateway → checkout: broken_off"),
         ("an upgrade while the disk was full", evidence_of(upgrades=[[13, 15]], full=[[11, 14]]), {},
@@ -100,6 +99,16 @@ class Explain(unittest.TestCase):
         self.assertIsNone(evidence.explain(reset, evidence_of(upgrades=[[9, 9.5]]), {}))
         self.assertIsNone(evidence.explain(reset, evidence_of({**SPAN, "us": 1_500_000}, upgrades=[[9, 15]]), {}), "the gateway has it")
         self.assertIsNone(evidence.explain({**reset, "failure": "HTTP 502"}, evidence_of(upgrades=[[9, 15]]), {}))
+        killed = "killed: the gateway, on whose connection it was sent a moment later"
+        self.assertEqual(evidence.explain(reset, evidence_of(gateway_ends=[(9.8, 5)]), {}), killed)
+        self.assertIsNone(evidence.explain(reset, evidence_of(gateway_ends=[(9.3, 5)]), {}))
+        self.assertIsNone(evidence.explain({**reset, "failure": "HTTP 503"}, evidence_of(gateway_ends=[(9.8, 5)]), {}))
+
+    def test_a_path_may_hold_a_request_back_until_its_connection_has_ended(self):
+        reset, held = {**FAILURE, "failure": "ECONNRESET"}, {4711: [(11, evidence.HELD)]}
+        self.assertEqual(evidence.explain(reset, evidence_of(), held),
+                         "path: held back between client and gateway, by this run, until the connection had ended")
+        self.assertIsNone(evidence.explain({**reset, "failure": "HTTP 502"}, evidence_of(), held))
 
     def test_a_failure_belongs_to_faults_that_were_not_healed_before_it_began(self):
         faults = [schedule.Fault(1, "kill", "a", 1, 0, 0, healed=4), schedule.Fault(2, "kill", "b", 9, 0, 0, healed=20), schedule.Fault(3, "kill", "c", 13, 0, 0)]
