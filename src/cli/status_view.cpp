@@ -98,6 +98,9 @@ void add_reasons(std::string& text, const json& status) {
       }
       if (!rejected.empty())
         text += fmt::format("\n{}: refused its configuration: {}", instance["id"].get<std::string>(), rejected);
+      if (rejected.empty() && instance["state"] == "ready" && instance.value("behind", false))
+        text += fmt::format("\n{}: its sidecar still goes by what was before the last change",
+                            instance["id"].get<std::string>());
     }
   }
 }

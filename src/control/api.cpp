@@ -119,7 +119,7 @@ json Controller::apply(const json& request, const std::string& who) {
   bool same = *desired == desired_ && loaded_ && !fleet_.going_down();
   if (!same)
     if (auto checked = check_commands(*desired, only_told); !checked) return failure(checked.error().message);
-  const auto loaded = load_pinned(*desired);
+  auto loaded = load_pinned(*desired);
   if (!loaded) return failure(loaded.error().message);
   Variables variables = variables_with(request, *loaded);
   SecretContents contents = contents_of(*desired, *loaded, variables);
@@ -133,8 +133,8 @@ json Controller::apply(const json& request, const std::string& who) {
   if (same) {
     set_contents(std::move(contents));  // a controller that only knew their digests has them now
   } else {
-    auto taken =
-        take(std::move(*desired), true, {who, up_of(request), std::move(looked_at)}, nullptr, std::move(contents));
+    auto taken = take(std::move(*desired), true, {who, up_of(request), std::move(looked_at)}, nullptr,
+                      Read{std::move(*loaded), std::move(contents)});
     if (!taken) return failure(taken.error().message);
   }
   if (auto kept = keep_variables(std::move(variables)); !kept) return failure(kept.error().message);

@@ -218,9 +218,13 @@ class Controller {
   };
   Result<Loaded> load_pinned(const Desired& desired) const;
   // `left`: of the controller before this one, where this is the first that is wanted here.
-  // `contents`: of the secrets; those that are there now without it.
+  // `read`: what `desired` says and what its secrets hold, where that was read already.
+  struct Read {
+    Loaded loaded;
+    SecretContents contents;
+  };
   Result<> take(Desired desired, bool keep, const Origin& origin, Left* left = nullptr,
-                std::optional<SecretContents> contents = std::nullopt);
+                std::optional<Read> read = std::nullopt);
   void enter_history(const Origin& origin);
   bool can_go_back(const Goal& goal) const;
   void save_history();

@@ -15,6 +15,7 @@
 #include "control/trial.hpp"
 #include "net/frames.hpp"
 #include "net/process.hpp"
+#include "policy/model.hpp"
 
 namespace bulkhead::control {
 
@@ -28,8 +29,15 @@ struct SidecarPeer {
   std::string export_problem;            // the collector: why its export fails; "" it does not
   std::string told;                      // a collector: the hash of what it was told last; a gateway: of its tokens
   std::string sent_hash;                 // of the last snapshot that it was sent on this connection
+  std::string applied_hash;              // of the last one there that it said it goes by
   nlohmann::json stats;                  // as it last sent them
   bool gone = false;                     // its process has ended; what it said last may not be read yet
+
+  // Whether a process is there that does not go by what it is to go by.
+  bool is_behind() const {
+    const bool applied = channel != nullptr && !sent_hash.empty() && applied_hash == sent_hash;
+    return process.pid > 0 && !gone && !applied;
+  }
 };
 
 // What the controller knows of the instance that runs in a slot. It begins with the start of a keeper and ends with its
@@ -70,6 +78,8 @@ struct Runtime {
 
   // Whose connection this is; null where it is nobody's any more.
   SidecarPeer* peer_of(const net::FrameChannel& channel);
+  // Whether some requests still go by what was before. The collector takes no requests of others.
+  bool is_behind() const { return service != policy::kCollector && (sidecar.is_behind() || other.is_behind()); }
   // Adds what the "not_enforced" of a keeper's or sidecar's hello names, once. Throws json::exception if it is broken.
   void add_not_enforced(const nlohmann::json& hello);
 };

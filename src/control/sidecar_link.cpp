@@ -47,6 +47,7 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
   }
   peer->channel = &channel;
   peer->sent_hash.clear();
+  peer->applied_hash.clear();
   peer->told.clear();
   const std::string id = runtime->id;
   const std::uint64_t epoch = runtime->epoch;
@@ -77,6 +78,10 @@ net::Task<> Controller::serve_sidecar(net::Stream stream) {
 
 Result<> Controller::hear_sidecar(Runtime& runtime, SidecarPeer& peer, const json& message) {
   const std::string type = message.value("type", "");
+  if (type == "applied") {
+    peer.applied_hash = message.value("hash", "");
+    if (settled()) changed_.notify_all();
+  }
   const bool retires = &peer == &runtime.other && runtime.succession != "starting";
   if (retires && (type == "applied" || type == "rejected" || type == "health"))
     return {};  // not the instance's any more
@@ -195,7 +200,7 @@ void Controller::publish_to(Runtime& runtime) {
 void Controller::publish_to(SidecarPeer& peer, const proxy::Snapshot& snapshot, const std::string& hash) {
   if (peer.channel == nullptr || hash == peer.sent_hash) return;
   const json message = {{"type", "snapshot"}, {"hash", hash}, {"snapshot", proxy::to_json(snapshot)}};
-  if (peer.channel->send(message.dump())) peer.sent_hash = hash;
+  peer.sent_hash = peer.channel->send(message.dump()) ? hash : "";
 }
 
 }  // namespace bulkhead::control

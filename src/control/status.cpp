@@ -33,6 +33,7 @@ json instance_json(const Slot& slot, const Runtime* runtime, bool outdated, Time
   if (!runtime->doors_problem.empty()) result["rejected"] = runtime->doors_problem;
   if (!runtime->secrets_problem.empty()) result["rejected"] = "its secrets: " + runtime->secrets_problem;
   if (!runtime->rejected.empty()) result["rejected"] = runtime->rejected;
+  result["behind"] = runtime->is_behind();
   json missing = json::array();
   for (const auto& each : runtime->not_enforced)
     missing.push_back({{"what", each.what}, {"reason", each.reason}, {"fix", each.fix}});
@@ -61,11 +62,15 @@ json gateway_urls(const manifest::Gateway& gateway) {
   return urls;
 }
 
-// Everything wanted is ready, and everyone has been heard: a controller that has just returned knows only what was.
+// Everything wanted is ready, every sidecar has what it was told last, and everyone has been heard: a controller that
+// has just returned knows only what was.
 bool Controller::settled() const {
-  if (!loaded_ || !fleet_.settled()) return false;
+  if (!loaded_ || !fleet_.settled() || reconcile_.scheduled()) return false;
   if (fleet_.goals().contains(std::string(policy::kGateway)) && gateway_sockets_.empty()) return false;
-  return std::ranges::all_of(runtimes_, [](const auto& entry) { return entry.second.keeper_channel != nullptr; });
+  return std::ranges::all_of(runtimes_, [](const auto& entry) {
+    const Runtime& runtime = entry.second;
+    return runtime.keeper_channel != nullptr && !runtime.is_behind();
+  });
 }
 
 // The service's revision, how far its update is, and why it is another one than the manifest's.

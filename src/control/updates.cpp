@@ -55,9 +55,8 @@ Result<Loaded> Controller::load_pinned(const Desired& desired) const {
 }
 
 // Makes `desired` what is wanted. Nothing changes where it can not be: the mistakes are in the fault.
-Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left* left,
-                          std::optional<SecretContents> contents) {
-  auto loaded = load_pinned(desired);
+Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left* left, std::optional<Read> read) {
+  auto loaded = read ? Result<Loaded>(std::move(read->loaded)) : load_pinned(desired);
   if (!loaded) return fail(std::move(loaded.error()));
   if (loaded->application.name != app_)
     return fail(Cause::conflict, "this controller runs '{}', not '{}'", app_, loaded->application.name);
@@ -73,7 +72,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
     return fail(Cause::conflict, "the trust domain is '{}' while the application runs, not '{}': take it down first",
                 authority_->trust_domain(), loaded->application.trust_domain);
   }
-  if (!contents) contents = contents_of(desired, *loaded, variables_);
+  SecretContents contents = read ? std::move(read->contents) : contents_of(desired, *loaded, variables_);
   desired.numbers = loaded->model.numbers;
   const Roles roles(loaded->application.operators);
   if (keep && !roles.unknown().empty()) return fail(Cause::invalid, "{}", fmt::join(roles.unknown(), "\n"));
@@ -89,7 +88,7 @@ Result<> Controller::take(Desired desired, bool keep, const Origin& origin, Left
   desired_ = std::move(desired);
   loaded_ = std::move(*loaded);
   launcher_.directory = desired_.directory;
-  set_contents(std::move(*contents));
+  set_contents(std::move(contents));
   give_roles(loaded_->application.operators);
   gateway_certificate_ = std::move(*certificate);
   users_ = std::move(*users);

@@ -36,6 +36,7 @@ class Deferred : public Link {
  public:
   Deferred(Loop& loop, std::move_only_function<void()> call) : loop_(loop), call_(std::move(call)) {}
   void schedule();
+  bool scheduled() const { return linked(); }
 
  private:
   friend class Loop;

@@ -1,6 +1,9 @@
 """Policy on the wire and offline: deny rules beat what calls and routes allow, and `can` says the same without anything running."""
 
 import json
+import os
+import signal
+import threading
 
 import harness
 from users_test import Issuer
@@ -96,6 +99,25 @@ class Policy(harness.Case):
         app.up()
         self.assertEqual(self.asks(app, "/items")["status"], 200)
         self.assertEqual(app.pids(), pids)
+
+    def test_up_waits_for_every_sidecar_to_take_a_change_in(self):
+        app = self.begin()
+        self.assertFalse(app.instance("web-1")["behind"])
+        stopped = app.instance("web-1")["sidecar_pid"]
+        app.rewrite(MANIFEST + "deny:\n  - {name: closed, from: web, to: orders}\n")
+        os.kill(stopped, signal.SIGSTOP)
+        applying = threading.Thread(target=app.up)
+        try:
+            applying.start()
+            harness.until(lambda: app.instance("web-1")["behind"], what="the sidecar that is stopped")
+            self.assertFalse(app.status()["settled"])
+            self.assertIn("web-1: its sidecar still goes by what was before the last change", app.run("status", check=False).stdout)
+            self.assertTrue(applying.is_alive())
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+            applying.join()
+        self.assertFalse(app.instance("web-1")["behind"])
+        self.assertEqual(self.asks(app, "/items")["status"], 403)
 
 
 if __name__ == "__main__":
