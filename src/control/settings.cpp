@@ -76,6 +76,7 @@ class Describer {
     add("tls", std::string(to_string(gateway.tls.mode)));
     add("tls.certificate", gateway.tls.certificate);
     add("tls.key", gateway.tls.key);
+    if (gateway.tls.mode != manifest::Tls::Mode::off) add("tls_min_version", gateway.tls12 ? "1.2" : "1.3");
     if (gateway.redirect_http)
       add("redirect_http", fmt::format("{}:{}", gateway.redirect_http->host, to_string(gateway.redirect_http->port)));
     add_edge_rules("", gateway.rules);

@@ -188,6 +188,7 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
   if (gateway.redirect_http)
     snapshot.gateway.listeners.push_back(
         {fmt::format("listen:{}", listener), false, true, gateway.listen.front().port.number});
+  snapshot.gateway.tls12 = gateway.tls12;
   snapshot.gateway.rules = gateway.rules;
   snapshot.gateway.providers = users.providers;
   snapshot.gateway.signing_key_pem = users.signing_key_pem;

@@ -202,11 +202,22 @@ Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, const http:
                                          ClientCertificate* certificate) {
   if (rule.by.empty()) return {};
   const auto credential = credential_of(fields);
+  if (credential) return ask(rule, *credential, now, certificate);
+  Answer answer{.challenge = credential.error()};
+  answer.challenge->by_certificate_only = asks_for_certificates_only(rule);
+  return answer;
+}
+
+std::string_view Authenticator::credential(const http::Fields& fields) {
+  return credential_of(fields).value_or(std::string_view());
+}
+
+Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, std::string_view credential, jose::Time now,
+                                         ClientCertificate* certificate) {
+  if (rule.by.empty()) return {};
   Answer answer;
-  if (!credential)
-    answer.challenge = credential.error();
-  else if (!credential->empty())
-    answer = find(rule, *credential, now);
+  if (!credential.empty())
+    answer = find(rule, credential, now);
   else if (certificate != nullptr && certificate->is_there())
     answer = find(rule, *certificate, now);
   if (answer.identity) {

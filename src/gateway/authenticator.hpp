@@ -48,6 +48,11 @@ class Authenticator {
   // A provider that is not configured vouches for nobody. `certificate` is the connection's; null without TLS.
   Answer ask(const manifest::Auth& rule, const http::Fields& fields, jose::Time now,
              ClientCertificate* certificate = nullptr);
+  // Likewise of the one credential of a request that has been admitted; "" where it brought none.
+  Answer ask(const manifest::Auth& rule, std::string_view credential, jose::Time now,
+             ClientCertificate* certificate = nullptr);
+  // The one credential; "" where none is there or there are several.
+  static std::string_view credential(const http::Fields& fields);
 
   // The keys of a provider that has none in its words, from now on.
   void take_keys(std::string_view provider, std::optional<jose::KeySet> keys);

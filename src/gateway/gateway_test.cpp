@@ -175,6 +175,26 @@ TEST_F(GatewayTest, AClientThatDoesNotSpeakTlsLeavesALine) {
   EXPECT_NE(lines->find("TLS with 127.0.0.1 failed: "), std::string::npos) << *lines;
 }
 
+TEST_F(GatewayTest, OfAPathThatLeadsNowhereNothingIsWrittenWhereAContractHidesSome) {
+  Node& payments = node("payments", "payments-1");
+  loop_.run([&]() -> net::Task<> {
+    Snapshot hiding = snapshot(payments);
+    hiding.upstreams[0].hidden_paths = {"/cards/{!}"};
+    co_await start(payments, hiding, callee(payments));
+    Client client(loop_, addresses_[1]);
+    for (const auto& [path, status] : std::map<std::string, int>{
+             {"/cards/4111", 404}, {"/api/pay//cards/4111", 400}, {"/api/pay/cards%2F4111", 400}}) {
+      const auto reply = co_await client.send(ask("GET", path));
+      EXPECT_TRUE(reply && reply->status == status) << path;
+    }
+  }());
+  gateway_.reset();
+  const auto lines = read_file(records_);
+  ASSERT_TRUE(lines);
+  EXPECT_NE(lines->find(R"("path":"*")"), std::string::npos) << *lines;
+  EXPECT_EQ(lines->find("4111"), std::string::npos) << *lines;
+}
+
 TEST_F(GatewayTest, PlainHttpIsSentToHttps) {
   Node& payments = node("payments", "payments-1");
   loop_.run([&]() -> net::Task<> {

@@ -98,13 +98,14 @@ Result<> PublicDoor::adopt(const std::string& name, Fd listening) {
 Result<> PublicDoor::take_certificates(const proxy::Snapshot& snapshot) {
   const auto& certificates = snapshot.gateway.certificates;
   std::string anchors = client_anchors_of(snapshot.gateway);
-  if (certificates.empty() || (certificates == certificates_ && anchors == client_anchors_)) return {};
+  const bool same = certificates == certificates_ && anchors == client_anchors_ && snapshot.gateway.tls12 == tls12_;
+  if (certificates.empty() || same) return {};
   net::TlsConfig config;
   config.role = net::TlsRole::server;
   config.peer = anchors.empty() ? net::PeerCheck::none : net::PeerCheck::asked;
   config.trust_anchors_pem = anchors;
   config.alpn = {"h2", "http/1.1"};
-  config.allow_tls12 = true;
+  config.allow_tls12 = snapshot.gateway.tls12;
   for (const proxy::Certificate& certificate : certificates) {
     auto key = net::private_key_from_pem(certificate.key_pem);
     if (!key) return fail(Cause::invalid, "the gateway's key can't be read");
@@ -115,6 +116,7 @@ Result<> PublicDoor::take_certificates(const proxy::Snapshot& snapshot) {
   tls_ = std::move(*made);
   certificates_ = certificates;
   client_anchors_ = std::move(anchors);
+  tls12_ = snapshot.gateway.tls12;
   return {};
 }
 
@@ -247,6 +249,8 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
     visit.port = upstream->port;
     if (const contracts::PathMask* mask = config->mask_of(*upstream))
       visit.hide(mask, config->rewrite(*route, target->path));
+  } else if (config->hides_paths()) {
+    visit.hide_path();
   }
   core_.journal.begin(visit);
   const bool connect = request.method == "CONNECT" && request.protocol.empty();
@@ -255,7 +259,14 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
   } else if (route == nullptr) {
     co_await refuse(exchange, visit, RefusalCause::no_route);
   } else {
-    Errand errand{exchange, visit, config, *route, *upstream, {}};
+    Errand errand{.exchange = exchange,
+                  .visit = visit,
+                  .config = config,
+                  .route = *route,
+                  .upstream = *upstream,
+                  .origin = {},
+                  .client = client,
+                  .host = host};
     if (route->rules.cors) errand.origin = request.fields.only("origin").value_or(std::string_view());
     const auto index = static_cast<std::size_t>(route - snapshot.gateway.routes.data());
     if (!access_.admits(index, client.octets)) {
@@ -264,11 +275,11 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       co_await answer_preflight(errand);
     } else {
       Authenticator::Answer who;
-      if (route->rules.auth) who = co_await identify(errand, client);
+      if (route->rules.auth) who = co_await identify(errand);
       // What was waited for may have taken so long that the rules are others by now.
-      auto cause = core_.config == config ? judge(errand, index, client, who) : RefusalCause::draining;
-      if (!cause && who.identity) {
-        visit.user = mint(errand, who.identity, client);
+      auto cause = core_.config == config ? judge(errand, index, who) : RefusalCause::draining;
+      if (!cause && errand.identity) {
+        visit.user = mint(errand);
         if (!visit.user) cause = RefusalCause::unauthenticated;
       }
       if (cause)
@@ -280,27 +291,26 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
   core_.journal.finish(visit);
 }
 
-net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand, const Client& client) {
+net::Task<Authenticator::Answer> PublicDoor::identify(const Errand& errand) {
   const manifest::Auth& rule = *errand.route.rules.auth;
   const http::Fields& fields = errand.exchange.request().fields;
-  auto who = authenticator_.ask(rule, fields, proxy::came_at(errand.visit), client.certificate);
+  auto who = authenticator_.ask(rule, fields, proxy::came_at(errand.visit), errand.client.certificate);
   if (who.wants_keys.empty()) co_return who;
   const auto found = fetchers_.find(who.wants_keys);
   if (found == fetchers_.end()) co_return who;
   const std::shared_ptr<KeyFetcher> fetcher = found->second;
   if (co_await fetcher->refresh(core_.loop.in(proxy::defaults::kKeysWithin)))
-    who = authenticator_.ask(rule, fields, proxy::wall_seconds(), client.certificate);
+    who = authenticator_.ask(rule, fields, proxy::wall_seconds(), errand.client.certificate);
   co_return who;
 }
 
-std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, const Client& client,
-                                              Authenticator::Answer& who) {
+std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route, Authenticator::Answer& who) {
   const http::Request& request = errand.exchange.request();
   const std::uint64_t most = errand.route.rules.most_request;
   if (most != 0 && request.content_length.value_or(0) > most) return RefusalCause::request_too_large;
   // Who tries credentials is counted, too: by address, as nobody.
   const std::string_view user = who.identity ? who.identity->key : std::string_view();
-  errand.verdict = limits_.admit(route, client.octets, request.fields, user, core_.loop.now());
+  errand.verdict = limits_.admit(route, errand.client.octets, request.fields, user, core_.loop.now());
   if (errand.verdict.refused_by != nullptr) return RefusalCause::limited;
   if (who.challenge && who.keys_missing) return RefusalCause::keys_missing;
   if (who.challenge) {
@@ -309,19 +319,34 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
     const bool could_ask = errand.challenge->scope.empty() && !errand.challenge->by_certificate_only;
     return could_ask ? RefusalCause::unauthenticated : RefusalCause::denied;
   }
+  errand.identity = std::move(who.identity);
+  if (errand.identity) errand.credential = Authenticator::credential(request.fields);
   const auto& rule = errand.route.rules.auth;
   authenticator_.strip(errand.exchange.request().fields, rule && !rule->by.empty());
   return std::nullopt;
 }
 
-proxy::EndUserPtr PublicDoor::mint(const Errand& errand, const IdentityPtr& identity, const Client& client) {
+bool PublicDoor::still_admits(const Errand& errand, const proxy::Config& now) {
+  const auto target = http::check_target(errand.visit.path);
+  const proxy::Route* route = target ? now.route(errand.host, errand.visit.method, target->path) : nullptr;
+  if (route == nullptr) return true;  // it is the call that is judged, which another route may allow
+  const auto index = static_cast<std::size_t>(route - now.snapshot().gateway.routes.data());
+  if (!access_.admits(index, errand.client.octets)) return false;
+  if (!route->rules.auth) return true;
+  const Authenticator::Answer who = authenticator_.ask(*route->rules.auth, errand.credential,
+                                                       proxy::came_at(errand.visit), errand.client.certificate);
+  if (who.challenge) return who.keys_missing;
+  return !who.identity || !errand.identity || who.identity->key == errand.identity->key;
+}
+
+proxy::EndUserPtr PublicDoor::mint(const Errand& errand) {
   const telemetry::TraceId& trace = errand.visit.trace.context.trace_id;
   std::array<char, 2 * sizeof(telemetry::TraceId)> transaction;
   telemetry::write_hex(trace, transaction);
-  const Minter::Errand of{{transaction.data(), transaction.size()}, errand.route.rule, client.ip};
-  auto user = minter_.mint(identity, of, core_.seals_tokens, proxy::came_at(errand.visit));
+  const Minter::Errand of{{transaction.data(), transaction.size()}, errand.route.rule, errand.client.ip};
+  auto user = minter_.mint(errand.identity, of, core_.seals_tokens, proxy::came_at(errand.visit));
   if (user) return std::move(*user);
-  core_.journal.note(fmt::format("a user of {} can't travel: {}", identity->provider, user.error().message));
+  core_.journal.note(fmt::format("a user of {} can't travel: {}", errand.identity->provider, user.error().message));
   return nullptr;
 }
 
@@ -382,7 +407,9 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   proxy::Outgoing outgoing{errand.exchange, std::move(request),    visit, config, declared,
                            upstream,        net::Deadline::never()};
   proxy::Flight flight;
-  flight.still_allowed = [&](const proxy::Config& now) { return allowed_by(now, outgoing.request.fields); };
+  flight.still_allowed = [&](const proxy::Config& now) {
+    return allowed_by(now, outgoing.request.fields) && still_admits(errand, now);
+  };
   co_await proxy::carry(core_, outgoing, flight, rules);
 }
 
@@ -395,6 +422,26 @@ std::string PublicDoor::told(const Errand& errand) {
   return errand.challenge->description.empty() ? "a client certificate is needed" : errand.challenge->description;
 }
 
+void PublicDoor::note_denied(const Errand& errand, RefusalCause cause) {
+  const bool by_address = cause == RefusalCause::forbidden_address;
+  if (!by_address && !errand.challenge) return;
+  proxy::Refusal refusal;
+  refusal.cause = cause;
+  refusal.caller = errand.visit.caller;
+  refusal.callee = errand.visit.callee;
+  refusal.method = errand.visit.method;
+  refusal.path = http::split_target(errand.visit.path).path;
+  refusal.rule = fmt::format("{}.{}", errand.route.rule, by_address ? "from" : "auth");
+  refusal.rule_at = manifest::to_string(errand.upstream.edge.position);
+  if (by_address)
+    refusal.reason = "the client's address is none that may come";
+  else if (!errand.challenge->scope.empty())
+    refusal.reason = fmt::format("the user lacks the scope '{}'", errand.challenge->scope);
+  else
+    refusal.reason = errand.challenge->description.empty() ? "no credential came" : errand.challenge->description;
+  core_.journal.denied(errand.visit, refusal, policy::to_string(policy::Verdict::denied));
+}
+
 // A page reads a refusal as any other answer.
 net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, RefusalCause cause,
                                const Errand* errand) {
@@ -405,6 +452,7 @@ net::Task<> PublicDoor::refuse(proxy::ServerExchange& exchange, proxy::Visit& vi
   if (errand != nullptr) refusal.told = told(*errand);
   if (errand != nullptr && errand->verdict.refused_by != nullptr) visit.detail = to_string(*errand->verdict.refused_by);
   if (errand != nullptr && errand->challenge) visit.detail = errand->challenge->description;
+  if (errand != nullptr) note_denied(*errand, cause);
   const auto edit = [&](http::Fields& fields) {
     if (errand == nullptr) return fields.set("x-request-id", visit.trace.request_id);
     edit_answer(*errand, fields);

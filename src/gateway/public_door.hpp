@@ -55,6 +55,11 @@ class PublicDoor {
     std::string origin;  // of the page that asks, empty where it is none
     Limits::Verdict verdict{};
     std::optional<Challenge> challenge{};
+    // What rules that change meanwhile are held against.
+    const Client& client;
+    std::string_view host;
+    IdentityPtr identity{};
+    std::string credential{};  // "" where the connection's certificate says who it is, or nobody was asked
   };
 
   net::Task<> accept(std::string name, net::Listener& listener);
@@ -62,17 +67,21 @@ class PublicDoor {
   net::Task<> redirect(proxy::ServerExchange& exchange, std::uint16_t https_port);
   net::Task<> serve_request(proxy::ServerExchange& exchange, const Client& client);
   // Who it is; waits a while for keys that may be there by then.
-  net::Task<Authenticator::Answer> identify(const Errand& errand, const Client& client);
+  net::Task<Authenticator::Answer> identify(const Errand& errand);
   // Why a request that found its route goes no further, or nothing. Counts it against the limits.
-  std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, const Client& client,
-                                           Authenticator::Answer& who);
+  std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, Authenticator::Answer& who);
+  // Whether a request under way would get in by the rules of now, too: from there, and as the same user. What its
+  // provider's keys are too new to tell is left.
+  bool still_admits(const Errand& errand, const proxy::Config& now);
   // What travels in place of the credential; null where it could not be made.
-  proxy::EndUserPtr mint(const Errand& errand, const IdentityPtr& identity, const Client& client);
+  proxy::EndUserPtr mint(const Errand& errand);
   net::Task<> forward(Errand& errand);
   net::Task<> answer_preflight(Errand& errand);
   net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause,
                      const Errand* errand = nullptr);
   static std::string told(const Errand& errand);
+  // Of who it is and where it comes from, which no call is asked for: for the records, with rule and line.
+  void note_denied(const Errand& errand, proxy::RefusalCause cause);
   static void edit_answer(const Errand& errand, http::Fields& fields);
 
   proxy::Core& core_;
@@ -81,6 +90,7 @@ class PublicDoor {
   std::shared_ptr<net::TlsContext> tls_;
   std::vector<proxy::Certificate> certificates_;  // that tls_ was made of
   std::string client_anchors_;                    // likewise
+  bool tls12_ = false;                            // likewise
   net::Event shutdown_;
   Quarantine quarantine_;
   Access access_;

@@ -103,7 +103,7 @@ TEST(H1Decoder, JoinsChunksDropsExtensionsAndKeepsTrailers) {
   EXPECT_EQ(whole(Role::request,
                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
                   "5;x=y\r\nhello\r\n00A ; a = \"b;\\\"\" ;c\r\n, big worl\r\n1\r\nd\r\n0\r\nX-Sum: "
-                  "1\r\nContent-Length: 9\r\n\r\n"),
+                  "1\r\nContent-Length: 9\r\nTxn-Token: a.b.c\r\n\r\n"),
             "head POST a / proto= body=true length=- expect=false keep=true\nbody hello, big world\n"
             "end|X-Sum=1 keep=true\n");
 }

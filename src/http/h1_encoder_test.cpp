@@ -55,10 +55,11 @@ TEST(H1Encoder, FramesAnswersByStatusMethodAndVersion) {
   EXPECT_EQ(text_of(Response{.status = 103, .fields = {{"Link", "x"}}}), "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
 }
 
-TEST(H1Encoder, KeepsFramingFieldsOutOfTrailers) {
+TEST(H1Encoder, KeepsFramingAndIdentityOutOfTrailers) {
   std::string out;
   encode_chunk_start(255, out);
-  encode_last_chunk({{"x-sum", "1"}, {"content-length", "3"}, {"transfer-encoding", "chunked"}}, out);
+  encode_last_chunk({{"x-sum", "1"}, {"content-length", "3"}, {"transfer-encoding", "chunked"}, {"txn-token", "a.b.c"}},
+                    out);
   EXPECT_EQ(out, "ff\r\n0\r\nx-sum: 1\r\n\r\n");
 }
 

@@ -173,6 +173,32 @@ TEST(H2Frames, MeanTheSameHoweverTheyAreCut) {
   EXPECT_EQ(log.text, "1 POST /\n1 body hello\n1 end x-sum=5\n3 POST /\n3 end");
 }
 
+TEST(H2Frames, WhatHasBegunAndIsNotWholeHasANumberOfItsOwn) {
+  Log log;
+  H2Session server(Role::server, {}, log);
+  ASSERT_TRUE(server.receive(kBegin));
+  EXPECT_EQ(server.unfinished(), 0U);
+  const std::string block = request_block();
+  const std::string head = frame(h2::kHeaders, 0, 1, block.substr(0, 5));
+  const std::string rest = frame(h2::kContinuation, h2::kEndHeaders, 1, block.substr(5));
+  ASSERT_TRUE(server.receive(head));
+  const std::uint64_t of_block = server.unfinished();
+  EXPECT_NE(of_block, 0U);
+  ASSERT_TRUE(server.receive(frame(h2::kContinuation, 0, 1, "") + rest.substr(0, 3)));
+  ASSERT_TRUE(server.receive(rest.substr(3, 9)));
+  EXPECT_EQ(server.unfinished(), of_block) << "whatever it is cut into";
+  ASSERT_TRUE(server.receive(rest.substr(12) + frame(h2::kData, 0, 1, "hello").substr(0, 12)));
+  EXPECT_EQ(server.unfinished(), 0U) << "a body is another matter";
+  const std::string ping = frame(h2::kPing, 0, 0, std::string(8, 'x'));
+  ASSERT_TRUE(server.receive("lo" + ping.substr(0, 3)));
+  const std::uint64_t of_ping = server.unfinished();
+  ASSERT_TRUE(server.receive(ping.substr(3) + ping.substr(0, 11)));
+  EXPECT_NE(server.unfinished(), of_ping);
+  EXPECT_NE(server.unfinished(), 0U);
+  ASSERT_TRUE(server.receive(ping.substr(11)));
+  EXPECT_EQ(server.unfinished(), 0U);
+}
+
 TEST(H2Frames, PaddingIsGivenBackThoughNobodyConsumesIt) {
   Log log;
   H2Session server(Role::server, {.stream_window = 65535, .connection_window = 65535}, log);

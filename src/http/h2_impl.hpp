@@ -43,6 +43,8 @@ class H2Session::Impl {
   void gather_frame(std::string_view& bytes);
   bool check_head(const h2::Head& head);
   void take_frame(const h2::Head& head, std::string_view payload);
+  void note_begun();
+  std::uint64_t unfinished() const { return block_stream_ != 0 || !partial_.empty() ? begun_ : 0; }
   void begin_data(const h2::Head& head);
   bool take_pad_length(std::string_view& bytes);
   void begin_body();
@@ -126,7 +128,8 @@ class H2Session::Impl {
   // Receiving.
   std::size_t preface_left_ = 0;
   std::string partial_;  // of a frame that came in pieces
-  h2::Head data_;        // the DATA frame that is being received
+  std::uint64_t begun_ = 0;
+  h2::Head data_;  // the DATA frame that is being received
   std::size_t data_left_ = 0, padding_left_ = 0;
   bool pad_length_due_ = false;
   bool in_data_ = false;

@@ -24,6 +24,7 @@ Result<> Impl::receive(std::string_view bytes) {
         bytes.remove_prefix(h2::kHead);
         begin_data(head);
       } else if (bytes.size() - h2::kHead < head.length) {
+        note_begun();
         partial_.assign(bytes);
         break;
       } else {
@@ -52,6 +53,7 @@ bool Impl::take_preface(std::string_view& bytes) {
 
 // A frame that the input ended in: its head, then its payload.
 void Impl::gather_frame(std::string_view& bytes) {
+  if (partial_.empty()) note_begun();
   const bool has_head = partial_.size() >= h2::kHead;
   const std::size_t whole = h2::kHead + (has_head ? h2::read_head(partial_).length : 0);
   const std::size_t size = std::min(whole - partial_.size(), bytes.size());
@@ -79,6 +81,11 @@ bool Impl::check_head(const Head& head) {
     break_connection(h2_error::kProtocol, "a field block is interrupted by another frame");
   }
   return state_.has_value();
+}
+
+// What continues a field block is of one with it.
+void Impl::note_begun() {
+  if (block_stream_ == 0) ++begun_;
 }
 
 void Impl::take_frame(const Head& head, std::string_view payload) {
@@ -201,6 +208,7 @@ void Impl::take_headers(const Head& head, std::string_view payload) {
   }
   if (!check_headers(head.stream)) return;
   if (head.has(h2::kEndHeaders)) return end_block(head.stream, head.has(h2::kEndStream), payload);
+  note_begun();
   block_stream_ = head.stream;
   block_ends_stream_ = head.has(h2::kEndStream);
   continuations_ = 0;

@@ -37,6 +37,8 @@ H2Session::H2Session(Role role, const H2Limits& limits, H2Events& events)
 H2Session::~H2Session() = default;
 
 Result<> H2Session::receive(std::string_view bytes) { return impl_->receive(bytes); }
+std::uint64_t H2Session::unfinished() const { return impl_->unfinished(); }
+void H2Session::end(std::string_view why) { impl_->break_connection(h2_error::kCalm, why); }
 bool H2Session::want_write() const { return impl_->want_write(); }
 void H2Session::pull_output(std::string& out, std::size_t limit) { impl_->pull_output(out, limit); }
 bool H2Session::finished() const { return impl_->finished(); }

@@ -73,6 +73,11 @@ class H2Session {
 
   // A Fault (protocol, exhausted) ends the connection: pull what is left (GOAWAY), then close.
   Result<> receive(std::string_view bytes);
+  // 0, or a number of the frame or field block that has begun and is not whole yet, another one for each. Of DATA the
+  // payload does not count.
+  std::uint64_t unfinished() const;
+  // Ends the connection with ENHANCE_YOUR_CALM, for what only its owner can know.
+  void end(std::string_view why);
   bool want_write() const;
   // Appends whole frames until `out` has about `limit` bytes. Streams whose buffers drained are told on the way.
   void pull_output(std::string& out, std::size_t limit = 64U << 10U);

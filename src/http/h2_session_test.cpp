@@ -89,7 +89,7 @@ TEST(H2Session, CarriesARequestAndItsAnswerWithTrailers) {
   const Result<StreamId> id = pair.client.submit_request(request, false);
   ASSERT_TRUE(id);
   pair.client.send_body(*id, "hello", false);
-  pair.client.send_trailers(*id, {{"x-sum", "5"}, {"content-length", "9"}});
+  pair.client.send_trailers(*id, {{"x-sum", "5"}, {"content-length", "9"}, {"txn-token", "a.b.c"}});
   pair.exchange();
   EXPECT_EQ(pair.server_log.take(), "1 POST shop/a true |x-case=1\n1 body hello\n1 end|x-sum=5\n");
   ASSERT_TRUE(pair.server.submit_response(*id, {.status = 103, .fields = {{"link", "x"}}}, false));

@@ -110,7 +110,7 @@ bool frames_message(std::string_view name) {
 }
 
 bool forbidden_in_trailers(std::string_view name) {
-  static constexpr std::array<std::string_view, 24> kNames{"authorization",
+  static constexpr std::array<std::string_view, 25> kNames{"authorization",
                                                            "cache-control",
                                                            "connection",
                                                            "content-encoding",
@@ -133,6 +133,7 @@ bool forbidden_in_trailers(std::string_view name) {
                                                            "transfer-encoding",
                                                            "upgrade",
                                                            "traceparent",
+                                                           "txn-token",
                                                            "x-forwarded-for"};
   return std::ranges::any_of(kNames, [&](std::string_view each) { return equal_ignoring_case(each, name); });
 }

@@ -54,6 +54,7 @@ struct Route {
 struct Gateway {
   std::vector<Listen> listen;  // at least one
   Tls tls;
+  bool tls12 = false;                   // else TLS 1.3 alone
   std::optional<Listen> redirect_http;  // answers every request with a redirect to the first of `listen`
   EdgeRules rules;                      // of all routes together
   std::vector<Route> routes;            // at least one, in the manifest's order

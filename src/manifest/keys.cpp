@@ -256,8 +256,8 @@ constexpr Known kDependency[] = {"condition"};
 constexpr Advice kDependencyForeign[] = {{"restart", "a dependency that fails is started again by itself: remove it"},
                                          {"required", "every dependency is required: remove it"}};
 
-constexpr Known kGateway[] = {"listen", "tls",     "redirect_http", "routes",     "limit", "from",
-                              "cors",   "headers", "max_request",   "max_answer", "auth"};
+constexpr Known kGateway[] = {"listen", "tls",  "tls_min_version", "redirect_http", "routes",     "limit",
+                              "from",   "cors", "headers",         "max_request",   "max_answer", "auth"};
 constexpr Advice kGatewayLater[] = {{"acme", "certificates from an ACME authority"}, {"scale", "several gateways"}};
 
 constexpr Known kTls[] = {"cert", "key"};

@@ -29,6 +29,7 @@ class GatewayReader {
 
   void run(Gateway& gateway) {
     read_tls(gateway);
+    read_tls_version(gateway);
     read_listen(gateway);
     read_redirect(gateway);
     read_edge_rules(context_, fields_, gateway.rules);
@@ -65,6 +66,19 @@ class GatewayReader {
       refuse_value(context_, *node, "'tls' of the gateway", "generated, off or a certificate",
                    "generated, off, {cert: FILE, key: FILE}");
     }
+  }
+
+  void read_tls_version(Gateway& gateway) {
+    const Node* node = fields_.find("tls_min_version");
+    auto text = fields_.text("tls_min_version");
+    if (!text) return;
+    if (text->value != "1.2" && text->value != "1.3")
+      return refuse_value(context_, *node, "'tls_min_version' of the gateway", "a version of TLS", "1.2, 1.3");
+    if (gateway.tls.mode == Tls::Mode::off) {
+      context_.report.add(text->mark, "gateway", "'tls_min_version' is of TLS, and 'tls' is off")
+          .help.emplace_back("remove one of them");
+    }
+    gateway.tls12 = text->value == "1.2";
   }
 
   void read_listen(Gateway& gateway) {

@@ -36,6 +36,7 @@ Config::Config(SnapshotPtr snapshot) : snapshot_(std::move(snapshot)), hash_(con
   }
   for (const Route& route : snapshot_->gateway.routes) gateway_.routes.push_back(compile(route));
   for (const Upstream& upstream : snapshot_->upstreams) masks_.emplace_back(upstream.hidden_paths);
+  hides_paths_ = !std::ranges::all_of(masks_, &contracts::PathMask::empty);
   if (const auto& contract = snapshot_->inbound.contract) own_mask_ = contracts::PathMask(contract->hidden_paths);
 }
 

@@ -33,6 +33,7 @@ H2ServerConnection::H2ServerConnection(net::Stream stream, const Handler& handle
             options.drain_time),
       idle_timer_(&H2ServerConnection::idle_too_long, this),
       linger_timer_(&H2ServerConnection::lingered_too_long, this),
+      unfinished_timer_(&H2ServerConnection::unfinished_too_long, this),
       drain_answered_(pump_.loop()),
       watchers_(pump_.loop()),
       handlers_(pump_.loop()) {
@@ -42,10 +43,14 @@ H2ServerConnection::H2ServerConnection(net::Stream stream, const Handler& handle
 net::Task<Fault> H2ServerConnection::run(std::string early) {
   note_idle();
   watchers_.spawn(watch_shutdown());
-  std::function<void()> after_receive = [this] { start_fresh(); };
+  std::function<void()> after_receive = [this] {
+    start_fresh();
+    note_unfinished();
+  };
   const Fault over = co_await pump_.run(std::move(early), std::move(after_receive));
   idle_timer_.cancel();
   linger_timer_.cancel();
+  unfinished_timer_.cancel();
   std::vector<H2ServerExchange*> orphans;
   orphans.reserve(exchanges_.size());
   for (const auto& [id, exchange] : exchanges_) orphans.push_back(exchange);
@@ -122,6 +127,23 @@ void H2ServerConnection::note_idle() { pump_.loop().arm(idle_timer_, pump_.loop(
 void H2ServerConnection::idle_too_long(void* self) {
   auto& connection = *static_cast<H2ServerConnection*>(self);
   connection.pump_.session().goaway(http::h2_error::kNone);
+  connection.pump_.flush_later();
+}
+
+// A head comes within `head_timeout` from its first byte on, whatever else goes on; nothing can be told in its midst.
+void H2ServerConnection::note_unfinished() {
+  const std::uint64_t unfinished = pump_.session().unfinished();
+  if (unfinished == unfinished_) return;
+  unfinished_ = unfinished;
+  if (unfinished == 0)
+    unfinished_timer_.cancel();
+  else
+    pump_.loop().arm(unfinished_timer_, pump_.loop().in(options_.head_timeout));
+}
+
+void H2ServerConnection::unfinished_too_long(void* self) {
+  auto& connection = *static_cast<H2ServerConnection*>(self);
+  connection.pump_.session().end("a frame or a field block does not come in time");
   connection.pump_.flush_later();
 }
 

@@ -42,9 +42,11 @@ class H2ServerConnection final : public http::H2Events {
   net::Task<> handle(std::unique_ptr<H2ServerExchange> exchange);
   net::Task<> watch_shutdown();
   void note_idle();
+  void note_unfinished();
   void note_lingering();
   static void idle_too_long(void* self);
   static void lingered_too_long(void* self);
+  static void unfinished_too_long(void* self);
 
   const Handler& handler_;
   const ServerOptions& options_;
@@ -57,6 +59,8 @@ class H2ServerConnection final : public http::H2Events {
   std::deque<std::pair<http::StreamId, net::SteadyTime>> lingering_;
   net::Timer idle_timer_;
   net::Timer linger_timer_;
+  net::Timer unfinished_timer_;
+  std::uint64_t unfinished_ = 0;  // http::H2Session::unfinished(), which the timer is for
   net::Event drain_answered_;
   net::Gate watchers_;
   net::Gate handlers_;
@@ -98,6 +102,7 @@ class H2ServerExchange final : public ServerExchange {
   bool head_request_;
   bool tunnel_asked_;
   bool sized_;
+  bool rests_;  // its body is a conversation, not an upload
   bool wants_continue_;
 
   std::string inbound_;  // came, not read

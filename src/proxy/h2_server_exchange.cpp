@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "http/grpc.hpp"
 #include "http/hop.hpp"
 #include "proxy/h2_server.hpp"
 
@@ -14,6 +15,7 @@ H2ServerExchange::H2ServerExchange(H2ServerConnection& connection, http::StreamI
       head_request_(request_.method == "HEAD"),
       tunnel_asked_(!request_.protocol.empty()),
       sized_(request_.content_length.has_value()),
+      rests_(tunnel_asked_ || (request_.body && !sized_ && http::is_grpc(request_.fields))),
       wants_continue_(request_.expect_continue),
       changed_(loop_) {}
 
@@ -47,10 +49,12 @@ void H2ServerExchange::on_gone(std::function<void()> callback) {
   if (gone_ && on_gone_) std::exchange(on_gone_, nullptr)();
 }
 
-// Streams without a length (gRPC) may rest as long as the handler allows; an upload of known size may not.
+// An upload may not rest longer than the minimum rate allows; a conversation (gRPC, a tunnel, a body without a length
+// whose answer has begun) may, as long as the handler lets it.
 net::Deadline H2ServerExchange::body_limit(net::Deadline deadline) const {
   const ServerOptions& options = connection_.options_;
-  if (!sized_ || options.min_body_rate == 0) return deadline;
+  const bool answered = head_sent_ && !sized_;
+  if (rests_ || answered || options.min_body_rate == 0) return deadline;
   const auto earned = std::chrono::milliseconds(body_bytes_ * 1000 / options.min_body_rate);
   return std::min(deadline, loop_.in(options.body_grace + earned - waited_));
 }

@@ -23,10 +23,11 @@ struct ServerOptions {
   http::H2Limits h2;                                       // its `fields` is overwritten by the above
   std::string scheme = "http";                             // of requests whose message does not say it
   bool http2 = true;                                       // else every connection is HTTP/1
-  net::Duration head_timeout = std::chrono::seconds(15);   // absolute: from a request's first byte to its head's end
+  net::Duration head_timeout = std::chrono::seconds(15);   // absolute: from a head's first byte to its end
   net::Duration idle_timeout = std::chrono::seconds(75);   // between requests; with HTTP/2, without a stream
   net::Duration write_timeout = std::chrono::seconds(60);  // no byte leaves in that time: the peer reads too slowly
-  // A sized or HTTP/1 request body must come at this rate, after `body_grace` of waiting for it in all. 0: no minimum.
+  // A request's body must come at this rate, after `body_grace` of waiting for it in all. 0: no minimum. Over HTTP/2
+  // gRPC, tunnels and a body without a length whose answer has begun are conversations, for which that is not so.
   std::uint64_t min_body_rate = 240;
   net::Duration body_grace = std::chrono::seconds(20);
   // What is left of a request's body after its answer is read away within these, else the connection is closed.

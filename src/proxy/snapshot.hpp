@@ -193,6 +193,7 @@ struct Provider {
 struct Gateway {
   std::vector<Listener> listeners;
   std::vector<Certificate> certificates;
+  bool tls12 = false;               // else TLS 1.3 alone
   std::vector<Provider> providers;  // that routes name
   std::string signing_key_pem;      // of transaction tokens; a secret, as a certificate's key
   std::vector<std::string> seals;   // SealKey::text() of each service; secrets. Empty: they are too many

@@ -304,6 +304,7 @@ template <class Visit, class Struct>
 void members(Visit& visit, Struct& gateway) {
   visit("listeners", gateway.listeners);
   visit("certificates", gateway.certificates);
+  visit("tls12", gateway.tls12);
   visit("providers", gateway.providers);
   visit("signing_key_pem", gateway.signing_key_pem);
   visit("seals", gateway.seals);

@@ -157,6 +157,14 @@ class Users(harness.Case):
         self.assertEqual(app.get("/maybe/x", headers={"Authorization": "Bearer x"}).status, 401)
         self.assertEqual(app.get("/gold/x", headers=self.as_user()).status, 200)
         self.assertEqual(app.get("/gold/x", headers=self.as_user("bob", tier="silver")).status, 403)
+        denied = lambda: [line for line in app.records("_gateway") if line.get("verdict") == "denied"]
+        until(lambda: len(denied()) >= 8, what="the records")
+        first, last = denied()[0], denied()[-1]
+        self.assertEqual([first[name] for name in ("subject", "object", "action", "rule", "reason")],
+                         ["_gateway", "web", "GET /x", "gateway.routes[0].auth", "no credential came"])
+        self.assertRegex(first["rule_at"], r"/bulkhead\.yaml:19:\d+$")
+        self.assertEqual((last["user"], last["action"]), ("bob", "GET /gold/x"))
+        self.assertTrue(all(line["trace"] for line in denied()))
 
     def test_what_is_tried_with_tokens(self):
         app = self.begin()
@@ -438,6 +446,7 @@ auth:
 services:
   web: {dir: @PROGRAMS@, command: [/usr/bin/python3, forwarder.py], port: 8080}
 gateway:
+  tls_min_version: 1.2
   listen: 127.0.0.1:@PORT@
   auth: devices
   routes:
@@ -577,6 +586,76 @@ class ClientCertificates(harness.Case):
         self.assertIn("the certificates of 'devices' can not be used: pki/devices.pem: there is no certificate (PEM) in the text", refused.stdout + refused.stderr)
         self.assertEqual(self.curl(app, "/x", own=other)[0], 200, "what was refused changes nothing")
         self.assertEqual(app.pids(), pids)
+
+
+UNDER_WAY = """
+app: slow
+auth:
+  customers: {issuer: https://id.example, audience: bank, jwks: id/jwks.json}
+  partners: {api_keys: {@ACME@, @BETA@}}
+services:
+  slow: {dir: @PROGRAMS@, command: [/usr/bin/python3, echo.py], port: 8080}
+gateway:
+  listen: 127.0.0.1:@PORT@
+  routes:
+    - {match: {path: /token/*}, to: slow, rewrite: /, auth: customers}
+    - {match: {path: /key/*}, to: slow, rewrite: /, auth: partners}
+    - {match: {path: /near/*}, to: slow, rewrite: /, from: {allow: 127.0.0.0/8}}
+"""
+
+
+class UnderWay(harness.Case):
+    """Requests that were let in wait for their answers while the rules change: only whom a change concerns is cut off."""
+
+    def begin(self):
+        self.issuer, self.second = Issuer("one"), Issuer("two")
+        for issuer in (self.issuer, self.second):
+            self.addCleanup(issuer.place.cleanup)
+        self.keys, self.lines = {}, {}
+        for name in ("acme", "beta"):
+            made = subprocess.run([harness.BULKHEAD, "api-key", name], check=True, capture_output=True, text=True)
+            self.keys[name] = made.stdout.strip()
+            self.lines[name] = next(line.strip() for line in made.stderr.splitlines() if f"{name}:" in line)
+        self.text = UNDER_WAY.replace("@ACME@", self.lines["acme"]).replace("@BETA@", self.lines["beta"])
+        app = self.application(self.text, files={"id/jwks.json": self.jwks(self.issuer)})
+        app.up()
+        app.wait_settled()
+        return app
+
+    def jwks(self, *issuers):
+        return json.dumps({"keys": [issuer.jwk() for issuer in issuers]})
+
+    def test_a_change_cuts_off_whom_it_concerns(self):
+        app = self.begin()
+        ended = {}
+
+        def ask(name, path, headers):
+            with contextlib.suppress(OSError, http.client.HTTPException):  # whoever goes on does so until all is taken down
+                ended[name] = app.get(f"/{path}/sleep?s=60", headers=headers).status
+
+        bearer = lambda text: {"Authorization": f"Bearer {text}"}
+        asked = {"token": ("token", bearer(self.issuer.token("ann"))), "acme": ("key", bearer(self.keys["acme"])),
+                 "beta": ("key", bearer(self.keys["beta"])), "near": ("near", {})}
+        threads = [threading.Thread(target=ask, args=(name, *how), daemon=True) for name, how in asked.items()]
+        for thread in threads:
+            thread.start()
+        time.sleep(1)  # until all wait for their answers
+        self.assertEqual(ended, {})
+
+        def change(text, keys, *cut):
+            """The manifest's text and the issuer's keys; who has been cut off by then."""
+            (app.directory / "id/jwks.json").write_text(self.jwks(*keys))
+            app.rewrite(text)
+            app.up()
+            until(lambda: ended == dict.fromkeys(cut, 403), what=f"the end of {cut}")
+
+        change(self.text, [self.issuer, self.second])
+        without_acme = self.text.replace(self.lines["acme"] + ", ", "")
+        change(without_acme, [self.issuer, self.second], "acme")
+        change(without_acme, [self.second], "acme", "token")
+        change(without_acme.replace("127.0.0.0/8", "10.0.0.0/8"), [self.second], "acme", "token", "near")
+        time.sleep(1)
+        self.assertEqual(len(ended), 3, "whom no change concerned goes on")
 
 
 if __name__ == "__main__":

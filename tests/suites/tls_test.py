@@ -1,4 +1,4 @@
-"""testssl.sh and sslscan at a gateway: nothing below the modern profile."""
+"""testssl.sh and sslscan at a gateway: TLS 1.3 alone (Mozilla's modern profile), and 1.2 as strong as that where the manifest asks for it."""
 
 import json
 import shutil
@@ -34,38 +34,57 @@ WANTED = {
 class Tls(harness.Case):
     @classmethod
     def setUpClass(cls):
-        cls.app = harness.Application(harness.one_service("tls"))
-        cls.addClassCleanup(cls.app.close)
-        cls.app.up()
+        cls.modern = cls.gateway(harness.one_service("modern"))
+        cls.asked = cls.gateway(harness.one_service("asked").replace("gateway:\n", "gateway:\n  tls_min_version: 1.2\n"))
+
+    @classmethod
+    def gateway(cls, manifest):
+        app = harness.Application(manifest)
+        cls.addClassCleanup(app.close)
+        app.up()
+        return app
 
     def need(self, program):
         if not shutil.which(program):
             self.skipTest(f"{program} is not installed (scripts/packages-test.txt)")
 
-    def test_sslscan_finds_two_versions_with_three_suites_each(self):
+    def sslscan(self, app):
         self.need("sslscan")
-        output = self.app.directory / "sslscan.xml"
-        done = subprocess.run(["sslscan", f"--xml={output}", f"127.0.0.1:{self.app.port}"], capture_output=True, text=True, timeout=120)
+        output = app.directory / "sslscan.xml"
+        done = subprocess.run(["sslscan", f"--xml={output}", f"127.0.0.1:{app.port}"], capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         found = xml.etree.ElementTree.parse(output).find("ssltest")
-        enabled = {each.get("type") + each.get("version") for each in found.iter("protocol") if each.get("enabled") == "1"}
-        self.assertEqual(enabled, {"tls1.2", "tls1.3"})
-        suites = {(each.get("sslversion"), each.get("cipher")) for each in found.iter("cipher")}
-        self.assertEqual(suites, {("TLSv1.2", each) for each in SUITES_12} | {("TLSv1.3", each) for each in SUITES_13})
         self.assertEqual(found.find("renegotiation").get("supported"), "0")
-        self.assertEqual({each.get("vulnerable") for each in found.iter("heartbleed")}, {"0"})
+        self.assertEqual({each.get("vulnerable") for each in found.iter("heartbleed")} - {"0"}, set())
         groups = {each.get("name").split(" ")[0] for each in found.iter("group")}
         self.assertEqual(groups - {"x25519", "secp256r1", "secp384r1"}, set())
+        enabled = {each.get("type") + each.get("version") for each in found.iter("protocol") if each.get("enabled") == "1"}
+        return enabled, {(each.get("sslversion"), each.get("cipher")) for each in found.iter("cipher")}
 
-    def test_testssl_finds_nothing_that_is_not_explained(self):
+    def test_sslscan_finds_one_version_with_three_suites(self):
+        self.assertEqual(self.sslscan(self.modern), ({"tls1.3"}, {("TLSv1.3", each) for each in SUITES_13}))
+
+    def test_sslscan_finds_two_where_the_manifest_asks_for_it(self):
+        suites = {("TLSv1.2", each) for each in SUITES_12} | {("TLSv1.3", each) for each in SUITES_13}
+        self.assertEqual(self.sslscan(self.asked), ({"tls1.2", "tls1.3"}, suites))
+
+    def testssl(self, app, *what):
         self.need("testssl")
-        output = self.app.directory / "testssl.json"
-        # Versions, suites by strength, forward secrecy, what the server prefers and says of itself, known vulnerabilities.
-        command = ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none", "--jsonfile", output,
-                   "-p", "-s", "-f", "-P", "-S", "-U", f"127.0.0.1:{self.app.port}"]
+        output = app.directory / "testssl.json"
+        command = ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none", "--jsonfile", output, *what, f"127.0.0.1:{app.port}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=280)
         self.assertTrue(output.exists(), done.stdout + done.stderr)
-        findings = json.loads(output.read_text())
+        return json.loads(output.read_text())
+
+    def test_testssl_finds_tls13_alone(self):
+        by_id = {each["id"]: each["finding"] for each in self.testssl(self.modern, "-p")}
+        self.assertTrue(by_id["TLS1_3"].startswith("offered with final"), by_id)
+        for version in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2"):
+            self.assertTrue(by_id[version].startswith("not offered"), by_id[version])
+
+    def test_testssl_finds_nothing_that_is_not_explained(self):
+        # Versions, suites by strength, forward secrecy, what the server prefers and says of itself, known vulnerabilities.
+        findings = self.testssl(self.asked, "-p", "-s", "-f", "-P", "-S", "-U")
         by_id = {each["id"]: each["finding"] for each in findings}
         worse = {each["id"]: each["finding"] for each in findings if each["severity"] not in ("OK", "INFO")}
         self.assertEqual({name: finding for name, finding in worse.items() if name not in EXPLAINED}, {})
