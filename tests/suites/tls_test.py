@@ -68,7 +68,7 @@ class Tls(harness.Case):
         suites = {("TLSv1.2", each) for each in SUITES_12} | {("TLSv1.3", each) for each in SUITES_13}
         self.assertEqual(self.sslscan(self.asked), ({"tls1.2", "tls1.3"}, suites))
 
-    def testssl(self, app, *what):
+    def run_testssl(self, app, *what):
         self.need("testssl")
         output = app.directory / "testssl.json"
         command = ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--nodns", "none", "--jsonfile", output, *what, f"127.0.0.1:{app.port}"]
@@ -77,14 +77,14 @@ class Tls(harness.Case):
         return json.loads(output.read_text())
 
     def test_testssl_finds_tls13_alone(self):
-        by_id = {each["id"]: each["finding"] for each in self.testssl(self.modern, "-p")}
+        by_id = {each["id"]: each["finding"] for each in self.run_testssl(self.modern, "-p")}
         self.assertTrue(by_id["TLS1_3"].startswith("offered with final"), by_id)
         for version in ("SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2"):
             self.assertTrue(by_id[version].startswith("not offered"), by_id[version])
 
     def test_testssl_finds_nothing_that_is_not_explained(self):
         # Versions, suites by strength, forward secrecy, what the server prefers and says of itself, known vulnerabilities.
-        findings = self.testssl(self.asked, "-p", "-s", "-f", "-P", "-S", "-U")
+        findings = self.run_testssl(self.asked, "-p", "-s", "-f", "-P", "-S", "-U")
         by_id = {each["id"]: each["finding"] for each in findings}
         worse = {each["id"]: each["finding"] for each in findings if each["severity"] not in ("OK", "INFO")}
         self.assertEqual({name: finding for name, finding in worse.items() if name not in EXPLAINED}, {})
