@@ -189,7 +189,7 @@ services:
         when: request.method == "GET" || request.headers["x-role"] == "staff"
 )";
 
-// A request's fields, of which some came twice.
+// A request's fields.
 class Headers final : public conditions::MapView {
  public:
   explicit Headers(std::map<std::string, std::string> fields) : fields_(std::move(fields)) {}

@@ -176,6 +176,31 @@ TEST(Judge, AnAmbiguousPathIsBadWhereRulesLookAtPaths) {
   EXPECT_EQ(judged.refusal->cause, RefusalCause::ambiguous_path);
 }
 
+// Two programs could read two values: neither allows anything, and no deny rule is got around by adding one.
+TEST(Judge, AFieldThatCameTwiceHasNoValueForACondition) {
+  const auto when = [](std::string source) {
+    return manifest::When{source, {"bulkhead.yaml", 3, 5}, *manifest::compile_when(source)};
+  };
+  const http::Fields once{{"X-Role", "staff"}};
+  const http::Fields twice{{"X-Role", "staff"}, {"x-role", "guest"}};
+  const http::Fields equal{{"X-Role", "staff"}, {"x-role", "staff"}};
+  const auto allowed = [](const policy::Edge& edge, const http::Fields& fields) {
+    const conditions::Value headers = headers_of(fields);
+    return judge({}, {&edge, 1}, {"checkout", "payments", {8080}, Protocol::http, "GET", "/a", &headers}).allowed;
+  };
+  policy::Edge edge{.from = "checkout", .to = "payments", .port = {8080}};
+  edge.when.emplace(when(R"(request.headers["x-role"] == "staff")"));
+  EXPECT_TRUE(allowed(edge, once));
+  EXPECT_FALSE(allowed(edge, twice));
+  EXPECT_FALSE(allowed(edge, equal));
+  policy::Edge closed{.from = "checkout", .to = "payments", .port = {8080}};
+  closed.denies.push_back({.id = "deny.guests"});
+  closed.denies.back().when.emplace(when(R"(request.headers["x-role"] == "guest")"));
+  EXPECT_TRUE(allowed(closed, once));
+  EXPECT_FALSE(allowed(closed, twice));
+  EXPECT_FALSE(allowed(closed, equal));
+}
+
 TEST(Judge, ADenialByARuleNamesItsLineAndNoneThatWouldAllowIt) {
   Snapshot snapshot;
   snapshot.hints.manifest = "bulkhead.yaml";
