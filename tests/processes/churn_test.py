@@ -3,6 +3,7 @@
     churn_test.py [--seconds N]     so long; 15 by default
 """
 
+import argparse
 import asyncio
 import json
 import queue
@@ -22,8 +23,9 @@ except ImportError:
 
 SECONDS = 15
 EVERY = 0.1  # seconds from change to change
+SLOWEST = 2 if harness.is_sanitized() else 5  # changes a second, on a machine that has other things to do
 TALKS = 4    # of each kind
-SCALES = 30  # changes between two of the number of instances
+QUIET = 30   # changes between two requests of the connection that is idle most of the time
 
 MANIFEST = """
 app: churn
@@ -146,6 +148,42 @@ class Greetings:
             self.answered += 1
 
 
+class Instances:
+    """One more of a service comes, is ready, and goes, again and again: as often as it can start."""
+
+    def __init__(self, app, service):
+        self.app, self.service, self.came, self.problems = app, service, 0, []
+        self.few = len(self.states())
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.work)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+    def states(self):
+        services = self.app.ask("status")["services"]
+        return [each["state"] for service in services if service["name"] == self.service for each in service["instances"]]
+
+    def scale(self, count):
+        answer = self.app.ask("scale", service=self.service, count=count)
+        assert answer["ok"], answer
+        until(lambda: self.states() == ["ready"] * count, 60, f"{count} instances of {self.service}")
+
+    def work(self):
+        try:
+            while not self.stopping.is_set():
+                self.scale(self.few + 1)
+                self.came += 1
+                self.scale(self.few)
+        except Exception as error:  # whatever it is
+            self.problems.append(repr(error))
+
+
 @harness.unittest.skipUnless(grpc and websockets, "python3-grpcio and python3-websockets are not installed")
 class Churn(harness.Case):
     def start(self):
@@ -166,15 +204,14 @@ class Churn(harness.Case):
         self.assertLessEqual({each["kind"] for each in answer["effects"]}, {"none", "scale"}, "nothing is replaced")
 
     def change(self, app, seldom):
-        """One change after the other; the last one's number. `seldom` is called now and then."""
+        """One change after the other; the last one's number and how many there were a second. `seldom` is called now and then."""
         pace, begin = threading.Event(), time.monotonic()
         for number in range(1, round(SECONDS / EVERY) + 1):
             self.apply(app, number)
-            if number % SCALES == 0:
-                self.assertTrue(app.ask("scale", service="back", count=2 + number // SCALES % 2)["ok"])
+            if number % QUIET == 0:
                 seldom()
             pace.wait(begin + number * EVERY - time.monotonic())
-        return number
+        return number, number / (time.monotonic() - begin)
 
     def test_routes_policy_endpoints_and_certificates_change_ten_times_a_second_and_nothing_fails_or_closes(self):
         app = self.start()
@@ -189,15 +226,19 @@ class Churn(harness.Case):
             answer = harness.Answer(quiet.getresponse())
             self.assertEqual((answer.status, quiet.sock), (200, own), "the idle connection is still there")
         with Talks(app, app.certificate.read_bytes()) as talks, Load(app, "/front/call?url=http://back/x") as called, Load(app, "/back/x") as load, \
-                Greetings(app) as greetings:
-            number = self.change(app, ask_quietly)
+                Greetings(app) as greetings, Instances(app, "back") as instances:
+            number, rate = self.change(app, ask_quietly)
             load.goes_on()
             called.goes_on()
             until(lambda: app.get(f"/mark/{number}").status == 200 and app.get(f"/mark/{number - 1}").status == 404, what="the last change")
             until(lambda: app.get(f"/front/call?url=http://back/only/{number}").json["status"] == 200, what="the last policy")
             before = dict(talks.echoes)
             until(lambda: all(talks.echoes[name] > count for name, count in before.items()) or talks.problems, what="all conversations to go on")
-        print(f"\n{number} changes; {load.outcomes[200] + called.outcomes[200]} requests, {greetings.answered} connections, {sum(talks.echoes.values())} echoes")
+        print(f"\n{number} changes, {rate:.1f} a second; {instances.came} instances came and went; {load.outcomes[200] + called.outcomes[200]} requests, "
+              f"{greetings.answered} connections, {sum(talks.echoes.values())} echoes")
+        self.assertGreater(rate, SLOWEST, "this shows less than it says")
+        self.assertEqual(instances.problems, [])
+        self.assertGreater(instances.came, 0)
         self.assertEqual(talks.problems, [])
         self.assertEqual((load.connections, called.connections), (load.clients, called.clients), "no connection was closed")
         self.assertEqual(load.failed, 0, load.problems[:5])
@@ -210,10 +251,25 @@ class Churn(harness.Case):
         app.down()
         self.assert_nothing_left(app, pids)
 
+    def test_the_same_manifest_again_ends_no_conversation(self):
+        app = self.start()
+        before = app.pids()
+        text = app.manifest.read_text()
+        with Talks(app, app.certificate.read_bytes()) as talks, Load(app, "/back/x") as load:
+            for again in (text, text, text + "# what only a person reads\n"):
+                app.manifest.write_text(again)
+                app.up()
+                echoed = dict(talks.echoes)
+                until(lambda: all(talks.echoes[name] > count + 20 for name, count in echoed.items()) or talks.problems, what="all conversations to go on")
+                load.goes_on()
+        self.assertEqual(talks.problems, [])
+        self.assertEqual((load.connections, load.failed), (load.clients, 0), load.problems[:5])
+        self.assertEqual(sorted(app.pids()), sorted(before), "nothing was started again")
+
 
 if __name__ == "__main__":
-    if "--seconds" in sys.argv:
-        at = sys.argv.index("--seconds")
-        SECONDS = int(sys.argv[at + 1])
-        del sys.argv[at:at + 2]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    options, sys.argv[1:] = parser.parse_known_args()
+    SECONDS = options.seconds
     harness.main()
