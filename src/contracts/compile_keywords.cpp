@@ -224,7 +224,6 @@ Result<> Compiler::apply_properties(Work& work) {
       const Index resource = identifiers_.resource_at(each.value, work.resource);
       property.read_only = is_openapi(dialect_) && is_marked(each.value, resource, "readOnly");
       property.write_only = is_openapi(dialect_) && is_marked(each.value, resource, "writeOnly");
-      property.sensitive = is_openapi(dialect_) && is_marked(each.value, resource, "x-sensitive");
       properties.push_back(std::move(property));
     }
   }

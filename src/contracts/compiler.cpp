@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace bulkhead::contracts {
 
@@ -9,32 +10,6 @@ namespace {
 
 constexpr int kDeepestSearch = 16;
 constexpr std::size_t kMostShapes = 100'000;
-
-// The shapes that are applied to the same value.
-void in_place(const Program& program, const Shape& shape, std::vector<Index>& out) {
-  const auto one = [&](Index index) {
-    if (index != kNone) out.push_back(index);
-  };
-  const auto several = [&](Range range) {
-    for (Index i = range.begin; i != range.end; ++i) one(program.shapes_of[i]);
-  };
-  if (shape.logic != kNone) {
-    const LogicRules& logic = program.logic[shape.logic];
-    several(logic.all_of);
-    several(logic.any_of);
-    several(logic.one_of);
-    for (const Index index : {logic.negated, logic.condition, logic.then, logic.otherwise, logic.reference}) one(index);
-    if (logic.dynamic_name != kNone) {
-      for (const DynamicAnchor& anchor : program.dynamic_anchors) {
-        if (anchor.name == logic.dynamic_name) one(anchor.shape);
-      }
-    }
-  }
-  if (shape.object != kNone) {
-    const Range range = program.objects[shape.object].dependencies;
-    for (Index i = range.begin; i != range.end; ++i) one(program.dependencies[i].shape);
-  }
-}
 
 }  // namespace
 
@@ -60,6 +35,7 @@ Result<std::shared_ptr<const Program>> Compiler::finish() {
   }
   if (auto resolved = resolve_literals(); !resolved) return fail(resolved.error());
   if (auto ending = refuse_endless_references(); !ending) return fail(ending.error());
+  spread_sensitive();
   return std::shared_ptr<const Program>(program_);
 }
 
@@ -128,6 +104,27 @@ Result<> Compiler::refuse_endless_references() const {
   return {};
 }
 
+// What consists of a schema that is x-sensitive is so, too: then nobody has to look further.
+void Compiler::spread_sensitive() {
+  auto& shapes = program_->shapes;
+  std::vector<std::vector<Index>> around(shapes.size());
+  std::vector<Index> parts;
+  std::vector<Index> marked;
+  for (Index i = 0; i < shapes.size(); ++i) {
+    parts.clear();
+    in_place(*program_, shapes[i], parts);
+    for (const Index part : parts) around[part].push_back(i);
+    if (shapes[i].sensitive) marked.push_back(i);
+  }
+  while (!marked.empty()) {
+    const Index part = marked.back();
+    marked.pop_back();
+    for (const Index whole : around[part]) {
+      if (!std::exchange(shapes[whole].sensitive, true)) marked.push_back(whole);
+    }
+  }
+}
+
 std::unexpected<Fault> Compiler::refused(const Work& work, Mark mark, Cause cause, const std::string& what) const {
   if (work.resource != 0 || file_.empty()) return fail(cause, "{} at {}", what, work.pointer);
   return fail(cause, "{}:{}:{}: {} at {}", file_, mark.line, mark.column, what, work.pointer);
@@ -178,7 +175,8 @@ Result<> Compiler::members(Work& work) {
   for (const auto& [name, mark, value] : work.node.members) {
     const Named member{name, value, mark};
     const KeywordFacts* facts = keyword(dialect_, name);
-    if (alone && name != "$ref") {
+    // That something is to be kept secret holds beside a reference, too: whoever wrote it there relies on it.
+    if (alone && name != "$ref" && name != kSensitive) {
       const bool says_something = is_openapi(dialect_) && (!facts || facts->keyword != Keyword::annotation);
       if (says_something && !name.starts_with("x-"))
         note(work, name, "ignored beside $ref, as this version of OpenAPI says");
@@ -193,7 +191,7 @@ Result<> Compiler::members(Work& work) {
 
 Result<> Compiler::unknown_member(Work& work, const Named& member) {
   if (!is_openapi(dialect_)) return {};  // an annotation
-  if (member.name == "x-sensitive") {
+  if (member.name == kSensitive) {
     auto flag = boolean(work, member);
     if (!flag) return fail(flag.error());
     work.shape.sensitive = *flag;

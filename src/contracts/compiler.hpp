@@ -95,6 +95,7 @@ class Compiler {
   void add_dynamic_anchors();
   Result<> resolve_literals();
   Result<> refuse_endless_references() const;
+  void spread_sensitive();
 
   void note(const Work& work, std::string_view keyword, std::string_view why);
   template <class... Args>

@@ -6,6 +6,7 @@
 #include "contracts/path_mask.hpp"
 #include "contracts/paths.hpp"
 #include "contracts/reader.hpp"
+#include "contracts/sensitive.hpp"
 
 namespace bulkhead::contracts {
 
@@ -118,7 +119,7 @@ std::optional<Problem> Contract::check_body(const Admission& admission, std::str
         fmt::format("the body is no JSON that is taken here: {} (byte {})", mistake->what, mistake->offset));
   }
   if (admission.media->shape == kNone) return std::nullopt;
-  auto failure = memory.evaluator.check(*model_->program, admission.media->shape, memory.body, 0, Direction::request);
+  auto failure = check_discreetly(*model_, memory.evaluator, admission.media->shape, memory.body, Direction::request);
   if (!failure) return std::nullopt;
   Problem wrong = body_problem(422, rules, "");
   wrong.detail = fmt::format("{} {}", failure->pointer.empty() ? "the body" : failure->pointer, failure->message);

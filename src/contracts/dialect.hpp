@@ -70,6 +70,9 @@ enum class Keyword : std::uint8_t {
 
 enum class Holds : std::uint8_t { value, schema, list, map, schema_or_list, dependencies };
 
+// OpenAPI's own way to extend it: what has this goes into no record.
+inline constexpr std::string_view kSensitive = "x-sensitive";
+
 struct KeywordFacts {
   std::string_view name;
   Keyword keyword;

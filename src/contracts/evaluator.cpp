@@ -37,7 +37,7 @@ bool Evaluator::is_valid(Index shape, Index at) {
 void Evaluator::record(Index shape, Index at, std::string_view keyword, std::string message) {
   std::string rule = program_->pointers[program_->shapes[shape].pointer];
   if (!keyword.empty()) append_token(rule, keyword);
-  failure_ = Failure{body_->pointer(at), std::move(rule), std::string(keyword), std::move(message)};
+  failure_ = Failure{body_->pointer(at), std::move(rule), std::string(keyword), std::move(message), at};
 }
 
 bool Evaluator::exhaust(Index shape, Index at) {

@@ -21,6 +21,7 @@ struct Failure {
   std::string rule;     // "#/components/schemas/Item/properties/price/minimum": the keyword in its document
   std::string keyword;  // "minimum"
   std::string message;  // "is below 0"
+  Index at = 0;         // the value, in the body
 };
 
 // More than this is refused as too costly: a schema can be written so that its cost grows with a power of the value's

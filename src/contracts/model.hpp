@@ -66,6 +66,8 @@ struct Operation {
   BodyRules body;
   std::vector<ResponseRules> responses;  // exact ones, then ranges, then default
   std::vector<ResourceRules> resources;
+  // A sensitive value of path or query that was not encoded ends at a '?' or '&': what follows it looks like a name.
+  bool hides_query_names = false;
 };
 
 struct PathItem {
@@ -82,7 +84,7 @@ struct Model {
   Paths paths;
   std::shared_ptr<const Program> program;
   std::vector<std::string> notes;
-  std::set<std::string, std::less<>> sensitive;
+  std::set<std::string, std::less<>> sensitive;  // names of members and parameters
 };
 
 // The types that a value may have by what the schema and those that it refers to say: bits of Type.

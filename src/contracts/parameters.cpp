@@ -4,6 +4,7 @@
 
 #include "base/ascii.hpp"
 #include "contracts/checker.hpp"
+#include "contracts/sensitive.hpp"
 #include "contracts/uri.hpp"
 
 namespace bulkhead::contracts {
@@ -182,9 +183,9 @@ std::optional<Problem> ParameterCheck::check_text(const Parameter& parameter, st
 
 std::optional<Problem> ParameterCheck::check_value(const Parameter& parameter) {
   if (memory_.parameter.read(memory_.text)) return problem(parameter, "is malformed");
-  const auto failure =
-      memory_.evaluator.check(*model_.program, parameter.shape, memory_.parameter, 0, Direction::request);
+  auto failure = check_discreetly(model_, memory_.evaluator, parameter.shape, memory_.parameter, Direction::request);
   if (!failure) return std::nullopt;
+  if (!failure->pointer.empty() && model_.sensitive.contains(parameter.name)) tell_no_more_than("", *failure);
   const std::string within = failure->pointer.empty() ? "" : fmt::format("at {} ", failure->pointer);
   Problem wrong = problem(parameter, within + failure->message);
   wrong.pointer = failure->pointer;
@@ -270,6 +271,9 @@ bool ParameterCheck::decode(std::string_view text, bool is_encoded) {
 std::optional<Problem> ParameterCheck::undeclared_query() const {
   for (const Pair& pair : memory_.query) {
     if (pair.taken || operation_.key_names.contains(pair.name)) continue;
+    if (operation_.hides_query_names) {
+      return Problem{.where = Where::query, .detail = "a query parameter is not declared", .rule = operation_.pointer};
+    }
     return Problem{.where = Where::query,
                    .detail = fmt::format("the query parameter '{}' is not declared", shown(pair.name)),
                    .parameter = std::string(shown(pair.name)),

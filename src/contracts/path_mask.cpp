@@ -20,6 +20,16 @@ std::vector<std::string_view> segments_of(std::string_view path) {
   }
 }
 
+// Such a segment is part of another path to a program that resolves it. The last one may be empty.
+bool is_ambiguous(std::span<const std::string> decoded) {
+  for (std::size_t i = 0; i < decoded.size(); ++i) {
+    const std::string& segment = decoded[i];
+    if (segment == "." || segment == ".." || segment.find_first_of("/\\") != std::string::npos) return true;
+    if (segment.empty() && i + 1 < decoded.size()) return true;
+  }
+  return false;
+}
+
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find_first_of("?#")); }
 
 }  // namespace
@@ -50,6 +60,10 @@ std::optional<std::string> PathMask::hide(std::string_view target, std::string_v
   std::vector<std::string> decoded(asked.size());
   for (std::size_t i = 0; i < asked.size(); ++i)
     if (!decode_percent(asked[i], false, decoded[i])) decoded[i] = asked[i];
+  // What stands behind a "#" is of nobody's query.
+  const bool has_query = target.find_first_of("?#") == target.find('?');
+  const std::string_view query = has_query ? target.substr(path_of(target).size()) : std::string_view();
+  if (is_ambiguous(decoded)) return std::string(kHiddenPath).append(query);
   std::vector<bool> hidden(asked.size(), false);
   bool any = false;
   for (const auto& segments : known_) {
@@ -72,7 +86,7 @@ std::optional<std::string> PathMask::hide(std::string_view target, std::string_v
     const bool hide = from_end <= asked.size() && hidden[asked.size() - from_end];
     shown.append("/").append(hide ? "*" : written[i]);
   }
-  return shown.append(target.substr(path_of(target).size()));
+  return shown.append(query);
 }
 
 std::string with_path_hidden(std::string text, std::string_view path, std::string_view shown) {

@@ -15,6 +15,8 @@ namespace bulkhead::contracts {
 // value, too.
 inline constexpr std::string_view kHiddenSegment = "{!}";
 inline constexpr std::string_view kShownSegment = "{}";
+// All that is shown of a path that two programs could read differently: which part has the value nobody can say.
+inline constexpr std::string_view kHiddenPath = "/*";
 
 // Immutable; any thread.
 class PathMask {
@@ -25,7 +27,8 @@ class PathMask {
   bool empty() const { return known_.empty(); }
 
   // `target` (a path, perhaps with a query) with "*" in place of every segment that a template hides; nothing where
-  // none does. `seen` is the path as the callee is asked for it, where a gateway rewrote its beginning.
+  // none does. `seen` is the path as the callee is asked for it, where a gateway rewrote its beginning. Of a path with
+  // an empty or a dot segment, or an encoded slash, nothing but the query stays.
   std::optional<std::string> hide(std::string_view target, std::string_view seen) const;
   std::optional<std::string> hide(std::string_view target) const { return hide(target, target); }
 

@@ -88,7 +88,6 @@ struct Property {
   Index shape = kNone;
   bool read_only = false;
   bool write_only = false;
-  bool sensitive = false;
   bool required[kDirections] = {false, false, false};
 };
 
@@ -138,7 +137,7 @@ struct Shape {
   bool scalar = true;  // nothing but types and rules for numbers and strings
   bool read_only = false;
   bool write_only = false;
-  bool sensitive = false;
+  bool sensitive = false;  // x-sensitive, itself or what it applies to the same value
   bool unevaluated = false;
   Range enumeration;  // of `literals_of`
   bool has_enumeration = false;
@@ -190,5 +189,10 @@ struct Program {
     }
   }
 };
+
+// What `shape` applies to the same value, whether it would have to hold or not; appended.
+void in_place(const Program& program, const Shape& shape, std::vector<Index>& out);
+// What it applies to items, members and their names; appended.
+void of_parts(const Program& program, const Shape& shape, std::vector<Index>& out);
 
 }  // namespace bulkhead::contracts

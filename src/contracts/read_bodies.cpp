@@ -4,6 +4,7 @@
 
 #include "base/ascii.hpp"
 #include "contracts/reader.hpp"
+#include "contracts/sensitive.hpp"
 
 namespace bulkhead::contracts {
 
@@ -111,13 +112,33 @@ Result<> Reader::settle() {
   for (Operation& operation : model_->operations) {
     for (Parameter& parameter : operation.parameters) {
       if (auto settled = settle_parameter(parameter); !settled) return settled;
-      if (model_->program->shapes[parameter.shape].sensitive) model_->sensitive.insert(parameter.name);
     }
   }
-  for (const Property& property : model_->program->properties) {
-    if (property.sensitive) model_->sensitive.insert(property.name);
-  }
+  settle_sensitive();
   return {};
+}
+
+void Reader::settle_sensitive() {
+  const Program& program = *model_->program;
+  auto& names = model_->sensitive;
+  for (const Property& property : program.properties) {
+    if (property.shape != kNone && program.shapes[property.shape].sensitive) names.insert(property.name);
+  }
+  const auto is_hidden = [&](const Parameter& each) {
+    return names.contains(each.name) || has_sensitive(program, each.shape);
+  };
+  for (const Operation& operation : model_->operations) {
+    for (const Parameter& each : operation.parameters) {
+      // Of a path a segment is hidden whole or not at all.
+      const bool whole = each.where == Where::path ? is_hidden(each) : program.shapes[each.shape].sensitive;
+      if (whole) names.insert(each.name);
+    }
+  }
+  for (Operation& operation : model_->operations) {
+    operation.hides_query_names = std::ranges::any_of(operation.parameters, [&](const Parameter& each) {
+      return (each.where == Where::path || each.where == Where::query) && is_hidden(each);
+    });
+  }
 }
 
 }  // namespace bulkhead::contracts

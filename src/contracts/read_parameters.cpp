@@ -54,14 +54,17 @@ Result<> Reader::read_parameters(const Place& list, Operation& operation, bool o
 
 Result<Parameter> Reader::read_parameter(const Place& place) {
   auto known = allow_only(place, {"name", "in", "description", "required", "deprecated", "allowEmptyValue", "style",
-                                  "explode", "allowReserved", "schema", "example", "examples", "content"});
+                                  "explode", "allowReserved", "schema", "example", "examples", "content", kSensitive});
   if (!known) return fail(known.error());
   const auto where = where_named(place.node->string("in"));
   if (!where) return refuse(place, Cause::invalid, "'in' is path, query, header or cookie");
   Parameter parameter{.where = *where, .name = std::string(place.node->string("name")), .pointer = place.pointer};
   if (parameter.name.empty()) return refuse(place, Cause::invalid, "a parameter has a name");
   if (parameter.where == Where::header) parameter.name = lower(parameter.name);
-  if (place.node->flag("x-sensitive")) model_->sensitive.insert(parameter.name);
+  if (const Node* sensitive = place.node->find(kSensitive)) {
+    if (!sensitive->is(Kind::boolean)) return refuse(place, Cause::invalid, "'{}' is true or false", kSensitive);
+    if (sensitive->truth) model_->sensitive.insert(parameter.name);
+  }
   parameter.required = place.node->flag("required");
   parameter.allow_empty = place.node->flag("allowEmptyValue");
   if (parameter.where == Where::path && !parameter.required) {

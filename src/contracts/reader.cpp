@@ -47,8 +47,9 @@ Result<> Reader::expect(const Place& place, Kind kind) const {
 Result<> Reader::allow_only(const Place& place, std::initializer_list<std::string_view> names) const {
   if (auto object = expect(place, Kind::object); !object) return object;
   for (const Member& member : place.node->members) {
-    if (member.name.starts_with("x-") && !member.name.starts_with("x-bulkhead-")) continue;
     if (std::ranges::find(names, member.name) != names.end()) continue;
+    const bool means_nothing = member.name.starts_with("x-") && !member.name.starts_with("x-bulkhead-");
+    if (means_nothing && member.name != kSensitive) continue;
     return fail(Cause::unsupported, "{}:{}:{}: not supported: {} at {}", file_, member.mark.line, member.mark.column,
                 member.name, place.pointer);
   }
@@ -61,7 +62,7 @@ Result<Reader::Place> Reader::follow(Place place) const {
     if (reference.empty()) return place;
     for (const Member& member : place.node->members) {
       const bool harmless = member.name == "$ref" || member.name == "summary" || member.name == "description" ||
-                            member.name.starts_with("x-");
+                            (member.name.starts_with("x-") && member.name != kSensitive);
       if (!harmless) return refuse(place, Cause::unsupported, "not supported: '{}' beside $ref", member.name);
     }
     std::string pointer;

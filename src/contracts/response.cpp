@@ -4,6 +4,7 @@
 
 #include "contracts/checker.hpp"
 #include "contracts/filter.hpp"
+#include "contracts/sensitive.hpp"
 
 namespace bulkhead::contracts {
 
@@ -56,13 +57,14 @@ ResponseReport Contract::check_response(const ResponsePlan& plan, std::string_vi
   const auto dropped = filter.dropped();
   report.dropped_count = dropped.size();
   for (std::size_t i = 0; i < std::min(dropped.size(), kMostPointers); ++i) {
-    report.dropped.push_back(memory.body.pointer(dropped[i]));
+    std::string place = undeclared_place(*model_, plan.media->shape, memory.body, dropped[i]);
+    if (report.dropped.empty() || report.dropped.back() != place) report.dropped.push_back(std::move(place));
   }
   if (filtered) {
     filtered->clear();
     filter.write(*filtered);
   }
-  report.failure = memory.evaluator.check(*model_->program, plan.media->shape, memory.body, 0, Direction::response);
+  report.failure = check_discreetly(*model_, memory.evaluator, plan.media->shape, memory.body, Direction::response);
   return report;
 }
 
