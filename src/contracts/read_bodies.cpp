@@ -62,6 +62,12 @@ Result<std::vector<MediaType>> Reader::read_content(const Place& content, bool i
 
 namespace {
 
+// By what stands in these a request is found again.
+bool is_recorded(std::string_view header) {
+  constexpr std::string_view kRecorded[] = {"x-request-id", "traceparent", "b3", "x-b3-traceid", "x-b3-spanid"};
+  return std::ranges::find(kRecorded, header) != std::end(kRecorded);
+}
+
 // "200", "2XX" or "default".
 bool read_status(std::string_view text, ResponseRules& rules) {
   if (text == "default") {
@@ -114,11 +120,10 @@ Result<> Reader::settle() {
       if (auto settled = settle_parameter(parameter); !settled) return settled;
     }
   }
-  settle_sensitive();
-  return {};
+  return settle_sensitive();
 }
 
-void Reader::settle_sensitive() {
+Result<> Reader::settle_sensitive() {
   const Program& program = *model_->program;
   auto& names = model_->sensitive;
   for (const Property& property : program.properties) {
@@ -132,6 +137,10 @@ void Reader::settle_sensitive() {
       // Of a path a segment is hidden whole or not at all.
       const bool whole = each.where == Where::path ? is_hidden(each) : program.shapes[each.shape].sensitive;
       if (whole) names.insert(each.name);
+      if (each.where == Where::header && names.contains(each.name) && is_recorded(each.name)) {
+        return fail(Cause::unsupported, "{}: not supported: x-sensitive at {}: records name a request by its '{}'",
+                    file_, each.pointer, each.name);
+      }
     }
   }
   for (Operation& operation : model_->operations) {
@@ -139,6 +148,7 @@ void Reader::settle_sensitive() {
       return (each.where == Where::path || each.where == Where::query) && is_hidden(each);
     });
   }
+  return {};
 }
 
 }  // namespace bulkhead::contracts

@@ -43,7 +43,7 @@ class Reader {
   Result<> read_resources(const Place& operation, Operation& into);
   Result<> read_security(const Place& place, Operation& operation);
   Result<> settle();
-  void settle_sensitive();
+  Result<> settle_sensitive();
   Result<> settle_parameter(Parameter& parameter);
   Result<> settle_resource(const Operation& operation, const ResourceRules& resource) const;
 

@@ -190,6 +190,8 @@ TEST(Sensitive, IsHeldBesideAReferenceOfVersion30AndRefusedWhereItMeansNothing) 
       {"{x-sensitive: true}", "not supported: x-sensitive at #/paths/~1a/post"},
       {"{parameters: [{name: p, in: query, x-sensitive: 'yes', schema: {type: string}}]}",
        "'x-sensitive' is true or false at #/paths/~1a/post/parameters/0"},
+      {"{parameters: [{name: X-Request-Id, in: header, schema: {type: string, x-sensitive: true}}]}",
+       "x-sensitive at #/paths/~1a/post/parameters/0: records name a request by its 'x-request-id'"},
       {"{parameters: [{$ref: '#/components/parameters/P', x-sensitive: true}]}",
        "not supported: 'x-sensitive' beside $ref at #/paths/~1a/post/parameters/0"},
       {"{requestBody: {content: {application/json: {schema: {x-sensitive: 1}}}}}", "'x-sensitive' is true or false"},

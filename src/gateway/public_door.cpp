@@ -249,9 +249,9 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
     visit.port = upstream->port;
     if (const contracts::PathMask* mask = config->mask_of(*upstream))
       visit.hide(mask, config->rewrite(*route, target->path));
-  } else if (config->hides_paths()) {
-    visit.hide_path();
   }
+  // Where an ambiguous path would have led nobody knows.
+  if (!target && config->hides_paths()) visit.path_shown = contracts::kHiddenPath;
   core_.journal.begin(visit);
   const bool connect = request.method == "CONNECT" && request.protocol.empty();
   if (!target || connect) {

@@ -65,13 +65,7 @@ std::string in_brackets(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kPlain.contains(c);
   };
   if (std::ranges::all_of(text, is_plain)) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '\\';
-    if (c == '$') quoted += '$';
-    quoted += c;
-  }
-  return quoted + '"';
+  return fmt::format("\"{}\"", between_quotes(text));
 }
 
 // "" where none means that request and no other: a '*' that the caller sent is no pattern of whoever writes the line.
@@ -278,6 +272,16 @@ Decision unenforced_decision(std::span<const Edge> edges, const Attempt& attempt
 }
 
 }  // namespace
+
+std::string between_quotes(std::string_view text) {
+  std::string quoted;
+  for (const char c : text) {
+    if (c == '"') quoted += '\\';
+    if (c == '$') quoted += '$';
+    quoted += c;
+  }
+  return quoted;
+}
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {

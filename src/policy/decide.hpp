@@ -72,5 +72,7 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt);
 // /charges]}", with the port where the caller may have more of the callee's ports than one. "" for the gateway's
 // attempts and those that no line could allow, as a deny rule stands in the way.
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt);
+// `text` as such a line has it between double quotes.
+std::string between_quotes(std::string_view text);
 
 }  // namespace bulkhead::policy

@@ -36,7 +36,6 @@ Config::Config(SnapshotPtr snapshot) : snapshot_(std::move(snapshot)), hash_(con
   }
   for (const Route& route : snapshot_->gateway.routes) gateway_.routes.push_back(compile(route));
   for (const Upstream& upstream : snapshot_->upstreams) masks_.emplace_back(upstream.hidden_paths);
-  hides_paths_ = !std::ranges::all_of(masks_, &contracts::PathMask::empty);
   if (const auto& contract = snapshot_->inbound.contract) own_mask_ = contracts::PathMask(contract->hidden_paths);
 }
 
@@ -44,6 +43,8 @@ const contracts::PathMask* Config::mask_of(const Upstream& upstream) const {
   const contracts::PathMask& mask = masks_[static_cast<std::size_t>(&upstream - snapshot_->upstreams.data())];
   return mask.empty() ? nullptr : &mask;
 }
+
+bool Config::hides_paths() const { return !std::ranges::all_of(masks_, &contracts::PathMask::empty); }
 
 const Door* Config::door(const net::Address& dialled) const {
   if (const auto found = doors_.find(dialled); found != doors_.end()) return found->second;

@@ -34,8 +34,8 @@ class Config {
   // What may not be written down of paths at a callee, at the own service; null where that is nothing. `upstream` is of
   // this snapshot.
   const contracts::PathMask* mask_of(const Upstream& upstream) const;
-  // Whether some upstream's contract hides part of its paths: what leads to none may be meant for it.
-  bool hides_paths() const { return hides_paths_; }
+  // Whether that is something of paths at any callee.
+  bool hides_paths() const;
   const contracts::PathMask* own_mask() const { return own_mask_.empty() ? nullptr : &own_mask_; }
 
  private:
@@ -46,7 +46,6 @@ class Config {
   manifest::Gateway gateway_;               // its routes are parallel to the snapshot's
   std::vector<contracts::PathMask> masks_;  // parallel to its upstreams
   contracts::PathMask own_mask_;
-  bool hides_paths_ = false;
 };
 
 using ConfigPtr = std::shared_ptr<const Config>;

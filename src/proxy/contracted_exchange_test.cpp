@@ -1,7 +1,11 @@
 #include "proxy/contracted_exchange.hpp"
 
+#include <cstdlib>
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
+#include "base/fd.hpp"
 #include "net/gate.hpp"
 
 namespace bulkhead::proxy {
@@ -74,7 +78,8 @@ class FakeExchange final : public ServerExchange {
 
 class ContractedTest : public ::testing::Test {
  protected:
-  ContractedTest() : journal_(loop_, "catalog", nullptr) {
+  explicit ContractedTest(std::unique_ptr<telemetry::Records> records = nullptr)
+      : journal_(loop_, "catalog", std::move(records)) {
     inbound_.contract = ServiceContract{.file = "openapi.yaml", .text = kContract};
     visit_.caller = "web";
     visit_.callee = "catalog";
@@ -231,6 +236,76 @@ TEST_F(ContractedTest, AnUndeclaredStatusOrTypeIsReported) {
   answer(exchange, {"<html>"}, "text/html", 404);
   EXPECT_EQ(exchange.body, "<html>");
   EXPECT_NE(counted().find("undeclared_answer"), std::string::npos);
+}
+
+constexpr const char* kDiscreet = R"(openapi: 3.1.0
+info: {title: catalog, version: "1"}
+paths:
+  /items:
+    post:
+      requestBody: {required: true, content: {application/json: {schema: {$ref: "#/components/schemas/Item"}}}}
+      responses: {"200": {description: made, content: {application/json: {schema: {$ref: "#/components/schemas/Item"}}}}}
+components:
+  schemas:
+    Item:
+      type: object
+      properties:
+        pin: {type: string, x-sensitive: true, maxLength: 8}
+        notes: {type: object, x-sensitive: true, additionalProperties: {type: integer, minimum: 1}}
+        profile: {type: object, x-sensitive: true, properties: {eyes: {type: string}}, additionalProperties: false}
+        open: {type: object, additionalProperties: {type: integer}}
+)";
+
+class RecordedContractTest : public ContractedTest {
+ protected:
+  RecordedContractTest() : RecordedContractTest(testing::TempDir() + "contracted-XXXXXX") {}
+  ~RecordedContractTest() override { std::filesystem::remove_all(directory_); }
+
+  // All that was written down so far.
+  std::string records() {
+    journal_.flush();
+    return read_file(directory_ + "/records.jsonl").value_or("");
+  }
+
+ private:
+  explicit RecordedContractTest(std::string directory)
+      : ContractedTest(
+            *telemetry::Records::open({.path = std::string(::mkdtemp(directory.data())) + "/records.jsonl"})),
+        directory_(std::move(directory)) {
+    inbound_.contract->text = kDiscreet;
+  }
+  std::string directory_;
+};
+
+TEST_F(RecordedContractTest, WhatIsSensitiveIsToldNobody) {
+  for (const bool audited : {false, true}) {
+    for (const char* body :
+         {R"({"pin": "hush-hush-hush"})", R"({"notes": {"hush": 0}})", R"({"notes": {"hush": "hush"}})",
+          R"({"profile": {"hush": 1}})", R"({"pin": ["hush"]})", R"({"hush)", R"({"open": {"loud": ""}})"}) {
+      FakeExchange exchange("POST", {body});
+      journal_.begin(visit_);
+      const std::string told = outcome(exchange, audited);
+      journal_.finish(visit_);
+      EXPECT_EQ(told.starts_with("passes"), audited) << told;
+      if (!audited) EXPECT_EQ(told.find("hush"), std::string::npos) << told;
+    }
+  }
+  EXPECT_EQ(records().find("hush"), std::string::npos) << records();
+  EXPECT_NE(records().find("/notes has something in it that is too small"), std::string::npos) << records();
+  EXPECT_NE(records().find("/open/loud"), std::string::npos) << "what is not marked is named";
+}
+
+TEST_F(RecordedContractTest, NorWhatOfAnswersIs) {
+  for (const auto mode : {manifest::AnswerMode::filter, manifest::AnswerMode::report}) {
+    inbound_.contract->response = mode;
+    FakeExchange exchange("POST", {"{}"});
+    answer(exchange, {R"({"profile": {"hush": 1}, "notes": {"hush": 0}, "cost": 3})"});
+    EXPECT_EQ(exchange.answer.status, 200);
+  }
+  EXPECT_EQ(records().find("hush"), std::string::npos) << records();
+  EXPECT_NE(records().find("taken out: /profile/*, /cost; /profile has something in it that is not declared"),
+            std::string::npos)
+      << records();
 }
 
 TEST_F(ContractedTest, WhatAllHoldIsBounded) {

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <sys/random.h>
 
+#include "http/target.hpp"
+#include "policy/decide.hpp"
 #include "proxy/defaults.hpp"
 #include "proxy/end_user.hpp"
 
@@ -37,9 +39,19 @@ std::optional<Refusal> without_hidden(const Visit& visit, const Refusal& refusal
   const auto shown = visit.mask->hide(refusal.path);
   if (!shown) return std::nullopt;
   Refusal shorter = refusal;
+  // The line that would allow it spells some characters otherwise.
+  const std::string quoted = policy::between_quotes(refusal.path);
   for (std::string* text : {&shorter.path, &shorter.reason, &shorter.allow})
-    *text = contracts::with_path_hidden(std::move(*text), refusal.path, *shown);
+    for (const std::string& path : {refusal.path, quoted})
+      *text = contracts::with_path_hidden(std::move(*text), path, *shown);
   return shorter;
+}
+
+// Whoever refused may have named the path.
+std::string detail_without_hidden(const Visit& visit) {
+  if (visit.path_shown.empty()) return visit.detail;
+  const std::string_view path = http::split_target(visit.path).path;
+  return contracts::with_path_hidden(visit.detail, path, http::split_target(visit.path_shown).path);
 }
 
 }  // namespace
@@ -96,7 +108,8 @@ void Journal::finish(const Visit& visit) {
   span.bytes_sent = visit.bytes_sent;
   span.bytes_received = visit.bytes_received;
   span.attempts = visit.attempts;
-  span.detail = visit.detail;
+  const std::string detail = detail_without_hidden(visit);
+  span.detail = detail;
   span.rule = visit.rule;
   span.no_retry = visit.no_retry;
   span.queued = visit.queued;

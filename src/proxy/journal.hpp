@@ -46,8 +46,6 @@ struct Visit {
   bool grpc() const { return protocol == "grpc"; }
   // From now on nothing that `hiding` hides is written down. `seen` is the path as the callee is asked for it.
   void hide(const contracts::PathMask* hiding, std::string_view seen);
-  // Likewise nothing of the path at all.
-  void hide_path() { path_shown = "*"; }
   // Nobody will ask why.
   bool is_plain() const {
     return cause.empty() && fell_back.empty() && attempts == 1 && status < 400 && grpc_status <= 0 &&

@@ -1,6 +1,7 @@
 """A service's contract, held by its sidecar: requests, answers, and what is said about both."""
 
 import json
+import urllib.parse
 
 import harness
 from harness import until
@@ -28,6 +29,24 @@ components:
       required: [name, price]
       properties: {name: {type: string}, price: {type: integer, minimum: 1}}
       unevaluatedProperties: false
+"""
+
+# Of this contract everything is secret that has "hush" in it in a request or an answer.
+SENSITIVE = OPENAPI.replace("""      parameters: [{name: fields, in: query, schema: {type: string}}]
+""", """      parameters:
+        - {name: token, in: query, x-sensitive: true, schema: {type: string, maxLength: 12}}
+        - {name: by, in: query, style: deepObject, x-sensitive: true, schema: {type: object, additionalProperties: {type: integer}}}
+        - {name: X-Card, in: header, x-sensitive: true, schema: {type: string, maxLength: 12}}
+        - {name: session, in: cookie, schema: {$ref: "#/components/schemas/Secret"}}
+""").replace("""properties: {name: {type: string}, price: {type: integer, minimum: 1}}
+""", """properties:
+        name: {type: string}
+        price: {type: integer, minimum: 1}
+        pin: {$ref: "#/components/schemas/Secret"}
+        notes: {type: object, x-sensitive: true, additionalProperties: {type: integer, minimum: 1}}
+        profile: {type: object, x-sensitive: true, properties: {eyes: {type: string}}, additionalProperties: false}
+        open: {type: object, additionalProperties: {type: integer}}
+""") + """    Secret: {type: string, x-sensitive: true, maxLength: 12}
 """
 
 MANIFEST = """
@@ -180,12 +199,60 @@ class Contract(harness.Case):
         until(lambda: len(spans()) >= 5, what="both hops of the first two, and the caller's of the third")
         allow = [line for line in app.status()["denied"] if line["caller"] == "web"]
         self.assertEqual([line["path"] for line in allow], ["/items/*"])
+        # Neither in a line for the manifest, which quotes it, nor where nobody can tell which segment it is.
+        self.assertEqual(app.get("/web/call?url=http://catalog/items/hush$42").json["status"], 403)
+        for ambiguous in ("/items/hush%2F42", "/items//hush-42", "/x/../items/hush-42"):
+            self.assertEqual(app.get(ambiguous).status, 400, ambiguous)
+            self.assertEqual(app.get("/web/call?url=" + urllib.parse.quote("http://catalog" + ambiguous)).json["status"], 400, ambiguous)
+        until(lambda: sum(line.get("path") == "/*" for line in app.records("_gateway") + app.records("web")) >= 6, what="what is ambiguous")
         for line in app.records("_gateway") + app.records("catalog") + app.records("web"):
             self.assertNotIn("hush", json.dumps(line))
         self.assertIn("GET /items/*", json.dumps(app.records("web")))
         until(lambda: "/items/*" in app.run("traces").stdout, what="the collector")
         for asked in (("traces",), ("edges", "--denied"), ("policy", "suggest")):
             self.assertNotIn("hush", app.run(*asked).stdout)
+
+    def ask_with_secrets(self, app):
+        """What the contract takes, and what it does not; the statuses of these."""
+        for query, headers in (("?token=hush-query", {}), ("?by[hush]=1", {}), ("", {"X-Card": "hush-header", "Cookie": "session=hush-cookie; other=hush"})):
+            self.assertEqual(app.get("/items/2" + query, headers=headers).status, 200)
+        boat = {"name": "boat", "price": 2}
+        self.assertEqual(self.post(app, boat | {"pin": "hush-pin", "notes": {"hush-key": 1}}).status, 201)
+        for query, headers in (("?token=hush-hush-hush", {}), ("?token=hush&token=hush", {}), ("?token=a&hush-rest", {}), ("?hush=%25hush", {}),
+                               ("?by[hush]=hush", {}), ("?by[hush", {}), ("", {"X-Card": "hush-hush-hush"}), ("", {"Cookie": "session=hush-hush-hush"})):
+            yield app.get("/items/1" + query, headers=headers).status
+        for more in ({"pin": "hush-hush-hush"}, {"pin": {"hush": 1}}, {"notes": {"hush-key": 0}}, {"notes": {"hush-key": "hush"}}, {"profile": {"hush-member": 1}}):
+            answer = self.post(app, boat | more)
+            self.assertNotIn("hush", answer.text if answer.status != 201 else "")
+            yield answer.status
+
+    def test_a_sensitive_value_is_written_nowhere(self):
+        app = self.application(MANIFEST, files={"openapi.yaml": SENSITIVE})
+        app.up()
+        app.wait_settled()
+        self.assertEqual(list(self.ask_with_secrets(app)), [400] * 8 + [422] * 5)
+        self.assertEqual(self.post(app, '{"name": "hush", "pin": "hush').status, 400)
+        self.assertEqual(app.get("/items/2").json, {"name": "boat", "price": 2, "profile": {"eyes": "hush-eyes"}, "notes": {"hush-note": 0}})
+        texts = lambda: [line.get("reason", "") + line.get("text", "") + line.get("detail", "") for line in app.records("catalog")]
+        for text in ("taken out: /profile/*, /cost; ", "/notes has something in it that is too small", "a query parameter is not declared"):
+            until(lambda: any(text in each for each in texts()), what=text)
+        audit = MANIFEST.replace("contract: {file", "mode: audit\n    contract: {file")
+        app.rewrite(audit)
+        app.up()
+        until(lambda: self.post(app, {"name": "boat", "price": 0}).status == 201, what="what is audited")
+        self.assertEqual(list(self.ask_with_secrets(app)), [200] * 8 + [201] * 5)
+        self.assertIn("hush-member", app.get("/items/2").text, "what is audited loses nothing")
+        self.assertEqual(self.post(app, {"name": "boat", "price": 2, "open": {"told-key": "x"}}).status, 201)
+        until(lambda: any("/open/told-key" in each for each in texts()), what="the name of what is no secret")
+        store = app.directory / "b/state" / app.name / "telemetry"
+        stored = lambda: [path.read_bytes() for path in store.rglob("*") if path.is_file()]
+        until(lambda: any(b"/open/told-key" in each for each in stored()), what="the same in the collector's store, which can be searched so")
+        for asked in (("status", "--json"), ("status",), ("traces",), ("why",), ("edges", "--denied"), ("logs",), ("policy", "suggest")):
+            self.assertNotIn("hush", app.run(*asked, check=False).stdout, asked)
+        self.assertNotIn("hush", app.platform_log())
+        for path in (app.directory / "b").rglob("*"):
+            if path.is_file():
+                self.assertNotIn(b"hush", path.read_bytes(), path)
 
     def test_what_can_not_be_held_is_said(self):
         app = self.begin()

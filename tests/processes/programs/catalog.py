@@ -4,7 +4,8 @@ import http.server
 import json
 import os
 
-ITEMS = {"1": {"name": "ship", "price": 7, "cost": 3}}
+ITEMS = {"1": {"name": "ship", "price": 7, "cost": 3},
+         "2": {"name": "boat", "price": 2, "profile": {"eyes": "hush-eyes", "hush-member": 1}, "notes": {"hush-note": 0}, "cost": 3}}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,6 +41,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
             if size == 0:
                 return body
+
+    def log_request(self, code="-", size="-"):
+        """Without the query, which may have in it what nobody should read."""
+        print(self.command, self.path.partition("?")[0], int(code), flush=True)
 
     def log_message(self, form, *values):
         print(form % values, flush=True)

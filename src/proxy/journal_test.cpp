@@ -1,0 +1,82 @@
+#include "proxy/journal.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/fd.hpp"
+#include "policy/decide.hpp"
+
+namespace bulkhead::proxy {
+namespace {
+
+class JournalTest : public ::testing::Test {
+ protected:
+  JournalTest() {
+    std::string pattern = testing::TempDir() + "journal-XXXXXX";
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~JournalTest() override { std::filesystem::remove_all(directory_); }
+
+  std::string path() const { return directory_ + "/records.jsonl"; }
+
+  Visit visit_of(std::string target) {
+    Visit visit;
+    visit.caller = "web";
+    visit.callee = "catalog";
+    visit.method = "GET";
+    visit.path = std::move(target);
+    visit.hide(&mask_, visit.path);
+    return visit;
+  }
+
+  std::string written(const std::function<void(Journal&)>& what) {
+    auto records = telemetry::Records::open({.path = path()});
+    Journal journal(loop_, "web", std::move(*records));
+    what(journal);
+    journal.flush();
+    return read_file(path()).value_or("");
+  }
+
+  net::Loop loop_;
+  std::string directory_;
+  contracts::PathMask mask_{std::vector<std::string>{"/cards/{!}"}};
+};
+
+TEST_F(JournalTest, APathIsNotToldByWhoeverSaysWhyItFailed) {
+  Visit visit = visit_of("/cards/hush?q=hush");
+  visit.detail = "web may not call catalog:80 GET /cards/hush: the user's token is refused";
+  const std::string text = written([&](Journal& journal) {
+    journal.begin(visit);
+    journal.finish(visit);
+  });
+  EXPECT_NE(text.find("GET /cards/*: the user's token"), std::string::npos) << text;
+  EXPECT_EQ(text.find("hush"), std::string::npos) << text;
+}
+
+TEST_F(JournalTest, NorByTheLineThatWouldAllowIt) {
+  for (const std::string card : {"hush", "hush$1", "hush\"2", "hush(3)"}) {
+    const Visit visit = visit_of("/cards/" + card);
+    const policy::Attempt attempt{visit.caller, visit.callee, {80}, policy::Protocol::http, visit.method, visit.path};
+    policy::Edge edge;
+    edge.from = "web";
+    edge.to = "catalog";
+    edge.port = {80};
+    edge.protocol = policy::Protocol::http;
+    Refusal refusal;
+    refusal.method = visit.method;
+    refusal.path = visit.path;
+    refusal.allow = policy::missing_rule({&edge, 1}, attempt);
+    EXPECT_NE(refusal.allow.find("hush"), std::string::npos) << "as it is told the caller";
+    refusal.reason = "to allow it, write " + refusal.allow;
+    const std::string text = written([&](Journal& journal) { journal.denied(visit, refusal, kLearned); });
+    EXPECT_NE(text.find("GET /cards/*"), std::string::npos) << text;
+    EXPECT_EQ(text.find("hush"), std::string::npos) << text;
+  }
+}
+
+}  // namespace
+}  // namespace bulkhead::proxy
