@@ -51,6 +51,12 @@ std::string client_anchors_of(const proxy::Gateway& gateway) {
   return anchors;
 }
 
+// What may be written down of a path that leads nowhere; "" where that is all of it.
+std::string shown_unrouted(const proxy::Config& config, const Result<http::Target>& target) {
+  if (target) return config.hide_unrouted(target->path).value_or("");
+  return config.hides_paths() ? std::string(contracts::kHiddenPath) : "";
+}
+
 proxy::Judgement judge_request(const proxy::Snapshot& snapshot, const proxy::Upstream& upstream,
                                const proxy::Visit& visit, std::string_view target, const http::Fields& fields) {
   const std::string_view path = http::split_target(target).path;
@@ -250,8 +256,7 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
     if (const contracts::PathMask* mask = config->mask_of(*upstream))
       visit.hide(mask, config->rewrite(*route, target->path));
   }
-  // Where an ambiguous path would have led nobody knows.
-  if (!target && config->hides_paths()) visit.path_shown = contracts::kHiddenPath;
+  if (route == nullptr) visit.path_shown = shown_unrouted(*config, target);
   core_.journal.begin(visit);
   const bool connect = request.method == "CONNECT" && request.protocol.empty();
   if (!target || connect) {

@@ -46,6 +46,17 @@ const contracts::PathMask* Config::mask_of(const Upstream& upstream) const {
 
 bool Config::hides_paths() const { return !std::ranges::all_of(masks_, &contracts::PathMask::empty); }
 
+std::optional<std::string> Config::hide_unrouted(std::string_view path) const {
+  for (const manifest::Route& route : gateway_.routes) {
+    if (!route.match.path.matches(path)) continue;
+    const std::string seen = manifest::rewrite_path(route, path);
+    for (const contracts::PathMask& mask : masks_) {
+      if (auto shown = mask.hide(path, seen)) return shown;
+    }
+  }
+  return std::nullopt;
+}
+
 const Door* Config::door(const net::Address& dialled) const {
   if (const auto found = doors_.find(dialled); found != doors_.end()) return found->second;
   if (dialled.is_unix() || dialled.scope() != net::Scope::loopback) return nullptr;

@@ -188,7 +188,8 @@ class Contract(harness.Case):
 
     def test_a_sensitive_value_in_a_path_is_written_nowhere(self):
         document = OPENAPI.replace("name: id, in: path,", "name: id, in: path, x-sensitive: true,")
-        manifest = MANIFEST.replace("    calls: [catalog]\n", "    calls: {catalog: [POST /items]}\n")
+        manifest = MANIFEST.replace("    calls: [catalog]\n", "    calls: {catalog: [POST /items]}\n").replace(
+            "{path: /*}, to: catalog", "{path: /*, methods: [GET, DELETE]}, to: catalog")
         app = self.application(manifest, files={"openapi.yaml": document})
         app.up()
         app.wait_settled()
@@ -199,6 +200,8 @@ class Contract(harness.Case):
         until(lambda: len(spans()) >= 5, what="both hops of the first two, and the caller's of the third")
         allow = [line for line in app.status()["denied"] if line["caller"] == "web"]
         self.assertEqual([line["path"] for line in allow], ["/items/*"])
+        self.assertEqual(app.request("PUT", "/items/hush-42").status, 404)
+        until(lambda: any(line.get("method") == "PUT" and line["path"] == "/items/*" for line in app.records("_gateway")), what="what no route takes")
         # Neither in a line for the manifest, which quotes it, nor where nobody can tell which segment it is.
         self.assertEqual(app.get("/web/call?url=http://catalog/items/hush$42").json["status"], 403)
         for ambiguous in ("/items/hush%2F42", "/items//hush-42", "/x/../items/hush-42"):
