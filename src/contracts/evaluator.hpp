@@ -15,7 +15,8 @@
 
 namespace bulkhead::contracts {
 
-// The first thing that is wrong. Nothing of it repeats the value, which may be personal; names of members it does.
+// The first thing that is wrong. Nothing of it repeats the value, which may be personal; names of members it does: what
+// of them may be told sensitive.hpp says.
 struct Failure {
   std::string pointer;  // to the value (RFC 6901)
   std::string rule;     // "#/components/schemas/Item/properties/price/minimum": the keyword in its document

@@ -11,7 +11,8 @@ namespace bulkhead::contracts {
 enum class Where : std::uint8_t { path, query, header, cookie, method, body };
 std::string_view to_string(Where where);
 
-// Repeats no value of the request; names of members and parameters it does, cut off where they are long.
+// Repeats no value of the request; names of members and parameters it does, cut off where they are long, but none
+// within what is x-sensitive.
 struct Problem {
   std::uint16_t status = 400;
   Where where = Where::path;
