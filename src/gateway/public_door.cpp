@@ -255,8 +255,9 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
     visit.port = upstream->port;
     if (const contracts::PathMask* mask = config->mask_of(*upstream))
       visit.hide(mask, config->rewrite(*route, target->path));
+  } else {
+    visit.path_shown = shown_unrouted(*config, target);
   }
-  if (route == nullptr) visit.path_shown = shown_unrouted(*config, target);
   core_.journal.begin(visit);
   const bool connect = request.method == "CONNECT" && request.protocol.empty();
   if (!target || connect) {

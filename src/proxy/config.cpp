@@ -47,14 +47,16 @@ const contracts::PathMask* Config::mask_of(const Upstream& upstream) const {
 bool Config::hides_paths() const { return !std::ranges::all_of(masks_, &contracts::PathMask::empty); }
 
 std::optional<std::string> Config::hide_unrouted(std::string_view path) const {
+  const auto hidden = [&](std::string_view seen) -> std::optional<std::string> {
+    for (const contracts::PathMask& mask : masks_)
+      if (auto shown = mask.hide(path, seen)) return shown;
+    return std::nullopt;
+  };
   for (const manifest::Route& route : gateway_.routes) {
     if (!route.match.path.matches(path)) continue;
-    const std::string seen = manifest::rewrite_path(route, path);
-    for (const contracts::PathMask& mask : masks_) {
-      if (auto shown = mask.hide(path, seen)) return shown;
-    }
+    if (auto shown = hidden(manifest::rewrite_path(route, path))) return shown;
   }
-  return std::nullopt;
+  return hidden(path);
 }
 
 const Door* Config::door(const net::Address& dialled) const {

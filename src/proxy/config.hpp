@@ -37,7 +37,7 @@ class Config {
   // Whether that is something of paths at any callee.
   bool hides_paths() const;
   // A path at the gateway that no route takes, without what is hidden behind those that would if its method or host
-  // were another; nothing where all of it may be written down.
+  // were another, or at a callee that has it as it is; nothing where all of it may be written down.
   std::optional<std::string> hide_unrouted(std::string_view path) const;
   const contracts::PathMask* own_mask() const { return own_mask_.empty() ? nullptr : &own_mask_; }
 
