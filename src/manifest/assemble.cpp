@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "base/nearest.hpp"
+#include "manifest/written_secrets.hpp"
 
 namespace bulkhead::manifest {
 
@@ -60,6 +61,7 @@ class Assembler {
       if (!nothing) roots.push_back(std::move(root));
     }
     if (failed_ || roots.empty()) return nullptr;
+    refuse_secrets(roots);
     refuse_edits(context_, *roots[0]);
     NodePtr merged = roots[0];
     for (std::size_t i = 1; i < roots.size(); ++i) {
@@ -74,6 +76,13 @@ class Assembler {
     if (node.kind == Node::Kind::map) return true;
     refuse_value(context_, node, what, "a map", "app: shop, then services: ...");
     return false;
+  }
+
+  // Of each file by itself: a later one may take their place, and they stand there all the same.
+  void refuse_secrets(std::vector<NodePtr>& roots) {
+    NotSecrets none;
+    for (const NodePtr& root : roots) collect_not_secrets(context_, *root, none);
+    for (NodePtr& root : roots) root = without_written_secrets(context_, none, root);
   }
 
   // The tree of one file with what it includes.
@@ -109,7 +118,8 @@ class Assembler {
   NodePtr with_included(const Node& root, const Entry& include) {
     Node whole = root;
     std::erase_if(whole.entries, [](const Entry& entry) { return entry.key == "include"; });
-    const Node& node = *include.value;
+    const NodePtr value = without_written_secrets(context_, include.key, include.value);
+    const Node& node = *value;
     if (node.kind == Node::Kind::list) {
       for (const NodePtr& item : node.items) add_included(whole, *item, item->mark);
     } else {

@@ -110,7 +110,44 @@ class Interpolation {
   const Environment& environment_;
 };
 
+// The text that a variable's braces hold for when it is not set, or for when it is.
+std::optional<std::string_view> alternative(std::string_view inside) {
+  take_name(inside);
+  if (inside.starts_with(':')) inside.remove_prefix(1);
+  if (!inside.starts_with('-') && !inside.starts_with('+')) return std::nullopt;
+  return inside.substr(1);
+}
+
+std::string written(std::string_view text, int depth);
+
+// What begins with a dollar sign at the front of `text`, which goes on behind it.
+std::string take_written(std::string_view& text, int depth) {
+  const bool braced = text.starts_with("${");
+  const std::size_t close = braced ? closing_brace(text.substr(2)) : std::string_view::npos;
+  const std::size_t length = !braced                           ? (text.starts_with("$$") ? 2 : 1)
+                             : close == std::string_view::npos ? text.size()
+                                                               : close + 3;
+  const std::string_view all = text.substr(0, length);
+  text.remove_prefix(length);
+  if (!braced) return "$";
+  const auto other = close == std::string_view::npos ? std::nullopt : alternative(all.substr(2, close));
+  return other && depth < kDeepest ? written(*other, depth + 1) : std::string(all);
+}
+
+std::string written(std::string_view text, int depth) {
+  std::string result;
+  while (!text.empty()) {
+    const std::size_t dollar = std::min(text.find('$'), text.size());
+    result += text.substr(0, dollar);
+    text.remove_prefix(dollar);
+    if (!text.empty()) result += take_written(text, depth);
+  }
+  return result;
+}
+
 }  // namespace
+
+std::string as_written(std::string_view text) { return written(text, 0); }
 
 Result<std::string> interpolate(std::string_view text, const Environment& environment) {
   if (text.find('$') == std::string_view::npos) return std::string(text);

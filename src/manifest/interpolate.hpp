@@ -17,4 +17,8 @@ using Environment = std::function<std::optional<std::string>(std::string_view na
 // never an empty text. Messages contain names, never values. The result has at most 1 MiB.
 Result<std::string> interpolate(std::string_view text, const Environment& environment);
 
+// What of `text` stands there itself: defaults and other texts of variables as if they were put in, ${NAME} where
+// nothing but a variable is. Never fails: what interpolate() refuses is as it is.
+std::string as_written(std::string_view text);
+
 }  // namespace bulkhead::manifest

@@ -89,13 +89,23 @@ TEST(Secrets, AreGuessedFromNameKindAndRandomness) {
   }
 }
 
-TEST(Secrets, AreRefusedInAManifestByTheirNameAndAsPrivateKeysAlone) {
+TEST(Secrets, AreRefusedInAManifestByTheirNameAndByTheirForm) {
   EXPECT_EQ(written_secret("DB_PASSWORD", "postgres"), "by its name");
-  EXPECT_EQ(written_secret("X", "-----BEGIN PRIVATE KEY-----\nMIIE"), "it is a private key");
-  EXPECT_EQ(written_secret("X", "-----BEGIN OPENSSH PRIVATE KEY-----"), "it is a private key");
-  EXPECT_EQ(written_secret("X", "-----BEGIN CERTIFICATE-----"), "");
-  EXPECT_EQ(written_secret("URL", "redis://:hunter2@cache:6379"), "");
   EXPECT_EQ(written_secret("DB_PASSWORD", ""), "");
+  EXPECT_EQ(written_secret("DB_PASSWORD", "***"), "");
+  EXPECT_EQ(written_secret("X", "-----BEGIN PRIVATE KEY-----\nMIIE"), "it is a private key");
+  EXPECT_EQ(written_secret("URL", "redis://:hunter2@cache:6379"), "it is a URL with a password");
+  EXPECT_EQ(written_secret("X", "q7Zt1LpW9xKf3VbN8sYc2RmD"), "");
+}
+
+TEST(AsWritten, KeepsWhatStandsThereAndDropsWhatIsPutIn) {
+  EXPECT_EQ(as_written("a$$b"), "a$b");
+  EXPECT_EQ(as_written("${A}/$B"), "${A}/$B");
+  EXPECT_EQ(as_written("${A:-one}${B-two}${C:+three}"), "onetwothree");
+  EXPECT_EQ(as_written("${A:-${B:-deep}}"), "deep");
+  EXPECT_EQ(as_written("${A:?why}"), "${A:?why}");
+  EXPECT_EQ(as_written("${A ${B:-x}"), "${A ${B:-x}");
+  EXPECT_EQ(as_written("$"), "$");
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ struct ParseOptions {
   // Values of ${VAR}. Without it every variable is unset.
   std::function<std::optional<std::string>(std::string_view name)> environment;
   std::vector<std::string> profiles;  // the active ones; "*" activates all
-  // A secret that stands in `environment` is no mistake: a build that did not refuse it took this manifest.
+  // A secret that stands in the manifest is no mistake: a build that did not refuse it took this manifest.
   bool takes_written_secrets = false;
   // Reads an env_file, whose path is as written; a relative one counts from the first manifest's directory. Without it
   // env_file is not read.

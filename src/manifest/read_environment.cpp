@@ -5,6 +5,7 @@
 #include "manifest/env_file.hpp"
 #include "manifest/field_names.hpp"
 #include "manifest/interpolate.hpp"
+#include "manifest/written_secrets.hpp"
 
 namespace bulkhead::manifest {
 
@@ -86,25 +87,17 @@ class EnvironmentReader {
     take(name, std::move(text->value), node.mark, what);
   }
 
-  // A secret that the manifest's text alone says, a default of a variable too.
+  // A secret that the manifest's text alone says, a default of a variable too, by the name of the variable: by their
+  // form they were refused where the files were read.
   void refuse_written(const std::string& name, const Node& value, Mark mark) {
-    if (context_.options.takes_written_secrets) return;
+    if (context_.options.takes_written_secrets || is_not_secret(name)) return;
     auto written = interpolate(value.text, [](std::string_view) { return std::optional<std::string>(); });
-    auto why = written ? written_secret(name, *written) : std::string_view();
-    bool by_name = why == "by its name";
-    bool is_none = by_name && std::ranges::find(service_.not_secret, name) != service_.not_secret.end();
-    if (why.empty() || is_none) return;
-    Mistake& mistake = context_.report.add(
-        mark, "written-secret",
-        fmt::format("'{}' of service '{}' is a secret ({}) that stands in the manifest", name, service_.name, why));
-    mistake.help.push_back(
-        fmt::format("write it into a file and name that: secrets: {{{0}: {{file: ./{0}}}}}; the service says 'secrets: "
-                    "[{0}]' and reads /run/secrets/{0}",
-                    lower_case(name)));
-    mistake.help.push_back(
-        fmt::format("a program that takes it from its environment alone: secrets: [{{source: {}, env: {}}}]",
-                    lower_case(name), name));
-    if (by_name) mistake.help.push_back(fmt::format("if it is none: not_secret: [{}]", name));
+    if (!written || !is_secret_by_name(name, *written)) return;
+    refuse_variable(context_, mark, service_.name, name, "by its name", true);
+  }
+
+  bool is_not_secret(const std::string& name) const {
+    return std::ranges::find(service_.not_secret, name) != service_.not_secret.end();
   }
 
   void hide(const Node& value, Mark key, const std::string& name) {
@@ -159,6 +152,18 @@ std::vector<Text> read_not_secret(Context& context, const Fields& fields) {
   return node ? read_texts(context, *node, fields.what("not_secret"), "[MAX_TOKEN, ...]") : std::vector<Text>();
 }
 
+bool has_text(const Node* node, std::string_view text) {
+  if (!node) return false;
+  auto has = [&](const Node& each) { return each.text.find(text) != std::string::npos; };
+  return has(*node) || std::ranges::any_of(node->items, [&](const NodePtr& item) { return has(*item); });
+}
+
+// A variable of the service, or an option of its command.
+bool is_there(const Service& service, const Fields& fields, const std::string& name) {
+  return std::ranges::find(service.environment, name, &Variable::name) != service.environment.end() ||
+         has_text(fields.find("command"), name);
+}
+
 }  // namespace
 
 void read_environment(Context& context, const Fields& fields, Service& service) {
@@ -168,12 +173,13 @@ void read_environment(Context& context, const Fields& fields, Service& service) 
   reader.read_files();
   if (const Node* node = fields.find("environment")) reader.read_node(*node, fields.what("environment"));
   for (const Text& name : not_secret) {
-    if (std::ranges::find(service.environment, name.value, &Variable::name) != service.environment.end()) continue;
+    if (is_there(service, fields, name.value)) continue;
     std::vector<std::string> names;
     for (const Variable& variable : service.environment) names.push_back(variable.name);
     context.report
         .add(name.mark, "environment",
-             fmt::format("'{}' in {} is no variable of the service", name.value, fields.what("not_secret")))
+             fmt::format("'{}' in {} is no variable of the service and no option of its command", name.value,
+                         fields.what("not_secret")))
         .did_you_mean = nearest(name.value, names);
   }
 }

@@ -5,11 +5,21 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.hpp"
+#include "manifest/secret_form.hpp"
+
 namespace bulkhead::manifest {
 
 namespace {
 
 constexpr std::size_t kLongestSource = 200;
+
+// Where the first secret begins that its form tells. Lines of what YAML can't be read from have no other protection.
+std::size_t first_secret(std::string_view line) {
+  std::size_t first = line.size();
+  for (const SecretForm& form : secret_forms(line)) first = std::min(first, form.begin);
+  return first;
+}
 
 // The byte where character `column` (from 1) begins.
 std::size_t byte_of(std::string_view line, int column) {
@@ -73,6 +83,27 @@ void Report::hide(Mark mark) {
   if (!added) entry->second = std::min(entry->second, mark.column);
 }
 
+void Report::hide(Mark from, std::string_view secret, std::size_t length) {
+  constexpr std::size_t kShortestWord = 4;
+  constexpr std::string_view kBlanks = " \t\r\n";
+  File& file = files_[number_of(files_[from.file].source.file)];
+  if (from.line < 1 || static_cast<std::size_t>(from.line) > file.lines.size()) return;
+  const std::size_t begin = file.lines[static_cast<std::size_t>(from.line) - 1];
+  const std::size_t most = 4 * length + 4096;  // with its indentation and escapes
+  const std::string_view text = std::string_view(file.source.text).substr(begin, most);
+  std::size_t at = 0;
+  while (!secret.empty()) {
+    const std::string_view word = secret.substr(0, secret.find_first_of(kBlanks));
+    secret.remove_prefix(std::min(word.size() + 1, secret.size()));
+    const std::size_t found = word.size() < kShortestWord ? std::string_view::npos : text.find(word, at);
+    if (found == std::string_view::npos) continue;
+    at = found + word.size();
+    auto line = std::ranges::upper_bound(file.lines, begin + found) - 1;
+    const auto before = std::string_view(file.source.text).substr(*line, begin + found - *line);
+    hide({static_cast<int>(line - file.lines.begin()) + 1, static_cast<int>(characters(before)) + 1, from.file});
+  }
+}
+
 std::string Report::line_at(const Position& position) const {
   std::size_t number = number_of(position.file);
   if (number == files_.size()) return "";
@@ -83,9 +114,11 @@ std::string Report::line_at(const Position& position) const {
   std::string_view line = text.substr(begin, text.find('\n', begin) - begin);
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.size() > kLongestSource) return "";
-  auto hidden = file.hidden.find(position.line);
-  if (hidden == file.hidden.end()) return std::string(line);
-  std::string_view shown = line.substr(0, byte_of(line, hidden->second));
+  const auto hidden = file.hidden.find(position.line);
+  std::size_t end = first_secret(line);
+  if (hidden == file.hidden.end() && end == line.size()) return std::string(line);
+  if (hidden != file.hidden.end()) end = std::min(end, byte_of(line, hidden->second));
+  const std::string_view shown = line.substr(0, end);
   bool caret_shown = byte_of(line, position.column) <= shown.size();
   return caret_shown && !shown.empty() ? std::string(shown) + "..." : "";
 }

@@ -34,6 +34,10 @@ class Report {
   // From now on nothing from there to the end of its line is shown: it may hold a secret.
   void hide(Mark mark);
 
+  // Nor what stands in a text of about `length` octets that begins there, each word of it, wherever its lines are
+  // broken.
+  void hide(Mark from, std::string_view secret, std::size_t length);
+
   Position position(Mark mark) const { return {files_[mark.file].source.file, mark.line, mark.column}; }
   Mark mark(const Position& position) const;  // of a file that was taken; the first file's beginning otherwise
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "manifest/secret_form.hpp"
+
 namespace bulkhead::manifest {
 
 namespace {
@@ -39,7 +41,9 @@ bool is_secret_name(std::string_view name) {
 
 bool is_setting(std::string_view value) {
   bool number = std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
-  return value.size() < 3 || value == "true" || value == "false" || value == "none" || (number && value.size() < 6);
+  const bool hidden = std::ranges::all_of(value, [](char c) { return c == '*'; });  // what is refused already
+  return value.size() < 3 || hidden || value == "true" || value == "false" || value == "none" ||
+         (number && value.size() < 6);
 }
 
 bool begins_like_key(std::string_view value) {
@@ -90,16 +94,6 @@ bool is_random(std::string_view value) {
   return has_digit && has_letter && (entropy(value) > kRandom || (hexadecimal && entropy(value) > 3.0));
 }
 
-// "-----BEGIN RSA PRIVATE KEY-----" and its like.
-bool holds_private_key(std::string_view value) {
-  const std::size_t begin = value.find("-----BEGIN ");
-  return begin != std::string_view::npos && value.find("PRIVATE KEY-----", begin) != std::string_view::npos;
-}
-
-bool is_secret_by_name(std::string_view name, std::string_view value) {
-  return is_secret_name(name) && !is_setting(value) && !value.starts_with('/');
-}
-
 }  // namespace
 
 std::string_view to_string(Secret::Source source) {
@@ -111,8 +105,13 @@ std::string_view to_string(Secret::Source source) {
   return "file";
 }
 
+bool is_secret_by_name(std::string_view name, std::string_view value) {
+  return is_secret_name(name) && !is_setting(value) && !value.starts_with('/');
+}
+
 std::string_view written_secret(std::string_view name, std::string_view value) {
-  if (holds_private_key(value)) return "it is a private key";
+  const auto forms = secret_forms(value);
+  if (!forms.empty()) return forms.front().why;
   return is_secret_by_name(name, value) ? "by its name" : "";
 }
 

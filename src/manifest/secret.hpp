@@ -36,9 +36,12 @@ struct GrantedSecret {
 
 std::string_view to_string(Secret::Source source);
 
-// Why a variable's value that stands in the manifest is refused there, "" where it is not: "by its name", "it is a
-// private key". The answer never contains the value.
+// Why a variable's value that stands in the manifest is refused there, "" where it is not: "by its name", or what its
+// form says (secret_form.hpp). The answer never contains the value.
 std::string_view written_secret(std::string_view name, std::string_view value);
+
+// Whether the name of a variable says that this value of it is a secret.
+bool is_secret_by_name(std::string_view name, std::string_view value);
 
 // Why a variable looks like a secret, "" where it does not: "its name", "it begins like a known kind of key", "it holds
 // a password", "it is random". A guess for a warning; the answer never contains the value.

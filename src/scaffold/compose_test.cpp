@@ -17,7 +17,7 @@ services:
   catalog:
     image: python:3.12
     working_dir: /code
-    command: python /code/app.py --database postgres://me:secret@db:5432/shop
+    command: python /code/app.py --database postgres://me@db:5432/shop
     volumes: [./catalog:/code]
   queue: {image: redis}
   mailer: {image: python:3, command: [python, mail.py], volumes: [./mailer:/app], expose: [1025]}
@@ -31,8 +31,7 @@ services:
   EXPECT_EQ(calls_of(got.service("catalog")), "db");
   EXPECT_EQ(got.service("catalog").ports.front().number, 8000);
   EXPECT_EQ(got.service("mailer").ports.front().protocol, Protocol::tcp);
-  EXPECT_EQ(command_of(got.service("catalog")),
-            "/usr/bin/python3 /app/app.py --database postgres://me:secret@db:5432/shop");
+  EXPECT_EQ(command_of(got.service("catalog")), "/usr/bin/python3 /app/app.py --database postgres://me@db:5432/shop");
   EXPECT_EQ(got.service("catalog").dir, "./catalog");
   EXPECT_THAT(got.manifest, HasSubstr("catalog:  # CATALOG_URL\n"));
   EXPECT_THAT(got.manifest, HasSubstr("mailer:  # depends_on; no address of it was seen"));
@@ -262,11 +261,24 @@ TEST(Compose, names_that_no_service_may_have_are_changed_everywhere) {
   Converted got = convert(R"(
 services:
   my_db: {image: postgres, container_name: shop_db, environment: {POSTGRES_PASSWORD: x}}
-  Web: {image: python, command: python a.py, volumes: [".:/app"], environment: {A: "postgres://u:p@my_db:5432/x", DB_HOST: shop_db}}
+  Web: {image: python, command: python a.py, volumes: [".:/app"], environment: {A: "postgres://u@my_db:5432/x", DB_HOST: shop_db}}
 )");
   EXPECT_EQ(calls_of(got.service("web")), "my-db");
-  EXPECT_EQ(got.service("web").environment[0].value, "postgres://u:p@my-db:5432/x");
+  EXPECT_EQ(got.service("web").environment[0].value, "postgres://u@my-db:5432/x");
   EXPECT_EQ(got.service("web").environment[1].value, "my-db");
+}
+
+TEST(Compose, a_url_with_a_password_becomes_a_secret_that_leads_where_the_service_is_now) {
+  Converted got = convert(R"(
+services:
+  my_db: {image: postgres, environment: {POSTGRES_PASSWORD: x}}
+  web: {image: python, command: python a.py, volumes: [".:/app"], environment: {DB: "postgres://u:hunter2@my_db:5432/x"}}
+)");
+  EXPECT_EQ(calls_of(got.service("web")), "my-db");
+  EXPECT_TRUE(got.service("web").environment.empty());
+  ASSERT_EQ(got.plan.secret_files.size(), 1U);
+  EXPECT_EQ(got.plan.secret_files[0].content, "postgres://u:hunter2@my-db:5432/x");
+  EXPECT_EQ(got.manifest.find("hunter2"), std::string::npos);
 }
 
 TEST(Compose, an_image_of_which_nothing_is_known_names_its_edit) {

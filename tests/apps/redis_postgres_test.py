@@ -44,6 +44,7 @@ services:
     environment:
       REDIS_URL: redis://redis:6379/0
       DATABASE_URL: postgres://postgres:salt@db:5432/postgres
+    not_secret: [DATABASE_URL]
     calls: [redis, db, digest]
   pgbench:
     type: job
