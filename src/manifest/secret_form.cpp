@@ -38,7 +38,7 @@ std::size_t run(std::string_view text, std::size_t from, Predicate is_part) {
 }
 
 // How a maker of tokens writes them: the beginning, then so many characters of an alphabet.
-struct TokenKind {
+struct TokenForm {
   std::string_view begin;
   std::size_t least;
   Alphabet alphabet;
@@ -57,7 +57,7 @@ constexpr std::string_view kVault = "it is a Vault token";
 constexpr std::string_view kRegistry = "it is a token of a package registry";
 constexpr std::string_view kService = "it is a token of a service";
 
-constexpr auto kTokenKinds = std::to_array<TokenKind>({
+constexpr auto kTokenKinds = std::to_array<TokenForm>({
     {"AKIA", 16, Alphabet::capitals, kAws},
     {"ASIA", 16, Alphabet::capitals, kAws},
     {"ghp_", 36, Alphabet::letters, kGitHub},
@@ -199,7 +199,7 @@ class Forms {
 
   bool find_token(std::size_t at) {
     const std::string_view rest = text_.substr(at, kLongestToken);
-    return std::ranges::any_of(kTokenKinds, [&](const TokenKind& kind) {
+    return std::ranges::any_of(kTokenKinds, [&](const TokenForm& kind) {
       if (!rest.starts_with(kind.begin)) return false;
       const std::size_t length = run(rest, kind.begin.size(), [&](char c) { return is_of(kind.alphabet, c); });
       const bool fits = kind.why == kAws ? length == kind.least : length >= kind.least;
