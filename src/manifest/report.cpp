@@ -85,6 +85,7 @@ void Report::hide(Mark mark) {
 
 void Report::hide(Mark from, std::string_view secret, std::size_t length) {
   constexpr std::size_t kShortestWord = 4;
+  constexpr int kMostMissed = 16;  // words that are written with escapes: each costs a look at the whole text
   constexpr std::string_view kBlanks = " \t\r\n";
   File& file = files_[number_of(files_[from.file].source.file)];
   if (from.line < 1 || static_cast<std::size_t>(from.line) > file.lines.size()) return;
@@ -92,15 +93,23 @@ void Report::hide(Mark from, std::string_view secret, std::size_t length) {
   const std::size_t most = 4 * length + 4096;  // with its indentation and escapes
   const std::string_view text = std::string_view(file.source.text).substr(begin, most);
   std::size_t at = 0;
-  while (!secret.empty()) {
+  int missed = 0;
+  while (!secret.empty() && missed < kMostMissed) {
     const std::string_view word = secret.substr(0, secret.find_first_of(kBlanks));
     secret.remove_prefix(std::min(word.size() + 1, secret.size()));
-    const std::size_t found = word.size() < kShortestWord ? std::string_view::npos : text.find(word, at);
-    if (found == std::string_view::npos) continue;
+    if (word.size() < kShortestWord) continue;
+    const std::size_t found = text.find(word, at);
+    if (found == std::string_view::npos) {
+      ++missed;
+      continue;
+    }
     at = found + word.size();
-    auto line = std::ranges::upper_bound(file.lines, begin + found) - 1;
-    const auto before = std::string_view(file.source.text).substr(*line, begin + found - *line);
-    hide({static_cast<int>(line - file.lines.begin()) + 1, static_cast<int>(characters(before)) + 1, from.file});
+    const auto next = std::ranges::upper_bound(file.lines, begin + found);
+    const std::size_t line = *(next - 1);
+    const std::size_t end = next == file.lines.end() ? file.source.text.size() : *next;
+    if (end - line > kLongestSource + 2) continue;  // which is not shown at all, and takes long to count in
+    const std::string_view before = std::string_view(file.source.text).substr(line, begin + found - line);
+    hide({static_cast<int>(next - file.lines.begin()), static_cast<int>(characters(before)) + 1, from.file});
   }
 }
 

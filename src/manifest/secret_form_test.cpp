@@ -100,6 +100,8 @@ TEST(SecretOptions, AreKnownByTheirNamesInEveryWayOfWritingThem) {
   EXPECT_EQ(secret_options({"./web", "--apiToken=hunter2"}), "--apiToken hunter2;");
   EXPECT_EQ(secret_options({"redis-server", "--requirepass", "hunter2"}), "--requirepass hunter2;");
   EXPECT_EQ(secret_options({"./web --token 'hunter2' -v"}), "--token hunter2;");
+  EXPECT_EQ(secret_options({"sh -c 'PGPASSWORD=hunter2 psql --token \"hunter3\"'"}),
+            "PGPASSWORD hunter2;--token hunter3;");
   EXPECT_EQ(secret_options({"sh", "-c", "PGPASSWORD=\"hunter2\" psql; true"}), "PGPASSWORD hunter2;");
 }
 
@@ -121,6 +123,14 @@ constexpr std::string_view kLeaky =
 TEST(WrittenSecrets, AreTakenWhereAnEarlierBuildRunsThem) {
   EXPECT_EQ(parse(kLeaky).mistakes.size(), 3U);
   EXPECT_TRUE(parse(kLeaky, {.takes_written_secrets = true}).application);
+}
+
+TEST(WrittenSecrets, OfWhichThereAreManyInOneTextAreRefusedAsOne) {
+  std::string command;
+  for (int i = 0; i < 20'000; ++i) command += fmt::format("--password hunter2hunter2{} ", i);
+  const Parsed parsed = parse(fmt::format("app: a\nservices: {{w: {{command: [\"{}\"]}}}}\n", command));
+  EXPECT_EQ(parsed.mistakes.size(), 1U);
+  EXPECT_EQ(render(parsed.mistakes).find("hunter2"), std::string::npos);
 }
 
 TEST(WrittenSecrets, AreNotShownWhereTheYamlIsBroken) {

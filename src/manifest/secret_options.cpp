@@ -18,7 +18,7 @@ struct Range {
   std::size_t end = 0;
 };
 
-// The words of a line of a shell, quotes and all; what is quoted is not looked into.
+// The words of a line of a shell, quotes and all.
 std::vector<Range> words_of(std::string_view text) {
   std::vector<Range> words;
   for (std::size_t at = text.find_first_not_of(kBlanks); at < text.size(); at = text.find_first_not_of(kBlanks, at)) {
@@ -54,25 +54,41 @@ class Options {
   explicit Options(const std::vector<std::string>& texts) : texts_(texts) {}
 
   std::vector<CommandOption> run() {
-    for (item_ = 0; item_ < texts_.size(); ++item_) {
-      const std::vector<Range> words = words_of(text());
-      for (std::size_t i = 0; i < words.size(); ++i) read(words, i);
-    }
+    for (item_ = 0; item_ < texts_.size(); ++item_) read_line({0, text().size()}, 0);
     return std::move(found_);
   }
 
  private:
   const std::string& text() const { return texts_[item_]; }
 
+  std::string_view at(Range range) const {
+    return std::string_view(text()).substr(range.begin, range.end - range.begin);
+  }
+
+  // What is quoted may be a line itself: sh -c '...'
+  void read_line(Range line, int depth) {
+    constexpr int kDeepest = 4;
+    std::vector<Range> words = words_of(at(line));
+    for (Range& word : words) word = {word.begin + line.begin, word.end + line.begin};
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      read(words, i);
+      const Range inside = without_quotes(text(), words[i]);
+      const bool is_line =
+          inside.begin != words[i].begin && at(inside).find_first_of(kBlanks) != std::string_view::npos;
+      if (is_line && depth < kDeepest) read_line(inside, depth + 1);
+    }
+  }
+
   void read(const std::vector<Range>& words, std::size_t i) {
     const auto [begin, end] = words[i];
-    const std::string_view word = std::string_view(text()).substr(begin, end - begin);
+    const std::string_view word = at(words[i]);
     const std::string_view name = word.substr(0, word.find('='));
     if (!is_option_name(name)) return;
     if (name.size() < word.size()) return add(name, item_, {begin + name.size() + 1, end});
     if (!name.starts_with('-')) return;
     if (i + 1 < words.size()) return add_next(name, item_, words[i + 1]);
-    if (words.size() == 1 && item_ + 1 < texts_.size()) add_next(name, item_ + 1, {0, texts_[item_ + 1].size()});
+    const bool is_alone = end - begin == text().size();
+    if (is_alone && item_ + 1 < texts_.size()) add_next(name, item_ + 1, {0, texts_[item_ + 1].size()});
   }
 
   // The word behind an option that has no value of its own, unless that is an option as well.

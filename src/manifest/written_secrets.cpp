@@ -48,6 +48,9 @@ std::string environment_help(const std::string& name, const std::string& variabl
                      variable);
 }
 
+// Of one text: with more of them it is as if all of it were one.
+constexpr std::size_t kMostFindings = 64;
+
 // One in a text of the tree: its form says it, or the name of an option.
 struct Finding {
   SecretForm form;
@@ -179,9 +182,12 @@ class Search {
     auto [place, added] = seen_.emplace(node.get(), node);
     if (!added && place->second != node) return place->second;
     std::vector<Finding> findings;
-    for (const SecretForm& form : secret_forms(text))
-      if (form.is_private_key || !is_excused(form, options)) findings.push_back({form, ""});
-    for (const CommandOption& option : options) add_by_name(text, option, findings);
+    const std::vector<SecretForm> forms = secret_forms(text);
+    const bool too_many = forms.size() > kMostFindings;
+    for (const SecretForm& form : forms)
+      if (form.is_private_key || too_many || !is_excused(form, options)) findings.push_back({form, ""});
+    for (const CommandOption& option : options)
+      if (findings.size() <= kMostFindings) add_by_name(text, option, findings);
     place->second = refuse_all(node, text, findings);
     return place->second;
   }
@@ -239,6 +245,7 @@ class Search {
     if (findings.empty()) return node;
     std::vector<SecretForm> forms;
     std::set<std::string> told;
+    if (findings.size() > kMostFindings) forms.push_back({"", "", 0, text.size(), false});
     for (const Finding& finding : findings) {
       forms.push_back(finding.form);
       if (told.insert(fmt::format("{}{}", finding.form.why, finding.option)).second)
@@ -257,6 +264,7 @@ class Search {
   }
 
   void hide(Mark from, const std::string& text, const std::vector<SecretForm>& forms) {
+    if (forms.size() > kMostFindings) return context_.report.hide(from, text, text.size());
     for (const SecretForm& form : forms)
       context_.report.hide(from, std::string_view(text).substr(form.begin, form.end - form.begin), text.size());
   }
