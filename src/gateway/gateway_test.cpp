@@ -195,6 +195,28 @@ TEST_F(GatewayTest, OfAPathThatLeadsNowhereNothingIsWrittenThatAContractHides) {
   EXPECT_EQ(lines->find("4111"), std::string::npos) << *lines;
 }
 
+TEST_F(GatewayTest, AHostIsTheSameInAnyCaseAndWithAnyPort) {
+  Node& payments = node("payments", "payments-1");
+  service(payments, 8080, [&](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  loop_.run([&]() -> net::Task<> {
+    Snapshot hosted = snapshot(payments);
+    hosted.gateway.routes[0].host = "pay.example";
+    co_await start(payments, hosted, callee(payments));
+    for (const auto& [host, status] : std::map<std::string, int>{{"pay.example", 200},
+                                                                 {"PAY.Example", 200},
+                                                                 {"Pay.example:8443", 200},
+                                                                 {"pay.example.", 404},
+                                                                 {"pay.example.evil.example", 404},
+                                                                 {"other.example", 404}}) {
+      Client client(loop_, addresses_[1]);
+      http::Request request = ask("GET", "/api/pay/x");
+      request.authority = host;
+      const auto reply = co_await client.send(request);
+      EXPECT_TRUE(reply && reply->status == status) << host << (reply ? reply->status : 0);
+    }
+  }());
+}
+
 TEST_F(GatewayTest, PlainHttpIsSentToHttps) {
   Node& payments = node("payments", "payments-1");
   loop_.run([&]() -> net::Task<> {

@@ -19,6 +19,7 @@ struct Setting {
   bool denied = false;  // deny rules stand in the way of some
   policy::Edge::Learned learned = policy::Edge::Learned::nothing;
   bool sealed = false;  // users' tokens; else they are signed
+  Protocol protocol = Protocol::http;
 };
 using Learned = policy::Edge::Learned;
 
@@ -26,30 +27,43 @@ constexpr const char* kMethods[] = {"GET", "POST", "DELETE", "get"};
 constexpr const char* kPaths[] = {
     "/charges/7",        "/charges",     "/charges/",    "/charges//7", "/charges/../admin",
     "/charges/%2e%2e/a", "/charges/%37", "/charges/7;x", "/CHARGES/7",  "/admin"};
-enum class For : std::uint8_t { nobody, gold, silver, forged };
-constexpr For kUsers[] = {For::nobody, For::gold, For::silver, For::forged};
+constexpr const char* kGrpcMethods[] = {"POST", "GET"};
+constexpr const char* kGrpcPaths[] = {
+    "/shop.Payments/Charge",  "/shop.Payments/Refund",    "/shop.payments/Charge",   "/shop.Payments/charge",
+    "/shop.Payments/Charge/", "/shop.Payments/./Charge",  "/shop.Payments/%43harge", "/shop.Payments/Charge;x",
+    "/admin.Payments/Charge", "/shop.Payments//Charge/x",
+};
+enum class For : std::uint8_t { nobody, gold, silver, forged, expired };
+constexpr For kUsers[] = {For::nobody, For::gold, For::silver, For::forged, For::expired};
 
 class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting> {
  protected:
   Matrix() {
-    policy::Edge checkout = call("checkout", "payments", 8080, Protocol::http, {"GET /charges/*", "POST /charges"});
-    const std::string source = R"(user.claims.tier == "gold" || request.method == "POST")";
+    policy::Edge checkout =
+        is_grpc() ? call("checkout", "payments", 8080, Protocol::grpc, {"shop.Payments/*"})
+                  : call("checkout", "payments", 8080, Protocol::http, {"GET /charges/*", "POST /charges"});
+    const std::string source = is_grpc() ? R"(user.claims.tier == "gold" || request.path.endsWith("/Charge"))"
+                                         : R"(user.claims.tier == "gold" || request.method == "POST")";
     checkout.when.emplace(manifest::When{source, checkout.position, *manifest::compile_when(source)});
-    edges_ = {checkout, call("search", "payments", 8080, Protocol::http)};
+    edges_ = {checkout, call("search", "payments", 8080, GetParam().protocol)};
     for (policy::Edge& edge : edges_) {
       edge.audited = GetParam().audited;
       edge.learned = GetParam().learned;
       if (!edge.is_declared()) edge.permissions.clear(), edge.when.reset();
-      if (GetParam().denied) edge.denies = {deny("GET|DELETE /Charges/7", ""), deny("POST /*", kSilver)};
+      if (!GetParam().denied) continue;
+      edge.denies = is_grpc() ? std::vector{deny("shop.Payments/Refund", ""), deny("shop.Payments/Charge", kSilver)}
+                              : std::vector{deny("GET|DELETE /Charges/7", ""), deny("POST /*", kSilver)};
     }
   }
+
+  static bool is_grpc() { return GetParam().protocol == Protocol::grpc; }
 
   // Whoever is nobody has no tier, and is denied.
   static constexpr std::string_view kSilver = R"(user.claims.tier == "silver")";
 
   static policy::Deny deny(std::string_view requests, std::string_view when) {
     policy::Deny deny{.id = "deny.some", .position = {"bulkhead.yaml", 7, 5}};
-    const auto request = *manifest::parse_permission(requests, Protocol::http);
+    const auto request = *manifest::parse_permission(requests, GetParam().protocol);
     deny.permissions.push_back(
         {"deny.some[0]", request.methods, *manifest::widen_pattern(request.path), request.text, deny.position});
     if (!when.empty())
@@ -66,7 +80,7 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     token.context =
         std::make_shared<const jose::TxnContext>(nlohmann::json{{"tier", whom == For::silver ? "silver" : "gold"}});
     token.request.provider = "customers";
-    token.issued = wall_seconds();
+    token.issued = wall_seconds() - std::chrono::seconds(whom == For::expired ? 600 : 0);
     token.expires = token.issued + std::chrono::seconds(60);
     Snapshot of;
     of.app = kApp;
@@ -89,19 +103,19 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
 
   bool decided(const http::Request& request, const EndUserPtr& user) const {
     const conditions::Value headers = headers_of(request.fields);
-    const policy::Attempt attempt{GetParam().caller, "payments",     {8080},   Protocol::http,
+    const policy::Attempt attempt{GetParam().caller, "payments",     {8080},   GetParam().protocol,
                                   request.method,    request.target, &headers, user ? &user->user : nullptr};
     return policy::decide(edges_, attempt).allowed();
   }
 
   Pair snapshots(Node& caller, Node& payments) {
-    Pair pair = declare(caller, payments, Protocol::http);
+    Pair pair = declare(caller, payments, GetParam().protocol);
     pair.callee.inbound.edges = edges_;
     pair.callee.user_keys = pair.caller.user_keys = key_.public_jwk();
     pair.caller.user_seal = seal(GetParam().caller).text();
     pair.callee.user_seal = seal("payments").text();
     policy::Edge& own = pair.caller.upstreams[0].edge;
-    own = call(GetParam().caller, "payments", 8080, Protocol::http);
+    own = call(GetParam().caller, "payments", 8080, GetParam().protocol);
     if (GetParam().faulty) {
       pair.caller.user_keys = fmt::format(R"({{"keys": [{}, {}]}})", key_.public_jwk(), forger_.public_jwk());
       return pair;
@@ -109,6 +123,25 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
     for (const policy::Edge& edge : edges_)
       if (edge.from == own.from) own = edge;
     return pair;
+  }
+
+  static http::Request request_of_case(const char* method, const char* path) {
+    http::Request request = is_grpc() ? grpc_request(path) : request_of(method, path);
+    request.method = method;
+    return request;
+  }
+
+  // Whether the service answered it; a refusal is one by its status.
+  static bool passed(const Reply& reply) {
+    const auto head = reply.fields.find("grpc-status");
+    const auto status = head ? head : reply.trailers.find("grpc-status");
+    if (is_grpc() && status) {
+      EXPECT_EQ(reply.status, 200);
+      EXPECT_TRUE(status == "0" || status == "7" || status == "3" || status == "13") << *status;
+      return status == "0";
+    }
+    EXPECT_TRUE(reply.status == 200 || reply.status == 403 || reply.status == 400) << reply.status;
+    return reply.status == 200;
   }
 
   const jose::SigningKey key_ = *jose::SigningKey::generate(jose::Algorithm::es256);
@@ -119,26 +152,32 @@ class Matrix : public MeshFixture, public ::testing::WithParamInterface<Setting>
 TEST_P(Matrix, TheWireDecidesAsThePureFunction) {
   Node& caller = node(GetParam().caller, std::string(GetParam().caller) + "-1");
   Node& payments = node("payments", "payments-1");
-  service(payments, 8080, [](ServerExchange& exchange) { return reply_text(exchange, 200, "paid"); });
+  service(payments, 8080, [](ServerExchange& exchange) -> net::Task<> {
+    if (!is_grpc()) co_return co_await reply_text(exchange, 200, "paid");
+    co_await exchange.send_head({.status = 200, .fields = {{"content-type", "application/grpc"}}}, false);
+    static_cast<void>(co_await exchange.send_trailers({{"grpc-status", "0"}}));
+  });
+  const auto methods = is_grpc() ? std::span<const char* const>(kGrpcMethods) : std::span<const char* const>(kMethods);
+  const auto paths = is_grpc() ? std::span<const char* const>(kGrpcPaths) : std::span<const char* const>(kPaths);
   int cases = 0;
   int allowed = 0;
   loop_.run([&]() -> net::Task<> {
     co_await start(caller, payments, snapshots(caller, payments));
     for (const UpstreamProtocol protocol : {UpstreamProtocol::http1, UpstreamProtocol::http2}) {
+      if (is_grpc() && protocol == UpstreamProtocol::http1) continue;
       Client client(loop_, caller.door(), protocol);
       for (const For whom : kUsers) {
         const EndUserPtr user = this->user(whom);
-        for (const char* method : kMethods) {
-          for (const char* path : kPaths) {
-            http::Request request = request_of(method, path);
-            const bool expected = whom != For::forged && decided(request, user);
+        for (const char* method : methods) {
+          for (const char* path : paths) {
+            http::Request request = request_of_case(method, path);
+            const bool expected = whom != For::forged && whom != For::expired && decided(request, user);
             if (user) request.fields.add(kUserField, user->text);
             const auto reply = co_await client.send(request);
             EXPECT_TRUE(reply.has_value()) << method << ' ' << path;
             if (!reply) continue;
-            EXPECT_EQ(reply->status == 200, expected)
+            EXPECT_EQ(passed(*reply), expected)
                 << method << ' ' << path << " for " << static_cast<int>(whom) << ": " << reply->status << reply->body;
-            EXPECT_TRUE(reply->status == 200 || reply->status == 403 || reply->status == 400) << reply->status;
             ++cases;
             allowed += expected ? 1 : 0;
           }
@@ -146,7 +185,7 @@ TEST_P(Matrix, TheWireDecidesAsThePureFunction) {
       }
     }
   }());
-  EXPECT_EQ(cases, 320);
+  EXPECT_EQ(cases, is_grpc() ? 100 : 400);
   const bool declared = std::string_view(GetParam().caller) != "stranger";
   EXPECT_EQ(allowed > 0, declared);
 }
@@ -176,7 +215,15 @@ INSTANTIATE_TEST_SUITE_P(
         Setting{"FaultyStrangerLearning", "stranger", false, true, false, Learned::whole},
         Setting{"DeclaredSealed", "checkout", false, false, true, Learned::nothing, true},
         Setting{"FaultyDeclaredSealed", "checkout", false, true, true, Learned::nothing, true},
-        Setting{"FaultyStrangerSealed", "stranger", false, true, false, Learned::whole, true}),
+        Setting{"FaultyStrangerSealed", "stranger", false, true, false, Learned::whole, true},
+        Setting{"Grpc", "checkout", false, false, false, Learned::nothing, false, Protocol::grpc},
+        Setting{"GrpcAudited", "checkout", true, false, false, Learned::nothing, false, Protocol::grpc},
+        Setting{"FaultyGrpc", "checkout", false, true, false, Learned::nothing, false, Protocol::grpc},
+        Setting{"GrpcOpen", "search", false, false, false, Learned::nothing, false, Protocol::grpc},
+        Setting{"FaultyGrpcStranger", "stranger", false, true, false, Learned::nothing, false, Protocol::grpc},
+        Setting{"GrpcDenied", "checkout", false, false, true, Learned::nothing, false, Protocol::grpc},
+        Setting{"FaultyGrpcDenied", "checkout", false, true, true, Learned::nothing, true, Protocol::grpc},
+        Setting{"GrpcLearned", "checkout", false, false, false, Learned::whole, false, Protocol::grpc}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
