@@ -74,7 +74,7 @@ async function skewed(headers) {
 
 function respond(request) {
   const carried = { headers: web.context(request.headers) };
-  if (request.path === '/orders/undeclared') return told(web.call('GET', 'http://accounts/books/customers', carried));
+  if (request.path === '/orders/undeclared') return told(web.call('GET', 'http://accounts/healthz', carried));
   if (request.path === '/orders/stranger') return told(web.call('GET', 'http://login/healthz', carried));
   if (request.path === '/orders/typo') return told(web.call('GET', 'http://acounts/customers/c0001', carried));
   if (request.path === '/orders/skew') return skewed(request.headers);
@@ -262,8 +262,8 @@ class Faults(unittest.TestCase):
 
     def test_an_undeclared_call(self):
         cause, said = self.why("undeclared", "undeclared_call", 502)
-        self.assertIn("checkout may not call accounts:8080 GET /books/customers", cause["text"])
-        self.assertIn("calls: {accounts: [GET /books/customers]}", cause["text"])
+        self.assertIn("checkout may not call accounts:8080 GET /healthz", cause["text"])
+        self.assertIn("calls: {accounts: [GET /healthz]}", cause["text"])
         self.assert_at(cause, "checkout.calls.accounts")
         self.assertEqual((self.span(said, cause)["hop"], self.span(said, cause)["service"]), ("outer", "checkout"))
         self.assertIn(said["trace"], self.shop.app.run("traces", "--denied").stdout)
