@@ -338,7 +338,9 @@ bool PublicDoor::still_admits(const Errand& errand, const proxy::Config& now) {
   if (route == nullptr) return true;  // it is the call that is judged, which another route may allow
   const auto index = static_cast<std::size_t>(route - now.snapshot().gateway.routes.data());
   if (!access_.admits(index, errand.client.octets)) return false;
-  if (!route->rules.auth) return true;
+  const auto& providers = errand.config->snapshot().gateway.providers;
+  const bool same = route->rules.auth == errand.route.rules.auth && now.snapshot().gateway.providers == providers;
+  if (!route->rules.auth || same) return true;
   const Authenticator::Answer who = authenticator_.ask(*route->rules.auth, errand.credential,
                                                        proxy::came_at(errand.visit), errand.client.certificate);
   if (who.challenge) return who.keys_missing;
