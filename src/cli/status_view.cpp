@@ -187,10 +187,14 @@ void add_learned(std::string& text, const json& status) {
 
 void add_denied(std::string& text, const json& status) {
   std::map<std::string, std::uint64_t> kinds;
-  for (const json& denial : status["denied"])
-    kinds[fmt::format("{} -> {}{} {} {}: {}", denial.value("caller", ""), denial.value("callee", ""),
-                      owner_of(status, denial.value("callee", "")), denial.value("method", ""),
-                      denial.value("path", ""), denial.value("reason", ""))] += denial.value("count", std::uint64_t{0});
+  for (const json& denial : status["denied"]) {
+    const std::string caller = denial.value("caller", ""), callee = denial.value("callee", "");
+    const std::string allow = denial.value("allow", "");
+    const std::string how = allow.empty() ? "" : fmt::format("; to allow it, write under {}: {}", caller, allow);
+    kinds[fmt::format("{} -> {}{} {} {}: {}{}", caller, callee, owner_of(status, callee), denial.value("method", ""),
+                      denial.value("path", ""), denial.value("reason", ""), how)] +=
+        denial.value("count", std::uint64_t{0});
+  }
   for (const auto& [line, count] : kinds)
     text += fmt::format("\n{} {} ({} times)", tinted("denied:", Tone::red), line, count);
 }

@@ -51,7 +51,7 @@ Result<Counts> read_counts(std::string_view line) {
       KindId id{kind.at("caller").get<std::string>(), kind.at("callee").get<std::string>(),
                 kind.at("method").get<std::string>(), kind.at("path").get<std::string>(),
                 kind.at("reason").get<std::string>()};
-      counts.attempts[std::move(id)] = kind.at("count").get<std::int64_t>();
+      counts.attempts[std::move(id)] += kind.at("count").get<std::int64_t>();
     }
   } catch (const json::exception& error) {
     return fail(Cause::invalid, "a line of counts: {}", error.what());

@@ -124,11 +124,10 @@ void Journal::denied(const Visit& visit, const Refusal& whole, std::string_view 
   const auto now = std::chrono::system_clock::now();
   const std::string_view path = std::string_view(refusal.path).substr(0, refusal.path.find('?'));
   const bool learned = verdict == kLearned;
-  const std::string_view cause = learned               ? refusal.allow
-                                 : verdict == kAudited ? kNotEnforced
-                                                       : facts(refusal.cause).name;
+  const std::string_view reason = learned || verdict == kAudited ? kNotEnforced : facts(refusal.cause).name;
   (learned ? learned_ : denials_)
-      .count({refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(cause)}, now);
+      .count({refusal.caller, refusal.callee, refusal.method, std::string(path), std::string(reason), refusal.allow},
+             now);
   ++version_;
   if (!records_) return;
   const std::string action = refusal.path.empty() ? fmt::format("{} :{}", visit.protocol, visit.port)
@@ -168,7 +167,7 @@ void Journal::undeclared_answer(const Visit& visit, std::string_view operation, 
 void Journal::undeclared(std::string_view target, std::string_view protocol, std::string_view allow) {
   if (paused_) return;
   const auto now = std::chrono::system_clock::now();
-  denials_.count({own_service_, "", std::string(protocol), std::string(target), "undeclared"}, now);
+  denials_.count({own_service_, "", std::string(protocol), std::string(target), "undeclared", std::string(allow)}, now);
   ++version_;
   if (!records_) return;
   const auto times = due(dials_, fmt::format("{} {}", protocol, target));
@@ -240,12 +239,7 @@ void Journal::write(const nlohmann::json& line) {
 }
 
 nlohmann::json Journal::stats() const {
-  nlohmann::json learned = learned_.to_json();
-  for (nlohmann::json& each : learned) {
-    each["allow"] = std::move(each["reason"]);
-    each.erase("reason");
-  }
-  return {{"edges", edges_.to_json()}, {"denied", denials_.to_json()}, {"learned", std::move(learned)}};
+  return {{"edges", edges_.to_json()}, {"denied", denials_.to_json()}, {"learned", learned_.to_json()}};
 }
 
 std::size_t Journal::draw(std::size_t bound) const {

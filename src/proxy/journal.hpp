@@ -123,7 +123,7 @@ class Journal {
   const telemetry::Random random_;
   telemetry::Edges edges_;
   telemetry::Denials denials_;
-  telemetry::Denials learned_;  // by the line that would allow it, instead of a reason
+  telemetry::Denials learned_;
   const telemetry::WallTime since_ = std::chrono::system_clock::now();
   std::uint64_t version_ = 0;
   std::uint64_t version_written_ = 0;

@@ -112,7 +112,7 @@ TEST_F(Mesh, WhatIsLearnedIsCountedWithItsLineAndHasOneRecordOfEachKind) {
   const json& charges = stats["learned"][0];
   EXPECT_EQ(charges["allow"], "calls: {payments: [POST /charges]}");
   EXPECT_EQ(charges["count"], 2);
-  EXPECT_FALSE(charges.contains("reason"));
+  EXPECT_EQ(charges["reason"], "would be denied");
   std::istringstream lines(payments.records());
   std::string actions;
   for (std::string line; std::getline(lines, line);)

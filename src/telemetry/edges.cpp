@@ -83,6 +83,7 @@ nlohmann::json Denials::to_json() const {
                     {"reason", key.reason},
                     {"count", count.count},
                     {"last", count.last_ms}});
+    if (!key.allow.empty()) list.back()["allow"] = key.allow;
   }
   return list;
 }

@@ -69,6 +69,7 @@ struct DenialKey {
   std::string method;  // or the protocol of an undeclared dial: "tcp"
   std::string path;    // without query; or the address that was dialled
   std::string reason;
+  std::string allow{};  // the manifest's line that would allow it, "" where there is none
 
   auto operator<=>(const DenialKey&) const = default;
 };
@@ -81,7 +82,8 @@ class Denials {
   void count(const DenialKey& key, std::chrono::system_clock::time_point now);
   bool empty() const { return counts_.empty(); }
 
-  // [{"caller","callee","method","path","reason","count","last"}], `last` in milliseconds since 1970.
+  // [{"caller","callee","method","path","reason","count","last"}], `last` in milliseconds since 1970; "allow" where
+  // there is a line.
   nlohmann::json to_json() const;
 
  private:

@@ -76,6 +76,7 @@ class TwoServices(harness.Case):
         with self.subTest("status tells what was denied, and counts"):
             status = app.status()
             self.assertTrue(any(d["caller"] == "front" and d["callee"] == "back" and d["path"] == "/admin" for d in status["denied"]), status["denied"])
+            self.assertRegex(app.run("status").stdout, r"front -> back GET /admin: denied; to allow it, write under front: calls: \{back: \[.*GET /admin\]\}")
             back = next(s for s in status["services"] if s["name"] == "back")
             self.assertGreaterEqual(back["totals"]["requests"], 2)
             self.assertEqual(back["spiffe_id"], "spiffe://pair.bulkhead/pair/back")
