@@ -180,10 +180,14 @@ TEST_F(GatewayTest, OfAPathThatLeadsNowhereNothingIsWrittenThatAContractHides) {
   loop_.run([&]() -> net::Task<> {
     Snapshot hiding = snapshot(payments);
     hiding.upstreams[0].hidden_paths = {"/cards/{!}"};
+    hiding.gateway.routes[0].rewrite = "/";
+    hiding.gateway.routes[0].rules.allow_from = {"10.0.0.0/8"};
     co_await start(payments, hiding, callee(payments));
     Client client(loop_, addresses_[1]);
-    for (const auto& [path, status] : std::map<std::string, int>{
-             {"/cards/4111", 404}, {"/api/pay//cards/4111", 400}, {"/api/pay/cards%2F4111", 400}}) {
+    for (const auto& [path, status] : std::map<std::string, int>{{"/cards/4111", 404},
+                                                                 {"/api/pay//cards/4111", 400},
+                                                                 {"/api/pay/cards%2F4111", 400},
+                                                                 {"/api/pay/cards/4111", 403}}) {
       const auto reply = co_await client.send(ask("GET", path));
       EXPECT_TRUE(reply && reply->status == status) << path;
     }
@@ -192,6 +196,7 @@ TEST_F(GatewayTest, OfAPathThatLeadsNowhereNothingIsWrittenThatAContractHides) {
   const auto lines = read_file(records_);
   ASSERT_TRUE(lines);
   EXPECT_NE(lines->find(R"("path":"/cards/*")"), std::string::npos) << *lines;
+  EXPECT_NE(lines->find(R"("verdict":"denied")"), std::string::npos) << "who comes from elsewhere";
   EXPECT_EQ(lines->find("4111"), std::string::npos) << *lines;
 }
 

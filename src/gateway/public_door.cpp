@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include <fmt/ranges.h>
+
 #include "gateway/cors.hpp"
 #include "http/hop.hpp"
 #include "http/target.hpp"
@@ -148,6 +150,7 @@ void PublicDoor::fetch_keys(const proxy::Snapshot& snapshot) {
     auto fetcher = std::make_shared<KeyFetcher>(core_, outside_, provider, snapshot.egress,
                                                 [this, name = provider.name](std::optional<jose::KeySet> keys) {
                                                   authenticator_.take_keys(name, std::move(keys));
+                                                  if (core_.config) core_.flights.review(*core_.config);
                                                 });
     fetching_.spawn(fetcher->run(fetcher));
     next.emplace(provider.name, std::move(fetcher));
@@ -341,6 +344,8 @@ bool PublicDoor::still_admits(const Errand& errand, const proxy::Config& now) {
   const auto& providers = errand.config->snapshot().gateway.providers;
   const bool same = route->rules.auth == errand.route.rules.auth && now.snapshot().gateway.providers == providers;
   if (!route->rules.auth || same) return true;
+  const auto& by = route->rules.auth->by;
+  if (errand.identity && !by.empty() && std::ranges::find(by, errand.identity->provider) == by.end()) return false;
   const Authenticator::Answer who = authenticator_.ask(*route->rules.auth, errand.credential,
                                                        proxy::came_at(errand.visit), errand.client.certificate);
   if (who.challenge) return who.keys_missing;
@@ -437,8 +442,9 @@ void PublicDoor::note_denied(const Errand& errand, RefusalCause cause) {
   refusal.cause = cause;
   refusal.caller = errand.visit.caller;
   refusal.callee = errand.visit.callee;
-  refusal.method = errand.visit.method;
-  refusal.path = http::split_target(errand.visit.path).path;
+  // By what the route says: strangers choose methods and paths, and what of a path may be written down the span has.
+  refusal.method = errand.route.methods.empty() ? "*" : fmt::format("{}", fmt::join(errand.route.methods, "|"));
+  refusal.path = errand.route.path;
   refusal.rule = fmt::format("{}.{}", errand.route.rule, by_address ? "from" : "auth");
   refusal.rule_at = manifest::to_string(errand.upstream.edge.position);
   if (by_address)

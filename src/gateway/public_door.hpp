@@ -70,8 +70,8 @@ class PublicDoor {
   net::Task<Authenticator::Answer> identify(const Errand& errand);
   // Why a request that found its route goes no further, or nothing. Counts it against the limits.
   std::optional<proxy::RefusalCause> judge(Errand& errand, std::size_t route, Authenticator::Answer& who);
-  // Whether a request under way would get in by the rules of now, too: from there, and as the same user. What its
-  // provider's keys are too new to tell is left.
+  // Whether a request under way would get in by the rules of now, too: from there, and as the same user. Where keys
+  // are still to be fetched it may stay until they are here.
   bool still_admits(const Errand& errand, const proxy::Config& now);
   // What travels in place of the credential; null where it could not be made.
   proxy::EndUserPtr mint(const Errand& errand);

@@ -190,7 +190,16 @@ TEST(H2Frames, WhatHasBegunAndIsNotWholeHasANumberOfItsOwn) {
   ASSERT_TRUE(server.receive(rest.substr(12) + frame(h2::kData, 0, 1, "hello").substr(0, 12)));
   EXPECT_EQ(server.unfinished(), 0U) << "a body is another matter";
   const std::string ping = frame(h2::kPing, 0, 0, std::string(8, 'x'));
-  ASSERT_TRUE(server.receive("lo" + ping.substr(0, 3)));
+  ASSERT_TRUE(server.receive("lo"));
+  const std::string other = frame(h2::kHeaders, 0, 3, block.substr(0, 5));
+  ASSERT_TRUE(server.receive(other.substr(0, 4)));
+  const std::uint64_t of_other = server.unfinished();
+  EXPECT_NE(of_other, of_block);
+  ASSERT_TRUE(server.receive(other.substr(4)));
+  EXPECT_EQ(server.unfinished(), of_other) << "the block began with the first piece of its first frame";
+  ASSERT_TRUE(server.receive(frame(h2::kContinuation, h2::kEndHeaders, 3, block.substr(5))));
+  EXPECT_EQ(server.unfinished(), 0U);
+  ASSERT_TRUE(server.receive(ping.substr(0, 3)));
   const std::uint64_t of_ping = server.unfinished();
   ASSERT_TRUE(server.receive(ping.substr(3) + ping.substr(0, 11)));
   EXPECT_NE(server.unfinished(), of_ping);

@@ -129,7 +129,8 @@ class H2Session::Impl {
   std::size_t preface_left_ = 0;
   std::string partial_;  // of a frame that came in pieces
   std::uint64_t begun_ = 0;
-  h2::Head data_;  // the DATA frame that is being received
+  bool in_pieces_ = false;  // so came the frame that is being taken
+  h2::Head data_;           // the DATA frame that is being received
   std::size_t data_left_ = 0, padding_left_ = 0;
   bool pad_length_due_ = false;
   bool in_data_ = false;

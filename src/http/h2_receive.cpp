@@ -67,7 +67,9 @@ void Impl::gather_frame(std::string_view& bytes) {
     begin_data(head);
   } else if (has_head || head.length == 0) {
     const std::string frame = std::exchange(partial_, {});
+    in_pieces_ = true;
     take_frame(head, std::string_view(frame).substr(h2::kHead));
+    in_pieces_ = false;
   }
 }
 
@@ -208,7 +210,7 @@ void Impl::take_headers(const Head& head, std::string_view payload) {
   }
   if (!check_headers(head.stream)) return;
   if (head.has(h2::kEndHeaders)) return end_block(head.stream, head.has(h2::kEndStream), payload);
-  note_begun();
+  if (!in_pieces_) note_begun();  // else it began with the first of them
   block_stream_ = head.stream;
   block_ends_stream_ = head.has(h2::kEndStream);
   continuations_ = 0;

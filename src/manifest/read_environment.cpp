@@ -152,16 +152,23 @@ std::vector<Text> read_not_secret(Context& context, const Fields& fields) {
   return node ? read_texts(context, *node, fields.what("not_secret"), "[MAX_TOKEN, ...]") : std::vector<Text>();
 }
 
+// Whether it stands there, or in a list or a list of lists there.
 bool has_text(const Node* node, std::string_view text) {
   if (!node) return false;
-  auto has = [&](const Node& each) { return each.text.find(text) != std::string::npos; };
-  return has(*node) || std::ranges::any_of(node->items, [&](const NodePtr& item) { return has(*item); });
+  return node->text.find(text) != std::string::npos ||
+         std::ranges::any_of(node->items, [&](const NodePtr& item) { return has_text(item.get(), text); });
 }
 
-// A variable of the service, or an option of its command.
+bool builds_with(const Node* build, std::string_view text) {
+  if (!build) return false;
+  const auto command = std::ranges::find(build->entries, "command", &Entry::key);
+  return has_text(build, text) || (command != build->entries.end() && has_text(command->value.get(), text));
+}
+
+// A variable of the service, or an option of a command of it.
 bool is_there(const Service& service, const Fields& fields, const std::string& name) {
   return std::ranges::find(service.environment, name, &Variable::name) != service.environment.end() ||
-         has_text(fields.find("command"), name);
+         has_text(fields.find("command"), name) || builds_with(fields.find("build"), name);
 }
 
 }  // namespace

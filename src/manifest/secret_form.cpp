@@ -288,7 +288,7 @@ class Forms {
     for (std::size_t at = text_.find(kBehindScheme); at != std::string_view::npos; at = text_.find(kBehindScheme, at)) {
       const bool has_scheme = at > 0 && (is_letter(text_[at - 1]) || is_digit(text_[at - 1]));
       at += kBehindScheme.size();
-      const std::size_t end = std::min(text_.find_first_of("/?# \t\r\n\"'`|\\", at), text_.size());
+      const std::size_t end = std::min(text_.find_first_of("/?#; \t\r\n\"'`|\\", at), text_.size());
       if (has_scheme) find_password(at, end);
       at = end;
     }
@@ -314,6 +314,7 @@ class Forms {
 bool is_placeholder(std::string_view value) {
   if (std::ranges::all_of(value, [](char c) { return c == '*'; })) return true;
   const char next = value.size() > 1 ? value[1] : '\0';
+  if (value.front() == '`') return true;  // a shell puts in what a command says
   if (value.front() == '$') return is_letter(next) || next == '_' || next == '{' || next == '(';
   const std::string_view pairs = "<>{}%%[]";
   const std::size_t opens = pairs.find(value.front());

@@ -129,11 +129,14 @@ std::string as_variable(std::string_view option) {
   return password ? "PASSWORD" : name;
 }
 
-// "./key", "~/key", "key.pem", "@key", "file:key", "env:KEY"
+// "./key", "~/key", "key.pem", "@key"; as OpenSSL says it "file:key", "env:KEY", "fd:3", "stdin"; as container builders
+// do "id=key,src=./key".
 bool is_reference(std::string_view value) {
-  constexpr auto kBegins = std::to_array<std::string_view>({"./", "../", "~/", "@", "file:", "env:"});
+  constexpr auto kBegins =
+      std::to_array<std::string_view>({"./", "../", "~/", "@", "file:", "env:", "fd:", "id=", "type="});
   constexpr auto kEnds = std::to_array<std::string_view>({".pem", ".key", ".txt", ".json", ".yaml", ".jks", ".p12"});
-  return std::ranges::any_of(kBegins, [&](std::string_view begin) { return value.starts_with(begin); }) ||
+  return value == "stdin" ||
+         std::ranges::any_of(kBegins, [&](std::string_view begin) { return value.starts_with(begin); }) ||
          std::ranges::any_of(kEnds, [&](std::string_view end) { return value.ends_with(end); });
 }
 

@@ -1,6 +1,7 @@
 #include "proxy/config.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace bulkhead::proxy {
 
@@ -35,7 +36,12 @@ Config::Config(SnapshotPtr snapshot) : snapshot_(std::move(snapshot)), hash_(con
     if (const auto address = net::Address::ip(name.address, 0)) names_.emplace(name.name, *address);
   }
   for (const Route& route : snapshot_->gateway.routes) gateway_.routes.push_back(compile(route));
-  for (const Upstream& upstream : snapshot_->upstreams) masks_.emplace_back(upstream.hidden_paths);
+  std::set<std::vector<std::string>> known;
+  for (const Upstream& upstream : snapshot_->upstreams) {
+    masks_.emplace_back(upstream.hidden_paths);
+    if (!masks_.back().empty() && known.insert(upstream.hidden_paths).second)
+      distinct_masks_.push_back(masks_.size() - 1);
+  }
   if (const auto& contract = snapshot_->inbound.contract) own_mask_ = contracts::PathMask(contract->hidden_paths);
 }
 
@@ -44,19 +50,23 @@ const contracts::PathMask* Config::mask_of(const Upstream& upstream) const {
   return mask.empty() ? nullptr : &mask;
 }
 
-bool Config::hides_paths() const { return !std::ranges::all_of(masks_, &contracts::PathMask::empty); }
+bool Config::hides_paths() const { return !distinct_masks_.empty(); }
 
 std::optional<std::string> Config::hide_unrouted(std::string_view path) const {
-  const auto hidden = [&](std::string_view seen) -> std::optional<std::string> {
-    for (const contracts::PathMask& mask : masks_)
-      if (auto shown = mask.hide(path, seen)) return shown;
-    return std::nullopt;
+  constexpr std::size_t kLongest = 512;  // strangers choose it, and each mask looks at each segment
+  if (!hides_paths()) return std::nullopt;
+  if (path.size() > kLongest) return std::string(contracts::kHiddenPath);
+  std::string shown(path);
+  const auto hide = [&](const contracts::PathMask& mask, std::string_view seen) {
+    if (auto shorter = mask.hide(shown, seen)) shown = std::move(*shorter);
   };
-  for (const manifest::Route& route : gateway_.routes) {
-    if (!route.match.path.matches(path)) continue;
-    if (auto shown = hidden(manifest::rewrite_path(route, path))) return shown;
+  for (std::size_t i = 0; i < gateway_.routes.size(); ++i) {
+    if (!gateway_.routes[i].match.path.matches(path)) continue;
+    hide(masks_[snapshot_->gateway.routes[i].upstream], manifest::rewrite_path(gateway_.routes[i], path));
   }
-  return hidden(path);
+  for (const std::size_t each : distinct_masks_) hide(masks_[each], path);
+  if (shown == path) return std::nullopt;
+  return shown;
 }
 
 const Door* Config::door(const net::Address& dialled) const {

@@ -46,8 +46,9 @@ class Config {
   std::string hash_;
   std::unordered_map<net::Address, const Door*> doors_;
   std::unordered_map<std::string, net::Address> names_;
-  manifest::Gateway gateway_;               // its routes are parallel to the snapshot's
-  std::vector<contracts::PathMask> masks_;  // parallel to its upstreams
+  manifest::Gateway gateway_;                // its routes are parallel to the snapshot's
+  std::vector<contracts::PathMask> masks_;   // parallel to its upstreams
+  std::vector<std::size_t> distinct_masks_;  // those that hide something, each once
   contracts::PathMask own_mask_;
 };
 

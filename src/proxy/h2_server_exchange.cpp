@@ -53,8 +53,8 @@ void H2ServerExchange::on_gone(std::function<void()> callback) {
 // whose answer has begun) may, as long as the handler lets it.
 net::Deadline H2ServerExchange::body_limit(net::Deadline deadline) const {
   const ServerOptions& options = connection_.options_;
-  const bool answered = head_sent_ && !sized_;
-  if (rests_ || answered || options.min_body_rate == 0) return deadline;
+  const bool unsized_rests = !sized_ && (head_sent_ || options.unsized_may_rest);
+  if (rests_ || unsized_rests || options.min_body_rate == 0) return deadline;
   const auto earned = std::chrono::milliseconds(body_bytes_ * 1000 / options.min_body_rate);
   return std::min(deadline, loop_.in(options.body_grace + earned - waited_));
 }

@@ -66,6 +66,7 @@ class Counted {
 InnerDoor::InnerDoor(Core& core, LocalService& service)
     : core_(core), service_(service), doorkeeper_(core.loop), shutdown_(core.loop), gate_(core.loop) {
   options_.scheme = "https";
+  options_.unsized_may_rest = true;
   rules_.audience = Audience::mesh;
   rules_.hop_name = core.instance;
   rules_.give_back = true;

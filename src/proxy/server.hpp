@@ -29,6 +29,7 @@ struct ServerOptions {
   // A request's body must come at this rate, after `body_grace` of waiting for it in all. 0: no minimum. Over HTTP/2
   // gRPC, tunnels and a body without a length whose answer has begun are conversations, for which that is not so.
   std::uint64_t min_body_rate = 240;
+  bool unsized_may_rest = false;  // over HTTP/2, where who calls is known and has its own clients' uploads timed
   net::Duration body_grace = std::chrono::seconds(20);
   // What is left of a request's body after its answer is read away within these, else the connection is closed.
   std::uint64_t drain_bytes = 256U << 10U;

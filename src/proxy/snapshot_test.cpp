@@ -257,5 +257,21 @@ TEST(Config, AHostIsReadWithoutItsPort) {
   EXPECT_EQ(host_of(""), "");
 }
 
+TEST(Config, HidesOfAPathWithoutARouteWhatAnyContractHides) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->upstreams.resize(3);
+  snapshot->upstreams[0].hidden_paths = {"/users/{!}"};
+  snapshot->upstreams[1].hidden_paths = {"/users/{}/cards/{!}"};
+  const Config config(snapshot);
+  EXPECT_TRUE(config.hides_paths());
+  const auto shown = config.hide_unrouted("/users/7/cards/4111").value_or("");
+  EXPECT_EQ(shown.find("4111"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find('7'), std::string::npos) << shown;
+  EXPECT_EQ(config.hide_unrouted("/items/7"), std::nullopt);
+  EXPECT_EQ(config.hide_unrouted("/" + std::string(600, 'x')), "/*") << "long ones are not looked at";
+  const Config open(std::make_shared<Snapshot>());
+  EXPECT_EQ(open.hide_unrouted("/" + std::string(600, 'x')), std::nullopt);
+}
+
 }  // namespace
 }  // namespace bulkhead::proxy
