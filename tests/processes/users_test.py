@@ -607,7 +607,7 @@ gateway:
 class UnderWay(harness.Case):
     """Requests that were let in wait for their answers while the rules change: only whom a change concerns is cut off."""
 
-    def begin(self):
+    def begin(self, change=lambda text: text):
         self.issuer, self.second = Issuer("one"), Issuer("two")
         for issuer in (self.issuer, self.second):
             self.addCleanup(issuer.place.cleanup)
@@ -616,7 +616,7 @@ class UnderWay(harness.Case):
             made = subprocess.run([harness.BULKHEAD, "api-key", name], check=True, capture_output=True, text=True)
             self.keys[name] = made.stdout.strip()
             self.lines[name] = next(line.strip() for line in made.stderr.splitlines() if f"{name}:" in line)
-        self.text = UNDER_WAY.replace("@ACME@", self.lines["acme"]).replace("@BETA@", self.lines["beta"])
+        self.text = change(UNDER_WAY).replace("@ACME@", self.lines["acme"]).replace("@BETA@", self.lines["beta"])
         app = self.application(self.text, files={"id/jwks.json": self.jwks(self.issuer)})
         app.up()
         app.wait_settled()
@@ -625,22 +625,25 @@ class UnderWay(harness.Case):
     def jwks(self, *issuers):
         return json.dumps({"keys": [issuer.jwk() for issuer in issuers]})
 
-    def test_a_change_cuts_off_whom_it_concerns(self):
-        app = self.begin()
+    def wait(self, app, asked):
+        """Requests, by their names, that wait for their answers; by those names what became of them, filled in later."""
         ended = {}
 
-        def ask(name, path, headers):
+        def ask(name, path, credential):
+            headers = {"Authorization": f"Bearer {credential}"} if credential else {}
             with contextlib.suppress(OSError, http.client.HTTPException):  # whoever goes on does so until all is taken down
                 ended[name] = app.get(f"/{path}/sleep?s=60", headers=headers).status
 
-        bearer = lambda text: {"Authorization": f"Bearer {text}"}
-        asked = {"token": ("token", bearer(self.issuer.token("ann"))), "acme": ("key", bearer(self.keys["acme"])),
-                 "beta": ("key", bearer(self.keys["beta"])), "near": ("near", {})}
-        threads = [threading.Thread(target=ask, args=(name, *how), daemon=True) for name, how in asked.items()]
-        for thread in threads:
-            thread.start()
-        time.sleep(1)  # until all wait for their answers
+        for name, how in asked.items():
+            threading.Thread(target=ask, args=(name, *how), daemon=True).start()
+        time.sleep(1)
         self.assertEqual(ended, {})
+        return ended
+
+    def test_a_change_cuts_off_whom_it_concerns(self):
+        app = self.begin()
+        ended = self.wait(app, {"token": ("token", self.issuer.token("ann")), "acme": ("key", self.keys["acme"]), "beta": ("key", self.keys["beta"]),
+                                "near": ("near", "")})
 
         def change(text, keys, *cut):
             """The manifest's text and the issuer's keys; who has been cut off by then."""
@@ -656,6 +659,23 @@ class UnderWay(harness.Case):
         change(without_acme.replace("127.0.0.0/8", "10.0.0.0/8"), [self.second], "acme", "token", "near")
         time.sleep(1)
         self.assertEqual(len(ended), 3, "whom no change concerned goes on")
+
+    def test_keys_that_are_fetched_anew_cut_off_whom_they_concern(self):
+        outside = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside)
+        threading.Thread(target=outside.serve_forever, daemon=True).start()
+        self.addCleanup(outside.server_close)
+        self.addCleanup(outside.shutdown)
+        Outside.keys = None
+        app = self.begin(lambda text: text.replace("jwks: id/jwks.json", f'jwks: "http://127.0.0.1:{outside.server_address[1]}/jwks"'))
+        Outside.keys = {"keys": [self.issuer.jwk()]}
+        token = self.issuer.token("ann", aud=["bank", "branch"])
+        until(lambda: app.get("/token/x", headers={"Authorization": f"Bearer {token}"}).status == 200, what="the keys")
+        ended = self.wait(app, {"both": ("token", token), "bank": ("token", self.issuer.token("ann"))})
+        app.rewrite(self.text.replace("audience: bank", "audience: branch"))
+        app.up()
+        until(lambda: ended == {"bank": 403}, what="the end of the former audience")
+        time.sleep(1)
+        self.assertEqual(ended, {"bank": 403})
 
 
 if __name__ == "__main__":
