@@ -13,6 +13,9 @@ namespace bulkhead::manifest {
 namespace {
 
 constexpr std::size_t kLongestSource = 200;
+constexpr std::string_view kKeyBegins = "-----BEGIN ";
+constexpr std::string_view kKeyEnds = "-----END ";
+constexpr std::string_view kKeyItself = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n";
 
 // Where the first secret begins that its form tells. Lines of what YAML can't be read from have no other protection.
 std::size_t first_secret(std::string_view line) {
@@ -37,12 +40,28 @@ Report::Report(const std::vector<Source>& sources) {
   for (const Source& source : sources) take(source);
 }
 
+// Lines within one have no form of their own, and YAML that can't be read ends in any of them.
+void Report::hide_private_keys(File& file) {
+  const std::string_view text = file.source.text;
+  const auto line_of = [&](std::size_t at) { return std::ranges::upper_bound(file.lines, at) - file.lines.begin(); };
+  for (std::size_t at = text.find(kKeyBegins); at < text.size(); at = text.find(kKeyBegins, at)) {
+    const std::size_t line_ends = std::min(text.find('\n', at), text.size());
+    const bool is_private = text.substr(at, line_ends - at).find("PRIVATE KEY") != std::string_view::npos;
+    at = line_ends;
+    if (!is_private) continue;
+    at = text.find(kKeyEnds, at);
+    if (at == std::string_view::npos) at = std::min(text.find_first_not_of(kKeyItself, line_ends), text.size());
+    for (auto line = line_of(line_ends) + 1; line < line_of(at); ++line) file.hidden[static_cast<int>(line)] = 1;
+  }
+}
+
 std::uint16_t Report::take(Source source) {
   File& file = files_.emplace_back(File{std::move(source), {0}, {}});
   const std::string& text = file.source.text;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\n') file.lines.push_back(i + 1);
   }
+  hide_private_keys(file);
   return static_cast<std::uint16_t>(files_.size() - 1);
 }
 

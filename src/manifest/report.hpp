@@ -58,6 +58,7 @@ class Report {
     std::map<int, int> hidden;       // line to first hidden column
   };
 
+  static void hide_private_keys(File& file);
   std::size_t number_of(const std::string& file) const;  // files_.size() where it was not taken
   std::string line_at(const Position& position) const;
 

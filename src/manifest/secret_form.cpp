@@ -136,6 +136,13 @@ class Forms {
   void find_private_keys() {
     constexpr std::string_view kBegin = "-----BEGIN ";
     constexpr std::string_view kEnd = "-----END ";
+    // The rest of one that was cut off, where YAML took its first line for something else.
+    const std::size_t first_end = text_.find(kEnd);
+    if (first_end < text_.find(kBegin)) {
+      const std::string_view label = label_at(first_end + kEnd.size());
+      if (label.ends_with("PRIVATE KEY"))
+        add_private_key(0, std::min(first_end + kEnd.size() + label.size() + kDashes.size(), text_.size()));
+    }
     for (std::size_t at = text_.find(kBegin); at != std::string_view::npos; at = text_.find(kBegin, at)) {
       const std::string_view label = label_at(at + kBegin.size());
       if (!label.ends_with("PRIVATE KEY") && !label.ends_with("PRIVATE KEY BLOCK")) {

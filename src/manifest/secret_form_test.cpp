@@ -136,6 +136,12 @@ TEST(WrittenSecrets, OfWhichThereAreManyInOneTextAreRefusedAsOne) {
 TEST(WrittenSecrets, AreNotShownWhereTheYamlIsBroken) {
   for (std::string_view line : {"a: [https://me:hunter2hunter2@a.example", "a: b: https://me:hunter2hunter2@a.example"})
     EXPECT_EQ(render(parse(line).mistakes).find("hunter2"), std::string::npos) << render(parse(line).mistakes);
+  for (std::string_view within : {"hunter2hunter2", "\thunter2"}) {
+    const auto text = fmt::format("a: |\n  -----BEGIN PRIVATE KEY-----\n{}\n  -----END PRIVATE KEY-----\n", within);
+    const Parsed parsed = parse(text);
+    EXPECT_FALSE(parsed.mistakes.empty());
+    EXPECT_EQ(render(parsed.mistakes).find("hunter2"), std::string::npos) << render(parsed.mistakes);
+  }
 }
 
 TEST(WrittenSecrets, AreInNoMessageAndInNothingThatIsReadOn) {
