@@ -121,11 +121,11 @@ class Talks:
             sent.put(None)
 
 
-class Greetings:
-    """A new connection for each request, so that each certificate and each route meets somebody."""
+class Work:
+    """Goes on in a thread of its own, as `work` says, as long as it is entered."""
 
     def __init__(self, app):
-        self.app, self.answered, self.problems = app, 0, []
+        self.app, self.problems = app, []
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.work)
 
@@ -136,6 +136,12 @@ class Greetings:
     def __exit__(self, *_):
         self.stopping.set()
         self.thread.join()
+
+
+class Greetings(Work):
+    """A new connection for each request, so that each certificate and each route meets somebody."""
+
+    answered = 0
 
     def work(self):
         while not self.stopping.is_set():
@@ -148,22 +154,15 @@ class Greetings:
             self.answered += 1
 
 
-class Instances:
+class Instances(Work):
     """One more of a service comes, is ready, and goes, again and again: as often as it can start."""
 
+    came = 0
+
     def __init__(self, app, service):
-        self.app, self.service, self.came, self.problems = app, service, 0, []
+        super().__init__(app)
+        self.service = service
         self.few = len(self.states())
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.work)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
 
     def states(self):
         services = self.app.ask("status")["services"]
