@@ -33,6 +33,10 @@ class Redactor {
   // shorter than kShortest. The lines that frame a PEM block are none.
   void add(const std::string& name, std::string_view content);
   bool empty() const { return values_.empty(); }
+  // Every value, with the secret's name.
+  void each(const std::function<void(const std::string&, std::string_view)>& visit) const {
+    for (const auto& [value, name] : values_) visit(name, value);
+  }
 
   // The text with "[secret NAME]" in the place of each value; of two that begin at one place, of the longer.
   std::string redact(std::string_view text) const;

@@ -94,12 +94,12 @@ net::Task<> Collector::begin() {
   api_ = std::make_unique<Api>(loop_, *intake_, live_, *exporter_, program_metrics_, *visitors_,
                                read_assets(hello_.collect->console), origin);
   if (application_.is_object()) api_->set_application(std::move(application_));
+  otlp_door_ = std::make_unique<OtlpDoor>(loop_, *intake_, program_metrics_);
   if (settings_.is_object()) take_settings(settings_);
   intake_->start();
   gate_.spawn(exporter_->run());
   gate_.spawn(accept(unix_, true));
   if (tcp_) gate_.spawn(accept(tcp_, false));
-  otlp_door_ = std::make_unique<OtlpDoor>(loop_, *intake_, program_metrics_);
   const auto told = net::Address::unix_socket(hello_.collect->otlp);
   auto otlp = told ? net::Listener::open(loop_, *told) : Result<net::Listener>(std::unexpect, told.error());
   if (otlp) {
@@ -183,19 +183,28 @@ void Collector::take(const std::string& type, const json& message) {
 
 void Collector::take_settings(const json& message) {
   if (stopping_) return;  // the store is another one's by now
-  if (!exporter_) {
+  if (!otlp_door_) {
     settings_ = message;
     return;
   }
-  auto settings = read_export(message.value("export", json()));
-  if (!settings) return log_line("collector: the controller: {}", settings.error().message);
-  exporter_->set(std::move(*settings));
+  if (const auto exported = message.find("export"); exported != message.end()) {
+    auto settings = read_export(*exported);
+    if (!settings) return log_line("collector: the controller: {}", settings.error().message);
+    exporter_->set(std::move(*settings));
+  }
   const auto number = [&](const char* name) {
     const auto found = message.find(name);
     return found != message.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
   };
   if (number("keep_ms") > 0 && number("most_bytes") > 0)
     intake_->set_kept({std::chrono::milliseconds(number("keep_ms")), static_cast<std::uint64_t>(number("most_bytes"))});
+  std::map<std::string, telemetry::SecretMarks> secrets;
+  for (const auto& [service, text] : message.value("secret_marks", json::object()).items()) {
+    auto marks = telemetry::SecretMarks::from_texts(std::span(&text.get_ref<const std::string&>(), 1));
+    if (!marks) return log_line("collector: the controller: {}", marks.error().message);
+    secrets.emplace(service, std::move(*marks));
+  }
+  otlp_door_->hide(std::move(secrets));
 }
 
 net::Task<> Collector::accept(net::Listener& listener, bool trusted) {

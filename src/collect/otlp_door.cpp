@@ -113,16 +113,21 @@ net::Task<> OtlpDoor::handle(proxy::ServerExchange& exchange, const std::string&
     if (!gzip && !coding.empty() && coding != "identity") {
       reply = {415, 12, "only gzip and identity are understood"};
     } else {
-      const auto body = co_await read_body(exchange, grpc, gzip);
+      auto body = co_await read_body(exchange, grpc, gzip);
       if (!body) {
         const bool large = body.error().cause == Cause::exhausted;
         reply = {static_cast<std::uint16_t>(large ? 413 : 400), large ? 8 : 3, body.error().message};
       } else if (closed_) {
         reply = {503, 14, "the collector is ending, and another one comes"};
-      } else if (place->kind == "metrics") {
-        reply = take_metrics(as_json, *body, instance);
+      } else if (!secrets_) {
+        reply = {503, 14, "the collector has not been told yet what it must not write down"};
       } else {
-        reply = take(place->kind == "traces" ? Signal::traces : Signal::logs, as_json, *body, instance);
+        // Before anything reads it; in a message of protobuf the lengths stay as they are.
+        const auto own = secrets_->find(service_of(instance));
+        if (own != secrets_->end()) own->second.hide(*body);
+        reply = place->kind == "metrics"
+                    ? take_metrics(as_json, *body, instance)
+                    : take(place->kind == "traces" ? Signal::traces : Signal::logs, as_json, *body, instance);
       }
     }
   }

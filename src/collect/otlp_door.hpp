@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "collect/intake.hpp"
@@ -13,6 +14,7 @@
 #include "collect/program_metrics.hpp"
 #include "net/listener.hpp"
 #include "proxy/server.hpp"
+#include "telemetry/secret_marks.hpp"
 
 namespace bulkhead::collect {
 
@@ -21,6 +23,9 @@ class OtlpDoor {
   // All of them must outlive this.
   OtlpDoor(net::Loop& loop, Intake& intake, ProgramMetrics& metrics);
 
+  // From now on what a service tells says none of the secrets that its marks find; by the service's name. Until this
+  // was called nothing is taken.
+  void hide(std::map<std::string, telemetry::SecretMarks> secrets) { secrets_ = std::move(secrets); }
   // What comes from now on is told to come again later, and nothing is put into the intake any more.
   void close() { closed_ = true; }
   // Now and then: what was above a service's limit is written down.
@@ -55,6 +60,7 @@ class OtlpDoor {
   ProgramMetrics& metrics_;
   proxy::ServerOptions options_;
   std::map<std::string, Bucket> buckets_;
+  std::optional<std::map<std::string, telemetry::SecretMarks>> secrets_;
   bool closed_ = false;
 };
 

@@ -262,6 +262,7 @@ class Controller {
   Variables variables_;      // as they stand in the vault
   SecretContents contents_;  // of what is wanted
   SecretContents former_;    // what they were before: programs may still say those
+  ServiceMarks secret_marks_;
   std::shared_ptr<const Redactor> redactor_ = std::make_shared<const Redactor>();
   compartments::CgroupHost cgroup_host_;
   discovery::Registry registry_;

@@ -132,14 +132,18 @@ json Controller::picture() const {
 // tells. Secrets are in it: it is written down nowhere.
 json Controller::telemetry_settings() const {
   if (!loaded_) return nullptr;
-  json settings = {{"type", "telemetry"}, {"export", nullptr}};
+  json settings = {{"type", "telemetry"}};
   const manifest::Telemetry& telemetry = loaded_->application.telemetry;
   settings["keep_ms"] = telemetry.keep.count();
   settings["most_bytes"] = telemetry.most.count;
-  if (!telemetry.exported) return settings;
+  settings["secret_marks"] = secret_marks_;
+  if (!telemetry.exported) {
+    settings["export"] = nullptr;
+    return settings;
+  }
   const manifest::TelemetryExport& exported = *telemetry.exported;
   const auto headers = export_headers(exported, launcher_.directory, contents_);
-  if (!headers) return nullptr;
+  if (!headers) return settings;  // it goes on as it was told before
   json signals = json::array();
   for (const auto& [name, wanted] :
        {std::pair("traces", exported.traces), std::pair("logs", exported.logs), std::pair("metrics", exported.metrics)})

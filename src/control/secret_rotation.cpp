@@ -97,6 +97,7 @@ void Controller::set_contents(SecretContents contents) {
   if (!same) former_ = std::move(contents_);
   contents_ = std::move(contents);
   redactor_ = redactor_of(loaded_->application, launcher_.directory, {&contents_, &former_});
+  secret_marks_ = secret_reader_->marks_of(loaded_->application, launcher_.directory, {&contents_, &former_});
   redact_log(redactor_->empty() ? nullptr : redactor_);
 }
 

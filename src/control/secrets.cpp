@@ -150,16 +150,26 @@ Result<std::map<std::string, std::string>> export_headers(const manifest::Teleme
   return headers;
 }
 
-std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,
-                                            const std::vector<const SecretContents*>& contents) {
+namespace {
+
+// Every value of `granted` but those that stand in the name of the application or of a service.
+Redactor redactor_of(const std::vector<const GrantedSecret*>& granted, const manifest::Application& application,
+                     const std::string& directory, const std::vector<const SecretContents*>& contents) {
   std::vector<std::string> names{application.name};
   for (const Service& service : application.services) names.push_back(service.name);
-  auto redactor = std::make_shared<Redactor>(std::move(names));
-  for (const GrantedSecret* each : application.granted_secrets())
+  Redactor redactor(std::move(names));
+  for (const GrantedSecret* each : granted)
     for (const SecretContents* version : contents)
       if (const SecretContent* content = find(*each, directory, *version))
-        for (const SecretFile& file : content->files) redactor->add(each->secret.name, file.content);
+        for (const SecretFile& file : content->files) redactor.add(each->secret.name, file.content);
   return redactor;
+}
+
+}  // namespace
+
+std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,
+                                            const std::vector<const SecretContents*>& contents) {
+  return std::make_shared<const Redactor>(redactor_of(application.granted_secrets(), application, directory, contents));
 }
 
 nlohmann::json redacted(const Redactor& redactor, nlohmann::json value) {
@@ -181,17 +191,33 @@ Result<SecretReader> SecretReader::open(const std::string& key_file) {
   return SecretReader(std::move(made));
 }
 
+SecretReader::Code SecretReader::code_of(std::string_view text) const {
+  Code code{};
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), reinterpret_cast<const unsigned char*>(text.data()),
+       text.size(), code.data(), nullptr);
+  return code;
+}
+
 std::string SecretReader::digest_of(const std::vector<SecretFile>& files) const {
   std::string text;
   for (const SecretFile& file : files) {
     put(text, file.name);
     put(text, file.content);
   }
-  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()), reinterpret_cast<const unsigned char*>(text.data()),
-       text.size(), digest.data(), &size);
-  return telemetry::hex({digest.data(), size});
+  return telemetry::hex(code_of(text));
+}
+
+ServiceMarks SecretReader::marks_of(const manifest::Application& application, const std::string& directory,
+                                    const std::vector<const SecretContents*>& contents) const {
+  ServiceMarks marks;
+  const Code key = code_of("key of the marks of secrets");  // no files: their text begins with a number
+  for (const Service& service : application.services) {
+    std::vector<const GrantedSecret*> granted;
+    for (const GrantedSecret& each : service.secrets) granted.push_back(&each);
+    const telemetry::SecretMarks own(key, redactor_of(granted, application, directory, contents));
+    if (!own.empty()) marks.emplace(service.name, own.text());
+  }
+  return marks;
 }
 
 SecretContents SecretReader::read(const manifest::Application& application, const std::string& directory,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "compartments/spec.hpp"
 #include "control/secret_source.hpp"
 #include "manifest/application.hpp"
+#include "telemetry/secret_marks.hpp"
 
 // What the secrets of an application hold, as the controller knows it: in memory. What is kept on disk of a content is
 // a digest of it under a key of this application (decision 10), which says that it is another one and no more.
@@ -57,6 +59,9 @@ Result<std::map<std::string, std::string>> export_headers(const manifest::Teleme
 // Every value of theirs but those that stand in the name of the application or of a service.
 std::shared_ptr<const Redactor> redactor_of(const manifest::Application& application, const std::string& directory,
                                             const std::vector<const SecretContents*>& contents);
+// What those who write down paths and telemetry find them by, as telemetry::SecretMarks::text(): of each service that
+// has any, of its own secrets alone.
+using ServiceMarks = std::map<std::string, std::string>;
 nlohmann::json redacted(const Redactor& redactor, nlohmann::json value);
 
 // Reads contents, and gives them their digests.
@@ -71,8 +76,13 @@ class SecretReader {
 
   std::string digest_of(const std::vector<SecretFile>& files) const;
 
+  ServiceMarks marks_of(const manifest::Application& application, const std::string& directory,
+                        const std::vector<const SecretContents*>& contents) const;
+
  private:
+  using Code = telemetry::SecretMarks::Key;
   explicit SecretReader(std::string key) : key_(std::move(key)) {}
+  Code code_of(std::string_view text) const;
   std::string key_;
 };
 

@@ -191,6 +191,20 @@ TEST_F(SecretsTest, AreRedactedInAnyPartOfAMessage) {
                                                           {"n", 1}}));
 }
 
+TEST_F(SecretsTest, EachServiceHasMarksOfItsOwnAlone) {
+  application_.services.push_back({.name = "idle"});
+  const auto contents = read({{"TOKEN", "correct horse"}});
+  const auto marks = reader().marks_of(application_, root_.string(), {&contents});
+  ASSERT_EQ(marks.size(), 1U);
+  EXPECT_THAT(marks.at("web"), testing::Not(HasSubstr("horse")));
+  const auto found = telemetry::SecretMarks::from_texts(std::span(&marks.at("web"), 1));
+  ASSERT_TRUE(found);
+  std::string text = "a correct%20horse, hunter2hunter2";
+  found->hide(text);
+  EXPECT_EQ(text, "a [secret token]*, [secret db]***");
+  EXPECT_EQ(reader().marks_of(application_, root_.string(), {&contents}), marks);
+}
+
 TEST(Vault, GivesBackWhatItWasGivenAndNothingElse) {
   auto vault = Vault::open();
   ASSERT_TRUE(vault);

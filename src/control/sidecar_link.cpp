@@ -192,6 +192,7 @@ void Controller::publish_to(Runtime& runtime) {
     if (service == nullptr) return;
     snapshot = sidecar_snapshot(application, loaded_->model, registry_, *service, runtime.id, users_);
   }
+  add_secret_marks(snapshot, secret_marks_);
   const std::string hash = proxy::content_hash(snapshot);
   publish_to(runtime.sidecar, snapshot, hash);
   publish_to(runtime.other, snapshot, hash);

@@ -226,4 +226,13 @@ proxy::Snapshot gateway_snapshot(const manifest::Application& application, const
   return snapshot;
 }
 
+void add_secret_marks(proxy::Snapshot& snapshot, const ServiceMarks& marks) {
+  std::set<std::string> met{snapshot.service};
+  for (const policy::Edge& edge : snapshot.inbound.edges) met.insert(edge.from);
+  if (snapshot.role == proxy::Role::gateway)
+    for (const proxy::Upstream& upstream : snapshot.upstreams) met.insert(upstream.service);
+  for (const auto& [service, text] : marks)
+    if (met.contains(service)) snapshot.secret_marks.push_back(text);
+}
+
 }  // namespace bulkhead::control

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "control/secrets.hpp"
 #include "control/users.hpp"
 #include "discovery/registry.hpp"
 #include "manifest/application.hpp"
@@ -21,5 +22,9 @@ proxy::Snapshot sidecar_snapshot(const manifest::Application& application, const
 proxy::Snapshot gateway_snapshot(const manifest::Application& application, const policy::Model& model,
                                  const discovery::Registry& registry, const std::string& instance,
                                  const proxy::Certificate& certificate, const Users& users);
+
+// Of its own secrets and of those who call it; for a gateway, of those whom it calls: what one of them puts into a path
+// stands there for both.
+void add_secret_marks(proxy::Snapshot& snapshot, const ServiceMarks& marks);
 
 }  // namespace bulkhead::control

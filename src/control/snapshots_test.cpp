@@ -62,6 +62,19 @@ class SnapshotsTest : public testing::Test {
   discovery::Registry registry;
 };
 
+TEST_F(SnapshotsTest, HasMarksOfItsOwnSecretsAndOfItsCallersAlone) {
+  const ServiceMarks marks = {{"aside", "A"}, {"checkout", "C"}, {"payments", "P"}};
+  proxy::Snapshot payments = of("payments"), checkout = of("checkout");
+  add_secret_marks(payments, marks);
+  add_secret_marks(checkout, marks);
+  EXPECT_EQ(payments.secret_marks, (std::vector<std::string>{"C", "P"}));
+  EXPECT_EQ(checkout.secret_marks, (std::vector<std::string>{"C"}));
+  proxy::Snapshot gateway =
+      gateway_snapshot(loaded.application, loaded.model, registry, "_gateway-1", {{"localhost"}, "CHAIN", "KEY"}, {});
+  add_secret_marks(gateway, marks);
+  EXPECT_EQ(gateway.secret_marks, (std::vector<std::string>{"C"}));
+}
+
 TEST_F(SnapshotsTest, HoldsWhatTheIdentityMayCallWithItsEndpointsAndNothingElse) {
   const proxy::Snapshot snapshot = of("checkout");
   EXPECT_EQ(snapshot.spiffe_id, "spiffe://shop.bulkhead/shop/checkout");

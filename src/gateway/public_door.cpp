@@ -408,6 +408,8 @@ net::Task<> PublicDoor::forward(Errand& errand) {
   // HTTP/1.0 may leave Host out, HTTP/2 may not.
   if (request.authority.empty()) request.authority = upstream.service;
   if (visit.user) request.fields.set(proxy::kUserField, visit.user->text);
+  // What a stranger calls gRPC is such where the service says so.
+  if (upstream.protocol != manifest::Protocol::grpc) errand.exchange.expect_upload();
   proxy::RelayRules rules;
   rules.audience = proxy::Audience::stranger;
   rules.hop_name = kHop;

@@ -14,6 +14,7 @@ std::string spoken_protocol(const http::Request& request) {
 
 void Core::take(ConfigPtr next) {
   end_users.take(next->snapshot());
+  journal.hide_secrets(next->snapshot().secret_marks);
   config = std::move(next);
   clusters.apply(config->snapshot());
   calls.apply(config->snapshot(), clusters);

@@ -54,6 +54,8 @@ class ServerExchange {
   // sent. After `end` it answers with an empty end again.
   virtual net::Task<Result<BodyPart>> read_body(net::Deadline deadline) = 0;
   virtual const http::Fields& trailers() const = 0;
+  // Its body is an upload, whatever the client says that it is: it must come at the least rate (ServerOptions).
+  virtual void expect_upload() {}
 
   // An interim head (1xx but 101). Dropped for an HTTP/1.0 client.
   virtual net::Task<Result<>> send_informational(http::Response response) = 0;

@@ -72,6 +72,7 @@ class H2ServerExchange final : public ServerExchange {
 
   http::Request& request() override { return request_; }
   net::Task<Result<BodyPart>> read_body(net::Deadline deadline) override;
+  void expect_upload() override { rests_ = tunnel_asked_; }
   const http::Fields& trailers() const override { return trailers_; }
   net::Task<Result<>> send_informational(http::Response response) override;
   net::Task<Result<>> send_head(http::Response response, bool end) override;
@@ -102,7 +103,7 @@ class H2ServerExchange final : public ServerExchange {
   bool head_request_;
   bool tunnel_asked_;
   bool sized_;
-  bool rests_;  // its body is a conversation, not an upload
+  bool rests_;  // its body is a conversation, not an upload, as far as is known
   bool wants_continue_;
 
   std::string inbound_;  // came, not read

@@ -75,6 +75,17 @@ TEST_F(H2Slow, AConversationMayRest) {
   EXPECT_EQ(loop_.run(ask_in_halves(request_of("POST", "/"))), "200 8");
 }
 
+TEST_F(H2Slow, ButNotWhereTheHandlerKnowsBetter) {
+  options_.body_grace = 5ms;
+  handler_ = [counting = count(false)](ServerExchange& exchange) -> Task<> {
+    exchange.expect_upload();
+    co_await counting(exchange);
+  };
+  http::Request call = request_of("POST", "/");
+  call.fields.add("content-type", "application/grpc");
+  EXPECT_EQ(loop_.run(ask_in_halves(call)), "408 the request's body comes too slowly");
+}
+
 TEST_F(H2Slow, AHeadThatIsNotWholeInTimeEndsTheConnection) {
   const std::string calm("\0\0\0\x0b", 4);  // ENHANCE_YOUR_CALM
   const std::string open = kBegin + frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, kBlock);

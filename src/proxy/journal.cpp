@@ -251,6 +251,14 @@ std::size_t Journal::draw(std::size_t bound) const {
   return static_cast<std::size_t>((std::uint64_t{value} * bound) >> 32U);
 }
 
+void Journal::hide_secrets(const std::vector<std::string>& texts) {
+  if (!records_ || texts == hidden_) return;
+  auto marks = telemetry::SecretMarks::from_texts(texts);
+  if (!marks) return;  // no snapshot has such
+  hidden_ = texts;
+  records_->hide(texts.empty() ? nullptr : std::make_shared<const telemetry::SecretMarks>(std::move(*marks)));
+}
+
 void Journal::flush() {
   if (!records_) return;
   write_counts();

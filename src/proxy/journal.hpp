@@ -101,6 +101,9 @@ class Journal {
   // Something worth a line that is none of the above: `text` for a person.
   void note(std::string_view text);
 
+  // Lines of the records say nothing of the secrets that `texts` (SecretMarks) find.
+  void hide_secrets(const std::vector<std::string>& texts);
+
   // What was counted since this process began, as one line of the records: {"type":"counts","time_us","since_us",
   // "edges":[…],"denied":[…],"learned":[…]}. Nothing where that is what the last line said.
   void write_counts();
@@ -120,6 +123,7 @@ class Journal {
   net::Loop& loop_;
   const std::string own_service_;
   const std::unique_ptr<telemetry::Records> records_;
+  std::vector<std::string> hidden_;  // what records_ was told last
   const telemetry::Random random_;
   telemetry::Edges edges_;
   telemetry::Denials denials_;

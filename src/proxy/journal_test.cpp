@@ -57,6 +57,20 @@ TEST_F(JournalTest, APathIsNotToldByWhoeverSaysWhyItFailed) {
   EXPECT_EQ(text.find("hush"), std::string::npos) << text;
 }
 
+TEST_F(JournalTest, ASecretInAPathIsNotWritten) {
+  Redactor secrets;
+  secrets.add("key", "k-0123456789");
+  const std::string marks = telemetry::SecretMarks({}, secrets).text();
+  Visit visit = visit_of("/hooks/k-0123456789");
+  const std::string text = written([&](Journal& journal) {
+    journal.hide_secrets({marks});
+    journal.begin(visit);
+    journal.finish(visit);
+  });
+  EXPECT_NE(text.find("/hooks/[secret key]"), std::string::npos) << text;
+  EXPECT_EQ(text.find("k-0123456789"), std::string::npos) << text;
+}
+
 TEST_F(JournalTest, NorByTheLineThatWouldAllowIt) {
   for (const std::string card : {"hush", "hush$1", "hush\"2", "hush(3)"}) {
     const Visit visit = visit_of("/cards/" + card);

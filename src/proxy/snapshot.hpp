@@ -236,6 +236,7 @@ struct Snapshot {
   Gateway gateway;
   std::string user_keys;  // JWK Set of those who mint transaction tokens; "" where the application knows no users
   std::string user_seal;  // SealKey::text() of this service, a secret; "" as user_keys
+  std::vector<std::string> secret_marks;  // telemetry::SecretMarks::text() of each service whose secrets may come here
   Hints hints;
 
   bool operator==(const Snapshot&) const = default;

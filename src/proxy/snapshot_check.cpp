@@ -10,6 +10,7 @@
 #include "net/address.hpp"
 #include "proxy/contract_desk.hpp"
 #include "proxy/provider.hpp"
+#include "telemetry/secret_marks.hpp"
 
 namespace bulkhead::proxy {
 
@@ -222,6 +223,8 @@ Result<> check_snapshot(const Snapshot& snapshot) {
       return fail(Cause::invalid, "snapshot.egress: {} leads nowhere", egress.name);
   }
   if (auto checked = check_users(snapshot); !checked) return checked;
+  if (auto marks = telemetry::SecretMarks::from_texts(snapshot.secret_marks); !marks)
+    return fail(within("snapshot.secret_marks", std::move(marks.error())));
   return check_gateway(snapshot);
 }
 

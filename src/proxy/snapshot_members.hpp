@@ -346,6 +346,7 @@ void members(Visit& visit, Struct& snapshot) {
   visit("gateway", snapshot.gateway);
   visit("user_keys", snapshot.user_keys);
   visit("user_seal", snapshot.user_seal);
+  visit("secret_marks", snapshot.secret_marks);
   visit("hints", snapshot.hints);
 }
 

@@ -69,6 +69,7 @@ Snapshot sample() {
   snapshot.gateway.routes = {{"", "/api/pay/*", {"GET"}, 0, "/", "gateway.routes[0]"}};
   snapshot.user_seal = jose::SealKey::derive(std::string(32, 's'), "checkout").text();
   snapshot.gateway.seals = {snapshot.user_seal, jose::SealKey::derive(std::string(32, 's'), "payments").text()};
+  snapshot.secret_marks = {std::string(64, '0') + "\n7 14 " + std::string(32, 'a') + " db"};
   snapshot.hints = {"bulkhead.yaml", {{"checkout", "team-a", 12, "shop.yaml"}}};
   return snapshot;
 }
@@ -209,6 +210,7 @@ INSTANTIATE_TEST_SUITE_P(
                  v["upstreams"][0]["resilience"]["fallback"] = nullptr;
                  v["upstreams"][1]["protocol"] = v["upstreams"][1]["edge"]["protocol"] = "http";
                }},
+        Damage{"AMarkThatIsNone", [](json& v) { v["secret_marks"] = {"7 14"}; }},
         Damage{"ASealThatIsNoKey", [](json& v) { v["user_seal"] = "c2hvcnQ"; }},
         Damage{"AGatewaysSealThatIsNoKey", [](json& v) { v["gateway"]["seals"][1] = ""; }},
         Damage{"MoreSealsThanThereMayBe",

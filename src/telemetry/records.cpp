@@ -102,6 +102,11 @@ class Records::Writer {
     if (before == 0 || (before <= enough() && before + line.size() >= enough())) wanted_.notify_one();
   }
 
+  void hide(std::shared_ptr<const SecretMarks> marks) {
+    const std::lock_guard lock(mutex_);
+    marks_ = std::move(marks);
+  }
+
   void flush() {
     std::unique_lock lock(mutex_);
     flushing_ = true;
@@ -125,8 +130,10 @@ class Records::Writer {
       const std::uint64_t unreported = unreported_;
       std::string batch = std::exchange(buffer_, std::move(spare_));
       const std::uint64_t lines = std::exchange(lines_, 0);
+      const std::shared_ptr<const SecretMarks> marks = marks_;
       writing_ = true;
       lock.unlock();
+      if (marks) marks->hide(batch);
       batch.erase(0, write_batch(batch, lines));
       const bool reported = unreported != 0 && batch.empty() && report(unreported);
       lock.lock();
@@ -240,6 +247,7 @@ class Records::Writer {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wanted_;
   std::condition_variable written_;
+  std::shared_ptr<const SecretMarks> marks_;
   std::string gathered_;     // the newest: small, so that it stays in the cache of who appends
   std::string buffer_;       // those before, which the thread's processor has read the memory of
   std::uint64_t lines_ = 0;  // ends of lines in both
@@ -264,6 +272,7 @@ Records::Records(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
 Records::~Records() = default;
 
 void Records::append(std::string_view line) { writer_->append(line); }
+void Records::hide(std::shared_ptr<const SecretMarks> marks) { writer_->hide(std::move(marks)); }
 void Records::flush() { writer_->flush(); }
 std::uint64_t Records::dropped() const { return writer_->dropped(); }
 

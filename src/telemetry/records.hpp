@@ -5,7 +5,8 @@
 // value or a body. Appending copies into a bounded buffer that a thread of its own writes out, so that the data path
 // never waits for a disk; what meets a full disk stays there and is tried again, what does not fit is dropped and
 // counted, and a later line says how many ("type":"dropped"). A file that another one came before begins with how many
-// lines those before it had ("type":"file","before"), so that a reader knows what it never saw.
+// lines those before it had ("type":"file","before"), so that a reader knows what it never saw. Values of secrets,
+// which a program may put into a path, are hidden by that thread.
 
 #include <chrono>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "telemetry/secret_marks.hpp"
 #include "telemetry/trace.hpp"
 
 namespace bulkhead::telemetry {
@@ -111,6 +113,9 @@ class Records {
   void append(const Record& record) {
     append(to_line(record));
   }
+
+  // From now on what is written says none of the secrets that `marks` finds; null: of none. From any thread.
+  void hide(std::shared_ptr<const SecretMarks> marks);
 
   // Waits until what was appended has been written, or dropped where it can't be. For the end of a process.
   void flush();

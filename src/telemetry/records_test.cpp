@@ -46,6 +46,21 @@ TEST_F(RecordsTest, LinesAreWrittenInOrderAndOnlyForTheOwner) {
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
+TEST_F(RecordsTest, SecretsAreHiddenInWhatIsWritten) {
+  const auto records = Records::open(options());
+  ASSERT_TRUE(records.has_value());
+  Redactor secrets;
+  secrets.add("key", "k-0123456789");
+  (*records)->hide(std::make_shared<const SecretMarks>(SecretMarks::Key{}, secrets));
+  (*records)->append(R"({"path":"/hooks/k-0123456789"})");
+  (*records)->flush();
+  EXPECT_EQ(content(), "{\"path\":\"/hooks/[secret key]\"}\n");
+  (*records)->hide(nullptr);
+  (*records)->append(R"({"path":"/hooks/k-0123456789"})");
+  (*records)->flush();
+  EXPECT_TRUE(content().ends_with("/hooks/k-0123456789\"}\n"));
+}
+
 TEST_F(RecordsTest, WhatWasAppendedIsThereAfterTheEnd) {
   {
     (*Records::open(options()))->append("{\"last\":true}");

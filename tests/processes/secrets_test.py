@@ -125,8 +125,8 @@ class Secrets(harness.Case):
         written = self.everything_written(app)
         shown = "".join(app.run(*words).stdout for words in (("status", "--json"), ("history", "--json"), ("config",), ("config", "--json"), ("audit", "--json"), ("logs",)))
         for value in VALUES:
-            self.assertNotIn(value.encode(), written)
-            self.assertNotIn(value, shown)
+            self.assertFalse(value.encode() in written, value)
+            self.assertFalse(value in shown, value)
 
     def test_a_service_sees_its_secrets_and_nobody_else_does(self):
         self.check_seen()
@@ -150,6 +150,28 @@ class Secrets(harness.Case):
             entry = [json.loads(line) for line in app.run("audit", "--json").stdout.splitlines() if "exec" in line]
             self.assertIn("--[secret db_password]", json.dumps(entry))
         self.assert_hidden(app)
+
+    def test_what_a_program_puts_into_paths_and_telemetry_is_not_written_down(self):
+        # Whom it calls prints nothing: what a program prints of another one's secrets is not known.
+        app = self.up(manifest=MANIFEST.replace("    secrets:", "    calls: {other: [GET /hooks/*]}\n    secrets:", 1).replace("echo.py", "teller.py"))
+        until(lambda: app.ask_collector("/api/v1/graph", may_fail=True), what="the collector")
+        self.assertEqual(app.get("/leak").json, [200, 400, 403, 200, 200, 200, 200])
+
+        def lines():
+            return json.dumps(app.ask_collector("/api/v1/logs?service=holder"))
+
+        until(lambda: "in protobuf" in lines() and "connecting with" in lines(), what="what it told")
+        self.assertIn("connecting with [secret db_password]", lines())
+        self.assertIn("in protobuf [secret db_password]", lines())
+        paths = until(lambda: {line["path"] for line in app.records("other-1") if line.get("callee") == "other"}, what="its sidecar's records")
+        self.assertIn("/hooks/[secret db_password]/x", [path.replace("*", "") for path in paths])
+        traces = json.dumps([app.ask_collector(f"/api/v1/traces/{each['id']}") for each in app.ask_collector("/api/v1/traces")["traces"]])
+        self.assertIn("[secret token]", traces)
+        written = self.everything_written(app)
+        shown = traces + lines() + json.dumps(app.ask_collector("/api/v1/graph")) + app.ask_collector("/metrics", as_text=True)
+        for value in VALUES:
+            self.assertFalse(value.encode() in written, value)
+            self.assertFalse(value in shown, value)
 
     def test_a_file_that_changes_is_replaced_and_the_program_is_told(self):
         app = self.up()

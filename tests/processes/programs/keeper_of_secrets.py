@@ -9,6 +9,10 @@ import os
 import pathlib
 import signal
 import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 HERE = pathlib.Path("/run/secrets")
 told = []
@@ -53,9 +57,43 @@ def attack():
     }
 
 
+def field(number, octets):
+    """Of a protobuf message, with less than 128 octets."""
+    return bytes([number << 3 | 2, len(octets)]) + octets
+
+
+def leak():
+    """Puts secrets where programs put them by mistake, and says what was answered: into paths, log records, attributes."""
+    password, token = (HERE / "db_password").read_text().strip(), (HERE / "api_token").read_text()
+    quoted = urllib.parse.quote(token + "/" + password, safe="")
+    calls = [urllib.request.Request(f"http://other:8080/{text}") for text in (f"hooks/{password}/x", f"hooks/{quoted}", f"undeclared/{password}")]
+    text = {"stringValue": f"connecting with {password}"}
+    log = {"timeUnixNano": str(time.time_ns()), "body": text, "attributes": [{"key": "token", "value": {"stringValue": token}}]}
+    span = {"traceId": os.urandom(16).hex(), "spanId": os.urandom(8).hex(), "name": f"login {token}", "startTimeUnixNano": str(time.time_ns()),
+            "endTimeUnixNano": str(time.time_ns()), "attributes": [{"key": "dsn", "value": text}]}
+    point = {"asDouble": 1, "timeUnixNano": str(time.time_ns()), "attributes": [{"key": "password", "value": {"stringValue": password}}]}
+    messages = {
+        "/v1/logs": {"resourceLogs": [{"scopeLogs": [{"logRecords": [log]}]}]},
+        "/v1/traces": {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]},
+        "/v1/metrics": {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "logins", "gauge": {"dataPoints": [point]}}]}]}]},
+    }
+    place = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    calls += [urllib.request.Request(place + path, json.dumps(message).encode(), {"content-type": "application/json"}) for path, message in messages.items()]
+    when = b"\x09" + time.time_ns().to_bytes(8, "little")
+    binary = field(1, field(2, field(2, when + field(5, field(1, f"in protobuf {password}".encode())))))
+    calls.append(urllib.request.Request(place + "/v1/logs", binary, {"content-type": "application/x-protobuf"}))
+    answered = []
+    for call in calls:
+        try:
+            answered.append(urllib.request.urlopen(call, timeout=20).status)
+        except urllib.error.HTTPError as error:
+            answered.append(error.code)
+    return answered
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = json.dumps(attack() if self.path == "/attack" else look()).encode()
+        body = json.dumps({"/attack": attack, "/leak": leak}.get(self.path, look)()).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
