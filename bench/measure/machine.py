@@ -136,20 +136,60 @@ def start(words, to, log):
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
+def processor_groups():
+    """Where control groups that share the processors are, of either version; the second: what /proc/PID/cgroup calls that hierarchy."""
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        place, (kind, _, options) = line.split()[4], line.split(" - ")[1].split()
+        if kind == "cgroup" and "cpu" in options.split(","):
+            return pathlib.Path(place), "cpu"
+        if kind == "cgroup2" and "cpu" in (pathlib.Path(place) / "cgroup.subtree_control").read_text().split():
+            return pathlib.Path(place), ""
+    raise RuntimeError("no control groups share the processors here")
+
+
+@contextlib.contextmanager
+def lowest():
+    """A group that runs only where nobody else would; gives the file that a process's number is written to. SCHED_IDLE alone ranks a process
+    within its session only, as the kernel shares processors by session first."""
+    place = processor_groups()[0] / f"bulkhead-bench-{os.getpid()}"
+    place.mkdir()
+    try:
+        (place / "cpu.idle").write_text("1")
+        yield place / "cgroup.procs"
+    finally:
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                place.rmdir()
+                break
+            time.sleep(0.05)
+
+
+def make_idle(pid):
+    """The whole group of a process, as a compartment's program has, runs only where nobody else would."""
+    place, name = processor_groups()
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if name in controllers.split(","):
+            (place / path.lstrip("/") / "cpu.idle").write_text("1")
+
+
 @contextlib.contextmanager
 def awake():
     """Neither processor halts meanwhile: where a host gives away a virtual one that does, whoever is woken there waits for milliseconds that
     are nobody's here. What keeps them awake runs only where nobody else would."""
-    words = ["setpriv", "--pdeathsig", "KILL", "chrt", "--idle", "0", "taskset", "-c"]
-    spinning = [subprocess.Popen([*words, str(cpu), "sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL) for cpu in BOTH]
-    IDLERS[:] = [process.pid for process, cpu in zip(spinning, BOTH) if cpu == PROXY]
-    try:
-        yield
-    finally:
-        IDLERS.clear()
-        for process in spinning:
-            process.kill()
-            process.wait()
+    words = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c"]
+    with lowest() as group:
+        spinning = [subprocess.Popen([*words, str(cpu), "sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL,
+                                     preexec_fn=lambda: group.write_text(str(os.getpid()))) for cpu in BOTH]
+        IDLERS[:] = [process.pid for process, cpu in zip(spinning, BOTH) if cpu == PROXY]
+        try:
+            yield group
+        finally:
+            IDLERS.clear()
+            for process in spinning:
+                process.kill()
+                process.wait()
 
 
 def stop(process):

@@ -55,7 +55,7 @@ void Impl::close_if_done(StreamId id) {
 }
 
 void Impl::close(Stream& stream) {
-  if (stream.unconsumed > 0) give_back(stream.unconsumed);
+  widened_ -= stream.window - limits_.stream_window;
   if (stream.work_done) --busy_;
   leaving_.push_back(stream.id);
   streams_.erase(stream.id);
@@ -69,7 +69,6 @@ void Impl::reset(Stream& stream, std::uint32_t code) {
 
 void Impl::abandon(Stream& stream) {
   stream.abandoned = true;
-  if (stream.unconsumed > 0) give_back(std::exchange(stream.unconsumed, 0));
   if (stream.local_ended && !stream.remote_ended) reset(stream, h2_error::kNone);
 }
 

@@ -117,6 +117,7 @@ class H2Session::Impl {
   void queue_window_update(StreamId id, std::size_t increment);
   void give_back(std::size_t size);
   void give_back(Stream& stream, std::size_t size);
+  void widen(Stream& stream);
   std::uint64_t queued_in_all() const { return pulled_ + queue_.size(); }
 
   Role role_;
@@ -139,8 +140,8 @@ class H2Session::Impl {
   std::uint32_t continuations_ = 0;
   std::string block_;
   hpack::Decoder decoder_;
-  std::int64_t receive_window_ = h2::kInitialWindow;
-  std::size_t credit_ = 0;
+  std::size_t credit_ = 0;   // given back, and not yet told to the peer
+  std::size_t widened_ = 0;  // windows of streams, all together, above what they are at first
   // Server: the last streams that the peer ended or reset, the newest it opened, and the ids that it last skipped.
   std::array<h2::Ended, 16> ended_{};
   std::size_t ended_count_ = 0;

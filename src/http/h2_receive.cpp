@@ -115,11 +115,8 @@ void Impl::begin_data(const Head& head) {
   if (head.stream == 0 || idle(head.stream)) {
     return break_connection(h2_error::kProtocol, "DATA on a stream that is not open");
   }
-  if (head.length > receive_window_) {
-    return break_connection(h2_error::kFlowControl, "DATA beyond the connection's window");
-  }
   if (!check_open(head.stream)) return;
-  receive_window_ -= head.length;
+  give_back(head.length);
   in_data_ = true;
   data_ = head;
   data_left_ = head.length;
@@ -148,12 +145,7 @@ void Impl::begin_body() {
     }
   }
   stream = live(data_.stream);
-  const std::size_t untold = data_.length - data_left_;
-  if (stream != nullptr && untold > 0) {
-    give_back(*stream, untold);
-  } else if (untold > 0) {
-    give_back(untold);
-  }
+  if (stream != nullptr && data_.length > data_left_) give_back(*stream, data_.length - data_left_);
   if (data_left_ + padding_left_ == 0) end_data();
 }
 
@@ -174,8 +166,6 @@ void Impl::take_body(std::string_view& bytes) {
     if (stream != nullptr && told(*stream)) {
       stream->unconsumed += data.size();
       events_.on_body(data_.stream, data);
-    } else {
-      give_back(data.size());
     }
   }
   const std::size_t padding = std::min(bytes.size(), padding_left_);

@@ -110,7 +110,8 @@ void Impl::end_headers(std::size_t at, StreamId id, bool end) {
 Impl::Stream& Impl::open(StreamId id) {
   Stream& stream = streams_.add(id);
   stream.send_window = peer_window_;
-  stream.receive_window = limits_.stream_window;
+  stream.window = limits_.stream_window;
+  stream.receive_window = stream.window;
   if (!settings_acknowledged_) stream.receive_window = std::max(stream.receive_window, h2::kInitialWindow);
   return stream;
 }
@@ -332,16 +333,24 @@ void Impl::queue_window_update(StreamId id, std::size_t increment) {
 void Impl::give_back(std::size_t size) {
   credit_ += size;
   if (credit_ < limits_.connection_window / 2 || !state_) return;
-  receive_window_ += static_cast<std::int64_t>(credit_);
   queue_window_update(0, std::exchange(credit_, 0));
 }
 
 void Impl::give_back(Stream& stream, std::size_t size) {
-  give_back(size);
   stream.credit += size;
-  if (stream.remote_ended || stream.credit < limits_.stream_window / 2 || !state_) return;
+  if (stream.remote_ended || stream.credit < stream.window / 2 || !state_) return;
+  widen(stream);
   stream.receive_window += static_cast<std::int64_t>(stream.credit);
   queue_window_update(stream.id, std::exchange(stream.credit, 0));
+}
+
+void Impl::widen(Stream& stream) {
+  if (stream.window >= limits_.widest_window) return;
+  const std::uint32_t more = std::min(stream.window, limits_.widest_window - stream.window);
+  if (widened_ + more > limits_.widening) return;
+  widened_ += more;
+  stream.window += more;
+  stream.credit += more;
 }
 
 }  // namespace bulkhead::http

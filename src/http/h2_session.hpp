@@ -6,8 +6,10 @@
 // - Streams are known by id. After on_end and a complete answer, or after on_reset or reset(), nothing more is told of
 //   one.
 // - Every submit and reset may be called from within an event; receive() and pull_output() may not.
-// - Flow control is manual: the owner gives bytes back with consume() when it has passed them on. What a stream that
-//   was reset still held is given back to the connection by the session.
+// - Flow control of a stream is manual: the owner gives bytes back with consume() when it has passed them on. What
+// waits
+//   counts against its stream alone: the connection's window is given back at once, so that one reader who does not
+//   read holds up no other. What a connection may hold is max_streams * stream_window + widening.
 // - Requests are validated as RFC 9113 §8 says; what breaks a rule of one stream resets that stream with
 //   PROTOCOL_ERROR, and is not told.
 // - Bounds: concurrent streams, each until it is closed and its work is done (a reset does not end work, and the end of
@@ -53,7 +55,9 @@ class H2Events {
 struct H2Limits {
   FieldLimits fields;
   std::uint32_t max_streams = 256;
-  std::uint32_t stream_window = 256U << 10U;
+  std::uint32_t stream_window = 32U << 10U;   // at first; it doubles each time that half of it has been passed on,
+  std::uint32_t widest_window = 256U << 10U;  // up to this,
+  std::uint32_t widening = 4U << 20U;         // as long as all streams together are not wider by more than this
   std::uint32_t connection_window = 4U << 20U;
   std::size_t send_buffer = 64U << 10U;  // per stream
   std::uint32_t resets = 200;            // burst; a quarter comes back by each refill

@@ -117,17 +117,41 @@ TEST(H2Session, StopsAtTheWindowUntilBytesAreConsumed) {
   EXPECT_EQ(pair.client_log.take(), "1 drained\n");
 }
 
-TEST(H2Session, GivesTheConnectionBackWhatAResetStreamHeld) {
+TEST(H2Session, AStreamThatNobodyReadsHoldsUpNoOther) {
   Pair pair({.stream_window = 65535, .connection_window = 65535});
   for (int i = 0; i < 5; ++i) {
     const Result<StreamId> id = pair.client.submit_request(get(), false);
     ASSERT_TRUE(id);
-    pair.client.send_body(*id, std::string(65535, 'x'), false);
+    pair.client.send_body(*id, std::string(65536, 'x'), false);
     pair.exchange();
-    pair.server.reset(*id, h2_error::kCancel);
+    if (i % 2 == 0) pair.server.reset(*id, h2_error::kCancel);
     pair.exchange();
   }
   EXPECT_EQ(pair.server_log.bytes, 5U * 65535U);
+}
+
+TEST(H2Session, TheWindowOfAStreamThatIsReadGrowsWithinWhatAllHave) {
+  constexpr std::size_t kMuch = 1U << 20U;
+  Pair pair({.stream_window = 65535, .widest_window = 100000, .widening = 40000}, {.send_buffer = kMuch});
+  std::vector<StreamId> ids;
+  const auto read_once = [&] {
+    const Result<StreamId> id = pair.client.submit_request(get(), false);
+    ids.push_back(id ? *id : 0);
+    pair.client.send_body(ids.back(), std::string(kMuch, 'x'), false);
+    pair.exchange();
+    const std::size_t before = pair.server_log.bytes;
+    pair.server.consume(ids.back(), 65535);
+    pair.exchange();
+    return pair.server_log.bytes - before;
+  };
+  EXPECT_EQ(read_once(), 100000U);
+  EXPECT_EQ(read_once(), 65535U) << "34,465 of the 40,000 are taken";
+  pair.server.consume(ids[0], 100000);
+  const std::size_t before = pair.server_log.bytes;
+  pair.exchange();
+  EXPECT_EQ(pair.server_log.bytes - before, 100000U) << "it is as wide as it can be";
+  pair.server.reset(ids[0], h2_error::kCancel);
+  EXPECT_EQ(read_once(), 100000U) << "and gave it back";
 }
 
 TEST(H2Session, TellsNothingAfterAReset) {

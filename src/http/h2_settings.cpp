@@ -26,10 +26,8 @@ void Impl::queue_first_settings() {
     setting(h2::kEnablePush, 0);
   }
   h2::patch_length(queue_, at, queue_.size() - at - h2::kHead);
-  if (limits_.connection_window > receive_window_) {
-    queue_window_update(0, limits_.connection_window - receive_window_);
-    receive_window_ = limits_.connection_window;
-  }
+  if (limits_.connection_window > h2::kInitialWindow)
+    queue_window_update(0, limits_.connection_window - h2::kInitialWindow);
 }
 
 void Impl::take_settings(const h2::Head& head, std::string_view payload) {

@@ -25,6 +25,7 @@ struct Stream {
   // Bodies must be as long as was said (RFC 9113 §8.1.1); what is left of that.
   std::optional<std::uint64_t> expected;
   std::int64_t receive_window = 0;  // what the peer may still send
+  std::uint32_t window = 0;         // and how much at most at a time
   std::size_t unconsumed = 0;       // received, told, and not given back
   std::size_t credit = 0;           // given back, and not yet told to the peer
   // What is to be sent.

@@ -1,5 +1,6 @@
 #include "proxy/instance.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -18,6 +19,15 @@
 namespace bulkhead::proxy {
 
 namespace {
+
+// A process with threads waits until the kernel's readers of its table of descriptors are gone, each time that the
+// table grows: for milliseconds, in the accept of one connection among many. So it grows while there is one thread.
+void make_room_for_descriptors() {
+  constexpr rlim_t kRoom = 4096;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  const Fd last(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(std::min(files.rlim_cur, kRoom)) - 1));
+}
 
 constexpr int kKeeperGone = 1;
 constexpr int kUnusable = 2;
@@ -143,6 +153,7 @@ class Process {
 }  // namespace
 
 int instance_main(int link_fd, const MakeInstance& make, const Confine& confine) {
+  make_room_for_descriptors();
   ::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c)
   // Nobody of the same user may read the keys out of this memory.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

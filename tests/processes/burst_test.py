@@ -13,6 +13,12 @@ CONNECTIONS = 1500
 IDLE = 8 << 10  # KiB
 
 
+def table(pid):
+    """Of descriptors: for how many there is room."""
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("FDSize:"))
+
+
 class Burst(harness.Case):
     def setUp(self):
         if os.geteuid() != 0:
@@ -29,11 +35,12 @@ class Burst(harness.Case):
         app.up()
         gateway = app.instance("_gateway-1")["sidecar_pid"]
         context = ssl.create_default_context(cafile=str(app.directory / "b/state" / app.name / "gateway/certificate.pem"))
-        connections = []
+        connections, room = [], table(gateway)
         try:
             for _ in range(CONNECTIONS):
                 connections.append(context.wrap_socket(socket.create_connection(("127.0.0.1", app.port)), server_hostname="127.0.0.1"))
             self.assertGreater(memory(gateway), IDLE, "so few connections show nothing")
+            self.assertEqual(table(gateway), room, "while it grows, every request waits")
         finally:
             for connection in connections:
                 connection.close()
