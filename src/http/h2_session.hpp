@@ -7,9 +7,8 @@
 //   one.
 // - Every submit and reset may be called from within an event; receive() and pull_output() may not.
 // - Flow control of a stream is manual: the owner gives bytes back with consume() when it has passed them on. What
-// waits
-//   counts against its stream alone: the connection's window is given back at once, so that one reader who does not
-//   read holds up no other. What a connection may hold is max_streams * stream_window + widening.
+//   waits counts against its stream alone: the connection's window is given back at once, so that one reader who does
+//   not read holds up no other. What a connection may hold is max_streams * stream_window + widening.
 // - Requests are validated as RFC 9113 §8 says; what breaks a rule of one stream resets that stream with
 //   PROTOCOL_ERROR, and is not told.
 // - Bounds: concurrent streams, each until it is closed and its work is done (a reset does not end work, and the end of
