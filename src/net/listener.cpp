@@ -12,11 +12,15 @@ using namespace std::chrono_literals;
 
 constexpr auto kPauseWithoutDescriptors = 20ms;
 
-Result<> set_flag(int fd, int level, int option, const char* name) {
-  const int on = 1;
-  if (::setsockopt(fd, level, option, &on, sizeof on) != 0) return os_fail(fmt::format("set {}", name));
+// What the kernel keeps for a peer that does not read, besides what is on its way: by itself it would take several MiB.
+constexpr int kMostUnsent = 128 << 10;
+
+Result<> set_number(int fd, int level, int option, int value, const char* name) {
+  if (::setsockopt(fd, level, option, &value, sizeof value) != 0) return os_fail(fmt::format("set {}", name));
   return {};
 }
+
+Result<> set_flag(int fd, int level, int option, const char* name) { return set_number(fd, level, option, 1, name); }
 
 // Whether somebody listens on a Unix path.
 bool answers(const Address& address, int type) {
@@ -104,6 +108,9 @@ Result<Listener> Listener::adopt(Loop& loop, Fd listening) {
   // Accepted sockets inherit it. Whoever opened this one (a keeper, a service manager) may not have thought of it.
   if (address->is_ip()) {
     if (const auto set = set_flag(listening.get(), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY"); !set)
+      return fail(set.error());
+    if (const auto set = set_number(listening.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMostUnsent, "TCP_NOTSENT_LOWAT");
+        !set)
       return fail(set.error());
   }
   auto watch = Watch::adopt(loop, std::move(listening));

@@ -402,6 +402,21 @@ TEST_P(UnixTest, AClosedListenerRemovesItsPath) {
   EXPECT_FALSE(std::filesystem::exists(address().path()));
 }
 
+TEST(TcpTest, TheKernelTakesLittleForAPeerThatDoesNotRead) {
+  Loop loop;
+  loop.run([](Loop& loop) -> Task<> {
+    auto [near, far] = co_await connected_pair(loop, Address::loopback(0));
+    const std::string piece(64U << 10U, 'x');
+    std::size_t taken = 0;
+    while (taken < (16U << 20U)) {
+      const Result<> written = co_await far.write(piece, loop.in(50ms));
+      if (!written) break;
+      taken += piece.size();
+    }
+    EXPECT_LT(taken, 1U << 20U);
+  }(loop));
+}
+
 TEST(TcpTest, AResetIsAnErrorAndNotAnEnd) {
   Loop loop;
   const auto test = [&]() -> Task<> {
