@@ -77,16 +77,16 @@ SecretMarks::Code SecretMarks::code_of(std::string_view value) const {
   return code;
 }
 
-std::uint16_t SecretMarks::first_of(const char* octets) const {
+std::uint16_t SecretMarks::first_of(std::string_view octets) const {
   std::uint64_t first = 0;
-  std::memcpy(&first, octets, sizeof first);
+  std::memcpy(&first, octets.data(), sizeof first);
   return static_cast<std::uint16_t>((first * factor_) >> 48U);
 }
 
 void SecretMarks::add(const std::string& name, std::string_view value) {
   for (const std::string& form :
        {std::string(value), in_json(value), percent_encoded(value, ""), percent_encoded(value, "/")})
-    insert(first_of(form.data()), {form.size(), code_of(form), name});
+    insert(first_of(form), {form.size(), code_of(form), name});
 }
 
 void SecretMarks::insert(std::uint16_t first, Mark mark) {
@@ -100,7 +100,7 @@ void SecretMarks::insert(std::uint16_t first, Mark mark) {
 }
 
 const SecretMarks::Mark* SecretMarks::find(std::string_view rest) const {
-  for (const Mark& mark : marks_.at(first_of(rest.data())))
+  for (const Mark& mark : marks_.at(first_of(rest)))
     if (mark.size <= rest.size() && code_of(rest.substr(0, mark.size)) == mark.code) return &mark;
   return nullptr;
 }
@@ -108,9 +108,10 @@ const SecretMarks::Mark* SecretMarks::find(std::string_view rest) const {
 void SecretMarks::hide(std::string& text) const {
   if (marks_.empty()) return;
   for (std::size_t at = 0; at + kShortest <= text.size();) {
-    const std::uint16_t first = first_of(text.data() + at);
+    const std::string_view rest = std::string_view(text).substr(at);
+    const std::uint16_t first = first_of(rest);
     const bool known = (known_[first / 64] >> (first % 64) & 1U) != 0;
-    const Mark* found = known ? find(std::string_view(text).substr(at)) : nullptr;
+    const Mark* found = known ? find(rest) : nullptr;
     if (found == nullptr) {
       ++at;
       continue;

@@ -57,7 +57,7 @@ class SecretMarks {
   void add(const std::string& name, std::string_view value);
   void insert(std::uint16_t first, Mark mark);
   Code code_of(std::string_view value) const;
-  std::uint16_t first_of(const char* octets) const;
+  std::uint16_t first_of(std::string_view octets) const;  // at least kShortest
   const Mark* find(std::string_view rest) const;
 
   Key key_{};
