@@ -149,12 +149,15 @@ def processor_groups():
 
 @contextlib.contextmanager
 def lowest():
-    """A group that runs only where nobody else would; gives the file that a process's number is written to. SCHED_IDLE alone ranks a process
-    within its session only, as the kernel shares processors by session first."""
-    place = processor_groups()[0] / f"bulkhead-bench-{os.getpid()}"
-    place.mkdir()
+    """A group that runs only where nobody else would, for stand_back(); None where none can be made, as only root may."""
     try:
+        place = processor_groups()[0] / f"bulkhead-bench-{os.getpid()}"
+        place.mkdir()
         (place / "cpu.idle").write_text("1")
+    except (OSError, RuntimeError):
+        yield None
+        return
+    try:
         yield place / "cgroup.procs"
     finally:
         end = time.monotonic() + 5
@@ -165,13 +168,22 @@ def lowest():
             time.sleep(0.05)
 
 
+def stand_back(group):
+    """Whoever calls it runs only where nobody else would. Without a group it is ranked within its session alone, as the kernel shares
+    processors by session first."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    if group is not None:
+        group.write_text(str(os.getpid()))
+
+
 def make_idle(pid):
-    """The whole group of a process, as a compartment's program has, runs only where nobody else would."""
-    place, name = processor_groups()
-    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if name in controllers.split(","):
-            (place / path.lstrip("/") / "cpu.idle").write_text("1")
+    """The whole group of a process, as a compartment's program has, runs only where nobody else would; where only root may say so, as root."""
+    with contextlib.suppress(OSError, RuntimeError):
+        place, name = processor_groups()
+        for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if name in controllers.split(","):
+                (place / path.lstrip("/") / "cpu.idle").write_text("1")
 
 
 @contextlib.contextmanager
@@ -181,7 +193,7 @@ def awake():
     words = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c"]
     with lowest() as group:
         spinning = [subprocess.Popen([*words, str(cpu), "sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL,
-                                     preexec_fn=lambda: group.write_text(str(os.getpid()))) for cpu in BOTH]
+                                     preexec_fn=lambda: stand_back(group)) for cpu in BOTH]
         IDLERS[:] = [process.pid for process, cpu in zip(spinning, BOTH) if cpu == PROXY]
         try:
             yield group
