@@ -30,6 +30,15 @@ std::uint16_t remembered_port(const std::string& path) {
   return port > 1023 && port < 65536 ? static_cast<std::uint16_t>(port) : 0;
 }
 
+// Who serves requests goes first, whatever there is to be read. Among processes of one session a nice value says so; where the kernel
+// shares processors by session first (sched_autogroup_enabled), the session of the collector and its keeper has a value, too.
+void stand_back() {
+  constexpr int kNicer = 10;
+  ::setpriority(PRIO_PROCESS, 0, kNicer);  // NOLINT(cert-err33-c): then it is as all others
+  const Fd session(::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC));
+  if (session) std::ignore = ::dprintf(session.get(), "%d", kNicer);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Collector>> Collector::make(net::Loop& loop, proxy::Hello hello, proxy::KeeperLink keeper) {
@@ -274,9 +283,7 @@ net::Task<> Collector::finish() {
 }
 
 int collector_main(int link_fd, const proxy::Confine& confine) {
-  // Who serves requests goes first, whatever there is to be read.
-  constexpr int kNicer = 10;
-  ::setpriority(PRIO_PROCESS, 0, kNicer);  // NOLINT(cert-err33-c): then it is as all others
+  stand_back();
   const proxy::MakeInstance make = [](net::Loop& loop, proxy::Hello hello,
                                       proxy::KeeperLink keeper) -> Result<std::unique_ptr<proxy::Instance>> {
     auto collector = Collector::make(loop, std::move(hello), std::move(keeper));

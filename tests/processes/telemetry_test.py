@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import socket
 import time
@@ -179,6 +180,18 @@ class Telemetry(harness.Case):
         trace = self.ask(app, f"/api/v1/traces/{id}")["trace"]
         # Two of the sidecars', which may end after the program has told.
         return trace if trace["logs"] and len(trace["spans"]) == 3 else None
+
+    def test_who_serves_requests_goes_first(self):
+        app = self.begin()
+        status = json.loads(app.run("status", "--json").stdout)
+        pid = status["collector"]["sidecar_pid"]
+        self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), 10)
+        if pathlib.Path("/proc/self/autogroup").exists():  # the kernel may share processors by session
+            session, nice = pathlib.Path(f"/proc/{pid}/autogroup").read_text().split(" nice ")
+            self.assertEqual(int(nice), 10)
+            for service in status["services"]:
+                for instance in service["instances"]:
+                    self.assertNotEqual(session, pathlib.Path(f"/proc/{instance['sidecar_pid']}/autogroup").read_text().split(" nice ")[0])
 
     def test_nothing_is_lost_and_nobody_waits_while_the_collector_is_away(self):
         app = self.begin()
