@@ -63,7 +63,7 @@ std::string spoken(const std::string& service) { return service == policy::kGate
 std::map<std::pair<std::string, std::string>, Made> missing_lines(const std::vector<Made>& calls) {
   std::map<std::pair<std::string, std::string>, Made> lines;
   for (const Made& made : calls) {
-    if (made.allow.empty()) continue;
+    if (!policy::is_added(made.allow)) continue;
     const auto [place, is_new] = lines.try_emplace({made.from, made.allow}, made);
     if (is_new) continue;
     Made& line = place->second;

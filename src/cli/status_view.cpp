@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/table.hpp"
+#include "policy/decide.hpp"
 
 namespace bulkhead::cli {
 
@@ -171,7 +172,7 @@ void add_learned(std::string& text, const json& status) {
     std::string kind;
     for (const char* part : {"method", "path"})
       if (const std::string value = each.value(part, ""); !value.empty()) kind += " " + value;
-    if (allow.starts_with("calls: ")) kind += fmt::format("; to keep it, write under {}: {}", caller, allow);
+    if (policy::is_added(allow)) kind += fmt::format("; to keep it, write under {}: {}", caller, allow);
     calls[fmt::format("{} -> {}", caller, each.value("callee", ""))][kind] += each.value("count", std::uint64_t{0});
   }
   for (const auto& [call, kinds] : calls) {
@@ -190,7 +191,8 @@ void add_denied(std::string& text, const json& status) {
   for (const json& denial : status["denied"]) {
     const std::string caller = denial.value("caller", ""), callee = denial.value("callee", "");
     const std::string allow = denial.value("allow", "");
-    const std::string how = allow.empty() ? "" : fmt::format("; to allow it, write under {}: {}", caller, allow);
+    const std::string where = policy::is_added(allow) ? "under " + caller : "in the rule that refuses it";
+    const std::string how = allow.empty() ? "" : fmt::format("; to allow it, write {}: {}", where, allow);
     kinds[fmt::format("{} -> {}{} {} {}: {}{}", caller, callee, owner_of(status, callee), denial.value("method", ""),
                       denial.value("path", ""), denial.value("reason", ""), how)] +=
         denial.value("count", std::uint64_t{0});

@@ -30,8 +30,9 @@ std::uint16_t remembered_port(const std::string& path) {
   return port > 1023 && port < 65536 ? static_cast<std::uint16_t>(port) : 0;
 }
 
-// Who serves requests goes first, whatever there is to be read. Among processes of one session a nice value says so; where the kernel
-// shares processors by session first (sched_autogroup_enabled), the session of the collector and its keeper has a value, too.
+// Who serves requests goes first, whatever there is to be read. Among processes of one session a nice value says so;
+// where the kernel shares processors by session first (sched_autogroup_enabled), the session of the collector and its
+// keeper has a value, too.
 void stand_back() {
   constexpr int kNicer = 10;
   ::setpriority(PRIO_PROCESS, 0, kNicer);  // NOLINT(cert-err33-c): then it is as all others

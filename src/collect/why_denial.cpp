@@ -6,6 +6,7 @@
 
 #include "base/nearest.hpp"
 #include "collect/why_tree.hpp"
+#include "policy/decide.hpp"
 
 namespace bulkhead::collect {
 
@@ -68,7 +69,7 @@ const DenialRecord* attempt_of(const Evidence& evidence, const SpanRecord& span)
 
 Cause of_denial(const Evidence& evidence, const DenialRecord& denial, const std::string& span) {
   const bool undeclared =
-      denial.kind != "request" || denial.verdict == "unknown" || denial.rule.empty() || !denial.allow.empty();
+      denial.kind != "request" || denial.verdict == "unknown" || denial.rule.empty() || policy::is_added(denial.allow);
   Cause cause{.what = undeclared ? "undeclared_call" : "denied",
               .service = denial.subject,
               .text = {},
@@ -96,7 +97,8 @@ Cause of_denial(const Evidence& evidence, const DenialRecord& denial, const std:
   cause.text = fmt::format("{} may not call {}: {}", subject, denial.object, denial.action);
   if (!denial.reason.empty()) cause.text += ". " + denial.reason;
   if (!meant.empty()) cause.text += fmt::format(". Did you mean {}?", meant);
-  if (!denial.allow.empty() && meant.empty()) cause.text += fmt::format(". This would allow it: {}", denial.allow);
+  if (policy::is_added(denial.allow) && meant.empty())
+    cause.text += fmt::format(". This would allow it: {}", denial.allow);
   return cause;
 }
 

@@ -199,11 +199,11 @@ TEST(Why, ADenialSaysWhichRuleAndWhatWouldAllowIt) {
   EXPECT_NE(steps(evidence).find("checkout asked payments: POST /charges, which is denied"), std::string::npos);
   evidence.denials[0].rule.clear();
   evidence.denials[0].reason.clear();
-  evidence.denials[0].allow = "checkout.calls.payments: [POST /charges]";
+  evidence.denials[0].allow = "calls: {payments: [POST /charges]}";
   EXPECT_EQ(told(evidence),
             "POST /orders took 100 ms and was answered 500.\n"
             "undeclared_call [checkout]: checkout may not call payments: POST /charges. This would allow it: "
-            "checkout.calls.payments: [POST /charges]\n");
+            "calls: {payments: [POST /charges]}\n");
 }
 
 TEST(Why, AnUndeclaredNameIsComparedWithTheDeclaredOnes) {

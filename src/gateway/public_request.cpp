@@ -273,12 +273,15 @@ void PublicDoor::note_denied(const Errand& errand, RefusalCause cause) {
   refusal.path = errand.route.path;
   refusal.rule = fmt::format("{}.{}", errand.route.rule, by_address ? "from" : "auth");
   refusal.rule_at = manifest::to_string(errand.upstream.edge.position);
-  if (by_address)
+  if (by_address) {
+    const auto& routes = errand.config->snapshot().gateway.routes;
     refusal.reason = "the client's address is none that may come";
-  else if (!errand.challenge->scope.empty())
+    refusal.allow = access_.remedy(static_cast<std::size_t>(&errand.route - routes.data()), errand.client.octets);
+  } else if (!errand.challenge->scope.empty()) {
     refusal.reason = fmt::format("the user lacks the scope '{}'", errand.challenge->scope);
-  else
+  } else {
     refusal.reason = errand.challenge->description.empty() ? "no credential came" : errand.challenge->description;
+  }
   core_.journal.denied(errand.visit, refusal, policy::to_string(policy::Verdict::denied));
 }
 

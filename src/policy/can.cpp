@@ -185,9 +185,11 @@ class Examination {
     const conditions::Value* headers = step.depends.empty() ? &none : nullptr;
     step.decision = decide({&edge, 1}, {edge.from, edge.to, edge.port, edge.protocol, method, path, headers, user()});
     if (step.decision.verdict != Verdict::unknown) step.depends.clear();
+    if (known) return step;
+    // Its beginning and its end speak of a request that nobody sent.
     std::string& reason = step.decision.reason;
-    if (const std::size_t tried = reason.find(": "); !known && tried != std::string::npos)
-      reason.erase(0, tried + 2);  // which speaks of a request that nobody sent
+    if (!step.decision.remedy.line.empty()) reason.erase(reason.rfind("; to allow it, "));
+    if (const std::size_t tried = reason.find(": "); tried != std::string::npos) reason.erase(0, tried + 2);
     return step;
   }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "policy/deny.hpp"
+#include "policy/lines.hpp"
 
 namespace bulkhead::policy {
 
@@ -57,40 +58,11 @@ std::string what_was_tried(const Attempt& attempt) {
   return fmt::format("{} may not call {}:{}{}", spoken(attempt.caller), attempt.callee, attempt.port.number, request);
 }
 
-// As the manifest takes it inside brackets. The caller chose the path: what YAML or a variable would read as something
-// else is quoted.
-std::string in_brackets(std::string_view text) {
-  constexpr std::string_view kPlain = " /._-~%+=@";
-  const auto is_plain = [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || kPlain.contains(c);
-  };
-  if (std::ranges::all_of(text, is_plain)) return std::string(text);
-  return fmt::format("\"{}\"", between_quotes(text));
-}
-
-// "" where none means that request and no other: a '*' that the caller sent is no pattern of whoever writes the line.
-std::string permission_line(const Attempt& attempt) {
-  if (!is_known(attempt) || !manifest::is_plain_path(attempt.path) || attempt.path.contains('*')) return "";
-  const bool grpc = attempt.protocol == Protocol::grpc;
-  std::string text = grpc ? std::string(attempt.path.substr(1)) : fmt::format("{} {}", attempt.method, attempt.path);
-  const auto permission = manifest::parse_permission(text, attempt.protocol);
-  const bool one_method = permission && (grpc || permission->methods == std::vector{std::string(attempt.method)});
-  return one_method ? in_brackets(text) : "";
-}
-
 // Whether the same caller may have another port of the same callee.
 bool has_other_ports(std::span<const Edge> edges, const Edge& edge) {
   return std::ranges::any_of(edges, [&](const Edge& other) {
     return other.from == edge.from && other.to == edge.to && other.port != edge.port;
   });
-}
-
-// "calls: {payments: [POST /charges]}", or with the port; `permission` is "" for everything.
-std::string call_line(const Attempt& attempt, bool with_port, const std::string& permission) {
-  std::string what = permission.empty() ? "" : fmt::format("[{}]", permission);
-  if (with_port)
-    what = fmt::format("{{port: {}{}}}", attempt.port.number, permission.empty() ? "" : ", allow: " + what);
-  return fmt::format("calls: {{{}: {}}}", attempt.callee, what);
 }
 
 std::string at(const Position& position) { return manifest::to_string(position); }
@@ -128,8 +100,6 @@ std::string explain(std::span<const Edge> edges, const Attempt& attempt, const E
   } else {
     reason += fmt::format("{} at {} does not include it", nearest->id, at(nearest->position));
   }
-  std::string rule = missing_rule(edges, attempt);
-  if (!rule.empty()) reason += fmt::format("; to allow it, write under {}: {}", spoken(attempt.caller), rule);
   return reason;
 }
 
@@ -237,10 +207,12 @@ std::optional<Decision> judge_deny(const Edge& edge, const Deny& deny, const Att
   return Decision{Verdict::denied, &edge, nullptr, false, false, false, std::move(why), &deny};
 }
 
-// The edge's deny rules together: one that denies goes before one that may, and that before what is left to the callee.
-std::optional<Decision> judge_denies(const Edge& edge, const Attempt& attempt) {
+// The edge's deny rules together, but for the one of the id `without`: one that denies goes before one that may, and
+// that before what is left to the callee.
+std::optional<Decision> judge_denies(const Edge& edge, const Attempt& attempt, std::string_view without = {}) {
   std::optional<Decision> undecided;
   for (const Deny& deny : edge.denies) {
+    if (!without.empty() && deny.id == without) continue;
     auto decision = judge_deny(edge, deny, attempt);
     if (!decision) continue;
     if (decision->verdict == Verdict::denied) return decision;
@@ -271,36 +243,8 @@ Decision unenforced_decision(std::span<const Edge> edges, const Attempt& attempt
   return decision;
 }
 
-}  // namespace
-
-std::string between_quotes(std::string_view text) {
-  std::string quoted;
-  for (const char c : text) {
-    if (c == '"') quoted += '\\';
-    if (c == '$') quoted += '$';
-    quoted += c;
-  }
-  return quoted;
-}
-
-std::string_view to_string(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::allowed: return "allowed";
-    case Verdict::denied: return "denied";
-    case Verdict::unknown: return "unknown";
-  }
-  return "denied";
-}
-
-std::string_view Decision::rule() const {
-  return deny ? deny->id : permission ? permission->id : edge ? edge->id : std::string_view();
-}
-
-const Position* Decision::position() const {
-  return deny ? &deny->position : permission ? &permission->position : edge ? &edge->position : nullptr;
-}
-
-Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
+// decide(), as if there were no deny rule of the id `without`, and without the line that would allow it.
+Decision judge(std::span<const Edge> edges, const Attempt& attempt, std::string_view without = {}) {
   const Edge* undecided = nullptr;
   const Edge* unenforced = nullptr;
   std::optional<Decision> conditional;
@@ -311,7 +255,7 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   for (const Edge& edge : edges) {
     if (!is_edge_of(edge, attempt)) continue;
     if (!edge.denies.empty()) {
-      auto refused = judge_denies(edge, attempt);
+      auto refused = judge_denies(edge, attempt, without);
       if (refused && refused->verdict == Verdict::denied)
         return edge.audited && (plain || !known) ? as_audited(std::move(*refused)) : std::move(*refused);
       if (refused) may_be_denied = std::move(refused);
@@ -344,6 +288,7 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   return {Verdict::denied, nearest, nullptr, false, false, false, explain(edges, attempt, nearest)};
 }
 
+// A permission for the caller.
 std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
   if (attempt.caller == kGateway || attempt.caller == attempt.callee) return "";
   bool egress = std::ranges::any_of(
@@ -353,12 +298,85 @@ std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* learned = learned_whole(edges, attempt);
   const Edge* own = learned ? learned : nearest;
   if (own ? judge_denies(*own, attempt).has_value() : denied_to_all(edges, attempt) != nullptr) return "";
-  bool same_port = !nearest || (nearest->port == attempt.port && nearest->protocol == attempt.protocol);
+  const bool same_port = !nearest || (nearest->port == attempt.port && nearest->protocol == attempt.protocol);
   if (!same_port && !learned) return "";  // a permission would be for the port that is declared
   const bool one_of_several = learned && has_other_ports(edges, *learned);
   if (attempt.protocol == Protocol::tcp) return call_line(attempt, one_of_several, "");
   std::string permission = permission_line(attempt);
   return permission.empty() ? "" : call_line(attempt, one_of_several, permission);
 }
+
+// Where another port of the callee may do the same: all of those that the caller may, and this one.
+std::string missing_port(std::span<const Edge> edges, const Attempt& attempt, const Edge& nearest) {
+  const bool other_port = nearest.port != attempt.port && nearest.protocol == attempt.protocol;
+  if (nearest.kind != Edge::Kind::call || !other_port) return "";
+  Attempt there = attempt;
+  there.port = nearest.port;
+  if (!judge(edges, there).allowed()) return "";
+  std::vector<Port> ports;
+  for (const Edge& edge : edges)
+    if (edge.is_declared() && edge.from == nearest.from && edge.to == nearest.to) ports.push_back(edge.port);
+  return ports_line(std::move(ports), attempt.port);
+}
+
+// `refused` is what judge() gave for the same.
+Remedy remedy_for(std::span<const Edge> edges, const Attempt& attempt, const Decision& refused) {
+  if (refused.verdict == Verdict::unknown) return {};
+  if (refused.deny != nullptr) {
+    // One line, or none: what is not allowed besides would need another.
+    const bool alone = judge(edges, attempt, refused.deny->id).allowed();
+    return {alone ? narrowed_line(*refused.deny, attempt) : "", &refused.deny->position};
+  }
+  if (refused.by_condition) {
+    const manifest::When* when = refused.edge->when ? &*refused.edge->when : nullptr;
+    return {when ? widened_line(*when, attempt) : "", when ? &when->position : nullptr};
+  }
+  const Edge* nearest = learned_whole(edges, attempt) == nullptr ? nearest_edge(edges, attempt) : nullptr;
+  if (nearest != nullptr && nearest->port != attempt.port)
+    return {missing_port(edges, attempt, *nearest), &nearest->position};
+  return {missing_rule(edges, attempt), nullptr};
+}
+
+}  // namespace
+
+std::string between_quotes(std::string_view text) {
+  std::string quoted;
+  for (const char c : text) {
+    if (c == '"') quoted += '\\';
+    if (c == '$') quoted += '$';
+    quoted += c;
+  }
+  return quoted;
+}
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::allowed: return "allowed";
+    case Verdict::denied: return "denied";
+    case Verdict::unknown: return "unknown";
+  }
+  return "denied";
+}
+
+std::string_view Decision::rule() const {
+  return deny ? deny->id : permission ? permission->id : edge ? edge->id : std::string_view();
+}
+
+const Position* Decision::position() const {
+  return deny ? &deny->position : permission ? &permission->position : edge ? &edge->position : nullptr;
+}
+
+Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
+  Decision decision = judge(edges, attempt);
+  if (decision.allowed() && decision.enforced()) return decision;
+  decision.remedy = remedy_for(edges, attempt, decision);
+  const auto& [line, instead] = decision.remedy;
+  if (line.empty()) return decision;
+  const std::string place = instead ? "at " + at(*instead) : fmt::format("under {}", spoken(attempt.caller));
+  decision.reason += fmt::format("; to allow it, write {}: {}", place, line);
+  return decision;
+}
+
+bool is_added(std::string_view line) { return line.starts_with("calls: ") || line.starts_with("egress: "); }
 
 }  // namespace bulkhead::policy

@@ -38,7 +38,17 @@ struct Attempt {
 enum class Verdict : std::uint8_t { allowed, denied, unknown };
 std::string_view to_string(Verdict verdict);
 
-// `edge` and `permission` point into the edges given to decide().
+// The line of the manifest that would allow what is refused, that attempt and none that has another method or path.
+struct Remedy {
+  // "calls: {payments: [POST /charges]}", to add under the caller, with the port where it may have more of the callee's
+  // ports than one; "when: '...'" of the condition or deny rule in the way, or "port: [80, 8080]", to stand in the rule
+  // at `instead`. "" where no one line would do: two were needed, the path is ambiguous, the attempt is to an egress,
+  // or the gateway's own.
+  std::string line;
+  const Position* instead = nullptr;  // of a rule among the edges, or null
+};
+
+// Pointers are into the edges given to decide().
 struct Decision {
   Verdict verdict = Verdict::denied;
   const Edge* edge = nullptr;              // the rule that allowed, or the nearest one that did not; may be null
@@ -50,6 +60,7 @@ struct Decision {
       reason;  // one sentence for the log; empty where allowed. For a local caller and the log, never for a stranger
   const Deny* deny = nullptr;  // the deny rule that decided, or that it depends on; of `edge`
   bool learned = false;        // allowed, but only as `edge` is learned: `reason` says why it would be denied
+  Remedy remedy{};             // of what is denied, or would be
 
   bool allowed() const { return verdict == Verdict::allowed; }
   bool enforced() const { return !audited && !learned; }
@@ -68,10 +79,8 @@ struct Decision {
 // thread's longest path that a deny rule looked at. Safe from any thread.
 Decision decide(std::span<const Edge> edges, const Attempt& attempt);
 
-// The line of the manifest that would allow a denied attempt, to paste under the caller: "calls: {payments: [POST
-// /charges]}", with the port where the caller may have more of the callee's ports than one. "" for the gateway's
-// attempts and those that no line could allow, as a deny rule stands in the way.
-std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt);
+// Whether the line of a remedy is added, where others change a rule that is there.
+bool is_added(std::string_view line);
 // `text` as such a line has it between double quotes.
 std::string between_quotes(std::string_view text);
 

@@ -14,7 +14,7 @@
 #define COUNTS_ALLOCATIONS
 namespace {
 std::size_t allocations = 0;
-}
+}  // namespace
 
 void* operator new(std::size_t size) {
   ++allocations;
@@ -27,6 +27,8 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace bulkhead::policy {
 namespace {
+
+std::string line_for(std::span<const Edge> edges, const Attempt& attempt) { return decide(edges, attempt).remedy.line; }
 
 constexpr std::string_view kShop = R"(app: shop
 services:
@@ -142,8 +144,8 @@ TEST(Decide, ExplainsADenialWithTheLineThatWouldAllowIt) {
             "checkout may not call catalog:8080 GET /a/../b: the path is ambiguous, which no rule covers");
   EXPECT_EQ(decide(model.edges, {"checkout", "catalog", {9090}, kHttp, "GET", "/x"}).reason,
             "checkout may not call catalog:9090 GET /x: checkout.calls.catalog at bulkhead.yaml:10:7 is for port 8080");
-  EXPECT_EQ(missing_rule(model.edges, {"catalog", "db", {5432}, kTcp, "", ""}), "calls: {db: }");
-  EXPECT_EQ(missing_rule(model.edges, {kGateway, "db", {5432}, kTcp, "", ""}), "");
+  EXPECT_EQ(line_for(model.edges, {"catalog", "db", {5432}, kTcp, "", ""}), "calls: {db: }");
+  EXPECT_EQ(line_for(model.edges, {kGateway, "db", {5432}, kTcp, "", ""}), "");
 }
 
 // A service chooses what it asks for, and somebody may paste what is proposed.
@@ -157,7 +159,7 @@ TEST(Decide, TheLineThatWouldAllowARequestAllowsNoOther) {
   for (const std::string_view path :
        {"/x", "/x,/admin", "/x],db:[/y", "/x], db: [/y", "/a'b", "/a\"b", "/$HOME", "/${X}", "/$$", "/a:b", "/a:{b}",
         "/&a", "/!a", "/|a", "/a=b@c", "/%2A", "/caf\xc3\xa9"}) {
-    const std::string rule = missing_rule({}, {"web", "api", {80}, kHttp, "GET", path});
+    const std::string rule = line_for({}, {"web", "api", {80}, kHttp, "GET", path});
     if (path.contains(' ')) {
       EXPECT_EQ(rule, "");
       continue;
@@ -171,10 +173,10 @@ TEST(Decide, TheLineThatWouldAllowARequestAllowsNoOther) {
     EXPECT_EQ(model.edges[0].permissions[0].methods, std::vector<std::string>{"GET"}) << rule;
   }
   for (const std::string_view path : {"/*", "/items/*", "/a*b"})
-    EXPECT_EQ(missing_rule({}, {"web", "api", {80}, kHttp, "GET", path}), "") << path;
+    EXPECT_EQ(line_for({}, {"web", "api", {80}, kHttp, "GET", path}), "") << path;
   for (const std::string_view method : {"*", "GET|POST", "get", "GE,T"})
-    EXPECT_EQ(missing_rule({}, {"web", "api", {80}, kHttp, method, "/x"}), "") << method;
-  EXPECT_EQ(missing_rule({}, {"web", "api", {80}, kGrpc, "", "/a.B/*"}), "");
+    EXPECT_EQ(line_for({}, {"web", "api", {80}, kHttp, method, "/x"}), "") << method;
+  EXPECT_EQ(line_for({}, {"web", "api", {80}, kGrpc, "", "/a.B/*"}), "");
 }
 
 constexpr std::string_view kConditional = R"(app: shop
@@ -225,9 +227,12 @@ TEST(Decide, AConditionHasToHoldBesides) {
   EXPECT_EQ(denied.verdict, Verdict::denied);
   EXPECT_TRUE(denied.by_condition);
   EXPECT_EQ(denied.rule(), "admin.calls.catalog[1]");
-  EXPECT_EQ(denied.reason,
-            "admin may not call catalog:8080 POST /items: the condition of admin.calls.catalog at bulkhead.yaml:10:15 "
-            "does not hold: request.method == \"GET\" || request.headers[\"x-role\"] == \"staff\"");
+  EXPECT_EQ(
+      denied.reason,
+      "admin may not call catalog:8080 POST /items: the condition of admin.calls.catalog at bulkhead.yaml:10:15 "
+      "does not hold: request.method == \"GET\" || request.headers[\"x-role\"] == \"staff\"; to allow it, write at "
+      "bulkhead.yaml:10:15: when: '(request.method == \"GET\" || request.headers[\"x-role\"] == \"staff\") || "
+      "(request.method == \"POST\" && request.path == \"/items\")'");
   const Decision failed = decision("POST", "/items", &none);
   EXPECT_EQ(failed.verdict, Verdict::denied) << "what has no value does not hold";
   EXPECT_NE(failed.reason.find("has no value: "), std::string::npos) << failed.reason;

@@ -81,10 +81,10 @@ Judgement judge(const Snapshot& snapshot, std::span<const policy::Edge> edges, c
   refusal.path = attempt.path;
   refusal.reason = std::move(decision.reason);
   refusal.rule = judgement.rule;
-  if (!decision.by_condition) refusal.allow = policy::missing_rule(edges, attempt);
+  refusal.allow = std::move(decision.remedy.line);
   refusal.where = place_of(snapshot.hints, attempt.caller);
   if (const policy::Position* at = decision.position()) refusal.rule_at = manifest::to_string(*at);
-  if (decision.deny) refusal.where = fmt::format("{}:{}", decision.deny->position.file, decision.deny->position.line);
+  if (const policy::Position* at = decision.remedy.instead) refusal.where = fmt::format("{}:{}", at->file, at->line);
   refusal.owner = owner_of(snapshot.hints, attempt.callee);
   if (attempt.path.empty()) return judgement;
   if (const auto target = http::check_target(attempt.path); !target) {

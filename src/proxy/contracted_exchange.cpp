@@ -69,6 +69,7 @@ std::string finding_of(const contracts::ResponseReport& report, bool filters) {
 
 ContractedExchange::ContractedExchange(ServerExchange& down, ContractDesk& desk, Journal& journal, Visit& visit)
     : down_(down),
+      desk_(desk),
       contract_(desk.contract()),
       mode_(mode_of(desk.terms())),
       lease_(desk),
@@ -141,6 +142,8 @@ std::optional<ContractedExchange::Refused> ContractedExchange::judge(std::option
   refusal.method = visit_.method;
   refusal.path = std::string_view(visit_.path).substr(0, visit_.path.find('?'));
   refusal.reason = sentence_of(*problem);
+  refusal.rule = fmt::format("{}.contract{}", visit_.callee, problem->rule);
+  refusal.rule_at = desk_.terms().file;
   journal_.denied(visit_, refusal, audited ? "audited" : "denied");
   if (audited) return std::nullopt;
   return Refused{.problem = std::move(problem)};

@@ -61,6 +61,7 @@ class ContractedExchange final : public ServerExchange {
   void report(std::string_view what);
 
   ServerExchange& down_;
+  ContractDesk& desk_;
   const ContractPtr contract_;
   const Mode mode_;
   ContractDesk::Lease lease_;

@@ -1,8 +1,12 @@
 #include "proxy/dns_responder.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
+#include <set>
+
+#include <fmt/ranges.h>
 
 #include "discovery/dns.hpp"
 #include "proxy/defaults.hpp"
@@ -40,6 +44,19 @@ std::string allowance_for_dial(std::string_view ip, std::uint16_t port, bool tcp
   if (!tcp || port == 0) return "";
   const bool v6 = ip.find(':') != std::string_view::npos;
   return fmt::format("egress: {{NAME: \"tcp://{}{}{}:{}\"}}", v6 ? "[" : "", ip, v6 ? "]" : "", port);
+}
+
+std::string allowance_for_port(const Snapshot& snapshot, const net::Address& dialled) {
+  const std::string ip = dialled.ip_text();
+  const auto door = std::ranges::find(snapshot.doors, ip, &Door::address);
+  if (door == snapshot.doors.end()) return "";
+  if (door->kind == DoorKind::egress)
+    return allowance_for_dial(snapshot.egress[door->index].host, dialled.port(), true);
+  const std::string& service = snapshot.upstreams[door->index].service;
+  std::set<std::uint16_t> ports{dialled.port()};
+  for (const Upstream& upstream : snapshot.upstreams)
+    if (upstream.service == service) ports.insert(upstream.port);
+  return fmt::format("calls: {{{}: {{port: [{}]}}}}", service, fmt::join(ports, ", "));
 }
 
 Result<> DnsResponder::serve_udp(Fd socket) {

@@ -13,6 +13,8 @@ namespace bulkhead::proxy {
 std::string allowance_for_name(std::string_view name);
 // The line that would allow a dial, "" where none could (another protocol than TCP).
 std::string allowance_for_dial(std::string_view ip, std::uint16_t port, bool tcp);
+// The line for another port of a peer that is known at `dialled`; "" where none is.
+std::string allowance_for_port(const Snapshot& snapshot, const net::Address& dialled);
 
 class DnsResponder {
  public:

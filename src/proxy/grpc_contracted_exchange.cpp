@@ -141,6 +141,8 @@ std::optional<GrpcContractedExchange::Broken> GrpcContractedExchange::judge(std:
   refusal.method = visit_.method;
   refusal.path = visit_.path;
   refusal.reason = fmt::format("the contract: {}", broken->detail);
+  refusal.rule = fmt::format("{}.contract", visit_.callee);
+  refusal.rule_at = desk_.terms().file;
   journal_.denied(visit_, refusal, passes ? "audited" : "denied");
   if (passes) return std::nullopt;
   return broken;

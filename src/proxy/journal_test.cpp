@@ -75,15 +75,10 @@ TEST_F(JournalTest, NorByTheLineThatWouldAllowIt) {
   for (const std::string card : {"hush", "hush$1", "hush\"2", "hush(3)"}) {
     const Visit visit = visit_of("/cards/" + card);
     const policy::Attempt attempt{visit.caller, visit.callee, {80}, policy::Protocol::http, visit.method, visit.path};
-    policy::Edge edge;
-    edge.from = "web";
-    edge.to = "catalog";
-    edge.port = {80};
-    edge.protocol = policy::Protocol::http;
     Refusal refusal;
     refusal.method = visit.method;
     refusal.path = visit.path;
-    refusal.allow = policy::missing_rule({&edge, 1}, attempt);
+    refusal.allow = policy::decide({}, attempt).remedy.line;
     EXPECT_NE(refusal.allow.find("hush"), std::string::npos) << "as it is told the caller";
     refusal.reason = "to allow it, write " + refusal.allow;
     const std::string text = written([&](Journal& journal) { journal.denied(visit, refusal, kLearned); });

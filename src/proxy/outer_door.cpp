@@ -5,6 +5,7 @@
 #include "http/target.hpp"
 #include "proxy/authorize.hpp"
 #include "proxy/defaults.hpp"
+#include "proxy/dns_responder.hpp"
 #include "proxy/request_fields.hpp"
 #include "proxy/splice.hpp"
 #include "proxy/tcp_preamble.hpp"
@@ -134,7 +135,7 @@ net::Task<> OuterDoor::serve_connection(net::Stream stream) {
     co_return co_await carry_telemetry(std::move(stream), core_.otlp, core_.instance);
   }
   if (door == nullptr) {
-    core_.journal.undeclared(dialled.text(), "tcp", "");
+    core_.journal.undeclared(dialled.text(), "tcp", allowance_for_port(config->snapshot(), dialled));
     stream.reset();
     co_return;
   }

@@ -84,6 +84,20 @@ TEST(Allowances, NameTheLineThatWouldAllow) {
   EXPECT_EQ(allowance_for_dial("10.0.0.5", 5432, true), "egress: {NAME: \"tcp://10.0.0.5:5432\"}");
   EXPECT_EQ(allowance_for_dial("fd00::1", 80, true), "egress: {NAME: \"tcp://[fd00::1]:80\"}");
   EXPECT_EQ(allowance_for_dial("10.0.0.5", 53, false), "");
+
+  Snapshot snapshot;
+  for (const std::uint16_t port : std::initializer_list<std::uint16_t>{8080, 5432}) {
+    snapshot.upstreams.push_back({.service = "payments", .port = port});
+    snapshot.doors.push_back(
+        {.address = "198.18.0.9", .port = port, .index = static_cast<std::uint32_t>(snapshot.doors.size())});
+  }
+  snapshot.egress.push_back({.name = "mail", .host = "api.mail.example"});
+  snapshot.doors.push_back({.address = "198.18.0.10", .port = 443, .kind = DoorKind::egress});
+  EXPECT_EQ(allowance_for_port(snapshot, *net::Address::ip("198.18.0.9", 9090)),
+            "calls: {payments: {port: [5432, 8080, 9090]}}");
+  EXPECT_EQ(allowance_for_port(snapshot, *net::Address::ip("198.18.0.10", 25)),
+            "egress: {NAME: \"tcp://api.mail.example:25\"}");
+  EXPECT_EQ(allowance_for_port(snapshot, *net::Address::ip("198.18.0.11", 25)), "");
 }
 
 Upstream upstream_with(std::vector<Endpoint> endpoints) {
@@ -201,7 +215,7 @@ TEST(Judge, AFieldThatCameTwiceHasNoValueForACondition) {
   EXPECT_FALSE(allowed(closed, equal));
 }
 
-TEST(Judge, ADenialByARuleNamesItsLineAndNoneThatWouldAllowIt) {
+TEST(Judge, ADenialByARuleNamesItsLineAndWhatWouldAllowIt) {
   Snapshot snapshot;
   snapshot.hints.manifest = "bulkhead.yaml";
   snapshot.hints.services = {{"checkout", "", 5, ""}};
@@ -217,7 +231,7 @@ TEST(Judge, ADenialByARuleNamesItsLineAndNoneThatWouldAllowIt) {
     EXPECT_EQ(judged.refusal->rule, "deny.closed");
     EXPECT_EQ(judged.refusal->rule_at, "policy.yaml:3:5");
     EXPECT_EQ(judged.refusal->where, "policy.yaml:3");
-    EXPECT_EQ(judged.refusal->allow, "");
+    EXPECT_EQ(judged.refusal->allow, R"(when: '!(request.method == "GET" && request.path == "/charges")')");
   }
 }
 

@@ -60,12 +60,24 @@ class Conditions(harness.Case):
         status, body = asks("POST", "/items", {"X-Role": "guest"})
         self.assertEqual(status, 403)
         self.assertRegex(json.loads(body)["message"], r"the condition of web\.calls\.api at \S+:8:\d+ does not hold: request\.method")
-        self.assertNotIn("allow", json.loads(body), "no line would allow it")
+        line = json.loads(body)["allow"]
+        self.assertRegex(json.loads(body)["manifest"], r"bulkhead\.yaml:8$")
         status, body = asks("POST", "/items", {})
         self.assertEqual(status, 403)
         self.assertIn("has no value", json.loads(body)["message"])
         reach = app.run("reach", "web", "api").stdout
         self.assertIn("GET /items/* when request.method", reach)
+        recorded = harness.until(lambda: next((each for each in app.records("web") if each.get("allow")), None), what="the record")
+        self.assertEqual((recorded["rule"], recorded["allow"]), ("web.calls.api[1]", line))
+        # The line that would allow it does, and nothing else.
+        before = """when: 'request.method == "GET" || request.headers["x-role"] == "staff"'"""
+        app.rewrite(MANIFEST.replace(before, line))
+        app.up()
+        self.assertEqual(asks("POST", "/items", {"X-Role": "guest"})[0], 200)
+        self.assertEqual(asks("GET", "/items/7", {})[0], 200)
+        app.rewrite(MANIFEST.replace(before, line.replace('"/items"', '"/others"')))
+        app.up()
+        self.assertEqual(asks("POST", "/items", {"X-Role": "guest"})[0], 403)
 
     def test_auditing(self):
         app = self.begin(MANIFEST.replace("environment: {VERSION: api}", "environment: {VERSION: api}\n    mode: audit"))

@@ -99,7 +99,9 @@ class Contract(harness.Case):
                                      ("DELETE", "/items/1", 405), ("GET", "/metrics", 404), ("GET", "/items/1/", 404)):
             self.assertEqual(app.request(method, path).status, status, (method, path))
         until(lambda: any(line["path"] == "/items" and line["reason"] == "contract" for line in app.status()["denied"]), what="the count")
-        until(lambda: any("the contract: " in line.get("reason", "") for line in app.records("catalog")), what="the record")
+        record = until(lambda: next((line for line in app.records("catalog") if "the contract: " in line.get("reason", "")), None), what="the record")
+        self.assertTrue(record["rule"].startswith("catalog.contract#/"), record)
+        self.assertTrue(record["rule_at"].endswith("openapi.yaml"), record)
 
     def test_a_body_is_whole_before_the_first_byte_goes_on(self):
         app = self.begin()

@@ -97,6 +97,11 @@ class Edge(harness.Case):
         self.assertEqual(app.get("/closed").status, 403)
         ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
         self.assertEqual(app.request("OPTIONS", "/closed", headers=ask).status, 403, "a question about it neither")
+        app.rewrite(EDGE.replace("from: {deny: 127.0.0.0/8}", 'from: {allow: [192.0.2.0/24, "2001:db8::/32"]}'))
+        app.up()
+        self.assertEqual(app.get("/closed").status, 403)
+        line = until(lambda: next((each for each in app.records("_gateway") if each.get("allow")), None), what="the record")
+        self.assertEqual((line["verdict"], line["allow"]), ("denied", 'from: {allow: [192.0.2.0/24, "2001:db8::/32", ADDRESS]}'))
         app.rewrite(EDGE.replace("  routes:", "  from: {allow: [192.0.2.0/24]}\n  routes:"))
         app.up()
         with self.assertRaises((OSError, ssl.SSLError)):
