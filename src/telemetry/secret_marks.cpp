@@ -21,6 +21,12 @@ static_assert(SecretMarks::kShortest == sizeof(std::uint64_t));
 constexpr std::string_view kUnnamed = "[secret]";
 static_assert(kUnnamed.size() <= SecretMarks::kShortest);
 
+// What hide() may spend, in octets of which codes are made, for each octet of its text.
+constexpr std::size_t kEffort = 8;
+constexpr std::size_t kMarksAnEffort = 64;  // one more for so many marks
+constexpr std::size_t kLeastEffort = 4096;
+constexpr std::size_t kCodeCost = 128;  // of a code by itself
+
 std::string percent_encoded(std::string_view value, std::string_view kept) {
   std::string text;
   for (const char c : value) {
@@ -99,19 +105,33 @@ void SecretMarks::insert(std::uint16_t first, Mark mark) {
   ++size_;
 }
 
-const SecretMarks::Mark* SecretMarks::find(std::string_view rest) const {
-  for (const Mark& mark : marks_.at(first_of(rest)))
-    if (mark.size <= rest.size() && code_of(rest.substr(0, mark.size)) == mark.code) return &mark;
+const SecretMarks::Mark* SecretMarks::find(std::string_view rest, std::size_t& effort) const {
+  std::size_t size = 0;
+  Code code{};
+  for (const Mark& mark : marks_.at(first_of(rest))) {  // those of one length after each other
+    if (mark.size > rest.size()) continue;
+    if (mark.size != size) {
+      const std::size_t cost = mark.size + kCodeCost;
+      if (effort < cost) return effort = 0, nullptr;
+      effort -= cost;
+      size = mark.size;
+      code = code_of(rest.substr(0, size));
+    }
+    if (code == mark.code) return &mark;
+  }
   return nullptr;
 }
 
 void SecretMarks::hide(std::string& text) const {
   if (marks_.empty()) return;
+  // Several times what a text needs that has the 16 bits of marks by chance.
+  std::size_t effort = kLeastEffort + text.size() * (kEffort + size_ / kMarksAnEffort);
   for (std::size_t at = 0; at + kShortest <= text.size();) {
     const std::string_view rest = std::string_view(text).substr(at);
     const std::uint16_t first = first_of(rest);
     const bool known = (known_[first / 64] >> (first % 64) & 1U) != 0;
-    const Mark* found = known ? find(rest) : nullptr;
+    const Mark* found = known ? find(rest, effort) : nullptr;
+    if (effort == 0) return text.replace(at, rest.size(), rest.size(), '*'), void();
     if (found == nullptr) {
       ++at;
       continue;

@@ -36,7 +36,8 @@ class SecretMarks {
   bool empty() const { return marks_.empty(); }
 
   // Puts "[secret NAME]" in the place of each value, filled up with '*' to its length, so that whatever counts octets
-  // around it stays right; "[secret]" where the name does not fit.
+  // around it stays right; "[secret]" where the name does not fit. A text of so many beginnings of values that looking
+  // at them would take long is '*' from there on: whoever has a secret may write its beginning over and over.
   void hide(std::string& text) const;
 
   // As they travel to who writes; "" when there are none.
@@ -58,7 +59,8 @@ class SecretMarks {
   void insert(std::uint16_t first, Mark mark);
   Code code_of(std::string_view value) const;
   std::uint16_t first_of(std::string_view octets) const;  // at least kShortest
-  const Mark* find(std::string_view rest) const;
+  // Takes what it costs from `effort`; what that does not suffice for is not looked at, and leaves nothing of it.
+  const Mark* find(std::string_view rest, std::size_t& effort) const;
 
   Key key_{};
   std::uint64_t factor_ = 1;                          // odd, made of the key

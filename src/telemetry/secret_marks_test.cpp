@@ -84,6 +84,27 @@ TEST(SecretMarks, WhatIsNoMarkIsRefused) {
   EXPECT_FALSE(SecretMarks::from_texts(two));
 }
 
+// Looking at each of them would take a minute and more.
+TEST(SecretMarks, BeginningsOverAndOverAreHiddenFromSomewhereOn) {
+  std::string content;
+  for (int i = 0; i < 1000; ++i) content += "beginning" + std::string(i + 1, 'x') + "\n";
+  content += "beginning" + std::string(50'000, 'y') + "\n";
+  const auto marks = marks_of({{"s", content}});
+  std::string text;
+  while (text.size() < (1U << 20U)) text += "beginnin";
+  const std::size_t size = text.size();
+  marks.hide(text);
+  EXPECT_EQ(text.size(), size);
+  EXPECT_TRUE(text.starts_with("beginninbeginnin"));
+  EXPECT_TRUE(text.ends_with(std::string(size / 2, '*')));
+  // What nobody made so is looked at to its end.
+  std::string plain;
+  for (int i = 0; plain.size() < (1U << 20U); ++i) plain += std::to_string(i * 7919) + " ";
+  const std::string before = plain;
+  marks.hide(plain);
+  EXPECT_EQ(plain, before);
+}
+
 TEST(SecretMarks, ThereAreNoMoreThanABound) {
   std::string content;
   for (int i = 0; i < 5000; ++i) content += "line number " + std::to_string(i) + "\n";
