@@ -80,9 +80,10 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   // What a file says can't make this program run functions of its schema.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  const auto set =
-      database.run(mode == Mode::write ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384"
-                                       : "PRAGMA query_only=1; PRAGMA cache_size=-1024");
+  const auto set = database.run(mode == Mode::write
+                                    ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384; "
+                                      "PRAGMA wal_autocheckpoint=4000"
+                                    : "PRAGMA query_only=1; PRAGMA cache_size=-1024");
   if (!set) return fail(within(path, set.error()));
   return database;
 }

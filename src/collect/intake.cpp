@@ -18,7 +18,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 50ms;                // between two looks at files that had nothing new
+constexpr auto kLook = 50ms;  // between two looks at files that had nothing new, and the least rest after a round
+constexpr auto kLongestRest = 500ms;        // after a round that took long
+constexpr int kRest = 4;                    // times what the round took: what comes meanwhile is cheaper together
 constexpr auto kRetry = 1s;                 // after a store that failed
 constexpr auto kJoin = 1s;                  // between two looks at which calls can be joined by now
 constexpr auto kFindSources = 1s;           // between two looks for new files
@@ -69,6 +71,7 @@ bool Intake::put(std::move_only_function<Result<>(Window&)> write) {
   const std::lock_guard lock(mutex_);
   if (put_.size() >= kMostWaiting) return false;
   put_.push_back(std::move(write));
+  if (put_.size() == kMostWaiting / 2) wake_.notify_one();
   return true;
 }
 
@@ -105,6 +108,7 @@ void Intake::run() {
   auto find_again = std::chrono::steady_clock::time_point{};
   for (;;) {
     bool more = false;
+    const auto began = std::chrono::steady_clock::now();
     const bool usable = open_store();
     if (usable) {
       if (std::chrono::steady_clock::now() >= find_again) {
@@ -116,7 +120,11 @@ void Intake::run() {
     }
     std::unique_lock lock(mutex_);
     if (ending_) return;
-    if (!more) wake_.wait_for(lock, usable && last_trouble_.empty() ? kLook : kRetry, [this] { return ending_; });
+    const auto took = std::chrono::steady_clock::now() - began;
+    const auto rest = std::clamp<std::chrono::nanoseconds>(kRest * took, kLook, kLongestRest);
+    const bool well = usable && last_trouble_.empty();
+    const auto pressed = [&] { return ending_ || (well && put_.size() >= kMostWaiting / 2); };
+    if (!more) wake_.wait_for(lock, well ? rest : kRetry, pressed);
   }
 }
 
