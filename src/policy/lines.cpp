@@ -25,7 +25,7 @@ std::string in_brackets(std::string_view text) {
 std::string same_request(const Attempt& attempt) {
   if (attempt.protocol == Protocol::tcp || attempt.path.empty() || !manifest::is_plain_path(attempt.path)) return "";
   if (!consists_of(attempt.path, "/._-~%+=@:,!*()&")) return "";
-  const std::string path = fmt::format("request.path == \"{}\"", attempt.path);
+  std::string path = fmt::format("request.path == \"{}\"", attempt.path);
   if (attempt.protocol == Protocol::grpc) return path;
   if (attempt.method.empty() || !consists_of(attempt.method, "-_")) return "";
   return fmt::format("request.method == \"{}\" && {}", attempt.method, path);
