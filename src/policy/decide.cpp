@@ -312,7 +312,8 @@ std::string missing_port(std::span<const Edge> edges, const Attempt& attempt, co
   if (nearest.kind != Edge::Kind::call || !other_port) return "";
   Attempt there = attempt;
   there.port = nearest.port;
-  if (!judge(edges, there).allowed()) return "";
+  const Decision otherwise = judge(edges, there);
+  if (!otherwise.allowed() || otherwise.audited) return "";
   std::vector<Port> ports;
   for (const Edge& edge : edges)
     if (edge.is_declared() && edge.from == nearest.from && edge.to == nearest.to) ports.push_back(edge.port);
@@ -324,7 +325,8 @@ Remedy remedy_for(std::span<const Edge> edges, const Attempt& attempt, const Dec
   if (refused.verdict == Verdict::unknown) return {};
   if (refused.deny != nullptr) {
     // One line, or none: what is not allowed besides would need another.
-    const bool alone = judge(edges, attempt, refused.deny->id).allowed();
+    const Decision otherwise = judge(edges, attempt, refused.deny->id);
+    const bool alone = otherwise.allowed() && !otherwise.audited;
     return {alone ? narrowed_line(*refused.deny, attempt) : "", &refused.deny->position};
   }
   if (refused.by_condition) {

@@ -131,13 +131,22 @@ TEST(Remedy, OfAnotherPortIsAllOfThem) {
 }
 
 TEST(Remedy, IsNothingWhereOneLineWouldNotDo) {
-  const std::string text(kApplication);
+  std::string text(kApplication);
   // Denied, and not declared either; on another port, where the condition would not hold.
   for (const Attempt& attempt : {Attempt{"catalog", "orders", {8080}, kHttp, "GET", "/admin/x"},
                                  Attempt{"web", "catalog", {9090}, kHttp, "GET", "/metrics"}}) {
     const Decision denied = decided(text, attempt);
     EXPECT_EQ(denied.verdict, Verdict::denied);
     EXPECT_EQ(denied.remedy.line, "") << denied.reason;
+  }
+  // What is audited passes in any case, and would still not be allowed.
+  text.replace(text.find("      orders:\n"), 14, "      orders: [GET /items]\n");
+  text.replace(text.find("orders: {command: [./orders], "), 30, "orders: {command: [./orders], mode: audit, ");
+  for (const std::string_view path : {"/admin/x", "/items"}) {
+    const Decision passed = decided(text, {"web", "orders", {8080}, kHttp, "GET", path});
+    EXPECT_TRUE(passed.allowed());
+    EXPECT_EQ(passed.audited, path == "/admin/x");
+    EXPECT_EQ(passed.remedy.line, "") << passed.reason;
   }
 }
 
