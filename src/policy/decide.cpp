@@ -314,10 +314,10 @@ std::string missing_port(std::span<const Edge> edges, const Attempt& attempt, co
   there.port = nearest.port;
   const Decision otherwise = judge(edges, there);
   if (!otherwise.allowed() || otherwise.audited) return "";
-  std::vector<Port> ports;
+  std::set<std::uint16_t> ports{attempt.port.number};
   for (const Edge& edge : edges)
-    if (edge.is_declared() && edge.from == nearest.from && edge.to == nearest.to) ports.push_back(edge.port);
-  return ports_line(std::move(ports), attempt.port);
+    if (edge.is_declared() && edge.from == nearest.from && edge.to == nearest.to) ports.insert(edge.port.number);
+  return ports_line(ports);
 }
 
 // `refused` is what judge() gave for the same.

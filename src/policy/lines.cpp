@@ -4,16 +4,16 @@
 
 #include <fmt/ranges.h>
 
+#include "base/ascii.hpp"
+
 namespace bulkhead::policy {
 
 namespace {
 
 constexpr std::string_view kPlain = " /._-~%+=@";
 
-bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
-
 bool consists_of(std::string_view text, std::string_view others) {
-  return std::ranges::all_of(text, [&](char c) { return is_letter_or_digit(c) || others.contains(c); });
+  return std::ranges::all_of(text, [&](char c) { return is_letter(c) || is_digit(c) || others.contains(c); });
 }
 
 std::string in_brackets(std::string_view text) {
@@ -62,14 +62,8 @@ std::string call_line(const Attempt& attempt, bool with_port, const std::string&
   return fmt::format("calls: {{{}: {}}}", attempt.callee, what);
 }
 
-std::string ports_line(std::vector<Port> declared, Port more) {
-  declared.push_back(more);
-  std::vector<std::uint16_t> numbers;
-  for (const Port& port : declared) numbers.push_back(port.number);
-  std::ranges::sort(numbers);
-  const auto repeated = std::ranges::unique(numbers);
-  numbers.erase(repeated.begin(), repeated.end());
-  return fmt::format("port: [{}]", fmt::join(numbers, ", "));
+std::string ports_line(const std::set<std::uint16_t>& ports) {
+  return fmt::format("port: [{}]", fmt::join(ports, ", "));
 }
 
 std::string widened_line(const manifest::When& when, const Attempt& attempt) {

@@ -3,8 +3,9 @@
 // Lines of a manifest that would allow one attempt and no other, to paste. Each is "" where no line can say exactly
 // that: whoever calls chose method and path. Internal to this folder. Pure.
 
+#include <cstdint>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "policy/decide.hpp"
 #include "policy/model.hpp"
@@ -17,8 +18,8 @@ std::string permission_line(const Attempt& attempt);
 // "calls: {payments: [POST /charges]}", or with the port; `permission` is "" for everything.
 std::string call_line(const Attempt& attempt, bool with_port, const std::string& permission);
 
-// "port: [80, 8080]": those that are declared, and one more.
-std::string ports_line(std::vector<Port> declared, Port more);
+// "port: [80, 8080]"
+std::string ports_line(const std::set<std::uint16_t>& ports);
 
 // "when: '(user.sub == "ann") || (request.method == "GET" && request.path == "/items/7")'"
 std::string widened_line(const manifest::When& when, const Attempt& attempt);
