@@ -1,10 +1,13 @@
 """What the collector keeps and answers: to the command line, to scripts, to a browser's session; and that nobody depends on it."""
 
+import ctypes
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
+import struct
 import time
 import urllib.error
 import urllib.request
@@ -181,11 +184,19 @@ class Telemetry(harness.Case):
         # Two of the sidecars', which may end after the program has told.
         return trace if trace["logs"] and len(trace["spans"]) == 3 else None
 
+    def slice_ns(self, thread):
+        attributes = ctypes.create_string_buffer(48)  # struct sched_attr, whose sched_runtime is at 24
+        self.assertEqual(ctypes.CDLL(None).syscall({"x86_64": 315, "aarch64": 275}[os.uname().machine], thread, attributes, 48, 0), 0)
+        return struct.unpack_from("<Q", attributes, 24)[0]
+
     def test_who_serves_requests_goes_first(self):
         app = self.begin()
         status = json.loads(app.run("status", "--json").stdout)
         pid = status["collector"]["sidecar_pid"]
         self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), 10)
+        if tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) >= (6, 12):  # who wakes up interrupts long slices
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                self.assertEqual(self.slice_ns(int(thread)), 100_000_000)
         shares = pathlib.Path(f"/proc/{pid}/autogroup")
         if shares.exists() and shares.read_text():  # the kernel may share processors by session
             harness.until(lambda: shares.read_text().endswith(" nice 10\n"), what="its session's value")
