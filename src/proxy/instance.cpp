@@ -6,15 +6,14 @@
 #include <filesystem>
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <nlohmann/json.hpp>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "base/log.hpp"
 #include "net/gate.hpp"
-#include "net/task_memory.hpp"
 #include "policy/model.hpp"
+#include "proxy/memory.hpp"
 
 namespace bulkhead::proxy {
 
@@ -34,15 +33,6 @@ constexpr int kUnusable = 2;
 // The keeper says hello as soon as it has forked us.
 constexpr std::chrono::seconds kHello{30};
 constexpr std::chrono::seconds kTell{5};
-constexpr std::chrono::seconds kTrimEvery{5};
-constexpr std::size_t kTrimAbove = 4U << 20U;  // free bytes of the heap, if they are more than those in use
-constexpr std::size_t kKeptOnTop = 512U << 10U;
-
-long page_faults() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_minflt;
-}
 
 void complain(const Fault& fault) { log_text(fault.message); }
 
@@ -95,7 +85,7 @@ class Process {
     }
     instance_ = std::move(*made);
     instance_->start();
-    gate_.spawn(trim());
+    gate_.spawn(give_memory_back(loop_));
     const int code = co_await obey();
     co_return code;
   }
@@ -109,22 +99,6 @@ class Process {
     const auto sent = co_await keeper_.send(std::move(message), std::move(fds), loop_.in(kTell));
     // Whoever reads no more is gone, which the other direction notices.
     if (!sent) complain(sent.error());
-  }
-
-  // What a burst of connections needed goes back to the system when it has gone; the allocator alone would keep it.
-  // Nothing is left to give back where no page was touched since the last time.
-  net::Task<> trim() {
-    long touched = 0;
-    while (true) {
-      co_await net::sleep(loop_, loop_.in(kTrimEvery));
-      const auto heap = ::mallinfo2();
-      const std::size_t kept = net::detail::kept_task_memory();  // of what is in use, it says
-      if (heap.fordblks + kept <= kTrimAbove || heap.fordblks + 2 * kept <= heap.uordblks) continue;
-      if (page_faults() == touched) continue;
-      net::detail::release_task_memory();
-      ::malloc_trim(kKeptOnTop);
-      touched = page_faults();
-    }
   }
 
   net::Task<int> obey() {
