@@ -5,15 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/stream_source.hpp"
+
 namespace bulkhead::net {
 namespace {
 
 using namespace std::chrono_literals;
 
 constexpr auto kPauseWithoutDescriptors = 20ms;
-
-// What the kernel keeps for a peer that does not read, besides what is on its way: by itself it would take several MiB.
-constexpr int kMostUnsent = 128 << 10;
 
 Result<> set_number(int fd, int level, int option, int value, const char* name) {
   if (::setsockopt(fd, level, option, &value, sizeof value) != 0) return os_fail(fmt::format("set {}", name));
@@ -109,7 +108,8 @@ Result<Listener> Listener::adopt(Loop& loop, Fd listening) {
   if (address->is_ip()) {
     if (const auto set = set_flag(listening.get(), IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY"); !set)
       return fail(set.error());
-    if (const auto set = set_number(listening.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMostUnsent, "TCP_NOTSENT_LOWAT");
+    if (const auto set = set_number(listening.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, StreamSource::kLeastUnsent,
+                                    "TCP_NOTSENT_LOWAT");
         !set)
       return fail(set.error());
   }
@@ -160,7 +160,7 @@ Task<Result<Fd>> Listener::accept_fd() {
 Task<Result<Stream>> Listener::accept() {
   auto fd = co_await accept_fd();
   if (!fd) co_return fail(fd.error());
-  co_return Stream::wrap(watch_.loop(), std::move(*fd));
+  co_return Stream::accepted(watch_.loop(), std::move(*fd));
 }
 
 }  // namespace bulkhead::net

@@ -94,6 +94,12 @@ Result<Stream> Stream::wrap(Loop& loop, Fd fd) {
   return Stream(std::move(source));
 }
 
+Result<Stream> Stream::accepted(Loop& loop, Fd fd) {
+  auto stream = wrap(loop, std::move(fd));
+  if (stream) stream->source_->begin_with_little_unsent();
+  return stream;
+}
+
 Result<Stream> Stream::adopt(Loop& loop, Fd fd) {
   if (socket_option(fd.get(), SO_TYPE) != SOCK_STREAM) return fail(Cause::invalid, "not a stream socket");
   const int flags = ::fcntl(fd.get(), F_GETFL);
@@ -174,12 +180,6 @@ Result<ucred> Stream::peer_credentials() const {
   if (::getsockopt(fd(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return os_fail("ask who the peer is");
   if (credentials.pid <= 0) return fail(Cause::unsupported, "the peer's credentials are not known");
   return credentials;
-}
-
-Result<> Stream::set_unsent_low_water(unsigned bytes) {
-  if (::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes) != 0)
-    return os_fail("set a low water mark");
-  return {};
 }
 
 Task<Result<>> Stream::handshake(std::shared_ptr<TlsContext> context, HandshakeOptions options, Deadline deadline) {

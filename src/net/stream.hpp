@@ -96,8 +96,6 @@ class Stream {
   Address local_address() const;  // under TPROXY: the original destination
   Address peer_address() const;
   Result<ucred> peer_credentials() const;  // Unix sockets: who connected, as of connect()
-  // Writability waits until less than `bytes` are unsent in the kernel (TCP), so that late data can still be preempted.
-  Result<> set_unsent_low_water(unsigned bytes);
 
   // TLS on this stream; then read and write are plaintext. The fault of a refused peer says who was expected and who
   // was found. See tls.hpp.
@@ -117,6 +115,7 @@ class Stream {
   explicit Stream(SourceHandle<StreamSource> source);
   // A non-blocking stream socket with its options set.
   static Result<Stream> wrap(Loop& loop, Fd fd);
+  static Result<Stream> accepted(Loop& loop, Fd fd);
   SourceHandle<StreamSource> source_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <climits>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace bulkhead::net {
@@ -56,8 +58,15 @@ ssize_t StreamSource::transmit(const char* bytes, std::size_t size) {
     const ssize_t count = ::send(fd(), bytes, size, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0 ? errno == EAGAIN : static_cast<std::size_t>(count) < size) writable = false;
+    if (count > 0 && until_more_unsent_ > 0) see_sent(static_cast<std::size_t>(count));
     return count;
   }
+}
+
+void StreamSource::see_sent(std::size_t count) {
+  until_more_unsent_ -= std::min(count, until_more_unsent_);
+  if (until_more_unsent_ == 0)  // where that fails it stays as it was
+    ::setsockopt(fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kMostUnsent, sizeof kMostUnsent);
 }
 
 std::optional<Result<std::size_t>> StreamSource::try_read(std::span<char> buffer) {

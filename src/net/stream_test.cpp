@@ -417,6 +417,34 @@ TEST(TcpTest, TheKernelTakesLittleForAPeerThatDoesNotRead) {
   }(loop));
 }
 
+int unsent_low_water(const Stream& stream) {
+  int bytes = 0;
+  socklen_t size = sizeof bytes;
+  EXPECT_EQ(::getsockopt(stream.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, &size), 0);
+  return bytes;
+}
+
+TEST(TcpTest, TheKernelTakesMoreForAPeerThatHasRead) {
+  Loop loop;
+  loop.run([](Loop& loop) -> Task<> {
+    auto [near, far] = co_await connected_pair(loop, Address::loopback(0));
+    std::string piece(64U << 10U, 'x');
+    std::string read(piece.size(), ' ');
+    const int at_first = unsent_low_water(far);
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_EQ(unsent_low_water(far), at_first);
+      EXPECT_TRUE(co_await far.write(piece, loop.in(20s)));
+      for (std::size_t all = 0; all < piece.size();) {
+        const auto count = co_await near.read(read, loop.in(20s));
+        EXPECT_TRUE(count);
+        if (!count) co_return;
+        all += *count;
+      }
+    }
+    EXPECT_GT(unsent_low_water(far), at_first);
+  }(loop));
+}
+
 TEST(TcpTest, AResetIsAnErrorAndNotAnEnd) {
   Loop loop;
   const auto test = [&]() -> Task<> {
@@ -442,7 +470,6 @@ TEST(TcpTest, AnAdoptedConnectingSocketCanBeAwaited) {
     EXPECT_TRUE(stream);
     const auto connected = co_await stream->wait_connected(loop.in(20s));
     EXPECT_TRUE(connected);
-    EXPECT_TRUE(stream->set_unsent_low_water(16384));
   };
   loop.run(test());
 }
