@@ -188,7 +188,7 @@ class Examination {
     if (known) return step;
     // Its beginning and its end speak of a request that nobody sent.
     std::string& reason = step.decision.reason;
-    if (!step.decision.remedy.line.empty()) reason.erase(reason.rfind("; to allow it, "));
+    reason.erase(std::min(reason.rfind("; to allow it, "), reason.size()));
     if (const std::size_t tried = reason.find(": "); tried != std::string::npos) reason.erase(0, tried + 2);
     return step;
   }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <vector>
+
+#include <fmt/ranges.h>
 
 #include "policy/deny.hpp"
 #include "policy/lines.hpp"
@@ -69,12 +72,16 @@ std::string at(const Position& position) { return manifest::to_string(position);
 
 std::string by_rule(const Deny& deny) { return fmt::format("{} at {}", deny.id, at(deny.position)); }
 
-// A rule that denies it to every caller, as far as the edges of others to the same port tell.
-const Deny* denied_to_all(std::span<const Edge> edges, const Attempt& attempt) {
+using Ids = std::span<const std::string_view>;
+
+bool is_among(Ids ids, const Deny& deny) { return std::ranges::find(ids, deny.id) != ids.end(); }
+
+// A rule that denies it to every caller, as far as the edges of others to the same port tell, but for those `without`.
+const Deny* denied_to_all(std::span<const Edge> edges, const Attempt& attempt, Ids without = {}) {
   for (const Edge& edge : edges) {
     if (edge.to != attempt.callee || edge.port != attempt.port || edge.protocol != attempt.protocol) continue;
     for (const Deny& deny : edge.denies)
-      if (deny.from_anybody && meant(deny, attempt) != Meant::no) return &deny;
+      if (deny.from_anybody && meant(deny, attempt) != Meant::no && !is_among(without, deny)) return &deny;
   }
   return nullptr;
 }
@@ -207,12 +214,12 @@ std::optional<Decision> judge_deny(const Edge& edge, const Deny& deny, const Att
   return Decision{Verdict::denied, &edge, nullptr, false, false, false, std::move(why), &deny};
 }
 
-// The edge's deny rules together, but for the one of the id `without`: one that denies goes before one that may, and
-// that before what is left to the callee.
-std::optional<Decision> judge_denies(const Edge& edge, const Attempt& attempt, std::string_view without = {}) {
+// The edge's deny rules together, but for those `without`: one that denies goes before one that may, and that before
+// what is left to the callee.
+std::optional<Decision> judge_denies(const Edge& edge, const Attempt& attempt, Ids without) {
   std::optional<Decision> undecided;
   for (const Deny& deny : edge.denies) {
-    if (!without.empty() && deny.id == without) continue;
+    if (is_among(without, deny)) continue;
     auto decision = judge_deny(edge, deny, attempt);
     if (!decision) continue;
     if (decision->verdict == Verdict::denied) return decision;
@@ -243,8 +250,8 @@ Decision unenforced_decision(std::span<const Edge> edges, const Attempt& attempt
   return decision;
 }
 
-// decide(), as if there were no deny rule of the id `without`, and without the line that would allow it.
-Decision judge(std::span<const Edge> edges, const Attempt& attempt, std::string_view without = {}) {
+// decide(), as if there were no deny rules `without`, and without the line that would allow it.
+Decision judge(std::span<const Edge> edges, const Attempt& attempt, Ids without = {}) {
   const Edge* undecided = nullptr;
   const Edge* unenforced = nullptr;
   std::optional<Decision> conditional;
@@ -289,7 +296,7 @@ Decision judge(std::span<const Edge> edges, const Attempt& attempt, std::string_
 }
 
 // A permission for the caller.
-std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
+std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt, Ids without = {}) {
   if (attempt.caller == kGateway || attempt.caller == attempt.callee) return "";
   bool egress = std::ranges::any_of(
       edges, [&](const Edge& edge) { return edge.kind == Edge::Kind::egress && edge.to == attempt.callee; });
@@ -297,7 +304,8 @@ std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
   const Edge* nearest = nearest_edge(edges, attempt);
   const Edge* learned = learned_whole(edges, attempt);
   const Edge* own = learned ? learned : nearest;
-  if (own ? judge_denies(*own, attempt).has_value() : denied_to_all(edges, attempt) != nullptr) return "";
+  if (own ? judge_denies(*own, attempt, without).has_value() : denied_to_all(edges, attempt, without) != nullptr)
+    return "";
   const bool same_port = !nearest || (nearest->port == attempt.port && nearest->protocol == attempt.protocol);
   if (!same_port && !learned) return "";  // a permission would be for the port that is declared
   const bool one_of_several = learned && has_other_ports(edges, *learned);
@@ -306,18 +314,28 @@ std::string missing_rule(std::span<const Edge> edges, const Attempt& attempt) {
   return permission.empty() ? "" : call_line(attempt, one_of_several, permission);
 }
 
-// Where another port of the callee may do the same: all of those that the caller may, and this one.
+bool is_allowed(const Decision& decision) { return decision.allowed() && !decision.audited; }
+
+// What it is at the port that `nearest` is for.
+Decision judge_at_port_of(const Edge& nearest, std::span<const Edge> edges, Attempt attempt) {
+  attempt.port = nearest.port;
+  return judge(edges, attempt);
+}
+
+// All the ports of the callee that the caller may, and this one.
 std::string missing_port(std::span<const Edge> edges, const Attempt& attempt, const Edge& nearest) {
   const bool other_port = nearest.port != attempt.port && nearest.protocol == attempt.protocol;
   if (nearest.kind != Edge::Kind::call || !other_port) return "";
-  Attempt there = attempt;
-  there.port = nearest.port;
-  const Decision otherwise = judge(edges, there);
-  if (!otherwise.allowed() || otherwise.audited) return "";
   std::set<std::uint16_t> ports{attempt.port.number};
   for (const Edge& edge : edges)
     if (edge.is_declared() && edge.from == nearest.from && edge.to == nearest.to) ports.insert(edge.port.number);
   return ports_line(ports);
+}
+
+// The nearest edge, where that is for another port.
+const Edge* of_another_port(std::span<const Edge> edges, const Attempt& attempt) {
+  const Edge* nearest = learned_whole(edges, attempt) == nullptr ? nearest_edge(edges, attempt) : nullptr;
+  return nearest != nullptr && nearest->port != attempt.port ? nearest : nullptr;
 }
 
 // `refused` is what judge() gave for the same.
@@ -325,18 +343,58 @@ Remedy remedy_for(std::span<const Edge> edges, const Attempt& attempt, const Dec
   if (refused.verdict == Verdict::unknown) return {};
   if (refused.deny != nullptr) {
     // One line, or none: what is not allowed besides would need another.
-    const Decision otherwise = judge(edges, attempt, refused.deny->id);
-    const bool alone = otherwise.allowed() && !otherwise.audited;
+    const std::string_view without = refused.deny->id;
+    const bool alone = is_allowed(judge(edges, attempt, {&without, 1}));
     return {alone ? narrowed_line(*refused.deny, attempt) : "", &refused.deny->position};
   }
   if (refused.by_condition) {
     const manifest::When* when = refused.edge->when ? &*refused.edge->when : nullptr;
     return {when ? widened_line(*when, attempt) : "", when ? &when->position : nullptr};
   }
-  const Edge* nearest = learned_whole(edges, attempt) == nullptr ? nearest_edge(edges, attempt) : nullptr;
-  if (nearest != nullptr && nearest->port != attempt.port)
-    return {missing_port(edges, attempt, *nearest), &nearest->position};
+  if (const Edge* nearest = of_another_port(edges, attempt)) {
+    const bool alone = is_allowed(judge_at_port_of(*nearest, edges, attempt));
+    return {alone ? missing_port(edges, attempt, *nearest) : "", &nearest->position};
+  }
   return {missing_rule(edges, attempt), nullptr};
+}
+
+std::string with_place(const std::string& line, const Position* instead, const Attempt& attempt) {
+  return fmt::format("{}: {}", instead ? "at " + at(*instead) : fmt::format("under {}", spoken(attempt.caller)), line);
+}
+
+// Where no one line would do: all of them, each with its place. Empty where there is something that no line is for.
+std::vector<std::string> lines_together(std::span<const Edge> edges, const Attempt& attempt) {
+  constexpr std::size_t kMost = 8;
+  std::vector<std::string> lines;
+  std::vector<std::string_view> narrowed;
+  const auto add = [&](const std::string& line, const Position* instead) {
+    if (!line.empty()) lines.push_back(with_place(line, instead, attempt));
+    return !line.empty();
+  };
+  while (lines.size() < kMost) {
+    const Decision refused = judge(edges, attempt, narrowed);
+    if (is_allowed(refused)) return lines;
+    if (refused.verdict == Verdict::unknown) return {};
+    const Edge* other_port = refused.deny || refused.by_condition ? nullptr : of_another_port(edges, attempt);
+    const bool has_edge = nearest_edge(edges, attempt) || learned_whole(edges, attempt);
+    const Deny* deny = refused.deny ? refused.deny : has_edge ? nullptr : denied_to_all(edges, attempt, narrowed);
+    if (deny) {
+      if (!add(narrowed_line(*deny, attempt), &deny->position)) return {};
+      narrowed.push_back(deny->id);
+    } else if (other_port) {
+      const Decision there = judge_at_port_of(*other_port, edges, attempt);
+      const manifest::When* when = there.by_condition && other_port->when ? &*other_port->when : nullptr;
+      const bool all = when && !denied_to_all(edges, attempt) &&
+                       add(missing_port(edges, attempt, *other_port), &other_port->position) &&
+                       add(widened_line(*when, attempt), &when->position);
+      return all ? lines : std::vector<std::string>();
+    } else {
+      const Remedy last = refused.by_condition ? remedy_for(edges, attempt, refused)
+                                               : Remedy{missing_rule(edges, attempt, narrowed), nullptr};
+      return add(last.line, last.instead) ? lines : std::vector<std::string>();
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -373,9 +431,9 @@ Decision decide(std::span<const Edge> edges, const Attempt& attempt) {
   if (decision.allowed() && decision.enforced()) return decision;
   decision.remedy = remedy_for(edges, attempt, decision);
   const auto& [line, instead] = decision.remedy;
-  if (line.empty()) return decision;
-  const std::string place = instead ? "at " + at(*instead) : fmt::format("under {}", spoken(attempt.caller));
-  decision.reason += fmt::format("; to allow it, write {}: {}", place, line);
+  const std::vector<std::string> lines =
+      line.empty() ? lines_together(edges, attempt) : std::vector{with_place(line, instead, attempt)};
+  if (!lines.empty()) decision.reason += fmt::format("; to allow it, write {}", fmt::join(lines, ", and "));
   return decision;
 }
 

@@ -42,8 +42,8 @@ std::string_view to_string(Verdict verdict);
 struct Remedy {
   // "calls: {payments: [POST /charges]}", to add under the caller, with the port where it may have more of the callee's
   // ports than one; "when: '...'" of the condition or deny rule in the way, or "port: [80, 8080]", to stand in the rule
-  // at `instead`. "" where no one line would do: two were needed, the path is ambiguous, the attempt is to an egress,
-  // or the gateway's own.
+  // at `instead`. "" where no one line would do: two were needed, which the decision's reason has, the path is
+  // ambiguous, the attempt is to an egress, or the gateway's own.
   std::string line;
   const Position* instead = nullptr;  // of a rule among the edges, or null
 };

@@ -94,7 +94,9 @@ TEST(Deny, SaysWhichRuleStandsInTheWay) {
   const Attempt undeclared{"ledger", "catalog", {8080}, kHttp, "GET", "/admin/x"};
   EXPECT_EQ(decide(model.edges, undeclared).reason,
             "ledger may not call catalog:8080 GET /admin/x: no rule of the manifest declares this call, and "
-            "deny.no-admin at bulkhead.yaml:12:5 denies it");
+            "deny.no-admin at bulkhead.yaml:12:5 denies it; to allow it, write at bulkhead.yaml:12:5: when: "
+            "'!(request.method == \"GET\" && request.path == \"/admin/x\")', and under ledger: calls: {catalog: [GET "
+            "/admin/x]}");
   EXPECT_EQ(line_for(model.edges, undeclared), "");
   const Attempt harmless{"ledger", "catalog", {8080}, kHttp, "GET", "/items/7"};
   EXPECT_EQ(line_for(model.edges, harmless), "calls: {catalog: [GET /items/7]}");

@@ -150,6 +150,60 @@ TEST(Remedy, IsNothingWhereOneLineWouldNotDo) {
   }
 }
 
+// What reason says after "; to allow it, write", for `denied`, each with where it belongs left out.
+std::vector<std::string> lines_of(const Decision& denied) {
+  constexpr std::string_view kWords = "; to allow it, write ";
+  std::vector<std::string> lines;
+  std::size_t at = denied.reason.find(kWords);
+  if (at == std::string::npos) return lines;
+  for (at += kWords.size();;) {
+    const std::size_t next = denied.reason.find(", and ", at);
+    const std::string each = denied.reason.substr(at, next - at);
+    for (const std::string_view word : {": when: ", ": calls: ", ": port: "})
+      if (const std::size_t line = each.find(word); line != std::string::npos) lines.push_back(each.substr(line + 2));
+    if (next == std::string::npos) return lines;
+    at = next + std::string_view(", and ").size();
+  }
+}
+
+void replace(std::string& text, std::string_view what, std::string_view by) {
+  ASSERT_NE(text.find(what), std::string::npos) << what;
+  text.replace(text.find(what), what.size(), by);
+}
+
+TEST(Remedy, OfWhatTwoRulesRefuseIsALineForEach) {
+  const std::string before(kApplication);
+  const Attempt denied{"catalog", "orders", {8080}, kHttp, "GET", "/admin/odd"};
+  const std::vector<std::string> lines = lines_of(decided(before, denied));
+  ASSERT_EQ(
+      lines,
+      (std::vector<std::string>{
+          R"(when: '!(request.method == "GET" && request.path == "/admin/odd")')",
+          R"(when: '(request.path.endsWith("/odd")) && !(request.method == "GET" && request.path == "/admin/odd")')",
+          "calls: {orders: [GET /admin/odd]}"}));
+  std::string after = before;
+  replace(after, "name: admin", lines[0]);
+  replace(after, R"(when: 'request.path.endsWith("/odd")')", lines[1]);
+  EXPECT_FALSE(decided(after, denied).allowed());
+  replace(after, "catalog: {command: [./catalog], ", "catalog: {command: [./catalog], " + lines[2] + ", ");
+  EXPECT_TRUE(decided(after, denied).allowed());
+
+  const Attempt elsewhere{"web", "catalog", {9090}, kHttp, "GET", "/metrics"};
+  const std::vector<std::string> of_port = lines_of(decided(before, elsewhere));
+  ASSERT_EQ(
+      of_port,
+      (std::vector<std::string>{
+          "port: [8080, 9090]",
+          R"(when: '((request.headers["x-role"] == "it''s $$")) || (request.method == "GET" && request.path == "/metrics")')"}));
+  after = before;
+  replace(after, "port: [8080]", of_port[0]);
+  EXPECT_FALSE(decided(after, elsewhere).allowed());
+  replace(after, "when: role.staff", of_port[1]);
+  EXPECT_TRUE(decided(after, elsewhere).allowed());
+  // One of them can not be said.
+  EXPECT_TRUE(lines_of(decided(before, {"catalog", "orders", {8080}, kHttp, "GET", "/admin/o'dd"})).empty());
+}
+
 // Who calls chooses the path, and somebody may paste what is proposed.
 TEST(Remedy, QuotesWhatTheManifestSaysAndNothingThatACallerChose) {
   for (const std::string_view path : {"/a\"b", "/a'b", "/$HOME", "/a\\b", "/caf\xc3\xa9", "/a b"}) {
