@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
 #include "jose/token.hpp"
+#include "policy/decide.hpp"
 #include "proxy/provider.hpp"
 
 namespace bulkhead::gateway {
@@ -28,7 +31,7 @@ std::optional<std::string_view> bearer_of(std::string_view value) {
 }
 
 std::unexpected<Challenge> ambiguous() {
-  return std::unexpected(Challenge{"invalid_request", "the request brings more than one credential", ""});
+  return std::unexpected(Challenge{"invalid_request", "the request brings more than one credential", {}});
 }
 
 // The one credential; "" where none is there.
@@ -85,8 +88,21 @@ std::string to_string(const Challenge& challenge, std::string_view realm) {
   std::string text = fmt::format("Bearer realm=\"{}\"", realm);
   if (!challenge.error.empty()) text += fmt::format(", error=\"{}\"", challenge.error);
   if (!challenge.description.empty()) text += fmt::format(", error_description=\"{}\"", challenge.description);
-  if (!challenge.scope.empty()) text += fmt::format(", scope=\"{}\"", challenge.scope);
+  if (!challenge.scopes.empty()) text += fmt::format(", scope=\"{}\"", fmt::join(challenge.scopes, " "));
   return text;
+}
+
+std::string allowance(const manifest::Auth& rule, const Challenge& challenge) {
+  const bool none_came = challenge.error.empty();
+  if (!none_came && challenge.scopes.empty()) return "";
+  std::string line = fmt::format("auth: {{by: [{}]", fmt::join(rule.by, ", "));
+  std::vector<std::string> scopes;
+  for (const std::string& scope : rule.scopes)
+    if (std::ranges::find(challenge.scopes, scope) == challenge.scopes.end())
+      scopes.push_back(fmt::format("\"{}\"", policy::between_quotes(scope)));
+  if (!scopes.empty()) line += fmt::format(", scopes: [{}]", fmt::join(scopes, ", "));
+  if (rule.optional || none_came) line += ", optional: true";
+  return line + "}";
 }
 
 Result<std::shared_ptr<Authenticator::Provider>> Authenticator::make(const proxy::Provider& words) {
@@ -131,13 +147,13 @@ void Authenticator::take_keys(std::string_view provider, std::optional<jose::Key
 
 Authenticator::Found Authenticator::by_token(Provider& provider, std::string_view text, const jose::Digest& digest,
                                              jose::Time now) {
-  if (!provider.keys) return std::unexpected(Fault{{kInvalidToken, "no key is there to verify it", ""}, true});
+  if (!provider.keys) return std::unexpected(Fault{{kInvalidToken, "no key is there to verify it", {}}, true});
   if (const auto known = provider.verified.find(digest, provider.keys->revision(), now)) return known->identity;
   const jose::Expectations expected{.issuer = provider.words.issuer, .audiences = provider.words.audiences};
   auto token = jose::verify(text, *provider.keys, expected, now);
   if (!token) {
     const bool old = token.error().cause == jose::TokenCause::unknown_key && provider.words.jwks.empty();
-    return std::unexpected(Fault{{kInvalidToken, std::move(token.error().message), ""}, old});
+    return std::unexpected(Fault{{kInvalidToken, std::move(token.error().message), {}}, old});
   }
   const auto kept = std::make_shared<const Verified>(identity_of(*token, provider.words), token->expires);
   provider.verified.put(digest, provider.keys->revision(), kept);
@@ -150,7 +166,7 @@ Authenticator::Found Authenticator::by_api_key(const Provider& provider, std::st
   if (!key) {
     const bool expired = key.error() == jose::ApiKeyCause::expired;
     return std::unexpected(
-        Fault{{kInvalidToken, expired ? "the API key has expired" : "the API key is not known", ""}});
+        Fault{{kInvalidToken, expired ? "the API key has expired" : "the API key is not known", {}}});
   }
   return provider.api_users.at((*key)->id);
 }
@@ -173,7 +189,7 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, std::strin
     answer.keys_missing = answer.keys_missing || !provider.keys;
   }
   if (!answer.challenge)
-    answer.challenge = Challenge{kInvalidToken, "nobody asked for here gives such credentials", ""};
+    answer.challenge = Challenge{kInvalidToken, "nobody asked for here gives such credentials", {}};
   return answer;
 }
 
@@ -186,7 +202,7 @@ Authenticator::Answer Authenticator::find(const manifest::Auth& rule, ClientCert
     const Result<IdentityPtr>& judged = certificate.judge(known->second->authority, now);
     if (judged) return {.identity = *judged};
     answer.challenge =
-        Challenge{kInvalidToken, fmt::format("the client certificate is not accepted: {}", judged.error().message), ""};
+        Challenge{kInvalidToken, fmt::format("the client certificate is not accepted: {}", judged.error().message), {}};
   }
   return answer;
 }
@@ -221,10 +237,11 @@ Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, std::string
   else if (certificate != nullptr && certificate->is_there())
     answer = find(rule, *certificate, now);
   if (answer.identity) {
-    const auto lacks =
-        std::ranges::find_if(rule.scopes, [&](const std::string& scope) { return !answer.identity->has_scope(scope); });
-    if (lacks == rule.scopes.end()) return answer;
-    return {.challenge = Challenge{"insufficient_scope", "the credential is not good for this", *lacks}};
+    Challenge lacking{"insufficient_scope", "the credential is not good for this", {}};
+    for (const std::string& scope : rule.scopes)
+      if (!answer.identity->has_scope(scope)) lacking.scopes.push_back(scope);
+    if (lacking.scopes.empty()) return answer;
+    return {.challenge = std::move(lacking)};
   }
   if (!answer.challenge && !rule.optional) answer.challenge = Challenge{};
   if (answer.challenge) answer.challenge->by_certificate_only = asks_for_certificates_only(rule);

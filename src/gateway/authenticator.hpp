@@ -24,12 +24,15 @@ namespace bulkhead::gateway {
 struct Challenge {
   std::string_view error;  // "invalid_token", ...; "" where no credential came
   std::string description;
-  std::string scope;                 // that is missing, with insufficient_scope
+  std::vector<std::string> scopes;   // that are missing, with insufficient_scope
   bool by_certificate_only = false;  // nothing that a request can bring would help
   bool operator==(const Challenge&) const = default;
 };
 // The value of WWW-Authenticate.
 std::string to_string(const Challenge& challenge, std::string_view realm);
+// The line of a route that would let such a request pass: "auth: {by: [people], optional: true}", or without the scopes
+// that are missing; "" of a credential that is wrong, for which there is none.
+std::string allowance(const manifest::Auth& rule, const Challenge& challenge);
 
 class Authenticator {
  public:

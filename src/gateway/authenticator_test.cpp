@@ -157,6 +157,24 @@ TEST_F(AuthenticatorTest, AsksForScopes) {
       R"(scope="orders:read")");
 }
 
+TEST_F(AuthenticatorTest, SaysWhichLineWouldLetARequestPass) {
+  const auto line = [&](const http::Fields& fields, const manifest::Auth& rule) {
+    const auto answer = ask(fields, rule);
+    return answer.challenge ? allowance(rule, *answer.challenge) : "passes";
+  };
+  const std::vector<std::string> scopes{"orders:read", "orders:write", R"(odd\$one)"};
+  const manifest::Auth all{{"customers", "partners"}, false, scopes};
+  const http::Fields reader = bearer(token({{"scope", "orders:read"}}));
+  EXPECT_EQ(line({}, {{"customers"}}), "auth: {by: [customers], optional: true}");
+  EXPECT_EQ(
+      line({}, all),
+      R"(auth: {by: [customers, partners], scopes: ["orders:read", "orders:write", "odd\\$$one"], optional: true})");
+  EXPECT_EQ(line(reader, all), R"(auth: {by: [customers, partners], scopes: ["orders:read"]})");
+  EXPECT_EQ(line(reader, {{"customers"}, true, {"orders:write"}}), "auth: {by: [customers], optional: true}");
+  EXPECT_EQ(line(bearer("x"), all), "") << "a wrong credential is wrong whatever the manifest says";
+  EXPECT_EQ(line({}, {{"customers"}, true, scopes}), "passes");
+}
+
 TEST_F(AuthenticatorTest, TellsAClientWhatIsAsked) {
   EXPECT_EQ(to_string(Challenge(), "shop"), R"(Bearer realm="shop")");
 }

@@ -149,7 +149,7 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   if (who.challenge) {
     errand.challenge = std::move(who.challenge);
     // 401 asks for something that the next request can bring (RFC 9110 §15.5.2).
-    const bool could_ask = errand.challenge->scope.empty() && !errand.challenge->by_certificate_only;
+    const bool could_ask = errand.challenge->scopes.empty() && !errand.challenge->by_certificate_only;
     return could_ask ? RefusalCause::unauthenticated : RefusalCause::denied;
   }
   errand.identity = std::move(who.identity);
@@ -277,11 +277,12 @@ void PublicDoor::note_denied(const Errand& errand, RefusalCause cause) {
     const auto& routes = errand.config->snapshot().gateway.routes;
     refusal.reason = "the client's address is none that may come";
     refusal.allow = access_.remedy(static_cast<std::size_t>(&errand.route - routes.data()), errand.client.octets);
-  } else if (!errand.challenge->scope.empty()) {
-    refusal.reason = fmt::format("the user lacks the scope '{}'", errand.challenge->scope);
+  } else if (!errand.challenge->scopes.empty()) {
+    refusal.reason = fmt::format("the user lacks the scope '{}'", fmt::join(errand.challenge->scopes, "' and '"));
   } else {
     refusal.reason = errand.challenge->description.empty() ? "no credential came" : errand.challenge->description;
   }
+  if (!by_address) refusal.allow = allowance(*errand.route.rules.auth, *errand.challenge);
   core_.journal.denied(errand.visit, refusal, policy::to_string(policy::Verdict::denied));
 }
 

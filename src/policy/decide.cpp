@@ -402,7 +402,7 @@ std::vector<std::string> lines_together(std::span<const Edge> edges, const Attem
 std::string between_quotes(std::string_view text) {
   std::string quoted;
   for (const char c : text) {
-    if (c == '"') quoted += '\\';
+    if (c == '"' || c == '\\') quoted += '\\';
     if (c == '$') quoted += '$';
     quoted += c;
   }

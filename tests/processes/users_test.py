@@ -163,6 +163,7 @@ class Users(harness.Case):
         self.assertEqual([first[name] for name in ("subject", "object", "action", "rule", "reason")],
                          ["_gateway", "web", "* /*", "gateway.routes[0].auth", "no credential came"])
         self.assertRegex(first["rule_at"], r"/bulkhead\.yaml:19:\d+$")
+        self.assertEqual(first["allow"], "auth: {by: [customers], optional: true}")
         self.assertEqual((last["user"], last["action"]), ("bob", "GET /gold/x"))
         self.assertTrue(all(line["trace"] for line in denied()))
 
