@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "net/tls_chains.hpp"
 #include "net/tls_engine.hpp"
 #include "net/tls_sessions.hpp"
 
@@ -19,6 +20,7 @@ constexpr const char* kCiphers13 = "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr int kSecurityLevel = 2;
 constexpr std::size_t kLargestHint = 16U << 10U;
+constexpr std::size_t kMostChains = 256;
 constexpr long kLargestChain = 32L << 10U;  // octets of what a stranger may present
 
 OpensslPtr<BIO> memory_bio(std::string_view bytes) {
@@ -261,6 +263,7 @@ void TlsContext::set_verification() {
   }
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(context_.get(), &verify_peer, nullptr);
+  if (config_.peer == PeerCheck::mesh) chains_ = std::make_unique<TlsChains>(kMostChains);
 }
 
 void TlsContext::set_sessions() {

@@ -73,6 +73,7 @@ struct TlsConfig {
   std::chrono::seconds session_lifetime = std::chrono::minutes(30);
 };
 
+class TlsChains;
 class TlsContext;
 class TlsSessions;
 
@@ -95,9 +96,9 @@ struct HandshakeOptions {
   std::function<Result<>(const std::string& peer)> expect;
 };
 
-// Immutable TLS settings with a session cache, for the streams of one thread. New certificates are a new context;
-// streams keep the one that they were made with. TLS 1.3 (1.2 where allowed, with forward secrecy and AEAD), security
-// level 2, no compression, renegotiation or tickets with state.
+// Immutable TLS settings with a session cache and the chains that were accepted, for the streams of one thread. New
+// certificates are a new context; streams keep the one that they were made with. TLS 1.3 (1.2 where allowed, with
+// forward secrecy and AEAD), security level 2, no compression, renegotiation or tickets with state.
 class TlsContext {
  public:
   static Result<std::shared_ptr<TlsContext>> make(TlsConfig config);
@@ -115,6 +116,8 @@ class TlsContext {
   };
   // Whose name fits, else the first.
   const Certificate& certificate_for(std::string_view server_name) const;
+  // With PeerCheck::mesh, else null.
+  TlsChains* chains() const { return chains_.get(); }
 
  private:
   explicit TlsContext(TlsConfig config);
@@ -128,6 +131,7 @@ class TlsContext {
 
   TlsConfig config_;
   std::unique_ptr<TlsSessions> sessions_;  // of a server that asks nobody for a certificate; OpenSSL's context uses it
+  std::unique_ptr<TlsChains> chains_;
   OpensslPtr<SSL_CTX> context_;
   std::vector<Certificate> certificates_;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <climits>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include <openssl/err.h>
@@ -13,6 +14,7 @@
 #include "base/release.hpp"
 #include "net/address.hpp"
 #include "net/stream_source.hpp"
+#include "net/tls_chains.hpp"
 
 namespace bulkhead::net {
 namespace {
@@ -163,7 +165,8 @@ void TlsEngine::see_message(bool ours, std::uint8_t type) {
 
 bool TlsEngine::verify(X509_STORE_CTX* store) {
   X509* leaf = X509_STORE_CTX_get0_cert(store);
-  if (X509_verify_cert(store) != 1) {
+  TlsChains* chains = context_->chains();
+  if (chains != nullptr ? !chains->verify(store, std::time(nullptr)) : X509_verify_cert(store) != 1) {
     const int error = X509_STORE_CTX_get_error(store);
     refused_ = Fault{Cause::denied, fmt::format("the certificate of {} is not accepted: {}", describe(leaf),
                                                 X509_verify_cert_error_string(error))};
