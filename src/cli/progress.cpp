@@ -53,11 +53,15 @@ void Progress::hear_instance(const std::string& service, const json& instance) {
   const std::string state = instance["state"];
   const std::string reason = instance.value("reason", "");
   std::string& last = last_[id];
-  const std::string shown = state + (state == "backoff" || state == "failed" ? ": " + reason : "");
-  if (shown != last && voice_ == Voice::all && (state == "ready" || state == "done"))
-    say(fmt::format("  {:<24} {} after {}", id, tinted(state, Tone::green), elapsed(since_)));
-  if (shown != last && (state == "backoff" || state == "failed"))
+  const std::string rejected = instance.value("rejected", "");
+  const bool fails = state == "backoff" || state == "failed";
+  const std::string shown = fails               ? state + ": " + reason
+                            : !rejected.empty() ? "refused its configuration: " + rejected
+                                                : state;
+  if (shown != last && (fails || !rejected.empty()))
     say(fmt::format("  {:<24} {}", id, tinted(shown, Tone::red)));
+  else if (shown != last && voice_ == Voice::all && (state == "ready" || state == "done"))
+    say(fmt::format("  {:<24} {} after {}", id, tinted(state, Tone::green), elapsed(since_)));
   last = shown;
   const bool hopeless =
       state == "failed" || (state == "backoff" && instance.value("restarts", 0) >= kGiveUpAfterRestarts);
