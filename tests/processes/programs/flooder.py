@@ -1,6 +1,7 @@
 """A program that tells far more of itself over OTLP than anybody could keep.
 
-GET /flood?seconds=N&rate=R   tells R spans a second for so long (or as many as it can); {"told", "refused", "other"}, the latter the answers that were not 200
+GET /flood?seconds=N&rate=R   tells R spans a second for so long (or as many as it can); {"told", "refused", "other"}, the latter the answers that were not 200;
+                              with &refused=1 for longer, 45 s at most, where nothing was refused until then
 Anything else is answered "ok".
 """
 
@@ -43,13 +44,14 @@ def refused_in(body):
             return value
 
 
-def flood(seconds, rate):
+def flood(seconds, rate, most=0):
+    """At least so many seconds, and up to `most` of them until something is refused."""
     body = field(1, field(2, spans_of(time.time_ns())))
     place = urllib.parse.urlsplit(os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"])
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
     told, refused, other = 0, 0, collections.Counter()
     begin = time.monotonic()
-    while (passed := time.monotonic() - begin) < seconds:
+    while (passed := time.monotonic() - begin) < seconds or (not refused and passed < most):
         if told > rate * passed:
             time.sleep(0.005)
             continue
@@ -71,7 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
-        body = json.dumps(flood(float(query["seconds"]), float(query["rate"]))).encode() if url.path == "/flood" else b"ok"
+        most = 45 if "refused" in query else 0
+        body = json.dumps(flood(float(query["seconds"]), float(query["rate"]), most)).encode() if url.path == "/flood" else b"ok"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
