@@ -94,6 +94,12 @@ Cause of_denial(const Evidence& evidence, const DenialRecord& denial, const std:
     cause.text = denial.reason;
     return cause;
   }
+  const bool of_credential = denial.rule.ends_with(".auth");
+  if (of_credential || denial.rule.ends_with(".from")) {
+    if (of_credential) cause.what = "user_token";
+    cause.text = fmt::format("{} did not let {} pass to {}: {}", subject, denial.action, denial.object, denial.reason);
+    return cause;
+  }
   cause.text = fmt::format("{} may not call {}: {}", subject, denial.object, denial.action);
   if (!denial.reason.empty()) cause.text += ". " + denial.reason;
   if (!meant.empty()) cause.text += fmt::format(". Did you mean {}?", meant);

@@ -14,7 +14,7 @@ constexpr Advice kAdvice[] = {
     {"undeclared_call", "correct what {0} asks for; or declare it, if {0} is meant to"},
     {"denied", "whose rule it is decides; `bulkhead can` tries it without a request"},
     {"user_token_expired", "the client gets another token and asks again"},
-    {"user_token", "the client gets a token from an issuer under `auth`, and asks again"},
+    {"user_token", "the client brings a credential that the `auth` of the route takes, and asks again"},
     {"contract", "the caller sends what the contract says (`bulkhead contract show`), or {0} changes its contract"},
     {"shed", "more of {0} (`scale`), more at once (`concurrency`), or fewer requests of who fills it"},
     {"queued", "more of {0} (`scale`), more at once (`concurrency`), or fewer requests of who fills it"},

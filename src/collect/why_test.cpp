@@ -233,6 +233,27 @@ TEST(Why, AnExpiredTokenIsNoDenialLikeOthers) {
             "user_token_expired []: the user's token had expired: expired 3 min ago\n");
 }
 
+TEST(Why, AMissingCredentialIsTheClientsMatter) {
+  Orders orders;
+  Evidence evidence = orders.evidence();
+  evidence.spans = {orders.gateway};
+  evidence.spans[0].status = 401;
+  evidence.spans[0].cause = "unauthenticated";
+  evidence.denials.push_back({.subject = "gateway",
+                              .object = "checkout",
+                              .action = "POST /orders",
+                              .verdict = "denied",
+                              .rule = "gateway.routes[0].auth",
+                              .rule_at = "bulkhead.yaml:9:5",
+                              .reason = "no credential came; to allow it, write at bulkhead.yaml:9:5: auth: {}",
+                              .allow = "auth: {}",
+                              .at_us = kNow});
+  EXPECT_EQ(told(evidence),
+            "POST /orders took 100 ms and was answered 401.\n"
+            "user_token [gateway]: gateway did not let POST /orders pass to checkout: no credential came; to allow it, "
+            "write at bulkhead.yaml:9:5: auth: {}\n");
+}
+
 TEST(Why, RetriesThatMultiplyAreAStorm) {
   Orders orders;
   orders.answer(503);

@@ -241,7 +241,7 @@ Authenticator::Answer Authenticator::ask(const manifest::Auth& rule, std::string
     for (const std::string& scope : rule.scopes)
       if (!answer.identity->has_scope(scope)) lacking.scopes.push_back(scope);
     if (lacking.scopes.empty()) return answer;
-    return {.challenge = std::move(lacking)};
+    return {.challenge = std::move(lacking), .lacking = std::move(answer.identity)};
   }
   if (!answer.challenge && !rule.optional) answer.challenge = Challenge{};
   if (answer.challenge) answer.challenge->by_certificate_only = asks_for_certificates_only(rule);

@@ -43,6 +43,7 @@ class Authenticator {
   struct Answer {
     IdentityPtr identity;                // neither: nobody, and nobody has to be
     std::optional<Challenge> challenge;  // it goes no further
+    IdentityPtr lacking{};               // whose scopes do not suffice; then there is a challenge
     // The provider whose keys may be too old, or are not there at all; "" where that is not so. Who can fetch them asks
     // again then.
     std::string wants_keys{};

@@ -75,6 +75,7 @@ class PublicDoor {
   bool still_admits(const Errand& errand, const proxy::Config& now);
   // What travels in place of the credential; null where it could not be made.
   proxy::EndUserPtr mint(const Errand& errand);
+  static std::string rewritten(const Errand& errand, const std::string& target);
   net::Task<> forward(Errand& errand);
   net::Task<> answer_preflight(Errand& errand);
   net::Task<> refuse(proxy::ServerExchange& exchange, proxy::Visit& visit, proxy::RefusalCause cause,
@@ -82,6 +83,8 @@ class PublicDoor {
   static std::string told(const Errand& errand);
   // Of who it is and where it comes from, which no call is asked for: for the records, with rule and line.
   void note_denied(const Errand& errand, proxy::RefusalCause cause);
+  // The rule, and its place, that would refuse it all the same if the route asked for nothing; "" where none would.
+  static std::string also_in_the_way(const Errand& errand);
   static void edit_answer(const Errand& errand, http::Fields& fields);
 
   proxy::Core& core_;

@@ -111,9 +111,9 @@ net::Task<> PublicDoor::serve_request(proxy::ServerExchange& exchange, const Cli
       if (route->rules.auth) who = co_await identify(errand);
       // What was waited for may have taken so long that the rules are others by now.
       auto cause = core_.config == config ? judge(errand, index, who) : RefusalCause::draining;
-      if (!cause && errand.identity) {
+      if (errand.identity) {
         visit.user = mint(errand);
-        if (!visit.user) cause = RefusalCause::unauthenticated;
+        if (!visit.user && !cause) cause = RefusalCause::unauthenticated;
       }
       if (cause)
         co_await refuse(exchange, visit, *cause, &errand);
@@ -148,6 +148,7 @@ std::optional<RefusalCause> PublicDoor::judge(Errand& errand, std::size_t route,
   if (who.challenge && who.keys_missing) return RefusalCause::keys_missing;
   if (who.challenge) {
     errand.challenge = std::move(who.challenge);
+    errand.identity = std::move(who.lacking);  // for the records
     // 401 asks for something that the next request can bring (RFC 9110 §15.5.2).
     const bool could_ask = errand.challenge->scopes.empty() && !errand.challenge->by_certificate_only;
     return could_ask ? RefusalCause::unauthenticated : RefusalCause::denied;
@@ -207,15 +208,19 @@ void PublicDoor::edit_answer(const Errand& errand, http::Fields& fields) {
   add_rate(errand.verdict, fields);
 }
 
+// What the service is asked for where a stranger asks for `target`.
+std::string PublicDoor::rewritten(const Errand& errand, const std::string& target) {
+  const std::string_view path = http::split_target(target).path;
+  return errand.config->rewrite(errand.route, path) + target.substr(path.size());
+}
+
 net::Task<> PublicDoor::forward(Errand& errand) {
   proxy::Visit& visit = errand.visit;
   const proxy::ConfigPtr& config = errand.config;
   const proxy::Upstream& upstream = errand.upstream;
   const proxy::Snapshot& snapshot = config->snapshot();
   http::Request request = std::move(errand.exchange.request());
-  const http::Target asked = http::split_target(request.target);
-  std::string target = config->rewrite(errand.route, asked.path);
-  if (asked.path.size() < request.target.size()) target += request.target.substr(asked.path.size());
+  const std::string target = rewritten(errand, request.target);
   request.target = target;
   const auto allowed_by = [&visit, &target](const proxy::Config& now, const http::Fields& fields) {
     return std::ranges::any_of(now.snapshot().upstreams, [&](const proxy::Upstream& each) {
@@ -261,6 +266,15 @@ std::string PublicDoor::told(const Errand& errand) {
   return errand.challenge->description.empty() ? "a client certificate is needed" : errand.challenge->description;
 }
 
+std::string PublicDoor::also_in_the_way(const Errand& errand) {
+  if (!errand.challenge) return "";
+  const http::Request& request = errand.exchange.request();
+  const proxy::Judgement judged = judge_request(errand.config->snapshot(), errand.upstream, errand.visit,
+                                                rewritten(errand, request.target), request.fields);
+  if (judged.allowed) return "";
+  return fmt::format("{} at {}", judged.refusal->rule, judged.refusal->rule_at);
+}
+
 void PublicDoor::note_denied(const Errand& errand, RefusalCause cause) {
   const bool by_address = cause == RefusalCause::forbidden_address;
   if (!by_address && !errand.challenge) return;
@@ -283,6 +297,13 @@ void PublicDoor::note_denied(const Errand& errand, RefusalCause cause) {
     refusal.reason = errand.challenge->description.empty() ? "no credential came" : errand.challenge->description;
   }
   if (!by_address) refusal.allow = allowance(*errand.route.rules.auth, *errand.challenge);
+  if (!refusal.allow.empty()) {
+    refusal.reason += fmt::format("; to allow it, write at {}: {}", refusal.rule_at, refusal.allow);
+    if (const std::string also = also_in_the_way(errand); !also.empty()) {
+      refusal.reason += fmt::format(", and let {} allow it", also);
+      refusal.allow.clear();
+    }
+  }
   core_.journal.denied(errand.visit, refusal, policy::to_string(policy::Verdict::denied));
 }
 

@@ -157,14 +157,18 @@ class Users(harness.Case):
         self.assertEqual(app.get("/maybe/x", headers={"Authorization": "Bearer x"}).status, 401)
         self.assertEqual(app.get("/gold/x", headers=self.as_user()).status, 200)
         self.assertEqual(app.get("/gold/x", headers=self.as_user("bob", tier="silver")).status, 403)
+        self.assertEqual(app.get("/gold/x").status, 401)
         denied = lambda: [line for line in app.records("_gateway") if line.get("verdict") == "denied"]
-        until(lambda: len(denied()) >= 8, what="the records")
-        first, last = denied()[0], denied()[-1]
+        until(lambda: len(denied()) >= 9, what="the records")
+        first, last, nobody = denied()[0], denied()[-2], denied()[-1]
         self.assertEqual([first[name] for name in ("subject", "object", "action", "rule", "reason")],
-                         ["_gateway", "web", "* /*", "gateway.routes[0].auth", "no credential came"])
+                         ["_gateway", "web", "* /*", "gateway.routes[0].auth",
+                          f"no credential came; to allow it, write at {first['rule_at']}: {first['allow']}"])
         self.assertRegex(first["rule_at"], r"/bulkhead\.yaml:19:\d+$")
         self.assertEqual(first["allow"], "auth: {by: [customers], optional: true}")
         self.assertEqual((last["user"], last["action"]), ("bob", "GET /gold/x"))
+        self.assertNotIn("allow", nobody, "one line would not do")
+        self.assertRegex(nobody["reason"], r"^no credential came; to allow it, write at \S+: auth: {by: \[customers\], optional: true}, and let gateway\.routes\[\d\]\.match at \S+ allow it$")
         self.assertTrue(all(line["trace"] for line in denied()))
 
     def test_what_is_tried_with_tokens(self):
