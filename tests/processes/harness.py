@@ -45,6 +45,15 @@ gateway:
 """
 
 
+def fetched(*command):
+    """Where `command` put what others have published; ends the test, as skipped, where it could not be fetched."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    if done.returncode != 0:
+        print("skipped:", " ".join(done.stderr.split())[:300])
+        sys.exit(SKIPPED)
+    return pathlib.Path(done.stdout.strip())
+
+
 def is_sanitized():
     """Whether this is a build with a sanitizer: slower, and several times larger."""
     cache = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")) / "CMakeCache.txt"

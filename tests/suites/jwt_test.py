@@ -158,9 +158,5 @@ class Forged(harness.Case):
 
 
 if __name__ == "__main__":
-    fetched = subprocess.run([HERE / "from_pypi", "jwtxploiter"], capture_output=True, text=True, timeout=240)
-    if fetched.returncode != 0:
-        print("skipped:", " ".join(fetched.stderr.split())[:300])
-        sys.exit(harness.SKIPPED)
-    TOOL = pathlib.Path(fetched.stdout.strip())
+    TOOL = harness.fetched(HERE / "from_pypi", "jwtxploiter")
     harness.main()

@@ -46,11 +46,7 @@ class Schemathesis(strangers_test.Strangers):
 
 
 if __name__ == "__main__":
-    fetched = subprocess.run([HERE / "from_pypi", "schemathesis"], capture_output=True, text=True, timeout=240)
-    if fetched.returncode != 0:
-        print("skipped:", " ".join(fetched.stderr.split())[:300])
-        sys.exit(harness.SKIPPED)
-    TOOL = pathlib.Path(fetched.stdout.strip())
+    TOOL = harness.fetched(HERE / "from_pypi", "schemathesis")
     if "--examples" in sys.argv:
         at = sys.argv.index("--examples")
         EXAMPLES = int(sys.argv[at + 1])

@@ -9,15 +9,16 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "processes"))
+
+import harness
+
 PROGRAM = pathlib.Path(os.environ.get("BULKHEAD_BUILD", "build/release")).resolve() / "src/jose/jose_test"
 
 
 def main():
-    fetched = subprocess.run([HERE / "wycheproof"], capture_output=True, text=True, timeout=240)
-    if fetched.returncode != 0:
-        print("skipped:", " ".join(fetched.stderr.split())[:300])
-        return 77
-    environment = {**os.environ, "BULKHEAD_WYCHEPROOF": fetched.stdout.strip()}
+    vectors = harness.fetched(HERE / "wycheproof")
+    environment = {**os.environ, "BULKHEAD_WYCHEPROOF": str(vectors)}
     return subprocess.run([PROGRAM, "--gtest_filter=Wycheproof.*"], env=environment, timeout=240).returncode
 
 
